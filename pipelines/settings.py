@@ -1,0 +1,494 @@
+"""What a user edits, typed and validated: the use case and the environment it runs in.
+
+Two YAML files make a run. The *use case* (``configs/newsletter.yaml``) says what is decided: recommenders,
+features, reward, window, agent, exploration and gate. The *environment* (``configs/environments/local.yaml``)
+says where: warehouse, Beam runner, ranking store and registry. Importing this module imports neither
+TensorFlow nor TFX.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.errors import SettingsError
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+RecommenderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]{0,62}$")]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+
+# Columns of the contract that every training row carries besides the features.
+TRAINING_COLUMNS: dict[str, str] = {
+    "user_id": "STRING",
+    "sent_at": "TIMESTAMP",
+    "campaign": "STRING",
+    "recommender": "STRING",
+    "propensity": "FLOAT64",
+    "policy_version": "STRING",
+    "eligible_recommenders": "ARRAY<STRING>",
+    "clicked": "BOOL",
+    "unsubscribed": "BOOL",
+}
+INFERENCE_COLUMNS: dict[str, str] = {
+    "user_id": "STRING",
+    "campaign": "STRING",
+    "eligible_recommenders": "ARRAY<STRING>",
+}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action"}
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+# --- features ---------------------------------------------------------------------------------------------
+
+
+class StringFeature(_Settings):
+    """A string, looked up in a vocabulary of the training window; unseen values share one bucket."""
+
+    type: Literal["string"]
+    treatment: Literal["vocabulary"] = "vocabulary"
+    max_vocabulary: int = Field(default=100, ge=2, le=1_000_000)
+    embedding_dim: int = Field(default=8, ge=1, le=512)
+
+
+class NumberFeature(_Settings):
+    """A number; ``log1p`` is log(1 + max(x, 0)) followed by the z-score. A missing value becomes the mean."""
+
+    type: Literal["number"]
+    treatment: Literal["z_score", "log1p", "identity"] = "z_score"
+
+
+class DateFeature(_Settings):
+    """A date, turned by the query into whole days before the newsletter, then treated as a number."""
+
+    type: Literal["date"]
+    treatment: Literal["z_score", "log1p"] = "log1p"
+
+
+class BoolFeature(_Settings):
+    """True, false or missing."""
+
+    type: Literal["bool"]
+    treatment: Literal["identity"] = "identity"
+
+
+Feature = Annotated[StringFeature | NumberFeature | DateFeature | BoolFeature, Field(discriminator="type")]
+
+WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
+
+
+# --- ingest: how a raw file becomes the table ----------------------------------------------------------------
+
+
+class FromColumn(_Settings):
+    """The value of a column of the raw file."""
+
+    column: str
+
+
+class FromConstant(_Settings):
+    """The same value in every row."""
+
+    constant: str | float | bool
+
+
+class FromRowNumber(_Settings):
+    """``prefix`` followed by the row's number in the file, from 1."""
+
+    row_number: str
+
+
+ColumnSource = FromColumn | FromConstant | FromRowNumber
+
+
+class Ingest(_Settings):
+    """Columns of a table whose raw file names or holds them differently; the others keep their name."""
+
+    training: dict[str, ColumnSource] = {}
+    inference: dict[str, ColumnSource] = {}
+
+
+# --- reward, window ------------------------------------------------------------------------------------------
+
+
+class Reward(_Settings):
+    """Reward of one newsletter; an unsubscribe outweighs a click, neither gives 0."""
+
+    click: float = Field(default=1.0, gt=0.0, le=100.0)
+    unsubscribe: float = Field(default=-1.0, ge=-100.0, le=0.0)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest reward."""
+        return (min(0.0, self.unsubscribe), self.click)
+
+
+class Window(_Settings):
+    """Training windows: ``weeks`` long, each overlapping the one before by ``overlap_weeks``.
+
+    ``anchor`` is the first day of window 0; window k starts k * (weeks - overlap_weeks) weeks later.
+    """
+
+    weeks: int = Field(default=4, ge=1, le=104)
+    overlap_weeks: int = Field(default=1, ge=0, le=103)
+    anchor: dt.date = dt.date(2024, 1, 1)
+
+    @model_validator(mode="after")
+    def _advances(self) -> Window:
+        if self.overlap_weeks >= self.weeks:
+            raise ValueError(
+                f"overlap_weeks is {self.overlap_weeks}; allowed: 0 to weeks - 1 = {self.weeks - 1}"
+            )
+        return self
+
+    def latest(self, run_date: dt.date, attribution_days: int) -> tuple[dt.date, dt.date]:
+        """First day and day after the last of the newest window whose outcomes are all final on ``run_date``.
+
+        Raises:
+          SettingsError: ``run_date`` is before the first window is complete.
+        """
+        length = dt.timedelta(weeks=self.weeks)
+        step = dt.timedelta(weeks=self.weeks - self.overlap_weeks)
+        cycles = (run_date - dt.timedelta(days=attribution_days) - self.anchor - length) // step
+        if cycles < 0:
+            first = self.anchor + length + dt.timedelta(days=attribution_days)
+            raise SettingsError(
+                f"run date {run_date}: the first training window (window.anchor {self.anchor}) is complete "
+                f"and attributed on {first}; allowed: {first} or later"
+            )
+        start = self.anchor + cycles * step
+        return start, start + length
+
+
+# --- agents and exploration --------------------------------------------------------------------------------------
+
+
+class NeuralEpsilonGreedy(_Settings):
+    """TF-Agents' NeuralEpsilonGreedyAgent: a network estimates each recommender's reward."""
+
+    type: Literal["neural_epsilon_greedy"]
+    hidden_layers: tuple[int, ...] = (64, 32)
+    learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
+    batch_size: int = Field(default=512, ge=1, le=65536)
+    epochs: float = Field(default=6.0, gt=0.0, le=1000.0)
+    seed: int = Field(default=1, ge=0)
+
+    @field_validator("hidden_layers")
+    @classmethod
+    def _sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if not sizes or any(not 1 <= size <= 4096 for size in sizes):
+            raise ValueError(f"found {list(sizes)}; allowed: at least one layer of 1 to 4096 units")
+        return sizes
+
+
+class LinUCB(_Settings):
+    """TF-Agents' LinearUCBAgent: ridge regression per recommender, optimistic by ``alpha`` standard errors."""
+
+    type: Literal["lin_ucb"]
+    alpha: float = Field(default=0.5, ge=0.0, le=100.0)
+    l2: float = Field(default=1.0, gt=0.0, le=1e6)
+    batch_size: int = Field(default=4096, ge=1, le=65536)
+
+
+Agent = Annotated[NeuralEpsilonGreedy | LinUCB, Field(discriminator="type")]
+
+
+class PropensityWeighting(_Settings):
+    """Weights 1 / propensity in training, clipped at ``clip`` times the uniform policy's, mean 1."""
+
+    enabled: bool = True
+    clip: float = Field(default=5.0, ge=1.0, le=1000.0)
+
+
+class Exploration(_Settings):
+    """Epsilon-greedy, slot by slot, over the recommenders that are left and eligible."""
+
+    epsilon: float = Field(default=0.1, ge=0.0, le=1.0)
+    max_cost: float = Field(default=0.02, ge=0.0, le=10.0)
+
+
+# --- gate -------------------------------------------------------------------------------------------------------------
+
+
+class Gate(_Settings):
+    """Bounds that a candidate must respect to be blessed; see components/evaluator/gate.py."""
+
+    min_rows: int = Field(default=2000, ge=1)
+    min_effective_sample_size: float = Field(default=200.0, ge=1.0)
+    max_weight: float = Field(default=100.0, gt=1.0)
+    weight_clip: float = Field(default=100.0, gt=1.0)
+    min_auc: Probability = 0.5
+    max_auc_drop: Probability = 0.02
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    allowed_margin: float = Field(default=0.01, ge=0.0, le=10.0)
+
+
+class Freshness(_Settings):
+    """How long a stored ranking is served after the day it was made for."""
+
+    expires_after_days: int = Field(default=8, ge=1, le=365)
+
+
+class Serving(_Settings):
+    """What the endpoint answers for a user who has no current ranking."""
+
+    unknown_user: Literal["default", "not_found"] = "default"
+
+
+class Storing(_Settings):
+    """Share of rows that may be refused before the prediction step fails."""
+
+    max_rejected_share: Probability = 0.001
+
+
+class Tables(_Settings):
+    """Names of the tables in the warehouse, as ``dataset.table``."""
+
+    training: TableName
+    inference: TableName
+
+
+class UseCase(_Settings):
+    """What is decided for whom: one file below ``configs/``."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    recommenders: tuple[RecommenderName, ...]
+    default_ranking: tuple[RecommenderName, ...]
+    tables: Tables
+    features: dict[Identifier, Feature]
+    ingest: Ingest = Ingest()
+    reward: Reward = Reward()
+    attribution_days: int = Field(default=3, ge=0, le=90)
+    window: Window = Window()
+    eval_share: float = Field(default=0.2, gt=0.0, lt=1.0)
+    agent: Agent
+    propensity_weighting: PropensityWeighting = PropensityWeighting()
+    exploration: Exploration = Exploration()
+    gate: Gate = Gate()
+    slices: tuple[Identifier, ...] = ()
+    freshness: Freshness = Freshness()
+    serving: Serving = Serving()
+    storing: Storing = Storing()
+
+    @field_validator("recommenders", "default_ranking")
+    @classmethod
+    def _no_repeats(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} named twice; allowed: each recommender once")
+        return names
+
+    @field_validator("recommenders")
+    @classmethod
+    def _a_choice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not 2 <= len(names) <= 1000:
+            raise ValueError(f"found {len(names)} recommenders; allowed: 2 to 1000")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> UseCase:
+        unknown = [name for name in self.default_ranking if name not in self.recommenders]
+        if unknown or not self.default_ranking:
+            raise ValueError(
+                f"default_ranking: {unknown or 'empty'}; allowed: one or more of {list(self.recommenders)}"
+            )
+        reserved = sorted(RESERVED_COLUMNS & set(self.features))
+        if reserved:
+            raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
+        if not self.features:
+            raise ValueError("features: none given; allowed: one or more")
+        unknown = [name for name in self.slices if name not in self.features]
+        if unknown:
+            raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")
+        for table in ("training", "inference"):
+            columns = {**self.table_columns(table), **self.features}
+            unknown = [name for name in getattr(self.ingest, table) if name not in columns]
+            if unknown:
+                raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
+        return self
+
+    def table_columns(self, table: Literal["training", "inference"] | str) -> dict[str, str]:
+        """Name and BigQuery type of each column that the table must have."""
+        contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
+        return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+
+    def to_json(self) -> str:
+        """Compact JSON that `UseCase.from_json` reads back; how settings travel to remote workers."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> UseCase:
+        """Inverse of `to_json`."""
+        return cls.model_validate_json(text)
+
+
+# --- environment --------------------------------------------------------------------------------------------------
+
+
+class DuckDBWarehouse(_Settings):
+    """Tables in one DuckDB file, read through the same BigQuery SQL."""
+
+    kind: Literal["duckdb"]
+    path: str = "warehouse.duckdb"
+
+
+class BigQueryWarehouse(_Settings):
+    """Tables in BigQuery; table names of the use case are looked up in ``project``."""
+
+    kind: Literal["bigquery"]
+    project: ProjectId
+    location: str = "EU"
+
+
+class SQLiteStore(_Settings):
+    """Rankings in one SQLite file."""
+
+    kind: Literal["sqlite"]
+    path: str = "rankings.sqlite"
+
+
+class DatastoreStore(_Settings):
+    """Rankings as entities of one kind in Firestore in Datastore mode."""
+
+    kind: Literal["datastore"]
+    project: ProjectId
+    entity_kind: Identifier = "Ranking"
+    namespace: str | None = None
+    throttle_rampup: bool = True
+    hint_num_workers: int = Field(default=1, ge=1, le=10000)
+
+
+class Processing(_Settings):
+    """How Beam steps run; ``beam_args`` are passed on as they are."""
+
+    runner: Literal["in_process", "multi_processing", "dataflow"] = "in_process"
+    workers: int = Field(default=1, ge=0, le=1000)
+    beam_args: tuple[str, ...] = ()
+
+
+class Environment(_Settings):
+    """Where the pipelines run: one file below ``configs/environments/``. Relative paths lie in the work folder."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    warehouse: Annotated[DuckDBWarehouse | BigQueryWarehouse, Field(discriminator="kind")]
+    store: Annotated[SQLiteStore | DatastoreStore, Field(discriminator="kind")]
+    registry: str = "registry"
+    pipeline_root: str = "pipelines"
+    metadata: str = "metadata.sqlite"
+    processing: Processing = Processing()
+    enable_cache: bool = True
+
+    def in_workdir(self, workdir: Path) -> Environment:
+        """The same environment with each relative path placed below ``workdir``."""
+
+        def place(path: str) -> str:
+            return path if "://" in path else str((workdir / path).absolute())
+
+        update: dict[str, Any] = {
+            "registry": place(self.registry),
+            "pipeline_root": place(self.pipeline_root),
+            "metadata": place(self.metadata),
+        }
+        if isinstance(self.warehouse, DuckDBWarehouse):
+            update["warehouse"] = self.warehouse.model_copy(update={"path": place(self.warehouse.path)})
+        if isinstance(self.store, SQLiteStore):
+            update["store"] = self.store.model_copy(update={"path": place(self.store.path)})
+        return self.model_copy(update=update)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML that refuses a key written twice in one mapping, where PyYAML keeps the last."""
+
+
+def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        if key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark
+            )
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+_Model = TypeVar("_Model", bound=_Settings)
+
+
+def _allowed(error: dict[str, Any], model: type[BaseModel]) -> str:
+    """What is allowed where a key is unknown: the keys of the innermost settings class on the error's path."""
+    current: Any = model
+    for part in error["loc"][:-1]:
+        fields = getattr(current, "model_fields", {})
+        if part in fields:
+            annotation = fields[part].annotation
+            current = annotation if isinstance(annotation, type) else None
+        else:
+            current = None
+    fields = getattr(current, "model_fields", None)
+    return f"; allowed: {', '.join(sorted(fields))}" if fields else ""
+
+
+def _explain(path: Path, model: type[BaseModel], errors: ValidationError) -> str:
+    lines = []
+    for error in errors.errors():
+        key = ".".join(str(part) for part in error["loc"]) or "(file)"
+        if error["type"] == "extra_forbidden":
+            text = "unknown key" + _allowed(dict(error), model)
+        elif error["type"] == "missing":
+            text = "missing"
+        else:
+            text = error["msg"].removeprefix("Value error, ")
+            if error["type"] != "value_error":
+                text = f"{text}; found {json.dumps(error['input'], default=str)[:120]}"
+        lines.append(f"{path}: {key}: {text}")
+    return "\n".join(lines)
+
+
+def _load(path: Path, model: type[_Model]) -> _Model:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
+    try:
+        raw = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise SettingsError(f"{path}: found {type(raw).__name__}; allowed: a mapping of settings")
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(_explain(path, model, error)) from error
+
+
+def load_use_case(path: Path) -> UseCase:
+    """Reads and validates a use case.
+
+    Raises:
+      SettingsError: one line per fault, each naming file, key, what was found and what is allowed.
+    """
+    return _load(path, UseCase)
+
+
+def load_environment(path: Path) -> Environment:
+    """Reads and validates an environment; raises `SettingsError` as `load_use_case` does."""
+    return _load(path, Environment)

@@ -180,7 +180,7 @@ class NeuralEpsilonGreedy(_Settings):
     hidden_layers: tuple[int, ...] = (64, 32)
     learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
     batch_size: int = Field(default=512, ge=1, le=65536)
-    epochs: float = Field(default=6.0, gt=0.0, le=1000.0)
+    epochs: int = Field(default=6, ge=1, le=1000)
     seed: int = Field(default=1, ge=0)
 
     @field_validator("hidden_layers")

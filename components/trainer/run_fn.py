@@ -1,0 +1,62 @@
+"""The function that TFX's Trainer calls: reads the split, trains the agent of the settings, exports."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.hyperparameters_gen import hyperparameters as hp
+from components.trainer.agents import AGENTS
+from components.trainer.data import TrainingData
+from components.trainer.export import BanditModel
+from components.transform.layout import Layout, vocabulary_name
+from pipelines.settings import UseCase
+
+SUMMARY = "training.json"
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains and exports.
+
+    Args:
+      fn_args: TFX's arguments; `custom_config["use_case"]` holds the use case as JSON, `hyperparameters` the
+        dictionary that HyperparametersGen made. TensorBoard logs and `training.json` (rows, steps and what
+        the agent measured) go to `model_run_dir`, the SavedModel to `serving_model_dir`.
+
+    Raises:
+      DataError: the training split holds no row that can be trained on.
+    """
+    use_case = UseCase.from_json(fn_args.custom_config["use_case"])
+    settings = hp.parse(fn_args.hyperparameters)
+    use_case = use_case.model_copy(update={"exploration": settings.exploration})
+    transform_output = tft.TFTransformOutput(fn_args.transform_output)
+    layout = Layout.of(use_case)
+    data = TrainingData(
+        files=[name for pattern in fn_args.train_files for name in tf.io.gfile.glob(pattern)],
+        layout=layout,
+        # One index above the vocabulary stands for every value that it does not hold.
+        vocabulary_sizes=tuple(
+            transform_output.vocabulary_size_by_name(vocabulary_name(name)) + 1
+            for name in layout.categorical_features
+        ),
+        weighting=settings.propensity_weighting,
+    )
+
+    figures: dict[str, Any] = {"agent": settings.agent.type, "rows": data.totals.rows}
+    writer = tf.summary.create_file_writer(fn_args.model_run_dir)
+
+    def log(name: str, value: float, step: int) -> None:
+        figures[name] = value
+        figures["step"] = step
+        with writer.as_default():
+            tf.summary.scalar(name, value, step=step)
+
+    reward_model = AGENTS[settings.agent.type](settings.agent, data, settings.exploration.epsilon, log)
+    writer.close()
+    BanditModel(transform_output, reward_model, use_case).save(fn_args.serving_model_dir)
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, SUMMARY), "w") as file:
+        file.write(json.dumps(figures, indent=2))

@@ -1,0 +1,58 @@
+"""What the transformed example holds and in which order; shared by Transform, Trainer and the exported graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.settings import StringFeature, UseCase
+
+# Keys of the transformed example. Features are packed into two vectors: a packed example parses several
+# times faster than one with a key a feature, and the agents take it as it is.
+NUMERIC = "numeric"
+CATEGORICAL = "categorical"
+ELIGIBLE = "eligible"
+ACTION = "action"
+PROPENSITY = "propensity"
+REWARD = "reward"
+
+# Keys of the raw example that exist in training only.
+LABELS = ("recommender", "propensity", "policy_version", "clicked", "unsubscribed", "reward")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns of the packed vectors.
+
+    Attributes:
+      numeric_features: names of the features behind `NUMERIC`, which holds for each its treated value and
+        then, in the same order, 1.0 where it was missing: 2 * len(numeric_features) floats.
+      categorical_features: names of the features behind `CATEGORICAL`, one vocabulary index each.
+      embedding_dims: embedding size of each categorical feature.
+      recommenders: the recommenders; `ACTION` is an index into them, `ELIGIBLE` a 0/1 vector over them.
+    """
+
+    numeric_features: tuple[str, ...]
+    categorical_features: tuple[str, ...]
+    embedding_dims: tuple[int, ...]
+    recommenders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, use_case: UseCase) -> Layout:
+        """The layout that the use case's features give, in the order of the settings."""
+        strings = {n: f for n, f in use_case.features.items() if isinstance(f, StringFeature)}
+        return cls(
+            numeric_features=tuple(name for name in use_case.features if name not in strings),
+            categorical_features=tuple(strings),
+            embedding_dims=tuple(feature.embedding_dim for feature in strings.values()),
+            recommenders=use_case.recommenders,
+        )
+
+    @property
+    def numeric_width(self) -> int:
+        """Length of the `NUMERIC` vector."""
+        return 2 * len(self.numeric_features)
+
+
+def vocabulary_name(feature: str) -> str:
+    """Name under which Transform files a string feature's vocabulary."""
+    return f"vocabulary_{feature}"

@@ -1,0 +1,127 @@
+"""The preprocessing function of TFX Transform.
+
+Its graph is prepended to the exported model, so that training and serving run the same code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.transform.layout import (
+    ACTION,
+    CATEGORICAL,
+    ELIGIBLE,
+    LABELS,
+    NUMERIC,
+    PROPENSITY,
+    REWARD,
+    Layout,
+    vocabulary_name,
+)
+from pipelines.settings import StringFeature, UseCase
+
+# A missing string is a value of its own: it can tell as much about a user as any other.
+MISSING = "__missing__"
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Packs the raw features into the vectors of `Layout`.
+
+    Args:
+      inputs: raw batch; each feature is a dense [batch] or [batch, 1] tensor or a sparse one whose rows hold
+        no or one value. `eligible_recommenders` may hold any number of values a row.
+      custom_config: `{"use_case": UseCase.to_json()}`.
+
+    Returns:
+      `numeric` float32 [batch, 2 N], `categorical` int64 [batch, S], `eligible` int64 [batch, K] and, where
+      the labels are there, `action` int64 [batch, 1] (-1 for an unknown recommender), `propensity` and
+      `reward` float32 [batch, 1].
+    """
+    use_case = UseCase.from_json(custom_config["use_case"])
+    layout = Layout.of(use_case)
+    outputs: dict[str, tf.Tensor] = {}
+
+    values, missing = [], []
+    for name in layout.numeric_features:
+        value, is_missing = _numeric(inputs[name], use_case.features[name].treatment)
+        values.append(value)
+        missing.append(is_missing)
+    if values:
+        outputs[NUMERIC] = tf.stack(values + missing, axis=1)
+
+    indices = []
+    for name in layout.categorical_features:
+        feature = use_case.features[name]
+        assert isinstance(feature, StringFeature)
+        indices.append(
+            tft.compute_and_apply_vocabulary(
+                _strings(inputs[name], MISSING),
+                top_k=feature.max_vocabulary,
+                num_oov_buckets=1,
+                vocab_filename=vocabulary_name(name),
+            )
+        )
+    if indices:
+        outputs[CATEGORICAL] = tf.stack(indices, axis=1)
+
+    outputs[ELIGIBLE] = tf.cast(eligibility(inputs["eligible_recommenders"], layout.recommenders), tf.int64)
+    if all(label in inputs for label in LABELS):
+        outputs[ACTION] = action_index(_strings(inputs["recommender"], ""), layout.recommenders)[:, None]
+        outputs[PROPENSITY] = _floats(inputs["propensity"])[:, None]
+        outputs[REWARD] = _floats(inputs["reward"])[:, None]
+    return outputs
+
+
+def action_index(recommender: tf.Tensor, recommenders: tuple[str, ...]) -> tf.Tensor:
+    """Index of each name in `recommenders`, int64 [batch]; -1 where it is none of them."""
+    matches = tf.equal(recommender[:, None], tf.constant(recommenders)[None, :])
+    found = tf.reduce_any(matches, axis=1)
+    return tf.where(found, tf.argmax(tf.cast(matches, tf.int32), axis=1), tf.constant(-1, tf.int64))
+
+
+def eligibility(names: Any, recommenders: tuple[str, ...]) -> tf.Tensor:
+    """Which recommenders each row may show, bool [batch, K]; a row without a list may show all of them."""
+    dense = tf.sparse.to_dense(names, default_value="") if isinstance(names, tf.SparseTensor) else names
+    dense = tf.reshape(dense, [tf.shape(dense)[0], -1])
+    # One comparison a recommender keeps the tensors [batch, length] instead of [batch, length, K].
+    listed = tf.stack([tf.reduce_any(tf.equal(dense, name), axis=1) for name in recommenders], axis=1)
+    unrestricted = tf.reduce_all(tf.equal(dense, ""), axis=1, keepdims=True)
+    return tf.logical_or(listed, unrestricted)
+
+
+def _dense(x: Any, default: Any) -> tf.Tensor:
+    if isinstance(x, tf.SparseTensor):
+        x = tf.sparse.to_dense(
+            tf.SparseTensor(x.indices, x.values, [x.dense_shape[0], 1]), default_value=default
+        )
+    return tf.reshape(x, [-1])
+
+
+def _strings(x: Any, default: str) -> tf.Tensor:
+    values = _dense(x, "")
+    return tf.where(tf.equal(values, ""), tf.constant(default), values)
+
+
+def _floats(x: Any) -> tf.Tensor:
+    if isinstance(x, tf.SparseTensor):
+        x = tf.SparseTensor(x.indices, tf.cast(x.values, tf.float32), x.dense_shape)
+        return _dense(x, float("nan"))
+    return tf.cast(tf.reshape(x, [-1]), tf.float32)
+
+
+def _numeric(x: Any, treatment: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Treated value and 1.0 where it is missing (NULL or NaN), both float32 [batch]."""
+    value = _floats(x)
+    if treatment == "log1p":
+        value = tf.math.log1p(tf.maximum(value, 0.0))
+    missing = tf.math.is_nan(value)
+    if treatment != "identity":
+        present = tf.boolean_mask(value, tf.logical_not(missing))
+        mean, variance = tft.mean(present), tft.var(present)
+        value = tf.math.divide_no_nan(value - mean, tf.sqrt(variance))
+        # A feature that is missing throughout has no mean; it then says nothing.
+        value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
+    return tf.where(missing, tf.zeros_like(value), value), tf.cast(missing, tf.float32)

@@ -1,0 +1,191 @@
+"""Agents trained on logged rows, exported, and read back by plain TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from trainer_data import BEST, Prepared, encode, make_use_case
+
+AGENTS = {
+    "neural_epsilon_greedy": make_use_case().agent,
+    "lin_ucb": make_use_case(agent={"type": "lin_ucb", "alpha": 0.3}).agent,
+}
+
+
+@pytest.fixture(scope="module", params=list(AGENTS))
+def exported(
+    request: pytest.FixtureRequest, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A SavedModel of each agent, made by the function that TFX's Trainer calls."""
+    from types import SimpleNamespace
+
+    from components.hyperparameters_gen import hyperparameters as hp
+    from components.trainer.run_fn import run_fn
+
+    use_case = prepared.use_case.model_copy(update={"agent": AGENTS[request.param]})
+    folder = tmp_path_factory.mktemp(request.param)
+    run_fn(
+        SimpleNamespace(
+            custom_config={"use_case": use_case.to_json()},
+            hyperparameters=hp.hyperparameters(use_case),
+            transform_output=prepared.transform_output,
+            train_files=prepared.files,
+            model_run_dir=str(folder / "run"),
+            serving_model_dir=str(folder / "model"),
+        )
+    )
+    figures = json.loads((folder / "run" / "training.json").read_text())
+    assert figures["rows"] == len(prepared.rows)
+    assert list((folder / "run").glob("events.out.tfevents*"))
+    return folder / "model"
+
+
+def call(model: Path, signature: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    outputs = loaded.signatures[signature](examples=tf.constant([encode(row) for row in rows]))
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+
+def context(user: str, colour: str | None, eligible: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "user_id": user,
+        "campaign": "c1",
+        "eligible_recommenders": eligible,
+        "colour": colour,
+        "height": 170.0,
+        "weight": 55.0,
+        "member": 1,
+    }
+
+
+def test_eval_policy_ranks_the_best_recommender_first(exported: Path) -> None:
+    rows = [context(f"u{i}", colour) for i, colour in enumerate(BEST)]
+    answer = call(exported, "eval_policy", rows)
+    assert [name[0].decode() for name in answer["recommenders"]] == list(BEST.values())
+    assert np.all(answer["propensities"] == 1.0)
+    assert np.all(np.diff(answer["scores"], axis=1) <= 0)
+    assert not answer["explored"].any()
+    # The estimate of the best is near the truth of 0.6, of the rest near 0.1, for one context of 3,000 rows.
+    assert np.all(np.abs(answer["scores"][:, 0] - 0.6) < 0.25)
+    assert np.all(np.abs(answer["scores"][:, 1:] - 0.1) < 0.25)
+
+
+def test_user_id_passes_through_unaltered(exported: Path) -> None:
+    ids = ["", "user 1", "Zoë/ä%20", "0", "x" * 300]
+    answer = call(exported, "serving_policy", [context(user, "red") for user in ids])
+    assert [value.decode() for value in answer["user_id"][:, 0]] == ids
+    assert [value.decode() for value in answer["campaign"][:, 0]] == ["c1"] * len(ids)
+
+
+def test_missing_values_and_unseen_strings_are_ranked(exported: Path) -> None:
+    rows = [context("u", None), context("v", "ultraviolet"), {"user_id": "bare"}]
+    rows[0] |= {"height": None, "weight": None, "member": None}
+    answer = call(exported, "serving_policy", rows)
+    assert np.all(np.isfinite(answer["scores"]))
+    assert all(sorted(names) == [b"a", b"b", b"c"] for names in answer["recommenders"].tolist())
+
+
+def test_only_the_eligible_are_ranked(exported: Path) -> None:
+    rows = [context(f"u{i}", "red", ["b", "c"]) for i in range(50)]
+    for signature in ("serving_policy", "eval_policy"):
+        answer = call(exported, signature, rows)
+        assert set(answer["recommenders"][:, :2].ravel()) == {b"b", b"c"}
+        assert np.all(answer["recommenders"][:, 2] == b"")
+        assert np.all(answer["propensities"][:, 2] == 0.0)
+        assert np.all(answer["propensities"][:, :2] > 0.0)
+
+
+def test_an_unknown_eligible_name_leaves_nothing_to_rank(exported: Path) -> None:
+    answer = call(exported, "serving_policy", [context("u", "red", ["zzz"])])
+    assert np.all(answer["recommenders"] == b"")
+    assert np.all(answer["propensities"] == 0.0)
+
+
+def test_serving_policy_repeats_itself_and_explores_as_often_as_it_says(exported: Path) -> None:
+    rows = [context(f"user-{i}", "green") for i in range(6000)]
+    first = call(exported, "serving_policy", rows)
+    again = call(exported, "serving_policy", rows[::-1])
+    for name, values in first.items():
+        assert np.array_equal(values, again[name][::-1]), name
+    # 3 recommenders and epsilon 0.2: the best one fills the first slot with 1 - 0.2 + 0.2 / 3.
+    best = 1 - 0.2 + 0.2 / 3
+    counts = {name: np.mean(first["recommenders"][:, 0] == name) for name in (b"a", b"b", b"c")}
+    favourite = max(counts, key=lambda name: counts[name])
+    error = np.sqrt(best * (1 - best) / len(rows))
+    assert abs(counts[favourite] - best) < 4 * error
+    propensity = first["propensities"][:, 0]
+    chosen = first["recommenders"][:, 0] == favourite
+    assert np.allclose(propensity[chosen], best)
+    assert np.allclose(propensity[~chosen], 0.2 / 3)
+    assert np.array_equal(first["explored"][:, 0] == 1, ~chosen)
+    # The last slot has no choice left.
+    assert np.allclose(first["propensities"][:, 2], 1.0)
+
+
+def test_another_campaign_draws_anew(exported: Path) -> None:
+    rows = [context(f"user-{i}", "green") for i in range(500)]
+    first = call(exported, "serving_policy", rows)["explored"][:, 0]
+    other = call(exported, "serving_policy", [{**row, "campaign": "c2"} for row in rows])["explored"][:, 0]
+    assert first.sum() > 0
+    assert other.sum() > 0
+    assert not np.array_equal(first, other)
+
+
+def test_evaluation_agrees_with_the_policies(exported: Path, prepared: Prepared) -> None:
+    rows = prepared.rows[:200]
+    figures = call(exported, "evaluation", rows)
+    assert np.allclose(figures["serving_probabilities"].sum(axis=1), 1.0)
+    assert np.allclose(figures["eval_probabilities"].max(axis=1), 1.0)
+    for i, row in enumerate(rows):
+        assert figures["logged_action"][i, 0] == "abc".index(row["recommender"])
+        allowed = row["eligible_recommenders"] or ["a", "b", "c"]
+        shown = {"abc"[k] for k in np.flatnonzero(figures["serving_probabilities"][i])}
+        assert shown == set(allowed)
+    estimates = figures["reward_estimates"][np.arange(200), figures["logged_action"][:, 0]]
+    # Rewards lie in [-1, 1], so the score is half the estimate above the middle.
+    assert np.allclose(figures["logged_score"][:, 0], np.clip((estimates + 1) / 2, 0, 1), atol=1e-6)
+
+    served = call(exported, "serving_policy", rows)
+    first = [["a", "b", "c"].index(name.decode()) for name in served["recommenders"][:, 0]]
+    assert np.allclose(
+        served["propensities"][:, 0], figures["serving_probabilities"][np.arange(200), first], atol=1e-6
+    )
+
+
+def test_an_unknown_logged_recommender_is_marked(exported: Path) -> None:
+    figures = call(exported, "evaluation", [{**context("u", "red"), "recommender": "gone"}])
+    assert figures["logged_action"][0, 0] == -1
+
+
+def test_loads_where_the_project_cannot_be_imported(exported: Path, tmp_path: Path) -> None:
+    """A process that sees TensorFlow alone ranks the same."""
+    row = context("user-7", "blue")
+    (tmp_path / "example").write_bytes(encode(row))
+    program = (
+        "import sys, json, tensorflow as tf\n"
+        "sys.path = [p for p in sys.path if p]\n"
+        "for name in ('components', 'pipelines', 'tf_agents', 'tensorflow_transform'):\n"
+        "    sys.modules[name] = None\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "example = open(sys.argv[2], 'rb').read()\n"
+        "answer = model.signatures['serving_policy'](examples=tf.constant([example]))\n"
+        "print(json.dumps([name.decode() for name in answer['recommenders'].numpy()[0]]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(exported), str(tmp_path / "example")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    expected = call(exported, "serving_policy", [row])["recommenders"][0]
+    assert json.loads(done.stdout.splitlines()[-1]) == [name.decode() for name in expected]

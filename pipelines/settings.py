@@ -386,7 +386,7 @@ class Environment(_Settings):
     pipeline_root: str = "pipelines"
     metadata: str = "metadata.sqlite"
     processing: Processing = Processing()
-    enable_cache: bool = True
+    enable_cache: bool = False
 
     def in_workdir(self, workdir: Path) -> Environment:
         """The same environment with each relative path placed below ``workdir``."""

@@ -1,0 +1,1 @@
+"""BulkInferrer: the published graph over the inference table."""

@@ -1,0 +1,46 @@
+"""What the steps of a run produced, read from ML Metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
+
+
+class Executions:
+    """The executions of one pipeline.
+
+    Args:
+      metadata_path: SQLite file of ML Metadata.
+      pipeline_name: whose steps.
+    """
+
+    def __init__(self, metadata_path: str, pipeline_name: str) -> None:
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = metadata_path
+        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+        self._store: Any = mlmd.MetadataStore(config)
+        self._pipeline_name = pipeline_name
+
+    def outputs(self, step: str) -> dict[str, str]:
+        """Output key to URI of the step's newest execution; empty where it has none."""
+        context = self._store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{step}")
+        if context is None:
+            return {}
+        executions = self._store.get_executions_by_context(context.id)
+        if not executions:
+            return {}
+        newest = max(executions, key=lambda execution: execution.id)
+        output = (
+            metadata_store_pb2.Event.OUTPUT,
+            metadata_store_pb2.Event.DECLARED_OUTPUT,
+        )
+        events = [
+            event
+            for event in self._store.get_events_by_execution_ids([newest.id])
+            if event.type in output and event.path.steps
+        ]
+        artifacts = self._store.get_artifacts_by_id([event.artifact_id for event in events])
+        uris = {artifact.id: artifact.uri for artifact in artifacts}
+        return {event.path.steps[0].key: uris[event.artifact_id] for event in events}

@@ -1,0 +1,207 @@
+"""Runs the two pipelines on this machine, step by step, and gathers what they produced."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipelines.errors import SettingsError, UserError
+from pipelines.settings import Environment, UseCase
+
+if TYPE_CHECKING:
+    from tfx import v1 as tfx
+
+    from components.evaluator.gate import Verdict
+    from pipelines.executions import Executions
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A use case and where it runs; the environment's paths are already placed in the work folder."""
+
+    use_case: UseCase
+    use_case_path: Path
+    environment: Environment
+    workdir: Path
+
+    @property
+    def schema_file(self) -> Path:
+        """The curated schema beside the use case's settings."""
+        return self.use_case_path.parent / "schemas" / f"{self.use_case.name}.pbtxt"
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """A step has begun or ended; `detail` says in a phrase what it produced or why it failed."""
+
+    step: str
+    state: Literal["running", "finished", "failed", "cached"]
+    seconds: float | None = None
+    detail: str = ""
+
+
+OnEvent = Callable[[StepEvent], None]
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training run decided.
+
+    Attributes:
+      window: first day and day after the last of the rows that were read.
+      verdict: the gate's checks.
+      metrics: the Evaluator's `metrics.json`.
+      decision: the resolver's `decision.json`.
+      published_version: version now in production, or None where nothing was published.
+      steps: how each step ended.
+    """
+
+    window: tuple[dt.date, dt.date]
+    verdict: Verdict
+    metrics: dict[str, Any]
+    decision: dict[str, Any]
+    published_version: str | None
+    steps: list[StepEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PredictionOutcome:
+    """What a prediction run stored; `dead_letters` names the file of the rows that were refused."""
+
+    model_version: str
+    stored: int
+    rejected: int
+    dead_letters: Path | None
+    steps: list[StepEvent] = field(default_factory=list)
+
+
+def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> TrainingOutcome:
+    """Trains on the newest complete window, evaluates, and publishes if the gate blesses the model.
+
+    Raises:
+      SettingsError: there is no curated schema, or no window is complete on ``run_date``.
+      DataError: the window holds no rows, or rows that contradict the schema.
+    """
+    if not workspace.schema_file.is_file():
+        raise SettingsError(
+            f"{workspace.schema_file}: no such file; write the curated schema from your data with "
+            f"`newsletter-bandit schema --use-case {workspace.use_case_path}` and look it over"
+        )
+    use_case, environment = workspace.use_case, workspace.environment
+    window = use_case.window.latest(run_date, use_case.attribution_days)
+
+    from components.evaluator.gate import Verdict
+    from pipelines import training
+    from pipelines.executions import Executions
+
+    Path(environment.metadata).parent.mkdir(parents=True, exist_ok=True)
+    pipeline = training.create(use_case, environment, workspace.schema_file.absolute(), window)
+    executions = Executions(environment.metadata, training.pipeline_name(use_case))
+    steps = _run(pipeline, executions, on_event)
+
+    evaluation = Path(executions.outputs("Evaluator")["evaluation"])
+    decision = Path(executions.outputs("ServingModelResolver")["decision"])
+    publication = Path(executions.outputs("PushingFinalizer")["publication"])
+    return TrainingOutcome(
+        window=window,
+        verdict=Verdict.read(evaluation / "verdict.json"),
+        metrics=json.loads((evaluation / "metrics.json").read_text()),
+        decision=json.loads((decision / "decision.json").read_text()),
+        published_version=json.loads((publication / "publication.json").read_text())["version"],
+        steps=steps,
+    )
+
+
+def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> PredictionOutcome:
+    """Ranks for every user of the inference table with the model in production, and stores the rankings.
+
+    Raises:
+      DataError: nothing is in production, the table is empty, or too many rows cannot be stored.
+    """
+    from components.registry import Registry
+
+    use_case, environment = workspace.use_case, workspace.environment
+    registry = Registry(environment.registry, use_case.name)
+    version = registry.require_current()
+
+    from pipelines import batch_prediction
+    from pipelines.executions import Executions
+
+    Path(environment.metadata).parent.mkdir(parents=True, exist_ok=True)
+    pipeline = batch_prediction.create(use_case, environment, registry.model_uri(version), version, run_date)
+    executions = Executions(environment.metadata, batch_prediction.pipeline_name(use_case))
+    steps = _run(pipeline, executions, on_event)
+    summary = json.loads(
+        (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()
+    )
+    return PredictionOutcome(
+        model_version=version,
+        stored=summary["stored"],
+        rejected=summary["rejected"],
+        dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,
+        steps=steps,
+    )
+
+
+def _run(pipeline: tfx.dsl.Pipeline, executions: Executions, on_event: OnEvent) -> list[StepEvent]:
+    from absl import logging as absl_logging
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    absl_logging.set_verbosity(absl_logging.INFO)
+    steps = _Steps(executions, on_event)
+    logger = logging.getLogger("absl")
+    logger.addHandler(steps)
+    try:
+        LocalDagRunner().run(pipeline)
+    except BaseException as error:
+        steps.fail(error)
+        raise
+    finally:
+        logger.removeHandler(steps)
+    return steps.ended
+
+
+class _Steps(logging.Handler):
+    """Turns what the runner logs about its components into events: it offers no other hook."""
+
+    def __init__(self, executions: Executions, on_event: OnEvent) -> None:
+        super().__init__(logging.INFO)
+        self._executions = executions
+        self._on_event = on_event
+        self._running: str | None = None
+        self._since = 0.0
+        self._cached = False
+        self.ended: list[StepEvent] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Follows the runner's messages."""
+        if record.msg == "Component %s is running." and isinstance(record.args, tuple):
+            self._running, self._since, self._cached = str(record.args[0]), time.monotonic(), False
+            self._on_event(StepEvent(self._running, "running"))
+        elif record.msg == "A cached execution %d is used.":
+            self._cached = True
+        elif record.msg == "Component %s is finished." and self._running is not None:
+            from pipelines.step_details import detail
+
+            step = self._running
+            text = detail(step, self._executions.outputs(step))
+            self._end("cached" if self._cached else "finished", text)
+
+    def fail(self, error: BaseException) -> None:
+        """The step that runs has raised ``error``."""
+        if self._running is not None:
+            text = str(error) if isinstance(error, UserError) else type(error).__name__
+            self._end("failed", text.splitlines()[0] if text else "")
+
+    def _end(self, state: Literal["finished", "failed", "cached"], text: str) -> None:
+        assert self._running is not None
+        event = StepEvent(self._running, state, time.monotonic() - self._since, text)
+        self._running = None
+        self.ended.append(event)
+        self._on_event(event)

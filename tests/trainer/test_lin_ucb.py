@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trainer_data import Prepared
+from tiny import Prepared
 
 from pipelines.settings import LinUCB, PropensityWeighting
 

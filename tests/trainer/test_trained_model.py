@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer_data import BEST, Prepared, encode, make_use_case
+from tiny import BEST, Prepared, encode, make_use_case
 
 AGENTS = {
     "neural_epsilon_greedy": make_use_case().agent,

@@ -1,11 +1,16 @@
-"""One Transform output for all tests of the Trainer."""
+"""What several rooms' tests share: TensorFlow's switches and one Transform output, made when first asked for."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
-from trainer_data import Prepared, encode, make_rows, make_use_case
+from tiny import Prepared, encode, make_rows, make_use_case
+
+# Before anything imports TensorFlow: TF-Agents needs the Keras that it was written for.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tf_agents.policies import utils as policy_utilities
 from tf_agents.specs import tensor_spec
@@ -29,10 +30,8 @@ def packed_observation_spec(data: TrainingData) -> dict[str, Any]:
     if data.layout.numeric_features:
         spec[NUMERIC] = tensor_spec.TensorSpec([data.layout.numeric_width], tf.float32)
     if data.layout.categorical_features:
-        width = len(data.layout.categorical_features)
-        spec[CATEGORICAL] = tensor_spec.BoundedTensorSpec(
-            [width], tf.int64, 0, max(data.vocabulary_sizes) - 1
-        )
+        last = np.array(data.vocabulary_sizes, np.int64) - 1
+        spec[CATEGORICAL] = tensor_spec.BoundedTensorSpec(last.shape, tf.int64, 0 * last, last)
     return spec
 
 

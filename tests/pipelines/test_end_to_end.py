@@ -1,0 +1,186 @@
+"""The whole path on one machine: simulate, ingest, train, gate, publish, predict, store."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.local import PredictionOutcome, StepEvent, TrainingOutcome, Workspace, predict, train
+from pipelines.settings import load_environment, load_use_case
+
+pytestmark = pytest.mark.pipeline
+
+ROOT = Path(__file__).parents[2]
+RUN_DATE = dt.date(2026, 11, 23)
+NEWSLETTERS, USERS = 20_000, 1_500
+
+
+@dataclass
+class Run:
+    """A workspace after one training and one prediction."""
+
+    workspace: Workspace
+    training: TrainingOutcome
+    prediction: PredictionOutcome
+    events: list[StepEvent]
+
+    @property
+    def current(self) -> str:
+        pointer = Path(self.workspace.environment.registry) / "newsletter" / "CURRENT"
+        return str(json.loads(pointer.read_text())["version"])
+
+    def rankings(self) -> dict[str, tuple[Any, ...]]:
+        with sqlite3.connect(self.workspace.environment.store.path) as connection:  # type: ignore[union-attr]
+            rows = connection.execute("SELECT * FROM rankings ORDER BY user_id").fetchall()
+        return {row[0]: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from components.example_gen.ingest import ingest
+    from simulation.traffic import INFERENCE_FILE, TRAINING_FILE, simulate, write
+
+    workdir = tmp_path_factory.mktemp("newsletter")
+    path = ROOT / "configs" / "newsletter.yaml"
+    use_case = load_use_case(path)
+    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml").in_workdir(workdir)
+    write(workdir / "raw", *simulate(use_case, NEWSLETTERS, USERS, RUN_DATE, seed=7))
+    warehouse = Path(environment.warehouse.path)  # type: ignore[union-attr]
+    ingest(warehouse, use_case, "training", [workdir / "raw" / TRAINING_FILE])
+    ingest(warehouse, use_case, "inference", [workdir / "raw" / INFERENCE_FILE])
+
+    workspace = Workspace(use_case, path, environment, workdir)
+    events: list[StepEvent] = []
+    training = train(workspace, RUN_DATE, events.append)
+    prediction = predict(workspace, RUN_DATE, events.append)
+    return Run(workspace, training, prediction, events)
+
+
+def test_each_step_reports_what_it_produced(run: Run) -> None:
+    finished = [event for event in run.events if event.state == "finished"]
+    assert [event.step for event in finished if event.step in ("Trainer", "PredictionStorer")] == [
+        "Trainer",
+        "PredictionStorer",
+    ]
+    details = {event.step: event.detail for event in finished}
+    assert "neural_epsilon_greedy" in details["Trainer"]
+    assert details["PredictionStorer"].startswith(f"{USERS:,} rankings stored")
+    assert not [event for event in run.events if event.state == "failed"]
+
+
+def test_the_first_model_is_blessed_and_published(run: Run) -> None:
+    assert run.training.verdict.verdict == "blessed"
+    assert run.training.verdict.compared_with == "logging policy"
+    assert run.training.published_version == run.current
+    version = Path(run.workspace.environment.registry) / "newsletter" / run.current
+    for name in ("metrics.json", "decision.json", "verdict.json", "use_case.json"):
+        assert json.loads((version / name).read_text()), name
+
+
+def test_every_user_has_one_ranking_of_all_eligible_recommenders(run: Run) -> None:
+    rankings = run.rankings()
+    assert run.prediction.stored == len(rankings) == USERS
+    assert run.prediction.rejected == 0
+
+
+def test_the_served_policy_beats_the_best_single_recommender(run: Run) -> None:
+    from serving.store import SQLiteStore
+    from simulation.traffic import WORLD_FILE
+    from simulation.truth import first_slots, policy_values
+    from simulation.world import World
+
+    world = World.load(run.workspace.workdir / "raw" / WORLD_FILE)
+    store = SQLiteStore(Path(run.workspace.environment.store.path))  # type: ignore[union-attr]
+    users = world.everyone[:USERS]
+    rankings = store.get_many(world.user_ids(users))
+    served = first_slots(world, users, {user: list(r.recommenders) for user, r in rankings.items()})
+    values = policy_values(world, users, RUN_DATE, served)
+    assert values.best_single < values.served < values.oracle
+
+
+def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
+    before = run.rankings()
+    predict(run.workspace, RUN_DATE, lambda _: None)
+    assert run.rankings() == before
+
+
+def test_the_registrys_model_ranks_without_the_project(run: Run, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    copy = tmp_path / "model"
+    registry = Path(run.workspace.environment.registry) / "newsletter" / run.current
+    shutil.copytree(registry / "model" / "Format-Serving", copy)
+    row = tf.train.Example()
+    row.features.feature["user_id"].bytes_list.value.append(b"someone new")
+    (tmp_path / "example").write_bytes(row.SerializeToString())
+    program = (
+        "import sys, tensorflow as tf\n"
+        "sys.path = [p for p in sys.path if p]\n"
+        "for name in ('components', 'pipelines', 'serving', 'tf_agents', 'tensorflow_transform', 'tfx'):\n"
+        "    sys.modules[name] = None\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "example = tf.constant([open(sys.argv[2], 'rb').read()])\n"
+        "answer = model.signatures['serving_default'](examples=example)\n"
+        "print(answer['user_id'].numpy()[0, 0].decode(), len(set(answer['recommenders'].numpy()[0])))\n"
+    )
+    command = [sys.executable, "-c", program, str(copy), str(tmp_path / "example")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.splitlines()[-1] == "someone new 12"
+
+
+def in_train_split(user_id: str, eval_share: float) -> bool:
+    """Where ExampleGen puts a user: TFX hashes the serialized feature into 100 buckets, train first."""
+    import tensorflow as tf
+
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[user_id.encode()]))
+    digest = hashlib.sha256(feature.SerializeToString(deterministic=True)).hexdigest()
+    return int(digest, 16) % 100 < round(100 * (1 - eval_share))
+
+
+@pytest.fixture
+def shuffled(run: Run, tmp_path: Path) -> Workspace:
+    """The same workspace over a warehouse in which the training users' outcomes are dealt out at random."""
+    import duckdb
+
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copy(run.workspace.environment.warehouse.path, copy)  # type: ignore[union-attr]
+    share = run.workspace.use_case.eval_share
+    with duckdb.connect(str(copy)) as connection:
+        rows = connection.execute("SELECT * FROM newsletter.training").to_arrow_table()
+        users = rows.column("user_id").to_pylist()
+        split = {user: in_train_split(user, share) for user in set(users)}
+        positions = np.flatnonzero([split[user] for user in users])
+        order = np.arange(rows.num_rows)
+        order[positions] = np.random.default_rng(0).permutation(positions)
+        for name in ("clicked", "unsubscribed"):
+            dealt = rows.column(name).take(pa.array(order))
+            rows = rows.set_column(rows.schema.get_field_index(name), name, dealt)
+        connection.register("dealt", rows)
+        connection.execute("DELETE FROM newsletter.training")
+        connection.execute("INSERT INTO newsletter.training BY NAME SELECT * FROM dealt")
+    warehouse = run.workspace.environment.warehouse.model_copy(update={"path": str(copy)})
+    environment = run.workspace.environment.model_copy(update={"warehouse": warehouse})
+    return dataclasses.replace(run.workspace, environment=environment)
+
+
+def test_a_worse_model_is_not_blessed_and_serving_is_unchanged(run: Run, shuffled: Workspace) -> None:
+    before = run.current, run.rankings()
+    outcome = train(shuffled, RUN_DATE, lambda _: None)
+    assert outcome.verdict.verdict != "blessed"
+    assert outcome.verdict.compared_with == run.current
+    assert [check.name for check in outcome.verdict.checks if check.passed is False]
+    assert outcome.published_version is None
+    assert (run.current, run.rankings()) == before

@@ -17,18 +17,19 @@ class Executions:
     """
 
     def __init__(self, metadata_path: str, pipeline_name: str) -> None:
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = metadata_path
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        self._store: Any = mlmd.MetadataStore(config)
+        self._config = metadata_store_pb2.ConnectionConfig()
+        self._config.sqlite.filename_uri = metadata_path
+        self._config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
         self._pipeline_name = pipeline_name
 
     def outputs(self, step: str) -> dict[str, str]:
         """Output key to URI of the step's newest execution; empty where it has none."""
-        context = self._store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{step}")
+        # Opened anew each time: the runner makes the file, and writes to it between two calls.
+        store: Any = mlmd.MetadataStore(self._config)
+        context = store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{step}")
         if context is None:
             return {}
-        executions = self._store.get_executions_by_context(context.id)
+        executions = store.get_executions_by_context(context.id)
         if not executions:
             return {}
         newest = max(executions, key=lambda execution: execution.id)
@@ -38,9 +39,9 @@ class Executions:
         )
         events = [
             event
-            for event in self._store.get_events_by_execution_ids([newest.id])
+            for event in store.get_events_by_execution_ids([newest.id])
             if event.type in output and event.path.steps
         ]
-        artifacts = self._store.get_artifacts_by_id([event.artifact_id for event in events])
+        artifacts = store.get_artifacts_by_id([event.artifact_id for event in events])
         uris = {artifact.id: artifact.uri for artifact in artifacts}
         return {event.path.steps[0].key: uris[event.artifact_id] for event in events}

@@ -181,6 +181,7 @@ class NeuralEpsilonGreedy(_Settings):
     learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
     batch_size: int = Field(default=512, ge=1, le=65536)
     epochs: int = Field(default=6, ge=1, le=1000)
+    weight_decay: float = Field(default=0.1, ge=0.0, le=10.0)
     seed: int = Field(default=1, ge=0)
 
     @field_validator("hidden_layers")

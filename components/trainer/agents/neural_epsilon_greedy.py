@@ -104,7 +104,8 @@ def train(
         time_step.time_step_spec((observation_spec, specs.mask_spec(data))),
         specs.action_spec(data),
         reward_network=reward_network,
-        optimizer=tf.keras.optimizers.Adam(settings.learning_rate),
+        # Decoupled decay (https://arxiv.org/abs/1711.05101): the agent's loss leaves out layers' regularizers.
+        optimizer=tf.keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay),
         epsilon=epsilon,
         observation_and_action_constraint_splitter=specs.split_observation_and_mask,
     )

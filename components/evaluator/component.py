@@ -1,0 +1,74 @@
+"""TFX's Evaluator for a use case: counterfactual metrics in TFMA, and a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.components import Evaluator as TfxEvaluator
+from tfx.dsl.components.base import executor_spec
+from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts, standard_component_specs
+from tfx.types.system_executions import Evaluate
+
+from components.evaluator.executor import USE_CASE_KEY, Executor
+from pipelines.settings import UseCase
+
+
+class EvaluatorSpec(component_spec.ComponentSpec):  # type: ignore[misc, no-untyped-call]
+    """Inputs, outputs and the use case, which travels as JSON."""
+
+    PARAMETERS = {  # noqa: RUF012
+        USE_CASE_KEY: component_spec.ExecutionParameter(type=str),  # type: ignore[no-untyped-call]
+    }
+    INPUTS = {  # noqa: RUF012
+        standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Examples
+        ),
+        standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        standard_component_specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=True
+        ),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation
+        ),
+        standard_component_specs.BLESSING_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelBlessing
+        ),
+    }
+    TYPE_ANNOTATION = Evaluate
+
+
+class Evaluator(TfxEvaluator):  # type: ignore[misc]
+    """Compares a candidate with the model in production on the examples' `eval` split.
+
+    Outputs `evaluation` (TFMA's results, `metrics.json`, `verdict.json`) and `blessing`.
+
+    Args:
+      examples: channel of Examples with an `eval` split.
+      model: the candidate, with an `evaluation` signature.
+      use_case: gives gate and slices.
+      production_model: the model in production, its version in the custom property `version`; an artifact
+        without a SavedModel, or no channel, means that nothing is in production.
+    """
+
+    SPEC_CLASS = EvaluatorSpec  # type: ignore[assignment]
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: BaseChannel[Any],
+        model: BaseChannel[Any],
+        use_case: UseCase,
+        production_model: BaseChannel[Any] | None = None,
+    ) -> None:
+        spec = EvaluatorSpec(  # type: ignore[no-untyped-call]
+            examples=examples,
+            model=model,
+            baseline_model=production_model,
+            use_case=use_case.to_json(),
+            evaluation=Channel(type=standard_artifacts.ModelEvaluation),
+            blessing=Channel(type=standard_artifacts.ModelBlessing),
+        )
+        # Past TFX's own constructor, which builds the spec of its metrics and thresholds.
+        super(TfxEvaluator, self).__init__(spec=spec)

@@ -1,0 +1,30 @@
+"""Off-policy estimators of a policy's value, one a module; each is a few running sums that merge.
+
+Notation: x context, a logged action, r reward, p propensity of a under the logging policy, pi_e evaluation
+policy, q reward model, w = pi_e(a | x) / p the importance weight, clipped at `weight_clip` if one is given.
+All means are over logged rows. A new estimator is one module and one line in `ESTIMATORS`.
+"""
+
+from __future__ import annotations
+
+from components.evaluator.estimators import diagnostics, dm, dr, ips, logged, paired, snips
+from components.evaluator.estimators.base import Estimate, Estimator, Interval, LoggedBatch
+
+# Name in the metrics -> estimator of an evaluation policy's value.
+ESTIMATORS: dict[str, type[Estimator]] = {
+    "ips": ips.Estimator,
+    "snips": snips.Estimator,
+    "dm": dm.Estimator,
+    "dr": dr.Estimator,
+}
+
+__all__ = [
+    "ESTIMATORS",
+    "Estimate",
+    "Estimator",
+    "Interval",
+    "LoggedBatch",
+    "diagnostics",
+    "logged",
+    "paired",
+]

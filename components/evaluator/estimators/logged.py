@@ -1,0 +1,14 @@
+"""Value of the policy that logged the rows: mean(r), on-policy, neither weights nor a model."""
+
+from __future__ import annotations
+
+from components.evaluator.estimators import base
+from components.evaluator.estimators.moments import FloatArray
+
+
+class Estimator(base.Estimator):
+    """mean(r_i)."""
+
+    def terms(self, batch: base.LoggedBatch) -> FloatArray:
+        """r_i, [n]."""
+        return batch.reward

@@ -1,0 +1,42 @@
+"""Self-normalised inverse propensity scoring: sum(w r) / sum(w).
+
+A weighted mean of the rewards: it stays within their range and shifts with them, at a bias of order 1 / n.
+The standard error is the delta method's, sqrt(n / (n - 1) sum(w_i^2 (r_i - v)^2)) / sum(w_i); with all weights
+equal it is that of the mean.
+
+See "The Self-Normalized Estimator for Counterfactual Learning" by Swaminathan and Joachims (2015), and
+"Monte Carlo theory, methods and examples" by Owen (2013), section 9.2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from components.evaluator.estimators import base
+from components.evaluator.estimators.moments import FloatArray
+
+
+class Estimator(base.Estimator):
+    """sum(w_i r_i) / sum(w_i)."""
+
+    dimensions = 2
+
+    def terms(self, batch: base.LoggedBatch) -> FloatArray:
+        """(w_i, w_i r_i), [n, 2]."""
+        weights = batch.weights(self.weight_clip)
+        return np.stack([weights, weights * batch.reward], axis=1)
+
+    def estimate(self) -> base.Estimate:
+        """Ratio of the two means with its delta-method standard error; NaN where all weights are 0."""
+        n, (weight, weighted_reward), scatter = self._moments.count, self._moments.mean, self._moments.scatter
+        if n == 0 or weight <= 0.0:
+            return base.Estimate(math.nan, math.nan, n)
+        value = float(weighted_reward / weight)
+        if n == 1:
+            return base.Estimate(value, math.nan, n)
+        # The residuals w_i (r_i - v) have mean 0, so their scatter is their sum of squares.
+        residuals = scatter[1, 1] - 2.0 * value * scatter[0, 1] + value**2 * scatter[0, 0]
+        error = math.sqrt(max(float(residuals), 0.0) / (n * (n - 1))) / float(weight)
+        return base.Estimate(value, error, n)

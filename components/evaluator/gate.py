@@ -1,0 +1,216 @@
+"""The gate: is the candidate good enough to replace what is in production, and can the log tell?
+
+Three verdicts, decided in this order:
+
+    cannot_tell   a check of the evidence fails (rows, effective sample size, largest weight), or AUC is unknown
+    not_blessed   AUC is below its floor, or further below production's than allowed
+    not_blessed   the upper bound of the difference in value is below -allowed_margin: the candidate is worse
+    cannot_tell   the lower bound is below -allowed_margin but the upper bound is not: the interval straddles it
+    blessed       every check holds
+
+So a candidate is never blessed by luck, and never called worse because there was little data. The bounds are
+one-sided at `gate.confidence`. Only "blessed" is published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pipelines.errors import DataError
+from pipelines.settings import Gate
+
+VerdictName = Literal["blessed", "not_blessed", "cannot_tell"]
+Relation = Literal[">=", "<="]
+LOGGING_POLICY = "logging policy"
+
+
+@dataclass(frozen=True)
+class GateMetrics:
+    """What the gate looks at, all of the candidate's serving policy over the whole evaluation split.
+
+    Attributes:
+      rows: evaluated rows.
+      effective_sample_size: of the importance weights.
+      max_weight: largest importance weight as used in the estimates (after the clip).
+      clipped_share: share of rows whose weight was clipped, in [0, 1].
+      auc: of the reward estimates for clicks, in [0, 1]; NaN where it is undefined.
+      production_auc: the same of the model in production; None where there is none.
+      difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
+      lower_bound: of ``difference``, one-sided at `gate.confidence`; -inf where unknown.
+      upper_bound: likewise; inf where unknown.
+      compared_with: version in production, or "logging policy" for a use case's first model.
+    """
+
+    rows: int
+    effective_sample_size: float
+    max_weight: float
+    clipped_share: float
+    auc: float
+    production_auc: float | None
+    difference: float
+    lower_bound: float
+    upper_bound: float
+    compared_with: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of the gate.
+
+    Attributes:
+      name: what was checked.
+      figure: what was found; None where it is unknown.
+      bound: what it was compared with; None where there is nothing to compare with.
+      relation: ``figure`` relation ``bound`` must hold.
+      passed: None where the check does not apply.
+      detail: the same as a sentence.
+    """
+
+    name: str
+    figure: float | None
+    bound: float | None
+    relation: Relation
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of the gate and why.
+
+    Attributes:
+      verdict: "blessed", "not_blessed" or "cannot_tell".
+      compared_with: version of the production model, or "logging policy".
+      checks: every check in the order it was made.
+    """
+
+    verdict: VerdictName
+    compared_with: str
+    checks: tuple[Check, ...]
+
+    @property
+    def blessed(self) -> bool:
+        """May be published."""
+        return self.verdict == "blessed"
+
+    def to_json(self) -> str:
+        """Indented JSON; numbers are finite or null."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "verdict.json") -> Verdict:
+        """Inverse of `to_json`.
+
+        Raises:
+          DataError: the text is not a verdict; names ``source`` and what is wrong.
+        """
+        try:
+            content: dict[str, Any] = json.loads(text)
+            verdict = content["verdict"]
+            compared_with = content["compared_with"]
+            checks = tuple(Check(**check) for check in content["checks"])
+        except json.JSONDecodeError as error:
+            raise DataError(f"{source}: not JSON: {error}") from error
+        except KeyError as error:
+            raise DataError(f"{source}: no field {error}; allowed: verdict, compared_with, checks") from error
+        except TypeError as error:
+            raise DataError(f"{source}: not a verdict: {error}") from error
+        if verdict not in get_args(VerdictName):
+            raise DataError(f"{source}: verdict is {verdict!r}; allowed: {', '.join(get_args(VerdictName))}")
+        return cls(verdict, compared_with, checks)
+
+    def write(self, path: Path) -> None:
+        """Writes JSON to ``path``, whole or not at all."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(self.to_json(), encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Verdict:
+        """Reads what `write` wrote.
+
+        Raises:
+          DataError: the file cannot be read or is not a verdict.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        return cls.from_json(text, str(path))
+
+
+def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
+    """Makes every check and says which verdict follows; see the module for the order."""
+    evidence = (
+        _check("rows", metrics.rows, ">=", gate.min_rows, "evaluation rows"),
+        _check(
+            "effective sample size",
+            metrics.effective_sample_size,
+            ">=",
+            gate.min_effective_sample_size,
+            "rows that the importance weights leave",
+        ),
+        _check(
+            "largest weight",
+            metrics.max_weight,
+            "<=",
+            gate.max_weight,
+            f"largest importance weight used; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}",
+        ),
+    )
+    auc = (
+        _check("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
+        _auc_change(metrics, gate),
+    )
+    value = _check(
+        "value",
+        metrics.lower_bound,
+        ">=",
+        -gate.allowed_margin,
+        f"{gate.confidence:.0%} lower bound of the gain over {_whom(metrics)}, estimated at "
+        f"{_shown(metrics.difference)}",
+    )
+    checks = (*evidence, *auc, value)
+    if any(check.passed is False for check in evidence):
+        verdict: VerdictName = "cannot_tell"
+    elif any(check.passed is False for check in auc):
+        unknown = any(check.passed is False and check.figure is None for check in auc)
+        verdict = "cannot_tell" if unknown else "not_blessed"
+    elif value.passed:
+        verdict = "blessed"
+    else:
+        verdict = "not_blessed" if metrics.upper_bound < -gate.allowed_margin else "cannot_tell"
+    return Verdict(verdict, metrics.compared_with, checks)
+
+
+def _whom(metrics: GateMetrics) -> str:
+    whom = metrics.compared_with
+    return f"the {whom}" if whom == LOGGING_POLICY else whom
+
+
+def _auc_change(metrics: GateMetrics, gate: Gate) -> Check:
+    name, bound = "AUC against production", -gate.max_auc_drop
+    if metrics.production_auc is None:
+        return Check(name, None, bound, ">=", None, "skipped: no model is in production")
+    return _check(name, metrics.auc - metrics.production_auc, ">=", bound, "AUC minus production's")
+
+
+def _check(name: str, figure: float, relation: Relation, bound: float, what: str) -> Check:
+    if not math.isfinite(figure):
+        return Check(
+            name, None, float(bound), relation, False, f"{what}: unknown; {relation} {bound:g} needed"
+        )
+    passed = figure >= bound if relation == ">=" else figure <= bound
+    found = f"{_shown(figure)} is {'' if passed else 'not '}{relation} {bound:g}"
+    return Check(name, float(figure), float(bound), relation, bool(passed), f"{found} ({what})")
+
+
+def _shown(figure: float) -> str:
+    if not math.isfinite(figure):
+        return "unknown"
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"

@@ -1,0 +1,284 @@
+"""Everything the Evaluator measures, as running sums over compact rows; knows neither TFMA nor TensorFlow.
+
+A row is a tuple of floats: the logged outcome first, then for each model what it says of the row.
+
+    SHARED   reward, propensity, clicked, unsubscribed, action
+    model 1  known, score, q(x, a), pi_s(a | x), sum_a pi_s q, pi_e(a | x), sum_a pi_e q
+    model 2  ...
+
+where pi_s is the model's serving policy, pi_e its eval policy and q its reward estimates, score that of the logged action in [0, 1]. Model 1 is the
+candidate; model 2, if there is one, is in production.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.evaluator.auc import AUC
+from components.evaluator.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
+from components.evaluator.estimators.base import Mergeable
+from components.evaluator.estimators.diagnostics import Overlap, Weights
+from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
+from pipelines.errors import DataError
+
+SERVING_POLICY = "serving_policy"
+EVAL_POLICY = "eval_policy"
+SHARED = 5
+PER_MODEL = 7
+_FIRST_COLUMN = {SERVING_POLICY: 3, EVAL_POLICY: 5}
+
+Row = tuple[float, ...]
+Figures = dict[str, "float | npt.NDArray[np.float64]"]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How to measure.
+
+    Attributes:
+      recommenders: number K of the candidate's recommenders.
+      weight_clip: largest importance weight used.
+      confidence: of the intervals.
+    """
+
+    recommenders: int
+    weight_clip: float
+    confidence: float
+
+
+def shared_part(user_id: str, reward: float, propensity: float, clicked: float, unsubscribed: float) -> Row:
+    """Logged outcome of one row; the caller puts the action behind it.
+
+    Raises:
+      DataError: the propensity is outside (0, 1] or the reward is not finite; names the user.
+    """
+    if not 0.0 < propensity <= 1.0:
+        raise DataError(f"evaluation row of user {user_id}: propensity is {propensity:g}; allowed: (0, 1]")
+    if not math.isfinite(reward):
+        raise DataError(f"evaluation row of user {user_id}: reward is {reward:g}; allowed: a finite number")
+    return (reward, propensity, clicked, unsubscribed)
+
+
+def model_part(
+    action: int,
+    score: float,
+    estimates: npt.NDArray[Any],
+    serving_probabilities: npt.NDArray[Any],
+    eval_probabilities: npt.NDArray[Any],
+) -> Row:
+    """What one model says of one row.
+
+    Args:
+      action: index of the logged recommender; -1 if the model does not know it, so never takes it.
+      score: q(x, a) of the logged recommender, rescaled into [0, 1].
+      estimates: [K], q(x, a).
+      serving_probabilities: [K], pi_s(a | x).
+      eval_probabilities: [K], pi_e(a | x).
+    """
+    expected_serving = float(serving_probabilities @ estimates)
+    expected_eval = float(eval_probabilities @ estimates)
+    if action < 0:
+        return (0.0, 0.0, 0.0, 0.0, expected_serving, 0.0, expected_eval)
+    return (
+        1.0,
+        score,
+        float(estimates[action]),
+        float(serving_probabilities[action]),
+        expected_serving,
+        float(eval_probabilities[action]),
+        expected_eval,
+    )
+
+
+class _PolicyValue(Mergeable):
+    """All estimators of one policy of one model."""
+
+    def __init__(self, measuring: Measuring) -> None:
+        self._confidence = measuring.confidence
+        self.estimators = {name: kind(measuring.weight_clip) for name, kind in ESTIMATORS.items()}
+        self.weights = Weights(measuring.weight_clip)
+
+    def add(self, batch: LoggedBatch) -> None:
+        for estimator in self.estimators.values():
+            estimator.add(batch)
+        self.weights.add(batch)
+
+    def merge(self, other: _PolicyValue) -> None:
+        for name, estimator in self.estimators.items():
+            estimator.merge(other.estimators[name])
+        self.weights.merge(other.weights)
+
+    def figures(self) -> Figures:
+        found: Figures = {}
+        for name, estimator in self.estimators.items():
+            found |= _with_interval(name, estimator.estimate(), estimator.interval(self._confidence))
+        return found | {
+            "effective_sample_size": self.weights.effective_sample_size,
+            "max_weight": self.weights.max,
+            "max_weight_unclipped": self.weights.max_unclipped,
+            "mean_weight": self.weights.mean,
+            "clipped_share": self.weights.clipped_share,
+        }
+
+
+class _ModelValues(Mergeable):
+    """Both policies of one model, its AUC, and what exploring costs: eval minus serving policy, paired."""
+
+    def __init__(self, measuring: Measuring) -> None:
+        self._confidence = measuring.confidence
+        self.policies = {name: _PolicyValue(measuring) for name in _FIRST_COLUMN}
+        self._exploration_cost = PolicyDifference(measuring.weight_clip)
+        self._auc = AUC()
+
+    def add(self, table: npt.NDArray[np.float64], first: int, batches: dict[str, LoggedBatch]) -> None:
+        known = table[:, first] > 0.0
+        self._auc.add(table[known, first + 1], table[known, 2] > 0.0)
+        for name, policy in self.policies.items():
+            policy.add(batches[name])
+        self._exploration_cost.add(batches[EVAL_POLICY], batches[SERVING_POLICY])
+
+    def merge(self, other: _ModelValues) -> None:
+        for name, policy in self.policies.items():
+            policy.merge(other.policies[name])
+        self._exploration_cost.merge(other._exploration_cost)
+        self._auc.merge(other._auc)
+
+    def figures(self) -> Figures:
+        found: Figures = {
+            f"{name}/{figure}": value
+            for name, policy in self.policies.items()
+            for figure, value in policy.figures().items()
+        }
+        found["auc"] = self._auc.value()
+        cost = self._exploration_cost
+        return found | _with_interval("exploration_cost", cost.estimate(), cost.interval(self._confidence))
+
+
+class PolicyValues(Mergeable):
+    """Values of the logging policy and of one or two models on the same rows.
+
+    Rows whose recommender the candidate does not know are left out of everything and counted. Production, if
+    it alone does not know a recommender, never takes it: weight 0, as for any action it does not choose.
+
+    Args:
+      models: 1 (candidate) or 2 (candidate, production).
+      measuring: weight clip and confidence.
+    """
+
+    def __init__(self, models: int, measuring: Measuring) -> None:
+        if models not in (1, 2):
+            raise ValueError(f"models: found {models}; allowed: 1 or 2")
+        self._confidence = measuring.confidence
+        self.rows = 0
+        self.rows_unknown_recommender = 0
+        self._clicks = 0.0
+        self._unsubscribes = 0.0
+        self._logged = logged.Estimator()
+        self._models = [_ModelValues(measuring) for _ in range(models)]
+        self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
+        self._to_logging = LoggingDifference(measuring.weight_clip)
+        self._to_production = PolicyDifference(measuring.weight_clip)
+
+    def add(self, rows: Sequence[Row] | npt.NDArray[np.float64]) -> None:
+        """Adds rows, each laid out as the module says.
+
+        Raises:
+          DataError: a probability, propensity, reward or estimate is out of its range.
+        """
+        table = np.asarray(rows, dtype=np.float64).reshape(len(rows), SHARED + PER_MODEL * len(self._models))
+        known = table[:, SHARED] > 0.0
+        self.rows_unknown_recommender += int(np.count_nonzero(~known))
+        table = table[known]
+        if not len(table):
+            return
+        self.rows += len(table)
+        self._clicks += float(table[:, 2].sum())
+        self._unsubscribes += float(table[:, 3].sum())
+        seen = [_batches(table, model) for model in range(len(self._models))]
+        for model, values in enumerate(self._models):
+            values.add(table, SHARED + PER_MODEL * model, seen[model])
+        candidate = seen[0][SERVING_POLICY]
+        self._logged.add(candidate)
+        self._overlap.add(candidate, table[:, 4].astype(np.int64))
+        self._to_logging.add(candidate)
+        if len(seen) == 2:
+            self._to_production.add(candidate, seen[1][SERVING_POLICY])
+
+    def merge(self, other: PolicyValues) -> None:
+        """Adds the rows that ``other`` has seen."""
+        self.rows += other.rows
+        self.rows_unknown_recommender += other.rows_unknown_recommender
+        self._clicks += other._clicks
+        self._unsubscribes += other._unsubscribes
+        self._logged.merge(other._logged)
+        for mine, theirs in zip(self._models, other._models, strict=True):
+            mine.merge(theirs)
+        self._overlap.merge(other._overlap)
+        self._to_logging.merge(other._to_logging)
+        self._to_production.merge(other._to_production)
+
+    def figures(self) -> list[Figures]:
+        """Figures by name, one dictionary a model.
+
+        Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's weight
+        figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,
+        `logging_policy...`, `difference...` (candidate minus production, or minus the logging policy where
+        nothing is in production), `difference_to_logging...` and `overlap/...` ([K] arrays).
+        """
+        found = [model.figures() for model in self._models]
+        logging = self._logged
+        share = 1.0 / self.rows if self.rows else math.nan
+        compared = self._to_production if len(self._models) == 2 else self._to_logging
+        found[0] |= {
+            "rows": float(self.rows),
+            "rows_unknown_recommender": float(self.rows_unknown_recommender),
+            **_with_interval("logging_policy", logging.estimate(), logging.interval(self._confidence)),
+            "logging_policy/click_rate": self._clicks * share,
+            "logging_policy/unsubscribe_rate": self._unsubscribes * share,
+            **_with_interval("difference", compared.estimate(), compared.interval(self._confidence)),
+            "difference/lower_bound": compared.lower_bound(self._confidence),
+            "difference/upper_bound": compared.upper_bound(self._confidence),
+            **_with_interval(
+                "difference_to_logging",
+                self._to_logging.estimate(),
+                self._to_logging.interval(self._confidence),
+            ),
+            "overlap/logged_share": self._overlap.logged_share,
+            "overlap/serving_policy_share": self._overlap.evaluation_share,
+            "overlap/effective_sample_size": self._overlap.effective_sample_size,
+        }
+        return found
+
+
+def figure_names(models: int, measuring: Measuring) -> list[list[str]]:
+    """Names of `PolicyValues.figures`, one list a model."""
+    return [list(figures) for figures in PolicyValues(models, measuring).figures()]
+
+
+def _batches(table: npt.NDArray[np.float64], model: int) -> dict[str, LoggedBatch]:
+    columns = table[:, SHARED + PER_MODEL * model : SHARED + PER_MODEL * (model + 1)]
+    return {
+        policy: LoggedBatch(
+            reward=table[:, 0],
+            propensity=table[:, 1],
+            evaluation_probability=columns[:, first],
+            expected_reward=columns[:, first + 1],
+            logged_estimate=columns[:, 2],
+        )
+        for policy, first in _FIRST_COLUMN.items()
+    }
+
+
+def _with_interval(name: str, estimate: Estimate, interval: Interval) -> Figures:
+    return {
+        name: estimate.value,
+        f"{name}/standard_error": estimate.standard_error,
+        f"{name}/low": interval.low,
+        f"{name}/high": interval.high,
+    }

@@ -1,0 +1,205 @@
+"""TFMA's view of the policy values: one metric, one combiner, every figure of every model.
+
+TFMA hands its combiners one row at a time, once a slice. So a preprocessor boils each row down to a few floats
+before it is sliced, and the combiner gathers those and works on a block of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import tensorflow_model_analysis as tfma  # type: ignore[import-untyped]
+from tensorflow_model_analysis.metrics import metric_types  # type: ignore[import-untyped]
+
+from components.evaluator.policy_values import (
+    Measuring,
+    PolicyValues,
+    Row,
+    figure_names,
+    model_part,
+    shared_part,
+)
+from pipelines.errors import DataError
+
+SIGNATURE = "evaluation"
+LABEL = "clicked"
+SCORE = "logged_score"
+METRIC = "OffPolicyValues"
+_OUTPUTS = (
+    "user_id",
+    "reward_estimates",
+    "serving_probabilities",
+    "eval_probabilities",
+    "logged_action",
+    SCORE,
+)
+_FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
+_BLOCK = 1024  # rows gathered before they are worked on; a few hundred kB a slice
+
+
+class OffPolicyValues(metric_types.Metric):  # type: ignore[misc]
+    """Figures of `PolicyValues` as TFMA metrics, keyed by the model they are about.
+
+    Args:
+      recommenders: number K of the candidate's recommenders.
+      weight_clip: largest importance weight used.
+      confidence: of the intervals, in (0.5, 1).
+    """
+
+    def __init__(
+        self, recommenders: int, weight_clip: float, confidence: float, name: str = "off_policy_values"
+    ) -> None:
+        super().__init__(
+            _computations,
+            name=name,
+            recommenders=recommenders,
+            weight_clip=weight_clip,
+            confidence=confidence,
+        )
+
+
+metric_types.register_metric(OffPolicyValues)
+
+
+def _computations(
+    recommenders: int,
+    weight_clip: float,
+    confidence: float,
+    name: str = "off_policy_values",
+    eval_config: tfma.EvalConfig | None = None,
+    model_names: Sequence[str] | None = None,
+) -> list[metric_types.MetricComputation]:
+    # `model_names` in the plural: TFMA calls once for all models, so that one combiner sees them side by side.
+    del name
+    baselines = {spec.name for spec in eval_config.model_specs if spec.is_baseline} if eval_config else set()
+    ordered = sorted(model_names or [""], key=lambda model: model in baselines)
+    measuring = Measuring(recommenders, weight_clip, confidence)
+    keys = [
+        # `example_weighted` None is what TFMA itself looks a key with no weights up by.
+        [metric_types.MetricKey(name=figure, model_name=model, example_weighted=None) for figure in names]
+        for model, names in zip(ordered, figure_names(len(ordered), measuring), strict=True)
+    ]
+    return [
+        metric_types.MetricComputation(
+            keys=[key for of_model in keys for key in of_model],
+            preprocessors=[_RowPreprocessor(ordered)],
+            combiner=_PolicyValuesCombiner(keys, measuring),
+        )
+    ]
+
+
+class _RowPreprocessor(metric_types.Preprocessor):  # type: ignore[misc]
+    """Extracts of one example -> one row of `PolicyValues`."""
+
+    def __init__(self, models: Sequence[str]) -> None:
+        super().__init__()
+        self._models = models
+
+    def process(self, extracts: Mapping[str, Any]) -> Iterator[Row]:
+        predictions = extracts[tfma.PREDICTIONS_KEY]
+        outputs = [predictions] if len(self._models) == 1 else [predictions[name] for name in self._models]
+        yield compact_row(extracts[tfma.FEATURES_KEY], outputs)
+
+
+def compact_row(features: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> Row:
+    """One row of `PolicyValues`.
+
+    Args:
+      features: of the example; one value each of reward, propensity, clicked and unsubscribed.
+      outputs: of each model's `evaluation` signature for it, the candidate's first.
+
+    Raises:
+      DataError: a feature or output is missing, or a value outside its range; names it and the user.
+    """
+    for output in outputs:
+        missing = [name for name in _OUTPUTS if name not in output]
+        if missing:
+            raise DataError(
+                f"signature {SIGNATURE}: no output {', '.join(missing)}; allowed: a model with {', '.join(_OUTPUTS)}"
+            )
+    user = _text(outputs[0]["user_id"])
+    actions = [int(_flat(output["logged_action"])[0]) for output in outputs]
+    outcome = shared_part(user, *(_scalar(features, name, user) for name in _FEATURES))
+    row = (*outcome, float(actions[0]))
+    for action, output in zip(actions, outputs, strict=True):
+        row += model_part(
+            action,
+            float(_flat(output[SCORE])[0]),
+            _flat(output["reward_estimates"]),
+            _flat(output["serving_probabilities"]),
+            _flat(output["eval_probabilities"]),
+        )
+    return row
+
+
+class _Gathered:
+    """Sums so far, and rows that wait to be added to them."""
+
+    __slots__ = ("rows", "values")
+
+    def __init__(self, values: PolicyValues) -> None:
+        self.values = values
+        self.rows: list[Row] = []
+
+    def flush(self) -> None:
+        if self.rows:
+            self.values.add(self.rows)
+            self.rows = []
+
+
+class _PolicyValuesCombiner(beam.CombineFn):  # type: ignore[misc]
+    def __init__(self, keys: list[list[metric_types.MetricKey]], measuring: Measuring) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._keys = keys
+        self._measuring = measuring
+
+    def create_accumulator(self) -> _Gathered:
+        return _Gathered(PolicyValues(len(self._keys), self._measuring))
+
+    def add_input(self, accumulator: _Gathered, element: Row) -> _Gathered:
+        accumulator.rows.append(element)
+        if len(accumulator.rows) >= _BLOCK:
+            accumulator.flush()
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[_Gathered]) -> _Gathered:
+        total = self.create_accumulator()
+        for accumulator in accumulators:
+            accumulator.flush()
+            total.values.merge(accumulator.values)
+        return total
+
+    def compact(self, accumulator: _Gathered) -> _Gathered:
+        accumulator.flush()
+        return accumulator
+
+    def extract_output(self, accumulator: _Gathered) -> dict[metric_types.MetricKey, Any]:
+        accumulator.flush()
+        return {
+            key: figures[key.name]
+            for keys, figures in zip(self._keys, accumulator.values.figures(), strict=True)
+            for key in keys
+        }
+
+
+def _flat(value: Any) -> npt.NDArray[Any]:
+    return np.asarray(value).reshape(-1)
+
+
+def _text(value: Any) -> str:
+    raw = _flat(value)[0]
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+
+
+def _scalar(features: Mapping[str, Any], name: str, user: str) -> float:
+    value = features.get(name)
+    flat = _flat(value) if value is not None else np.empty(0)
+    if flat.size != 1:
+        raise DataError(
+            f"evaluation row of user {user}: {name} has {flat.size} values; allowed: exactly one number"
+        )
+    return float(flat[0])

@@ -1,0 +1,83 @@
+"""ExampleGen: the embedded one and the choice between it and BigQuery's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from google.protobuf import struct_pb2
+from tfx.components.example_gen import component, utils
+from tfx.dsl.components.base import executor_spec
+from tfx.extensions.google_cloud_big_query.example_gen.component import BigQueryExampleGen
+from tfx.proto import example_gen_pb2
+
+from components.example_gen.executor import Executor
+from components.example_gen.partition import BUCKETS, eval_buckets
+from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+
+TRAIN, EVAL, INFERENCE = "train", "eval", "inference"
+
+
+class DuckDBExampleGen(component.QueryBasedExampleGen):  # type: ignore[misc]
+    """Runs a BigQuery query on a DuckDB file; emits `examples` as BigQueryExampleGen does on BigQuery."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, query: str, warehouse_path: str, output_config: example_gen_pb2.Output) -> None:
+        """Makes the component.
+
+        Args:
+          query: BigQuery SQL of the subset in `components.example_gen.translate`.
+          warehouse_path: the DuckDB file.
+          output_config: the splits, by hash buckets; with two or more of them, their partition feature.
+        """
+        settings = struct_pb2.Struct()
+        settings.update({"warehouse_path": warehouse_path})
+        custom_config = example_gen_pb2.CustomConfig()
+        custom_config.custom_config.Pack(settings)
+        super().__init__(
+            input_config=utils.make_default_input_config(query),
+            output_config=output_config,
+            custom_config=custom_config,
+        )
+
+
+def make_example_gen(
+    use_case: UseCase,
+    warehouse: DuckDBWarehouse | BigQueryWarehouse,
+    query: str,
+    split: Literal["train_eval", "inference"],
+) -> component.QueryBasedExampleGen:
+    """The ExampleGen of the setting: `DuckDBExampleGen` or TFX's own BigQueryExampleGen, with the same query.
+
+    Args:
+      use_case: `eval_share` of the users, in whole percent, goes to the eval split.
+      warehouse: where the query runs.
+      query: BigQuery SQL.
+      split: `train_eval` gives the splits `train` and `eval`, all rows of a user in the same one; `inference`
+        gives the one split `inference`.
+    """
+    if split == "train_eval":
+        output_config = train_eval_config(use_case.eval_share)
+    else:
+        output_config = example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[example_gen_pb2.SplitConfig.Split(name=INFERENCE, hash_buckets=1)]
+            )
+        )
+    if isinstance(warehouse, DuckDBWarehouse):
+        return DuckDBExampleGen(query, warehouse.path, output_config)
+    return BigQueryExampleGen(query=query, output_config=output_config)
+
+
+def train_eval_config(eval_share: float) -> example_gen_pb2.Output:
+    """Splits `train` and `eval` by hash of `user_id`."""
+    held_out = eval_buckets(eval_share)
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[
+                example_gen_pb2.SplitConfig.Split(name=TRAIN, hash_buckets=BUCKETS - held_out),
+                example_gen_pb2.SplitConfig.Split(name=EVAL, hash_buckets=held_out),
+            ],
+            partition_feature_name="user_id",
+        )
+    )

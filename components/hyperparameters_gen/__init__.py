@@ -1,0 +1,1 @@
+"""HyperparametersGen: the hyperparameters of a run as an artifact."""

@@ -1,0 +1,76 @@
+"""HyperparametersGen: the hyperparameters of a run as an artifact."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import Artifact, Channel, artifact_utils, component_spec, standard_artifacts
+
+from components.hyperparameters_gen.hyperparameters import FILE_NAME, hyperparameters, to_json
+from components.registry.files import write_bytes
+from pipelines.settings import UseCase
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes the dictionary as the artifact's only file."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes `best_hyperparameters.txt`.
+
+        Raises:
+          SettingsError: an override is unknown or out of range.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        use_case = UseCase.from_json(exec_properties["use_case"])
+        values = hyperparameters(use_case, json.loads(exec_properties["overrides"]))
+        folder = artifact_utils.get_single_uri(output_dict["hyperparameters"])
+        write_bytes(os.path.join(folder, FILE_NAME), to_json(values).encode())
+
+
+class HyperparametersGenSpec(component_spec.ComponentSpec):
+    """Settings as JSON in, hyperparameters out."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "use_case": component_spec.ExecutionParameter(type=str),
+        "overrides": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, Any] = {}  # noqa: RUF012
+    OUTPUTS = {  # noqa: RUF012
+        "hyperparameters": component_spec.ChannelParameter(type=standard_artifacts.HyperParameters)
+    }
+
+
+class HyperparametersGen(base_component.BaseComponent):
+    """Creates a dictionary with hyperparameters, for the Trainer.
+
+    Outputs `hyperparameters`; TFX's Trainer hands the dictionary to `run_fn` as `fn_args.hyperparameters`.
+
+    Args:
+      use_case: where they come from.
+      overrides: values that differ, by section; see `hyperparameters.hyperparameters`.
+
+    Raises:
+      SettingsError: an override is unknown or out of range.
+    """
+
+    SPEC_CLASS = HyperparametersGenSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, use_case: UseCase, overrides: Mapping[str, Any] | None = None) -> None:
+        # Before the run rather than in it.
+        hyperparameters(use_case, overrides)
+        spec = HyperparametersGenSpec(
+            use_case=use_case.to_json(),
+            overrides=json.dumps(dict(overrides or {}), sort_keys=True),
+            hyperparameters=Channel(type=standard_artifacts.HyperParameters),
+        )
+        super().__init__(spec=spec)

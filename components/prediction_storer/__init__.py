@@ -1,0 +1,1 @@
+"""PredictionStorer: the day's rankings, checked and written to the ranking store."""

@@ -1,0 +1,78 @@
+"""PredictionStorer as a TFX component."""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.prediction_storer.executor import Executor
+from pipelines.errors import SettingsError
+from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
+
+
+class StoringSummary(Artifact):
+    """Folder with `summary.json`, and `dead_letters.jsonl` for the rows that were refused."""
+
+    # Vertex wants a namespace and a title.
+    TYPE_NAME = "newsletter_bandit.StoringSummary"
+
+
+class PredictionStorerSpec(types.ComponentSpec):
+    """Inputs, outputs and properties of `PredictionStorer`; settings travel as JSON."""
+
+    PARAMETERS = {  # noqa: RUF012 - TFX's shape
+        "use_case": ExecutionParameter(type=str),
+        "store": ExecutionParameter(type=str),
+        "model_version": ExecutionParameter(type=str),
+        "generated_at": ExecutionParameter(type=str),
+    }
+    INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
+    OUTPUTS = {"summary": ChannelParameter(type=StoringSummary)}  # noqa: RUF012
+
+
+class PredictionStorer(base_beam_component.BaseBeamComponent):
+    """Checks BulkInferrer's rankings and writes them to the store; emits `summary`.
+
+    Args:
+      predictions: BulkInferrer's `output_examples`, split ``inference``, with the serving signature's outputs
+        in columns named as `components.bulk_inferrer.columns` says.
+      store: where the rankings go.
+      use_case: its recommenders, freshness and storing settings are used.
+      model_version: version in the registry that made the predictions.
+      generated_at: time of the run, with its zone; the same on a rerun of the day.
+
+    Raises:
+      SettingsError: ``generated_at`` has no time zone.
+    """
+
+    SPEC_CLASS = PredictionStorerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        predictions: types.BaseChannel[Any],
+        store: SQLiteStore | DatastoreStore,
+        use_case: UseCase,
+        model_version: str,
+        generated_at: dt.datetime,
+    ) -> None:
+        if generated_at.tzinfo is None:
+            raise SettingsError(f"generated_at is {generated_at}; allowed: a time with its zone")
+        super().__init__(
+            spec=PredictionStorerSpec(
+                predictions=predictions,
+                use_case=use_case.to_json(),
+                store=store.model_dump_json(),
+                model_version=model_version,
+                generated_at=generated_at.isoformat(),
+                summary=types.Channel(type=StoringSummary),
+            )
+        )

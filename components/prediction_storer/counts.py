@@ -1,0 +1,78 @@
+"""How many rows were read and refused, and whether the others may be stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pipelines.errors import DataError
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Running sums; two of them merge by ``+``.
+
+    Attributes:
+      stored: rows whose ranking is stored.
+      rejected: rows that are not, by reason.
+    """
+
+    stored: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total_rejected(self) -> int:
+        """Rows that are not stored."""
+        return sum(self.rejected.values())
+
+    @property
+    def read(self) -> int:
+        """All rows."""
+        return self.stored + self.total_rejected
+
+    def __add__(self, other: Counts) -> Counts:
+        reasons = self.rejected.keys() | other.rejected.keys()
+        return Counts(
+            self.stored + other.stored,
+            {
+                reason: self.rejected.get(reason, 0) + other.rejected.get(reason, 0)
+                for reason in sorted(reasons)
+            },
+        )
+
+    @classmethod
+    def total(cls, parts: Iterable[Counts]) -> Counts:
+        """Sum of the parts; zero for none."""
+        return sum(parts, cls())
+
+    def refusal(self, max_rejected_share: float) -> str | None:
+        """Why nothing may be stored, or None where it may.
+
+        Args:
+          max_rejected_share: share of refused rows that is still accepted, in [0, 1].
+        """
+        if self.read == 0:
+            return "predictions: found no rows; allowed: one or more users in the inference table"
+        if self.stored == 0 or self.total_rejected > max_rejected_share * self.read:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
+            return (
+                f"predictions: {self.total_rejected} of {self.read} rows cannot be stored ({reasons}); "
+                f"allowed: a share of {max_rejected_share} (storing.max_rejected_share)"
+            )
+        return None
+
+    def check(self, max_rejected_share: float) -> None:
+        """Raises `DataError` where nothing may be stored."""
+        refusal = self.refusal(max_rejected_share)
+        if refusal is not None:
+            raise DataError(refusal)
+
+    def to_json(self) -> str:
+        """JSON that `from_json` reads back."""
+        return json.dumps({"stored": self.stored, "rejected": self.rejected})
+
+    @classmethod
+    def from_json(cls, text: str) -> Counts:
+        """Inverse of `to_json`."""
+        return cls(**json.loads(text))

@@ -1,0 +1,104 @@
+"""Runs the step inside TFX."""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from pydantic import TypeAdapter
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.prediction_storer.counts import Counts
+from components.prediction_storer.post_process import Stamp
+from components.prediction_storer.rows import parse_example
+from components.prediction_storer.transforms import StorePredictions
+from pipelines.errors import DataError
+from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
+from serving.stores.base import StoreError
+
+SPLIT = "inference"
+_STORE: TypeAdapter[SQLiteStore | DatastoreStore] = TypeAdapter(SQLiteStore | DatastoreStore)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Stores the rankings and writes `summary.json`."""
+
+    def Do(  # noqa: N802 - TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Stores the predictions of split ``inference``.
+
+        Raises:
+          DataError: there are no rows, or more of them are refused than `storing.max_rejected_share`; the
+            store is as it was, and the refused rows lie beside the output folder, in the file that is named.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        use_case = UseCase.from_json(exec_properties["use_case"])
+        generated_at = dt.datetime.fromisoformat(exec_properties["generated_at"])
+        expires_at = generated_at + dt.timedelta(days=use_case.freshness.expires_after_days)
+        folder = artifact_utils.get_single_instance(output_dict["summary"]).uri
+        dead_letters = os.path.join(folder, "dead_letters.jsonl")
+        counts_file = os.path.join(folder, "counts.json")
+        max_rejected_share = use_case.storing.max_rejected_share
+
+        store_predictions = StorePredictions(
+            recommenders=use_case.recommenders,
+            stamp=Stamp(exec_properties["model_version"], generated_at, expires_at),
+            store=_STORE.validate_json(exec_properties["store"]),
+            max_rejected_share=max_rejected_share,
+            dead_letters=dead_letters,
+            counts=counts_file,
+        )
+        try:
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "ReadPredictions" >> beam.io.ReadFromTFRecord(_pattern(input_dict["predictions"]))
+                    | "ParseExample" >> beam.Map(parse_example)
+                    | "StorePredictions" >> store_predictions
+                )
+        except StoreError as error:
+            raise DataError(f"ranking store: {error}") from error
+
+        counts = Counts.from_json(_read(counts_file))
+        if counts.refusal(max_rejected_share) is not None and counts.total_rejected:
+            # TFX empties the output folder of a step that fails.
+            kept = os.path.join(folder.rstrip("/") + "-refused", "dead_letters.jsonl")
+            io_utils.copy_file(dead_letters, kept, overwrite=True)
+            raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")
+        counts.check(max_rejected_share)
+        summary = {
+            "read": counts.read,
+            "stored": counts.stored,
+            "rejected": counts.total_rejected,
+            "rejected_by_reason": counts.rejected,
+            "dead_letters": dead_letters if counts.total_rejected else None,
+        }
+        io_utils.write_string_file(os.path.join(folder, "summary.json"), json.dumps(summary, indent=2))
+
+
+def _pattern(predictions: list[types.Artifact]) -> str:
+    artifact = artifact_utils.get_single_instance(predictions)
+    if SPLIT not in artifact_utils.decode_split_names(artifact.split_names):
+        raise DataError(f"predictions: {artifact.uri} has no split {SPLIT}; BulkInferrer wrote no rows")
+    pattern: str = io_utils.all_files_pattern(artifact_utils.get_split_uri([artifact], SPLIT))
+    if not fileio.glob(pattern):
+        raise DataError(f"predictions: found no file {pattern}; BulkInferrer wrote no rows")
+    return pattern
+
+
+def _read(path: str) -> str:
+    with fileio.open(path, "r") as file:
+        return str(file.read())

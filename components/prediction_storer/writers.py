@@ -1,0 +1,18 @@
+"""Beam writers of rankings; both replace what a user has, so that a retried bundle changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.settings import DatastoreStore, SQLiteStore
+
+
+def make_writer(store: SQLiteStore | DatastoreStore) -> Any:
+    """The transform that writes a PCollection of `Ranking` to ``store``; only its library is imported."""
+    if isinstance(store, SQLiteStore):
+        from components.prediction_storer.sqlite_writer import WriteToSQLite
+
+        return WriteToSQLite(store.path)
+    from components.prediction_storer.datastore_writer import WriteToDatastore
+
+    return WriteToDatastore(store)

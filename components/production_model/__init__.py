@@ -1,0 +1,1 @@
+"""ProductionModel: the registry's current model as an artifact."""

@@ -1,0 +1,1 @@
+"""Pusher: hands a blessed model on."""

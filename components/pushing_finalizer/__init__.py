@@ -1,0 +1,1 @@
+"""PushingFinalizer: publishes what was pushed, with its evidence."""

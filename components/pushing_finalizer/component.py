@@ -1,0 +1,99 @@
+"""PushingFinalizer: publishes what was pushed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from components.pushing_finalizer.finalizing import FILE_NAME, finalize, pushed_model
+from components.registry import Registry
+from components.registry.files import write_bytes
+from pipelines.settings import UseCase
+
+
+class Executor(base_executor.BaseExecutor):
+    """Copies a pushed model to the registry and moves the pointer."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Publishes, and writes `publication.json`.
+
+        Raises:
+          DataError: as `finalizing.finalize`.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        use_case = UseCase.from_json(exec_properties["use_case"])
+        pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
+        publication = finalize(
+            Registry(exec_properties["registry"], use_case.name),
+            pushed_model(
+                pushed.uri,
+                pushed.get_int_custom_property("pushed"),
+                pushed.get_string_custom_property("pushed_version"),
+            ),
+            artifact_utils.get_single_uri(input_dict["evaluation"]),
+            artifact_utils.get_single_uri(input_dict["decision"]),
+            use_case,
+        )
+        folder = artifact_utils.get_single_uri(output_dict["publication"])
+        write_bytes(os.path.join(folder, FILE_NAME), publication.to_json().encode())
+        logging.info("Published: %s (%s).", publication.version or "nothing", publication.reason)
+
+
+class PushingFinalizerSpec(component_spec.ComponentSpec):
+    """Pushed model and evidence in, publication out."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "registry": component_spec.ExecutionParameter(type=str),
+        "use_case": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
+    }
+    OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}  # noqa: RUF012
+
+
+class PushingFinalizer(base_component.BaseComponent):
+    """Copies a pushed model from the training pipeline to the registry, a curated destination.
+
+    Outputs `publication`, a folder with `publication.json`.
+
+    Args:
+      pushed_model: channel of the Pusher's PushedModel.
+      evaluation: channel of the Evaluator's ModelEvaluation.
+      decision: channel of the resolver's folder with `decision.json`.
+      registry: root of the registry, a folder or ``gs://`` path.
+      use_case: kept beside the model.
+    """
+
+    SPEC_CLASS = PushingFinalizerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        pushed_model: BaseChannel,
+        evaluation: BaseChannel,
+        decision: BaseChannel,
+        registry: str,
+        use_case: UseCase,
+    ) -> None:
+        spec = PushingFinalizerSpec(
+            pushed_model=pushed_model,
+            evaluation=evaluation,
+            decision=decision,
+            registry=registry,
+            use_case=use_case.to_json(),
+            publication=Channel(type=simple_artifacts.File),
+        )
+        super().__init__(spec=spec)

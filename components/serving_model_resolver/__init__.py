@@ -1,0 +1,1 @@
+"""ServingModelResolver: which of the two policies is served."""

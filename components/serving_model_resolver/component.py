@@ -1,0 +1,88 @@
+"""ServingModelResolver: which of the two policies is served."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
+from tfx.types.experimental import simple_artifacts
+from tfx.utils import path_utils
+
+from components.registry.files import copy_tree, read_bytes, write_bytes
+from components.serving_model_resolver.decision import FILE_NAME, ExplorationCost, decide
+from components.serving_model_resolver.signatures import alias_signature
+from pipelines.settings import UseCase
+
+
+class Executor(base_executor.BaseExecutor):
+    """Copies the model and names the signature that is served."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the resolved model and `decision.json`.
+
+        Raises:
+          DataError: the evaluation lacks the cost of exploration, or the model the chosen signature.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        use_case = UseCase.from_json(exec_properties["use_case"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        metrics_file = os.path.join(artifact_utils.get_single_uri(input_dict["evaluation"]), "metrics.json")
+        cost = ExplorationCost.of(json.loads(read_bytes(metrics_file)), metrics_file)
+        decision = decide(cost, use_case.exploration.max_cost)
+
+        source = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+        target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["resolved_model"]))
+        copy_tree(source, target)
+        alias_signature(target, decision.policy)
+        folder = artifact_utils.get_single_uri(output_dict["decision"])
+        write_bytes(os.path.join(folder, FILE_NAME), decision.to_json().encode())
+        logging.info("Serves the %s: %s.", decision.policy, decision.reason)
+
+
+class ServingModelResolverSpec(component_spec.ComponentSpec):
+    """Model and evaluation in, resolved model and decision out."""
+
+    PARAMETERS = {"use_case": component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
+    INPUTS = {  # noqa: RUF012
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "resolved_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
+    }
+
+
+class ServingModelResolver(base_component.BaseComponent):
+    """Takes a serving policy, which explores, and an eval policy, which does not, and resolves which is served.
+
+    Outputs `resolved_model`, the model with a further signature `serving_default`, and `decision`, a folder with
+    `decision.json`.
+
+    Args:
+      model: channel of the Trainer's model, with the signatures `serving_policy` and `eval_policy`.
+      evaluation: channel of the Evaluator's ModelEvaluation with `metrics.json`.
+      use_case: gives `exploration.max_cost`.
+    """
+
+    SPEC_CLASS = ServingModelResolverSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, model: BaseChannel, evaluation: BaseChannel, use_case: UseCase) -> None:
+        spec = ServingModelResolverSpec(
+            model=model,
+            evaluation=evaluation,
+            use_case=use_case.to_json(),
+            resolved_model=Channel(type=standard_artifacts.Model),
+            decision=Channel(type=simple_artifacts.File),
+        )
+        super().__init__(spec=spec)

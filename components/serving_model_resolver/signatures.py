@@ -1,0 +1,67 @@
+"""Gives a signature of a SavedModel a second name, without loading the model.
+
+The SavedModel names its signatures twice: in `signature_def`, which TensorFlow Serving, tfx_bsl and
+saved_model_cli read, and in the object graph, which `tf.saved_model.load` reads. Both get the alias; graph,
+variables and assets stay as they are, so the outputs are the very same, and nothing is traced or saved anew.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from components.registry.files import read_bytes, write_bytes
+from pipelines.errors import DataError
+
+SERVING_DEFAULT = "serving_default"
+SAVED_MODEL = "saved_model.pb"
+
+
+def alias_signature(model_dir: str, signature: str, alias: str = SERVING_DEFAULT) -> None:
+    """Makes ``alias`` another name of ``signature``; an older alias of that name is replaced.
+
+    Args:
+      model_dir: folder of a SavedModel, which is changed.
+      signature: name of an exported signature.
+      alias: its further name.
+
+    Raises:
+      DataError: there is no SavedModel, or no such signature; names those there are.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = os.path.join(model_dir, SAVED_MODEL)
+    model = saved_model_pb2.SavedModel()
+    try:
+        model.ParseFromString(read_bytes(path))
+    except (OSError, DecodeError) as error:
+        raise DataError(f"{path}: not a SavedModel: {error}") from error
+    for graph in model.meta_graphs:
+        _alias(graph, signature, alias, path)
+    write_bytes(path, model.SerializeToString(deterministic=True))
+    _renew_fingerprint(model_dir)
+
+
+def _alias(graph: Any, signature: str, alias: str, path: str) -> None:
+    if signature not in graph.signature_def:
+        names = sorted(name for name in graph.signature_def if not name.startswith("__"))
+        raise DataError(f"{path}: no signature {signature}; available: {', '.join(names)}")
+    graph.signature_def[alias].CopyFrom(graph.signature_def[signature])
+
+    nodes = graph.object_graph_def.nodes
+    for child in nodes[0].children if nodes else ():
+        if child.local_name == "signatures":
+            named = nodes[child.node_id].children
+            functions = {item.local_name: item.node_id for item in named}
+            functions[alias] = functions[signature]
+            del named[:]
+            for name, node_id in functions.items():
+                named.add(local_name=name, node_id=node_id)
+
+
+def _renew_fingerprint(model_dir: str) -> None:
+    # Loading does not check fingerprint.pb, but whoever reads it must not find the old model's.
+    from tensorflow.python.saved_model import fingerprinting_utils
+
+    fingerprinting_utils.write_fingerprint(model_dir)

@@ -1,0 +1,45 @@
+"""The two pipelines as commands: run them, and print what they decided."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from pipelines import local, summary
+from pipelines.progress import StepProgress
+
+
+def train(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.TrainingOutcome:
+    """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train` does."""
+    from components.example_gen.arm_summary import arm_summary
+    from components.registry import Registry
+
+    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
+    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    out.print(summary.arms(arm_summary(workspace.use_case, workspace.environment.warehouse, *window)))
+    with StepProgress(out) as progress:
+        outcome = local.train(workspace, run_date, progress)
+    out.print()
+    out.print(summary.policy_values(outcome))
+    out.print(summary.checks(outcome.verdict))
+    current = Registry(workspace.environment.registry, workspace.use_case.name).current()
+    out.print(summary.verdict(outcome, current))
+    return outcome
+
+
+def predict(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.PredictionOutcome:
+    """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    with StepProgress(out) as progress:
+        outcome = local.predict(workspace, run_date, progress)
+    out.print(summary.prediction(outcome))
+    return outcome
+
+
+@contextmanager
+def spinner(out: Console, text: str) -> Iterator[None]:
+    """Shows on a terminal that something goes on."""
+    with StepProgress(out, text):
+        yield

@@ -1,0 +1,54 @@
+"""From the project's settings to the endpoint's: `serving/` is deployed alone and knows nothing of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.errors import SettingsError
+from pipelines.settings import DatastoreStore, Environment, SQLiteStore, UseCase
+
+if TYPE_CHECKING:
+    from serving.config import ServingConfig
+    from serving.stores.base import RankingStore
+
+
+def serving_config(use_case: UseCase, environment: Environment) -> ServingConfig:
+    """What the endpoint serves in this environment."""
+    from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation
+
+    store = environment.store
+    return ServingConfig(
+        store=SQLiteLocation(store.path)
+        if isinstance(store, SQLiteStore)
+        else DatastoreLocation(store.project, store.entity_kind, store.namespace),
+        use_case=use_case.name,
+        unknown_user=use_case.serving.unknown_user,
+        default_ranking=use_case.default_ranking,
+    )
+
+
+def open_store(store: SQLiteStore | DatastoreStore) -> RankingStore:
+    """The store that the batch pipeline writes to, for reading here."""
+    if isinstance(store, DatastoreStore):
+        from serving.stores.datastore import DatastoreStore as Datastore
+
+        return Datastore(store.project, store.entity_kind, store.namespace)
+    from serving.stores.sqlite import SQLiteStore as SQLite
+
+    return SQLite(store.path, read_only=True)
+
+
+def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> None:
+    """Serves until it is interrupted or terminated.
+
+    Raises:
+      SettingsError: the address cannot be listened on, or nothing has been stored yet.
+    """
+    from serving.config import ConfigError
+    from serving.server import serve as serve_config
+    from serving.stores.base import StoreError
+
+    try:
+        serve_config(serving_config(use_case, environment), host, port)
+    except (ConfigError, StoreError) as error:
+        raise SettingsError(str(error)) from error

@@ -1,0 +1,18 @@
+"""Environment variables that TensorFlow and gRPC read once, while they are imported; a user's own values stay."""
+
+from __future__ import annotations
+
+import os
+
+_DEFAULTS = {
+    # TF-Agents 0.19 needs Keras 2.
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "GRPC_VERBOSITY": "ERROR",
+}
+
+
+def apply() -> None:
+    """Sets each variable that is not set; call it before anything imports TensorFlow."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)

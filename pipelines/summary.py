@@ -1,0 +1,155 @@
+"""What the commands print once they know it: tables and sentences for the terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from components.evaluator.gate import Check, Verdict
+    from components.registry import VersionInfo
+    from pipelines.local import PredictionOutcome, TrainingOutcome
+    from simulation.truth import PolicyValues
+
+_VERDICT_WORDS = {
+    "blessed": "[bold green]Blessed[/]: every check holds.",
+    "not_blessed": "[bold red]Not blessed[/]: it is measurably worse than allowed.",
+    "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is published.",
+}
+_PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
+
+
+def window_line(window: tuple[dt.date, dt.date]) -> str:
+    """`2026-10-12 to 2026-11-08 (28 days)`: first and last day."""
+    first, after = window
+    return f"{first} to {after - dt.timedelta(days=1)} ({(after - first).days} days)"
+
+
+def policy_values(outcome: TrainingOutcome) -> Table:
+    """Values of the policies on the evaluation split, doubly robust, with their intervals."""
+    from components.evaluator.report import policy_values
+
+    metrics = outcome.metrics
+    table = _table(
+        f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
+        f"(doubly robust, {metrics['confidence']:.0%} interval)",
+        "policy",
+        "value",
+        "from",
+        "to",
+    )
+    for row in policy_values(metrics):
+        table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
+    return table
+
+
+def checks(verdict: Verdict) -> Table:
+    """Every check of the gate: what was found, its bound, and whether it holds."""
+    table = _table("The gate", "check", "found", "bound", "result", "meaning", left=(4,))
+    for check in verdict.checks:
+        table.add_row(
+            escape(check.name),
+            "" if check.passed is None else _plain(check.figure),
+            _bound(check),
+            _PASSED[check.passed],
+            escape(check.detail),
+        )
+    return table
+
+
+def verdict(outcome: TrainingOutcome, current: str | None) -> str:
+    """The verdict in words, and what is in production now."""
+    words = (
+        f"{_VERDICT_WORDS[outcome.verdict.verdict]} Compared with {escape(outcome.verdict.compared_with)}."
+    )
+    if outcome.published_version is not None:
+        return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
+    production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
+    return f"{words}\nIn production now: {production}."
+
+
+def prediction(outcome: PredictionOutcome) -> str:
+    """What was stored by which model, and where the refused rows are."""
+    lines = [
+        f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
+        f"{outcome.rejected:,} rows refused."
+    ]
+    if outcome.dead_letters is not None:
+        lines.append(f"Refused rows, each with its reason: {escape(str(outcome.dead_letters))}")
+    return "\n".join(lines)
+
+
+def models(versions: Sequence[VersionInfo]) -> Table:
+    """Published versions, oldest first."""
+    table = _table(
+        "Published models", "version", "", "verdict", "compared with", "policy", "value", left=(1, 2, 3, 4)
+    )
+    for version in versions:
+        table.add_row(
+            escape(version.version),
+            "[bold green]in production[/]" if version.is_current else "",
+            *(
+                escape((text or "unknown").replace("_", " "))
+                for text in (version.verdict, version.compared_with, version.policy)
+            ),
+            _signed(version.figures.get("value")),
+        )
+    return table
+
+
+def truth(values: PolicyValues) -> Table:
+    """The model's stored rankings against policies that need no learning and the best possible one."""
+    gap = values.oracle - values.uniform
+    table = _table(
+        f"Expected reward per newsletter by the simulator's truth, {values.users:,} users",
+        "policy",
+        "reward",
+        "gap closed",
+    )
+    for label, value, style in (
+        ("uniform", values.uniform, ""),
+        ("logging policy (marketing's rule)", values.logging, ""),
+        (f"best single recommender ({values.best_single_recommender})", values.best_single, ""),
+        ("this model, as stored", values.served, "bold"),
+        ("oracle", values.oracle, ""),
+    ):
+        table.add_row(escape(label), _signed(value), f"{(value - values.uniform) / gap:.0%}", style=style)
+    return table
+
+
+def truth_sentence(values: PolicyValues) -> str:
+    """Which share of the way from uniform to the oracle the model goes, and what its best rival does."""
+    gap = values.oracle - values.uniform
+    share = (values.served - values.uniform) / gap
+    single = (values.best_single - values.uniform) / gap
+    return (
+        f"The stored rankings close [bold]{share:.0%}[/] of the gap between uniform and the oracle; "
+        f"the best single recommender, which nobody knows beforehand, closes {single:.0%}."
+    )
+
+
+def _table(title: str, *columns: str, left: Sequence[int] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        justify = "left" if index == 0 or index in left else "right"
+        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    return table
+
+
+def _signed(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:+.4f}"
+
+
+def _plain(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _bound(check: Check) -> str:
+    return "" if check.bound is None else f"{check.relation} {_plain(check.bound)}"

@@ -1,0 +1,1 @@
+"""The endpoint, deployed alone: it needs neither TensorFlow nor TFX nor the other folders."""

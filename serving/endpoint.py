@@ -1,0 +1,121 @@
+"""Answers requests from the ranking store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from .config import DatastoreLocation, ServingConfig, StoreLocation
+from .parsing import parse_limit, parse_route, read_user_ids
+from .problem import Problem
+from .ranking import Ranking
+from .stores.base import CorruptRankingError, RankingReader, StoreError
+
+_LOGGER = logging.getLogger(__name__)
+# An answer is about one person and may change any day.
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+def open_reader(location: StoreLocation) -> RankingReader:
+    """The reader of a store; it connects on first use. Only the store's own library is imported."""
+    if isinstance(location, DatastoreLocation):
+        from .stores.datastore_reader import DatastoreReader
+
+        return DatastoreReader(location.project, location.entity_kind, location.namespace)
+    from .stores.sqlite import SQLiteReader
+
+    return SQLiteReader(location.path)
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Endpoint:
+    """The three paths over one store, for one event loop.
+
+    Args:
+      config: what to serve.
+      now: the clock that expiry goes by.
+    """
+
+    def __init__(self, config: ServingConfig, now: Callable[[], dt.datetime] = _utc_now) -> None:
+        self._config = config
+        self._now = now
+        self._reader = open_reader(config.store)
+
+    async def handle(self, request: Request) -> Response:
+        """Answers any request; errors are JSON ``{"error": {"code", "message"}}``."""
+        try:
+            return JSONResponse(await self._answer(request), headers=_HEADERS)
+        except Problem as problem:
+            return _error(problem)
+        except ClientDisconnect:
+            return _error(Problem(400, "invalid_body", "the body ended early"))
+        except StoreError as error:
+            _LOGGER.error("%s", error)
+            return _error(Problem(503, "store_unavailable", "the ranking store cannot be reached; try again"))
+        except CorruptRankingError as error:
+            _LOGGER.error("%s", error)
+            return _error(Problem(500, "corrupt_ranking", "the stored ranking cannot be read"))
+        except Exception:  # the outermost frame: a fault of ours must not show its stack to the client
+            _LOGGER.exception("unexpected error")
+            return _error(Problem(500, "internal", "an internal error; it was logged"))
+
+    async def close(self) -> None:
+        """Closes the store."""
+        await self._reader.close()
+
+    async def _answer(self, request: Request) -> dict[str, Any]:
+        route = parse_route(request)
+        if route.action == "health":
+            await self._reader.ping()
+            return {"status": "ok", "use_case": self._config.use_case}
+        limit = parse_limit(request)
+        now = self._now()
+        if route.action == "user":
+            found = await self._reader.get(route.user_id)
+            return self._ranking(route.user_id, found, limit, now)
+        user_ids = await read_user_ids(request)
+        stored = await self._reader.get_many(user_ids) if user_ids else {}
+        return {
+            "rankings": [self._batch_item(user_id, stored.get(user_id), limit, now) for user_id in user_ids]
+        }
+
+    def _ranking(
+        self, user_id: str, found: Ranking | None, limit: int | None, now: dt.datetime
+    ) -> dict[str, Any]:
+        if found is not None and not found.expired(now):
+            answer = found.to_json_dict()
+            for name in ("recommenders", "scores", "propensities"):
+                answer[name] = answer[name][:limit]
+            return {**answer, "source": "personalised"}
+        if self._config.unknown_user == "not_found":
+            raise Problem(404, "unknown_user", "there is no current ranking for this user")
+        return {
+            "user_id": user_id,
+            "recommenders": list(self._config.default_ranking[:limit]),
+            "source": "default",
+        }
+
+    def _batch_item(
+        self, user_id: str, found: Ranking | None, limit: int | None, now: dt.datetime
+    ) -> dict[str, Any]:
+        """One user's answer; a user who alone would get 404 gets that error in its place."""
+        try:
+            return self._ranking(user_id, found, limit, now)
+        except Problem as problem:
+            return {"user_id": user_id, "error": {"code": problem.code, "message": problem.message}}
+
+
+def _error(problem: Problem) -> JSONResponse:
+    return JSONResponse(
+        {"error": {"code": problem.code, "message": problem.message}},
+        status_code=problem.status,
+        headers={**_HEADERS, **problem.headers},
+    )

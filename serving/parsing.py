@@ -1,0 +1,134 @@
+"""Reads what the client asks for; every refusal is a `Problem`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.requests import Request
+
+from .problem import Problem
+from .ranking import RankingError, check_user_id
+
+MAX_LIMIT = 100
+MAX_BATCH = 500
+# 500 ids of 1500 bytes, each escaped in JSON, fit twice.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+# Read and thrown away beyond that, so that a client that is still sending gets to see the answer.
+_MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
+_LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a path names: `action` and, for a user's path, the decoded user_id."""
+
+    action: Literal["health", "user", "batch"]
+    user_id: str = ""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods the path answers to."""
+        return ("POST",) if self.action == "batch" else ("GET", "HEAD")
+
+
+def parse_route(request: Request) -> Route:
+    """Reads the path; segments are split before they are decoded, so a user_id may hold a slash.
+
+    Raises:
+      Problem: 404 for an unknown path, 405 for another method, 400 for a user_id that is not one.
+    """
+    raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode("ascii")
+    segments = raw.partition(b"?")[0].split(b"/")[1:]
+    match [unquote_to_bytes(segment) for segment in segments]:
+        case [b"health"]:
+            route = Route("health")
+        case [b"users:batchGet"]:
+            route = Route("batch")
+        case [b"users", user_id, b"recommenders"]:
+            route = Route("user", _decode_user_id(user_id))
+        case _:
+            raise Problem(
+                404,
+                "not_found",
+                "no such path; there are GET /users/{user_id}/recommenders, POST /users:batchGet, GET /health",
+            )
+    if request.method not in route.methods:
+        allowed = ", ".join(route.methods)
+        raise Problem(405, "method_not_allowed", f"allowed: {allowed}", headers={"Allow": allowed})
+    return route
+
+
+def _decode_user_id(segment: bytes) -> str:
+    try:
+        user_id = segment.decode("utf-8")
+        check_user_id(user_id)
+    except UnicodeDecodeError as error:
+        raise Problem(400, "invalid_user_id", "user_id is not percent-encoded UTF-8") from error
+    except RankingError as error:
+        raise Problem(400, "invalid_user_id", error.message) from error
+    return user_id
+
+
+def parse_limit(request: Request) -> int | None:
+    """The ``limit`` parameter, 1 to 100; None where it is not given."""
+    values = request.query_params.getlist("limit")
+    if not values:
+        return None
+    if len(values) > 1:
+        raise Problem(400, "invalid_limit", f"limit is given {len(values)} times; allowed: once")
+    if not _LIMIT.fullmatch(values[0]) or not 1 <= int(values[0]) <= MAX_LIMIT:
+        raise Problem(400, "invalid_limit", f"limit is {values[0][:20]!r}; allowed: 1 to {MAX_LIMIT}")
+    return int(values[0])
+
+
+async def read_user_ids(request: Request) -> Sequence[str]:
+    """The ids of ``{"user_ids": [...]}``, as many as were sent and in that order.
+
+    Raises:
+      Problem: 413, 415, or 400 for a body that is not such an object.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(
+            415, "unsupported_media_type", f"Content-Type is {media_type!r}; allowed: application/json"
+        )
+    body = await _read_body(request)
+    try:
+        content = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "invalid_body", "the body is not JSON in UTF-8") from error
+    expected = f'allowed: {{"user_ids": [...]}} with up to {MAX_BATCH} strings'
+    if not isinstance(content, dict) or set(content) != {"user_ids"}:
+        raise Problem(400, "invalid_body", f"the body is not an object of user_ids alone; {expected}")
+    user_ids = content["user_ids"]
+    if not isinstance(user_ids, list):
+        raise Problem(400, "invalid_body", f"user_ids is not a list; {expected}")
+    if len(user_ids) > MAX_BATCH:
+        raise Problem(400, "too_many_user_ids", f"found {len(user_ids)} user_ids; {expected}")
+    for index, user_id in enumerate(user_ids):
+        if not isinstance(user_id, str):
+            raise Problem(400, "invalid_body", f"user_ids[{index}] is not a string; {expected}")
+        try:
+            check_user_id(user_id)
+        except RankingError as error:
+            raise Problem(400, "invalid_user_id", f"user_ids[{index}]: {error.message}") from error
+    return user_ids
+
+
+async def _read_body(request: Request) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY_BYTES:
+            chunks.append(chunk)
+        elif size > _MAX_DISCARDED_BYTES:
+            break
+    if size > MAX_BODY_BYTES:
+        raise Problem(413, "body_too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    return b"".join(chunks)

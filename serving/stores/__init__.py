@@ -1,0 +1,1 @@
+"""Where rankings are kept: one SQLite file, or Datastore."""

@@ -1,0 +1,54 @@
+"""What the stores have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from ..ranking import Ranking
+
+
+class StoreError(Exception):
+    """The store cannot be used now: it is missing, unreachable or refuses; the message says which."""
+
+
+class CorruptRankingError(Exception):
+    """A stored record that breaks the contract; the message names the user and the fault."""
+
+
+class RankingStore(Protocol):
+    """Rankings by user_id; each method raises `StoreError` where the store cannot be used."""
+
+    def get(self, user_id: str) -> Ranking | None:
+        """The user's ranking, expired or not; None where there is none."""
+
+    def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
+        """The rankings of those users that have one."""
+
+    def put_many(self, rankings: Iterable[Ranking]) -> None:
+        """Replaces what is stored for these users; the last of several of one user stays."""
+
+    def delete(self, user_id: str) -> None:
+        """Forgets the user; nothing happens where there is no ranking."""
+
+    def count(self) -> int:
+        """Number of rankings."""
+
+    def close(self) -> None:
+        """Gives files and connections back."""
+
+
+class RankingReader(Protocol):
+    """The endpoint's side of a store, for one event loop; raises as `RankingStore` does."""
+
+    async def get(self, user_id: str) -> Ranking | None:
+        """The user's ranking, expired or not; None where there is none."""
+
+    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
+        """The rankings of those users that have one."""
+
+    async def ping(self) -> None:
+        """Returns once the store has answered a look-up; this also opens the connection."""
+
+    async def close(self) -> None:
+        """Gives files and connections back."""

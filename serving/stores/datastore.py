@@ -1,0 +1,126 @@
+"""Rankings as Datastore entities, the user_id being the key's name.
+
+The client library finds an emulator by itself, through ``DATASTORE_EMULATOR_HOST``. It is imported with this
+module, which only those load who have chosen Datastore.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import datastore
+
+from ..ranking import UNINDEXED_PROPERTIES, Ranking, RankingError
+from .base import CorruptRankingError, StoreError
+
+# Datastore's limits: 500 writes and 10 MiB a commit, 1000 keys a look-up.
+_WRITES_PER_COMMIT = 500
+_BYTES_PER_COMMIT = 8_000_000
+_KEYS_PER_LOOKUP = 1000
+
+
+@functools.lru_cache(maxsize=8)
+def client(project: str, namespace: str | None) -> Any:
+    """The process's one client of a project and namespace; a new client a call costs four times as much."""
+    return datastore.Client(project=project, namespace=namespace)  # type: ignore[no-untyped-call]
+
+
+class DatastoreStore:
+    """A `RankingStore` in Firestore in Datastore mode, of entities of one kind.
+
+    Args:
+      project: Google Cloud project id.
+      entity_kind: kind of the entities.
+      namespace: Datastore namespace; None is the default one.
+
+    Raises:
+      StoreError: no credentials were found.
+    """
+
+    def __init__(self, project: str, entity_kind: str, namespace: str | None = None) -> None:
+        self._kind = entity_kind
+        with _store_errors(project):
+            self._client = client(project, namespace)
+
+    def get(self, user_id: str) -> Ranking | None:
+        """See `RankingStore.get`."""
+        return self.get_many([user_id]).get(user_id)
+
+    def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
+        """See `RankingStore.get_many`."""
+        keys = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
+        found: dict[str, Ranking] = {}
+        with _store_errors(self._client.project):
+            for start in range(0, len(keys), _KEYS_PER_LOOKUP):
+                for entity in self._client.get_multi(keys[start : start + _KEYS_PER_LOOKUP]):
+                    found[entity.key.name] = ranking_from(entity.key.name, entity)
+        return found
+
+    def put_many(self, rankings: Iterable[Ranking]) -> None:
+        """See `RankingStore.put_many`; atomic a user, not over users."""
+        # One commit must not write an entity twice.
+        last = {ranking.user_id: ranking for ranking in rankings}
+        with _store_errors(self._client.project):
+            for batch in _batches(last.values()):
+                self._client.put_multi([self._entity(ranking) for ranking in batch])
+
+    def delete(self, user_id: str) -> None:
+        """See `RankingStore.delete`."""
+        with _store_errors(self._client.project):
+            self._client.delete(self._key(user_id))
+
+    def count(self) -> int:
+        """See `RankingStore.count`."""
+        with _store_errors(self._client.project):
+            query = self._client.aggregation_query(self._client.query(kind=self._kind)).count(alias="all")
+            (results,) = query.fetch()
+            return int(results[0].value)
+
+    def close(self) -> None:
+        """Nothing to give back: the client is the process's."""
+
+    def _key(self, user_id: str) -> Any:
+        return self._client.key(self._kind, user_id)
+
+    def _entity(self, ranking: Ranking) -> Any:
+        entity: Any = datastore.Entity(  # type: ignore[no-untyped-call]
+            self._key(ranking.user_id), exclude_from_indexes=UNINDEXED_PROPERTIES
+        )
+        entity.update(ranking.to_properties())
+        return entity
+
+
+def ranking_from(user_id: str, properties: Any) -> Ranking:
+    """A stored entity's ranking; raises `CorruptRankingError` where it breaks the contract."""
+    try:
+        return Ranking.from_properties(user_id, properties)
+    except RankingError as error:
+        raise CorruptRankingError(f"stored ranking of user {user_id!r}: {error}") from error
+
+
+@contextlib.contextmanager
+def _store_errors(project: str) -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPICallError, RetryError, GoogleAuthError) as error:
+        raise StoreError(f"Datastore of project {project}: {error}") from error
+
+
+def _batches(rankings: Iterable[Ranking]) -> Iterator[list[Ranking]]:
+    batch: list[Ranking] = []
+    size = 0
+    for ranking in rankings:
+        # Upper bound of an entity's bytes: names in up to four bytes a letter, two doubles and frames a slot.
+        bound = 8000 + sum(4 * len(name) + 64 for name in ranking.recommenders)
+        if batch and (len(batch) == _WRITES_PER_COMMIT or size + bound > _BYTES_PER_COMMIT):
+            yield batch
+            batch, size = [], 0
+        batch.append(ranking)
+        size += bound
+    if batch:
+        yield batch

@@ -1,0 +1,85 @@
+"""PredictionStorer's Beam graph against the real Datastore emulator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from server_processes import PROJECT
+
+from components.prediction_storer.counts import Counts
+from components.prediction_storer.post_process import Row, Stamp
+from components.prediction_storer.transforms import StorePredictions
+from pipelines.settings import DatastoreStore
+
+pytestmark = pytest.mark.emulator
+
+GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+STAMP = Stamp("7", GENERATED_AT, GENERATED_AT + dt.timedelta(days=8))
+
+
+def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> Row:
+    return {
+        "out_user_id": [user_id.encode()],
+        "out_campaign": [campaign.encode()],
+        "out_recommenders": [b"deals", b"refill", b""],
+        "out_scores": [score, 0.25, 0.0],
+        "out_propensities": [0.925, 1.0, 0.0],
+        "out_explored": [0],
+    }
+
+
+def store_day(rows: list[Row], namespace: str, folder: Path) -> Counts:
+    settings = DatastoreStore(kind="datastore", project=PROJECT, namespace=namespace, throttle_rampup=False)
+    graph = StorePredictions(
+        recommenders=("deals", "refill", "top_rated"),
+        stamp=STAMP,
+        store=settings,
+        max_rejected_share=0.1,
+        dead_letters=str(folder / "dead_letters.jsonl"),
+        counts=str(folder / "counts.json"),
+    )
+    with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
+        _ = pipeline | beam.Create(rows) | graph
+    return Counts.from_json((folder / "counts.json").read_text())
+
+
+def test_stores_rewrites_and_refuses_a_day(datastore_emulator: str, namespace: str, tmp_path: Path) -> None:
+    from serving.stores.datastore import DatastoreStore as Rankings
+    from serving.stores.datastore import client
+
+    rankings = Rankings(PROJECT, "Ranking", namespace)
+    day = [row(f"user-{number}") for number in range(620)]
+
+    assert store_day([*day, row("")], namespace, tmp_path).rejected == {"missing_user_id": 1}
+    assert rankings.count() == 620
+    first = rankings.get("user-0")
+    assert first is not None
+    assert first.recommenders == ("deals", "refill")
+    assert first.propensities == (0.925, 1.0)
+    assert (first.generated_at, first.expires_at) == (STAMP.generated_at, STAMP.expires_at)
+
+    # The day again gives the same records, no further ones.
+    store_day(day, namespace, tmp_path)
+    assert rankings.count() == 620
+    assert rankings.get("user-0") == first
+
+    # Another day's campaign replaces them.
+    store_day([row(f"user-{number}", "tuesday") for number in range(620)], namespace, tmp_path)
+    assert rankings.count() == 620
+    assert {ranking.campaign for ranking in rankings.get_many(["user-0", "user-619"]).values()} == {"tuesday"}
+
+    # Too many refused rows: the store stays as it was.
+    counts = store_day([row("user-0", "wednesday"), row("user-1", score=float("nan"))], namespace, tmp_path)
+    assert counts.refusal(0.1) is not None
+    assert {ranking.campaign for ranking in rankings.get_many(["user-0", "user-1"]).values()} == {"tuesday"}
+
+    # Only what a clean-up asks for is indexed.
+    entity = client(PROJECT, namespace).get(client(PROJECT, namespace).key("Ranking", "user-0"))
+    assert entity.exclude_from_indexes == set(entity) - {"expires_at"}
+
+    rankings.delete("user-0")
+    assert rankings.get("user-0") is None
+    assert rankings.count() == 619

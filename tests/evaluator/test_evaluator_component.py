@@ -1,0 +1,178 @@
+"""The Evaluator itself, over real SavedModels and TFRecords."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from logged_shop import save_model, serving_value, shop_use_case, write_rows
+
+from components.evaluator.gate import Verdict
+from components.evaluator.report import policy_values
+from pipelines.settings import UseCase
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    write_rows(folder / "examples" / "Split-eval", 6000, seed=3)
+    write_rows(folder / "few" / "Split-eval", 200, seed=4)
+    save_model(folder / "right", shift=0)
+    save_model(folder / "wrong", shift=1)
+    (folder / "none").mkdir()
+    return folder
+
+
+def evaluate(
+    shop: Path, output: Path, use_case: UseCase, model: str, production: str, examples: str = "examples"
+) -> tuple[Any, dict[str, Any], Verdict]:
+    """Runs the executor as the launcher does: blessing artifact, metrics and verdict."""
+    from tfx.dsl.components.base import base_beam_executor
+    from tfx.types import artifact_utils, standard_artifacts
+
+    from components.evaluator.executor import Executor
+
+    rows = standard_artifacts.Examples()
+    rows.uri = str(shop / examples)
+    rows.split_names = artifact_utils.encode_split_names(["eval"])
+    candidate, baseline = standard_artifacts.Model(), standard_artifacts.Model()
+    candidate.uri, baseline.uri = str(shop / model), str(shop / production)
+    baseline.set_string_custom_property("version", "v7")
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(output / "evaluation"), str(output / "blessing")
+    for artifact in (evaluation, blessing):
+        Path(artifact.uri).mkdir(parents=True)
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(output / "tmp"), unique_id="1"
+    )
+    Executor(context).Do(
+        {"examples": [rows], "model": [candidate], "baseline_model": [baseline]},
+        {"evaluation": [evaluation], "blessing": [blessing]},
+        {"use_case": use_case.to_json(), "current_component_id": "Evaluator"},
+    )
+    metrics = json.loads((output / "evaluation" / "metrics.json").read_text())
+    return blessing, metrics, Verdict.read(output / "evaluation" / "verdict.json")
+
+
+def test_better_candidate_is_blessed_against_production(shop: Path, tmp_path: Path) -> None:
+    from tfx.components.util import model_utils
+
+    blessing, metrics, verdict = evaluate(shop, tmp_path, shop_use_case(), "right", "wrong")
+
+    assert verdict.verdict == "blessed"
+    assert verdict.compared_with == "v7"
+    assert all(check.passed for check in verdict.checks)
+    assert model_utils.is_model_blessed(blessing)
+    assert (tmp_path / "blessing" / "BLESSED").is_file()
+    assert blessing.get_string_custom_property("component_id") == "Evaluator"
+
+    overall = metrics["overall"]
+    assert (overall["rows"], overall["rows_unknown_recommender"]) == (5999, 1)
+    for estimator in ("ips", "snips", "dr"):
+        for model, shift in (("candidate", 0), ("production", 1)):
+            figures = overall[model]
+            error = figures[f"serving_policy/{estimator}/standard_error"]
+            assert figures[f"serving_policy/{estimator}"] == pytest.approx(
+                serving_value(shift), abs=4 * error
+            )
+    gain = overall["difference"]
+    assert gain["value"] == pytest.approx(serving_value(0) - serving_value(1), abs=4 * gain["standard_error"])
+    assert gain["value"] == pytest.approx(
+        overall["candidate"]["serving_policy/dr"] - overall["production"]["serving_policy/dr"], abs=1e-12
+    )
+    assert overall["candidate"]["serving_policy/mean_weight"] == pytest.approx(1.0, abs=0.1)
+    assert overall["candidate"]["serving_policy/max_weight"] == pytest.approx(2.6, abs=1e-5)
+    assert overall["candidate"]["auc"] > 0.6 > overall["production"]["auc"]
+    assert overall["logging_policy"]["click_rate"] == overall["logging_policy"]["value"]
+    assert sum(figures["logged_share"] for figures in overall["overlap"].values()) == pytest.approx(1.0)
+
+    assert sorted(metrics["slices"]) == ["colour=blue", "colour=green", "colour=red"]
+    assert sum(figures["rows"] for figures in metrics["slices"].values()) == 5999
+
+    labels = [row.label for row in policy_values(metrics)]
+    assert labels[:2] == ["logging policy", "production, serving policy"]
+
+
+def test_worse_candidate_is_not_blessed(shop: Path, tmp_path: Path) -> None:
+    from tfx.components.util import model_utils
+
+    # The floor and drop of AUC are opened wide, so that the value alone decides.
+    use_case = shop_use_case(min_auc=0.0, max_auc_drop=1.0)
+    blessing, _, verdict = evaluate(shop, tmp_path, use_case, "wrong", "right")
+
+    assert verdict.verdict == "not_blessed"
+    assert {check.name for check in verdict.checks if not check.passed} == {"value"}
+    assert not model_utils.is_model_blessed(blessing)
+    assert [path.name for path in (tmp_path / "blessing").iterdir()] == ["NOT_BLESSED"]
+
+
+def test_few_rows_cannot_tell(shop: Path, tmp_path: Path) -> None:
+    blessing, metrics, verdict = evaluate(shop, tmp_path, shop_use_case(), "right", "none", examples="few")
+
+    assert verdict.verdict == "cannot_tell"
+    assert verdict.compared_with == "logging policy"
+    assert verdict.checks[0].passed is False
+    assert metrics["overall"]["production"] is None
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert (tmp_path / "blessing" / "NOT_BLESSED").is_file()
+
+
+def make_pipeline(shop: Path, root: Path) -> Any:
+    from tfx import v1 as tfx
+    from tfx.orchestration.metadata import sqlite_metadata_connection_config
+
+    from components.evaluator.component import Evaluator
+
+    one_split = tfx.proto.Input(splits=[tfx.proto.Input.Split(name="eval", pattern="*")])
+    examples = tfx.components.ImportExampleGen(
+        input_base=str(shop / "examples" / "Split-eval"), input_config=one_split
+    )
+    model_type = tfx.types.standard_artifacts.Model
+    candidate = tfx.dsl.Importer(source_uri=str(shop / "right"), artifact_type=model_type).with_id(
+        "candidate"
+    )
+    production = tfx.dsl.Importer(source_uri=str(shop / "none"), artifact_type=model_type).with_id(
+        "production"
+    )
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=candidate.outputs["result"],
+        production_model=production.outputs["result"],
+        use_case=shop_use_case(),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="evaluation",
+        pipeline_root=str(root),
+        components=[examples, candidate, production, evaluator],
+        metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+        beam_pipeline_args=["--runner=FnApiRunner"],
+    )
+
+
+def test_first_model_in_a_pipeline(shop: Path, tmp_path: Path) -> None:
+    from tfx import v1 as tfx
+
+    tfx.orchestration.LocalDagRunner().run(make_pipeline(shop, tmp_path))
+
+    (verdict_file,) = tmp_path.glob("Evaluator/evaluation/*/verdict.json")
+    verdict = Verdict.read(verdict_file)
+    assert (verdict.verdict, verdict.compared_with) == ("blessed", "logging policy")
+    assert [check.name for check in verdict.checks if check.passed is None] == ["AUC against production"]
+    assert len(list(tmp_path.glob("Evaluator/blessing/*/BLESSED"))) == 1
+
+
+def test_compiles_for_vertex(shop: Path, tmp_path: Path) -> None:
+    from tfx import v1 as tfx
+
+    runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
+        config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(default_image="image"),
+        output_filename=str(tmp_path / "pipeline.json"),
+    )
+    runner.run(make_pipeline(shop, tmp_path))
+
+    spec = (tmp_path / "pipeline.json").read_text()
+    assert "components.evaluator.executor.Executor" in spec

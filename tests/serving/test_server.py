@@ -1,0 +1,91 @@
+"""`serve` in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.config import ConfigError, ServingConfig, SQLiteLocation
+from serving.server import serve
+from serving.stores.base import StoreError
+from serving.stores.sqlite import SQLiteStore
+
+SERVE = """
+import sys
+from serving.config import ServingConfig
+from serving.server import serve
+serve(ServingConfig.from_env(), "127.0.0.1", int(sys.argv[1]))
+print("served")
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def make_config(path: Path) -> ServingConfig:
+    return ServingConfig(SQLiteLocation(str(path)), "newsletter", "default", ("deals",))
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Signals) -> None:
+    SQLiteStore(tmp_path / "rankings.sqlite").close()
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(port)],
+        env={
+            **os.environ,
+            **make_config(tmp_path / "rankings.sqlite").to_env(),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        answer = ask(server, f"http://127.0.0.1:{port}/users/nobody/recommenders")
+        assert answer.json()["recommenders"] == ["deals"]
+        server.send_signal(stop_signal)
+        output, errors = server.communicate(timeout=60)
+    finally:
+        server.kill()
+        server.wait()
+    assert errors == ""
+    # uvicorn raises SIGTERM again once it has stopped, so that whoever sent it sees the process end by it.
+    expected = ("served\n", 0) if stop_signal is signal.SIGINT else ("", -signal.SIGTERM)
+    assert (output, server.returncode) == expected
+
+
+def ask(server: subprocess.Popen[str], url: str) -> httpx.Response:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return httpx.get(url)
+        except httpx.TransportError:
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, f"{url} never answered"
+            time.sleep(0.1)
+
+
+def test_a_missing_file_is_refused_before_serving(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such file"):
+        serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    SQLiteStore(tmp_path / "rankings.sqlite").close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}"):
+            serve(make_config(tmp_path / "rankings.sqlite"), port=port)

@@ -1,0 +1,168 @@
+"""What is particular to SQLite; tests/emulators/test_ranking_stores.py holds what both stores do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from serving.ranking import Ranking
+from serving.stores.base import CorruptRankingError, StoreError
+from serving.stores.sqlite import SQLiteStore
+
+GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+
+
+def make_ranking(number: int, campaign: str = "monday") -> Ranking:
+    return Ranking(
+        user_id=f"user-{number}",
+        recommenders=("deals", "refill"),
+        scores=(number / 7, -0.25),
+        propensities=(0.925, 1.0),
+        explored=False,
+        campaign=campaign,
+        model_version="7",
+        generated_at=GENERATED_AT,
+        expires_at=GENERATED_AT + dt.timedelta(days=8),
+    )
+
+
+def test_makes_the_file_and_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a b" / "c?d#e%20" / "rankings.sqlite"
+    SQLiteStore(path).put_many([make_ranking(1)])
+    assert path.is_file()
+    assert SQLiteStore(path, read_only=True).get("user-1") == make_ranking(1)
+
+
+def test_reading_a_missing_file_is_refused_and_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    with pytest.raises(StoreError, match=r"rankings\.sqlite: no such file"):
+        SQLiteStore(path, read_only=True)
+    assert not path.exists()
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to be taken for one\n" * 100)
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=r"notes\.txt: file is not a database"):
+            SQLiteStore(path, read_only=read_only)
+
+
+def test_another_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    sqlite3.connect(path).execute("CREATE TABLE other (a)").connection.close()
+    with pytest.raises(StoreError, match="no such table: rankings"):
+        SQLiteStore(path, read_only=True)
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    SQLiteStore(path).put_many([make_ranking(1)])
+    reader = SQLiteStore(path, read_only=True)
+    with pytest.raises(StoreError, match="readonly"):
+        reader.delete("user-1")
+    assert reader.count() == 1
+
+
+def test_all_or_none_of_a_call_is_written(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "rankings.sqlite")
+    store.put_many([make_ranking(1)])
+
+    def failing() -> object:
+        yield make_ranking(1, "tuesday")
+        yield make_ranking(2)
+        raise RuntimeError("the source broke")
+
+    with pytest.raises(RuntimeError, match="the source broke"):
+        store.put_many(failing())  # type: ignore[arg-type]
+    assert store.get_many(["user-1", "user-2"]) == {"user-1": make_ranking(1)}
+    store.put_many([make_ranking(2)])
+    assert store.count() == 2
+
+
+def test_readers_see_whole_batches_while_others_write(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    store = SQLiteStore(path)
+    store.put_many(make_ranking(number, "0") for number in range(200))
+    reader = SQLiteStore(path, read_only=True)
+    done = threading.Event()
+    ids = [f"user-{number}" for number in range(200)]
+
+    def read() -> set[int]:
+        sizes = set()
+        while not done.is_set():
+            sizes.add(len({ranking.campaign for ranking in reader.get_many(ids).values()}))
+        return sizes
+
+    def write(worker: int) -> None:
+        for day in range(10):
+            store.put_many(make_ranking(number, f"{worker}-{day}") for number in range(200))
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for writer in [pool.submit(write, worker) for worker in range(2)]:
+            writer.result()
+        done.set()
+        assert set().union(*(future.result() for future in readers)) <= {1}
+    assert store.count() == 200
+
+
+def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    store = SQLiteStore(path)
+    store.put_many([make_ranking(1)])
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE rankings SET scores = ?", (json.dumps([1]),))
+    with pytest.raises(CorruptRankingError, match="'user-1'"):
+        store.get("user-1")
+
+
+WRITER = """
+import sys
+from test_sqlite_store import make_ranking
+from serving.stores.sqlite import SQLiteStore
+
+def rest():
+    yield from (make_ranking(number, "tuesday") for number in range(100, 150))
+    print("halfway", flush=True)
+    sys.stdin.read()  # until killed
+
+store = SQLiteStore(sys.argv[1])
+store.put_many(make_ranking(number, "tuesday") for number in range(100))
+store.put_many(rest())
+"""
+
+
+def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    SQLiteStore(path).put_many(make_ranking(number, "monday") for number in range(200))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+    )
+    with writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "halfway\n"
+        writer.kill()
+    ids = [f"user-{number}" for number in range(200)]
+
+    # The batch that was under way left nothing; the one before it is whole.
+    found = SQLiteStore(path, read_only=True).get_many(ids)
+    assert [found[user_id].campaign for user_id in ids] == ["tuesday"] * 100 + ["monday"] * 100
+
+    store = SQLiteStore(path)
+    store.put_many(make_ranking(number, "tuesday") for number in range(200))
+    assert store.count() == 200
+    assert store.get_many(ids) == {f"user-{number}": make_ranking(number, "tuesday") for number in range(200)}

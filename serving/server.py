@@ -18,9 +18,7 @@ def make_app(config: ServingConfig) -> Any:
     """The ASGI application that functions-framework makes of the function."""
     main.configure(config)
     source = str(Path(__file__).with_name("main.py"))
-    return create_asgi_app_from_module(  # type: ignore[no-untyped-call]
-        "recommenders", source, "http", main, main.__spec__
-    )
+    return create_asgi_app_from_module("recommenders", source, "http", main, main.__spec__)
 
 
 def serve(config: ServingConfig, host: str = "127.0.0.1", port: int = 8080) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tfx.components import Evaluator as TfxEvaluator
 from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts, standard_component_specs
@@ -13,11 +11,11 @@ from components.evaluator.executor import USE_CASE_KEY, Executor
 from pipelines.settings import UseCase
 
 
-class EvaluatorSpec(component_spec.ComponentSpec):  # type: ignore[misc, no-untyped-call]
+class EvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and the use case, which travels as JSON."""
 
     PARAMETERS = {  # noqa: RUF012
-        USE_CASE_KEY: component_spec.ExecutionParameter(type=str),  # type: ignore[no-untyped-call]
+        USE_CASE_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(
@@ -39,7 +37,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):  # type: ignore[misc, no-unty
     TYPE_ANNOTATION = Evaluate
 
 
-class Evaluator(TfxEvaluator):  # type: ignore[misc]
+class Evaluator(TfxEvaluator):
     """Compares a candidate with the model in production on the examples' `eval` split.
 
     Outputs `evaluation` (TFMA's results, `metrics.json`, `verdict.json`) and `blessing`.
@@ -52,17 +50,17 @@ class Evaluator(TfxEvaluator):  # type: ignore[misc]
         without a SavedModel, or no channel, means that nothing is in production.
     """
 
-    SPEC_CLASS = EvaluatorSpec  # type: ignore[assignment]
+    SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(
         self,
-        examples: BaseChannel[Any],
-        model: BaseChannel[Any],
+        examples: BaseChannel,
+        model: BaseChannel,
         use_case: UseCase,
-        production_model: BaseChannel[Any] | None = None,
+        production_model: BaseChannel | None = None,
     ) -> None:
-        spec = EvaluatorSpec(  # type: ignore[no-untyped-call]
+        spec = EvaluatorSpec(
             examples=examples,
             model=model,
             baseline_model=production_model,

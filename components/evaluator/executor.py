@@ -7,8 +7,8 @@ import math
 import os
 from typing import Any
 
-import tensorflow_model_analysis as tfma  # type: ignore[import-untyped]
-from absl import logging  # type: ignore[import-untyped]
+import tensorflow_model_analysis as tfma
+from absl import logging
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_executor
 from tfx.dsl.io import fileio
@@ -26,7 +26,7 @@ _MODEL = standard_component_specs.MODEL_KEY
 _BASELINE = standard_component_specs.BASELINE_MODEL_KEY
 
 
-class Executor(tfx_executor.Executor):  # type: ignore[misc]
+class Executor(tfx_executor.Executor):
     """TFX's Evaluator with off-policy metrics; the gate, not TFMA's thresholds, blesses.
 
     A production model artifact with no SavedModel inside means that nothing is in production yet.

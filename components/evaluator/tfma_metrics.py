@@ -12,8 +12,8 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
-import tensorflow_model_analysis as tfma  # type: ignore[import-untyped]
-from tensorflow_model_analysis.metrics import metric_types  # type: ignore[import-untyped]
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
 
 from components.evaluator.policy_values import (
     Measuring,
@@ -41,7 +41,7 @@ _FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
 _BLOCK = 1024  # rows gathered before they are worked on; a few hundred kB a slice
 
 
-class OffPolicyValues(metric_types.Metric):  # type: ignore[misc]
+class OffPolicyValues(metric_types.Metric):
     """Figures of `PolicyValues` as TFMA metrics, keyed by the model they are about.
 
     Args:
@@ -92,7 +92,7 @@ def _computations(
     ]
 
 
-class _RowPreprocessor(metric_types.Preprocessor):  # type: ignore[misc]
+class _RowPreprocessor(metric_types.Preprocessor):
     """Extracts of one example -> one row of `PolicyValues`."""
 
     def __init__(self, models: Sequence[str]) -> None:
@@ -151,9 +151,9 @@ class _Gathered:
             self.rows = []
 
 
-class _PolicyValuesCombiner(beam.CombineFn):  # type: ignore[misc]
+class _PolicyValuesCombiner(beam.CombineFn):
     def __init__(self, keys: list[list[metric_types.MetricKey]], measuring: Measuring) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._keys = keys
         self._measuring = measuring
 

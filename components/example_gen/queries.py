@@ -90,7 +90,7 @@ def table_name(table: str, warehouse: Warehouse) -> str:
 
 
 def _render(template: str, configs: Path | None, use_case: UseCase, **values: str) -> str:
-    _check_columns(use_case)
+    check_columns(use_case)
     folders = [folder / "queries" for folder in (configs, DEFAULT_CONFIGS) if folder is not None]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
@@ -131,7 +131,8 @@ def _check_window(start: dt.date, end: dt.date) -> None:
         raise SettingsError(f"window: from {start} to before {end} holds no day; allowed: a later end")
 
 
-def _check_columns(use_case: UseCase) -> None:
+def check_columns(use_case: UseCase) -> None:
+    """Raises `SettingsError` where two columns of a table would be one to the warehouse."""
     # The warehouses ignore the case of a column's name.
     seen = {name.lower(): name for name in RESERVED_COLUMNS}
     for name in use_case.features:

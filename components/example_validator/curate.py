@@ -1,133 +1,159 @@
-"""The curated schema of a use case: inferred from data, sharpened by what the settings promise.
-
-A person looks the file over and commits it; from then on data that contradicts it stops a training run.
-"""
+"""The curated schema: what the data should look like, so that a run on other data can be stopped."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
-import pyarrow as pa
-import pyarrow.compute
-from google.protobuf import text_format
-from tensorflow_data_validation import StatsOptions, infer_schema
-from tensorflow_data_validation.statistics import stats_impl
-from tensorflow_metadata.proto.v0 import schema_pb2
+import pyarrow as pa  # type: ignore[import-untyped]
+import tensorflow as tf
+import tensorflow_data_validation as tfdv  # type: ignore[import-untyped]
+from tensorflow_data_validation.statistics import stats_options  # type: ignore[import-untyped]
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2  # type: ignore[import-untyped]
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder  # type: ignore[import-untyped]
 
-from components.transform.layout import LABELS
+from components.example_gen.encode import to_feature_lists
+from components.example_gen.warehouse import read_batches
+from components.example_validator.anomalies import describe
 from pipelines.errors import DataError
 from pipelines.settings import UseCase
 
-# Rows that the types are inferred from.
-SAMPLE_ROWS = 200_000
-# A propensity is a probability above 0; the smallest that a policy of use could log.
-SMALLEST_PROPENSITY = 1e-6
+TRAINING, SERVING = "TRAINING", "SERVING"
+RECOMMENDERS = "recommenders"
+# Statistics of this many rows show the types; more would only take longer.
+MOST_ROWS = 200_000
 
-_REQUIRED = (
-    "user_id",
-    "campaign",
-    "recommender",
-    "propensity",
-    "policy_version",
-    "clicked",
-    "unsubscribed",
-    "reward",
-)
-_ELIGIBLE = "eligible_recommenders"
-_NAMES = "recommenders"
+Kind = Literal["BYTES", "FLOAT", "INT"]
+_KIND: dict[str, Kind] = {"string": "BYTES", "number": "FLOAT", "date": "FLOAT", "bool": "INT"}
 
 
-def curate(use_case: UseCase, batches: Iterable[pa.RecordBatch]) -> schema_pb2.Schema:
-    """Infers the schema of the rows that the training query gives.
+def write_schema(use_case: UseCase, source: Sequence[Path] | Path, output: Path, query: str = "") -> schema_pb2.Schema:
+    """Writes the curated schema of the data as text (.pbtxt).
 
-    Columns of the contract are required in every row, features may be missing. `recommender` must be one of
-    the use case's, `propensity` in (0, 1], `clicked` and `unsubscribed` 0 or 1, `reward` within its bounds.
-    The labels are absent from the environment SERVING.
+    TFDV infers a schema from the data's statistics; each column that the use case knows is then replaced by what
+    the use case says of it, and the data must fit the result. A column that only the query knows keeps what was
+    inferred, optional and without a domain.
+
+    Args:
+      use_case: features, recommenders and reward.
+      source: TFRecord files of tf.Examples, or the embedded warehouse's file.
+      output: replaced as a whole.
+      query: the training query, for a warehouse.
+
+    Returns:
+      The schema.
 
     Raises:
-      DataError: there are no rows, or a feature of the use case is NULL in all of them.
+      DataError: there is no row, or the rows contradict the use case; the output is then left as it was.
     """
-    table = _sample(batches)
-    if table.num_rows == 0:
-        raise DataError(f"schema of {use_case.name}: the training query gave no rows; allowed: one or more")
-    empty = [name for name in use_case.features if table.column(name).null_count == table.num_rows]
-    if empty:
-        raise DataError(f"schema of {use_case.name}: {', '.join(empty)} is NULL in all {table.num_rows:,} rows")
-    statistics = stats_impl.generate_statistics_in_memory(
-        _as_lists(table), StatsOptions(enable_semantic_domain_stats=False)
+    batches = (
+        _decoded(source) if not isinstance(source, Path) else map(to_feature_lists, read_batches(source, query))
     )
-    schema: schema_pb2.Schema = infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=0)
-    schema.default_environment.extend(["TRAINING", "SERVING"])
-    schema.string_domain.add(name=_NAMES, value=use_case.recommenders)
-    for feature in schema.feature:
-        _sharpen(feature, use_case)
+    statistics = _statistics(batches)
+    schema = curated_schema(use_case, tfdv.infer_schema(statistics, infer_feature_shape=False))
+    anomalies: anomalies_pb2.Anomalies = tfdv.validate_statistics(statistics, schema, environment=TRAINING)
+    faults = describe(anomalies)
+    if faults:
+        raise DataError("the data does not fit the use case:\n  " + "\n  ".join(faults))
+    _replace(output, tfdv, schema)
     return schema
 
 
-def write_schema(use_case: UseCase, batches: Iterable[pa.RecordBatch], output: Path) -> None:
-    """Writes `curate`'s schema as text, whole or not at all; raises as `curate` does."""
-    text = text_format.MessageToString(curate(use_case, batches))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, output)
+def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None) -> schema_pb2.Schema:
+    """The schema that the use case implies.
+
+    Columns of the contract hold exactly one value in each row and parse as dense [1] tensors, features hold one
+    value or none and parse as sparse ones, `eligible_recommenders` any number. Labels exist in the environment
+    TRAINING only.
+
+    Args:
+      use_case: features, recommenders and reward.
+      inferred: its columns that the use case does not know are kept.
+    """
+    schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
+    schema.dataset_constraints.min_examples_count = 1
+    schema.string_domain.add(name=RECOMMENDERS, value=use_case.recommenders)
+
+    _required(schema, "user_id", "BYTES")
+    _required(schema, "campaign", "BYTES")
+    _label(schema, "recommender", "BYTES").domain = RECOMMENDERS
+    _float_domain(_label(schema, "propensity", "FLOAT"), 0.0, 1.0)
+    _label(schema, "policy_version", "BYTES")
+    for name in ("clicked", "unsubscribed"):
+        _bool_domain(_label(schema, name, "INT"))
+    _float_domain(_label(schema, "reward", "FLOAT"), *use_case.reward.bounds)
+
+    eligible = _optional(schema, "eligible_recommenders", "BYTES")
+    eligible.value_count.CopyFrom(schema_pb2.ValueCount(min=0))
+    eligible.domain = RECOMMENDERS
+
+    for name, feature in use_case.features.items():
+        column = _optional(schema, name, _KIND[feature.type])
+        if feature.type == "bool":
+            _bool_domain(column)
+    known = {feature.name for feature in schema.feature}
+    for column in inferred.feature if inferred is not None else ():
+        if column.name not in known:
+            kept = _optional(schema, column.name, schema_pb2.FeatureType.Name(column.type))
+            kept.value_count.CopyFrom(column.value_count)
+            kept.not_in_environment.append(SERVING)
+    return schema
 
 
-def _sharpen(feature: schema_pb2.Feature, use_case: UseCase) -> None:
-    name = feature.name
-    for domain in ("domain", "string_domain", "distribution_constraints"):
-        feature.ClearField(domain)
-    feature.ClearField("presence")
-    feature.ClearField("value_count")
-    if name in _REQUIRED:
-        feature.presence.min_fraction = 1.0
-        feature.presence.min_count = 1
-        feature.shape.dim.add(size=1)
-    elif name == _ELIGIBLE:
-        feature.value_count.min = 0
-    else:
-        feature.presence.min_count = 0
-        feature.value_count.min = 0
-        feature.value_count.max = 1
-    if name in LABELS:
-        feature.not_in_environment.append("SERVING")
-    if name in ("recommender", _ELIGIBLE):
-        feature.domain = _NAMES
-    elif name == "propensity":
-        feature.float_domain.min = SMALLEST_PROPENSITY
-        feature.float_domain.max = 1.0
-    elif name == "reward":
-        feature.float_domain.min, feature.float_domain.max = use_case.reward.bounds
-    elif name in ("clicked", "unsubscribed"):
-        feature.int_domain.min, feature.int_domain.max = 0, 1
+def _add(schema: schema_pb2.Schema, name: str, kind: str) -> schema_pb2.Feature:
+    return schema.feature.add(name=name, type=schema_pb2.FeatureType.Value(kind))
 
 
-def _sample(batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    taken: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        taken.append(batch)
-        rows += batch.num_rows
-        if rows >= SAMPLE_ROWS:
-            break
-    return pa.Table.from_batches(taken) if taken else pa.table({})
+def _required(schema: schema_pb2.Schema, name: str, kind: Kind) -> schema_pb2.Feature:
+    feature = _add(schema, name, kind)
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    feature.shape.dim.add(size=1)
+    return feature
 
 
-def _as_lists(table: pa.Table) -> pa.RecordBatch:
-    """One batch in which each value is a list, as TensorFlow Data Validation reads examples."""
-    columns = []
-    for column in table.columns:
-        array = column.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.concat_arrays(array.chunks)
-        if not pa.types.is_list(array.type) and not pa.types.is_large_list(array.type):
-            valid = pa.compute.cast(array.is_valid(), pa.int32())
-            ends = pa.compute.cumulative_sum(valid)
-            offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-            lists = pa.ListArray.from_arrays(offsets, array.drop_null())
-            # An empty list would be a value with no items; a missing value is no list at all.
-            array = pa.compute.if_else(array.is_valid(), lists, pa.scalar(None, lists.type))
-        columns.append(array)
-    return pa.RecordBatch.from_arrays(columns, names=table.column_names)
+def _label(schema: schema_pb2.Schema, name: str, kind: Kind) -> schema_pb2.Feature:
+    feature = _required(schema, name, kind)
+    feature.not_in_environment.append(SERVING)
+    return feature
+
+
+def _optional(schema: schema_pb2.Schema, name: str, kind: str) -> schema_pb2.Feature:
+    feature = _add(schema, name, kind)
+    feature.presence.min_count = 0
+    feature.value_count.CopyFrom(schema_pb2.ValueCount(min=1, max=1))
+    return feature
+
+
+def _float_domain(feature: schema_pb2.Feature, low: float, high: float) -> None:
+    feature.float_domain.CopyFrom(
+        schema_pb2.FloatDomain(min=low, max=high, disallow_nan=True, disallow_inf=True)
+    )
+
+
+def _bool_domain(feature: schema_pb2.Feature) -> None:
+    feature.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))
+
+
+# --- the data -----------------------------------------------------------------------------------------------
+
+
+def _decoded(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file}: no such file")
+    decoder = ExamplesToRecordBatchDecoder()
+    for path in files:
+        compression = "GZIP" if path.suffix == ".gz" else ""
+        try:
+            for records in tf.data.TFRecordDataset(str(path), compression_type=compression).batch(10_000):
+                yield decoder.DecodeBatch(records.numpy().tolist())
+        except (tf.errors.DataLossError, RuntimeError) as error:
+            raise DataError(f"{path}: not TFRecords of tf.Examples: {str(error).splitlines()[0]}") from error
+
+
+def _statistics(batches: Iterable[pa.RecordBatch]) -> statistics_pb2.DatasetFeatureStatisticsList:
+    from tensorflow_data_validation.core import stats_impl  # type: ignore[import-untyped]

@@ -1,7 +1,5 @@
 """PredictionStorer as a TFX component."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import datetime as dt

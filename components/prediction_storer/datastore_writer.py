@@ -1,7 +1,5 @@
 """Writes rankings to Datastore."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import Any
@@ -14,7 +12,7 @@ from pipelines.settings import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
 
-class WriteToDatastore(beam.PTransform):  # type: ignore[type-arg]
+class WriteToDatastore(beam.PTransform):
     """Beam's own writer; it finds an emulator through ``DATASTORE_EMULATOR_HOST``, as the client does."""
 
     def __init__(self, store: DatastoreStore) -> None:

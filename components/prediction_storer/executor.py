@@ -1,7 +1,5 @@
 """Runs the step inside TFX."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import datetime as dt

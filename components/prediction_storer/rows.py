@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tensorflow as tf  # type: ignore[import-untyped]
+import tensorflow as tf
 
 from components.prediction_storer.post_process import Row
 

@@ -1,7 +1,5 @@
 """Writes rankings to the SQLite file."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import Any
@@ -14,7 +12,7 @@ from serving.stores.sqlite import SQLiteStore
 _ROWS_PER_TRANSACTION = 1000
 
 
-class WriteToSQLite(beam.PTransform):  # type: ignore[type-arg]
+class WriteToSQLite(beam.PTransform):
     """PCollection of `Ranking` -> rows of the file at ``path``, which is made where it is missing."""
 
     def __init__(self, path: str) -> None:

@@ -1,7 +1,5 @@
 """The step as a Beam graph: check each row, set duplicates aside, and write once the counts allow it."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +24,7 @@ from serving.ranking import Ranking
 _REJECTED = "rejected"
 
 
-class StorePredictions(beam.PTransform):  # type: ignore[type-arg]
+class StorePredictions(beam.PTransform):
     """PCollection of rows -> rankings in the store, dead letters and counts in files.
 
     Nothing is written to the store before all rows were checked, and nothing at all where the counts forbid

@@ -27,7 +27,7 @@ _KEYS_PER_LOOKUP = 1000
 @functools.lru_cache(maxsize=8)
 def client(project: str, namespace: str | None) -> Any:
     """The process's one client of a project and namespace; a new client a call costs four times as much."""
-    return datastore.Client(project=project, namespace=namespace)  # type: ignore[no-untyped-call]
+    return datastore.Client(project=project, namespace=namespace)
 
 
 class DatastoreStore:
@@ -88,9 +88,7 @@ class DatastoreStore:
         return self._client.key(self._kind, user_id)
 
     def _entity(self, ranking: Ranking) -> Any:
-        entity: Any = datastore.Entity(  # type: ignore[no-untyped-call]
-            self._key(ranking.user_id), exclude_from_indexes=UNINDEXED_PROPERTIES
-        )
+        entity: Any = datastore.Entity(self._key(ranking.user_id), exclude_from_indexes=UNINDEXED_PROPERTIES)
         entity.update(ranking.to_properties())
         return entity
 

@@ -6,22 +6,21 @@ import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import grpc  # type: ignore[import-untyped]
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, RetryError, ServiceUnavailable
-from google.api_core.retry import AsyncRetry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.datastore_v1.services.datastore import DatastoreAsyncClient
 from google.cloud.datastore_v1.services.datastore.transports import DatastoreGrpcAsyncIOTransport
-from google.cloud.datastore_v1.types import Key, LookupRequest
+from google.cloud.datastore_v1.types import Key, LookupRequest, LookupResponse
 
 from ..ranking import Ranking
 from .base import StoreError
 from .datastore import ranking_from
 
-# Seconds: one try, and all tries of a look-up; the caller's answer must not wait for Datastore much longer.
-_TRY_TIMEOUT = 2.0
-_TOTAL_TIMEOUT = 4.0
+_LOOKUP = "/google.datastore.v1.Datastore/Lookup"
+# Seconds for each try: the caller's answer must not wait for Datastore much longer.
+_TIMEOUTS = (1.0, 2.0)
+_TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _KEYS_PER_LOOKUP = 1000
 # Any name does: a look-up that finds nothing is an answer too.
 _PING_USER_ID = "ping"
@@ -29,6 +28,9 @@ _PING_USER_ID = "ping"
 
 class DatastoreReader:
     """A `RankingReader` for the event loop that first awaits it.
+
+    It calls the RPC on the library's channel itself: wrapping each message and retry policy as the generated
+    client does costs more time than the look-up.
 
     Args:
       project: Google Cloud project id.
@@ -40,13 +42,9 @@ class DatastoreReader:
         self._project = project
         self._kind = entity_kind
         self._namespace = namespace or ""
-        self._client: DatastoreAsyncClient | None = None
-        self._retry = AsyncRetry(
-            predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded),
-            initial=0.05,
-            maximum=0.5,
-            timeout=_TOTAL_TIMEOUT,
-        )
+        self._metadata = (("x-goog-request-params", f"project_id={quote(project)}"),)
+        self._channel: Any = None
+        self._call: Any = None
 
     async def get(self, user_id: str) -> Ranking | None:
         """See `RankingReader.get`."""
@@ -72,9 +70,9 @@ class DatastoreReader:
 
     async def close(self) -> None:
         """See `RankingReader.close`."""
-        if self._client is not None:
-            await self._client.transport.close()  # type: ignore[no-untyped-call]
-            self._client = None
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = self._call = None
 
     def _key(self, user_id: str) -> Any:
         key = Key.pb()()
@@ -84,15 +82,29 @@ class DatastoreReader:
         return key
 
     async def _lookup(self, keys: Sequence[Any]) -> Any:
-        """Sends one Lookup; returns the raw LookupResponse."""
-        request = LookupRequest.wrap(LookupRequest.pb()(project_id=self._project, keys=keys))
-        try:
-            if self._client is None:
-                self._client = _connect()
-            response = await self._client.lookup(request=request, retry=self._retry, timeout=_TRY_TIMEOUT)
-        except (GoogleAPICallError, RetryError, GoogleAuthError) as error:
-            raise StoreError(f"Datastore of project {self._project}: {error}") from error
-        return type(response).pb(response)
+        """Sends one Lookup, at most twice; returns the raw LookupResponse."""
+        request = LookupRequest.pb()(project_id=self._project, keys=keys)
+        for timeout in _TIMEOUTS:
+            try:
+                return await self._opened_call()(request, timeout=timeout, metadata=self._metadata)
+            except grpc.aio.AioRpcError as error:
+                failure = f"{error.code().name}: {error.details()}"
+                if error.code() not in _TRIED_AGAIN:
+                    break
+            except GoogleAuthError as error:
+                failure = str(error)
+                break
+        raise StoreError(f"Datastore of project {self._project}: {failure}")
+
+    def _opened_call(self) -> Any:
+        if self._call is None:
+            self._channel = _connect()
+            self._call = self._channel.unary_unary(
+                _LOOKUP,
+                request_serializer=LookupRequest.pb().SerializeToString,
+                response_deserializer=LookupResponse.pb().FromString,
+            )
+        return self._call
 
 
 class _Properties(Mapping[str, Any]):
@@ -124,9 +136,8 @@ def _to_python(value: Any) -> Any:
     return None
 
 
-def _connect() -> DatastoreAsyncClient:
+def _connect() -> Any:
     emulator = os.environ.get("DATASTORE_EMULATOR_HOST")
     if emulator:
-        channel = grpc.aio.insecure_channel(emulator)
-        return DatastoreAsyncClient(transport=DatastoreGrpcAsyncIOTransport(channel=channel))
-    return DatastoreAsyncClient()
+        return grpc.aio.insecure_channel(emulator)
+    return DatastoreGrpcAsyncIOTransport.create_channel()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.local import PredictionOutcome, StepEvent, TrainingOutcome, Workspace, predict, train
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.pipeline
 
 ROOT = Path(__file__).parents[2]
 RUN_DATE = dt.date(2026, 11, 23)
-NEWSLETTERS, USERS = 20_000, 1_500
+NEWSLETTERS, USERS = 60_000, 1_500
 
 
 @dataclass
@@ -117,6 +118,29 @@ def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
     assert run.rankings() == before
 
 
+def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
+    """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking a user."""
+    before = run.rankings()
+    workdir = run.workspace.workdir
+    command = [sys.executable, "-m", "pipelines.cli", "predict", "--run-date", RUN_DATE.isoformat()]
+    process = subprocess.Popen(
+        [*command, "--workdir", str(workdir)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if "BulkInferrer" in line:
+                break
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+    assert run.rankings() == before
+    outcome = predict(run.workspace, RUN_DATE, lambda _: None)
+    assert outcome.stored == USERS
+    assert run.rankings() == before
+
+
 def test_the_registrys_model_ranks_without_the_project(run: Run, tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -155,8 +179,9 @@ def shuffled(run: Run, tmp_path: Path) -> Workspace:
     """The same workspace over a warehouse in which the training users' outcomes are dealt out at random."""
     import duckdb
 
-    copy = tmp_path / "warehouse.duckdb"
-    shutil.copy(run.workspace.environment.warehouse.path, copy)  # type: ignore[union-attr]
+    source = run.workspace.environment.warehouse.path  # type: ignore[union-attr]
+    copy, dealt = tmp_path / "warehouse.duckdb", tmp_path / "dealt.parquet"
+    shutil.copy(source, copy)
     share = run.workspace.use_case.eval_share
     with duckdb.connect(str(copy)) as connection:
         rows = connection.execute("SELECT * FROM newsletter.training").to_arrow_table()
@@ -166,11 +191,11 @@ def shuffled(run: Run, tmp_path: Path) -> Workspace:
         order = np.arange(rows.num_rows)
         order[positions] = np.random.default_rng(0).permutation(positions)
         for name in ("clicked", "unsubscribed"):
-            dealt = rows.column(name).take(pa.array(order))
-            rows = rows.set_column(rows.schema.get_field_index(name), name, dealt)
-        connection.register("dealt", rows)
+            outcome = rows.column(name).take(pa.array(order))
+            rows = rows.set_column(rows.schema.get_field_index(name), name, outcome)
+        pq.write_table(rows, dealt)
         connection.execute("DELETE FROM newsletter.training")
-        connection.execute("INSERT INTO newsletter.training BY NAME SELECT * FROM dealt")
+        connection.execute(f"INSERT INTO newsletter.training BY NAME SELECT * FROM read_parquet('{dealt}')")
     warehouse = run.workspace.environment.warehouse.model_copy(update={"path": str(copy)})
     environment = run.workspace.environment.model_copy(update={"warehouse": warehouse})
     return dataclasses.replace(run.workspace, environment=environment)

@@ -12,10 +12,10 @@ GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 STAMP = Stamp("7", GENERATED_AT, GENERATED_AT + dt.timedelta(days=8))
 
 
-def row(user_id: str = "user-1", **changes: Any) -> Row:
+def row(user: str = "user-1", /, **changes: Any) -> Row:
     """A good row; ``changes`` name columns without their prefix, None leaves one out."""
     values: dict[str, Any] = {
-        "user_id": [user_id.encode()],
+        "user_id": [user.encode()],
         "campaign": [b"monday"],
         "recommenders": [b"refill", b"deals", b""],
         "scores": [0.5, 0.25, 0.0],

@@ -175,7 +175,7 @@ def test_compiles_for_vertex(tmp_path: Path) -> None:
     assert "--runner=DataflowRunner" in executor["args"]
     tasks = compiled["pipelineSpec"]["root"]["dag"]["tasks"]
     store = tasks["PredictionStorer"]["inputs"]["parameters"]["store"]
-    assert json.loads(store["runtimeValue"]["constant"]) == {
+    assert json.loads(store["runtimeValue"]["constantValue"]["stringValue"]) == {
         "kind": "datastore",
         "project": "my-project",
         "entity_kind": "Ranking",

@@ -15,7 +15,9 @@ from components.trainer.keyed_hash import BUCKETS, draws  # noqa: E402
 NEVER, ALWAYS = BUCKETS - 1, 0
 
 
-def one_row(preference: list[float], eligible: list[bool], epsilon: float, explore: list[int], arm: list[int]):
+def one_row(
+    preference: list[float], eligible: list[bool], epsilon: float, explore: list[int], arm: list[int]
+):
     ranked = rank(
         tf.constant([preference], tf.float32),
         tf.constant([eligible]),

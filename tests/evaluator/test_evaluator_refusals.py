@@ -1,0 +1,184 @@
+"""What the Evaluator refuses, and how it says so."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import make_use_case
+
+from components.evaluator import results
+from components.evaluator.auc import AUC
+from components.evaluator.estimators import LoggedBatch, dr, ips
+from components.evaluator.estimators.diagnostics import Overlap, Weights
+from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
+from components.evaluator.gate import Verdict
+from components.evaluator.policy_values import Measuring, PolicyValues, shared_part
+from pipelines.errors import DataError
+
+GOOD: dict[str, list[float]] = {
+    "reward": [1.0, 0.0],
+    "propensity": [0.5, 0.25],
+    "evaluation_probability": [1.0, 0.0],
+    "expected_reward": [0.1, 0.2],
+    "logged_estimate": [0.1, 0.2],
+}
+
+
+def batch(**changes: list[float]) -> LoggedBatch:
+    return LoggedBatch(**{name: np.array(values) for name, values in {**GOOD, **changes}.items()})
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        ("propensity", [0.5, 0.0], r"propensity of row 1 is 0; allowed: \(0, 1\]"),
+        ("propensity", [1.5, 0.5], r"propensity of row 0 is 1\.5; allowed: \(0, 1\]"),
+        ("propensity", [0.5, -0.1], r"propensity of row 1 is -0\.1"),
+        ("propensity", [0.5, math.nan], "propensity of row 1 is nan; allowed: a finite number"),
+        ("evaluation_probability", [1.1, 0.0], r"evaluation_probability of row 0 is 1\.1; allowed: \[0, 1\]"),
+        ("evaluation_probability", [0.0, -0.1], "evaluation_probability of row 1 is -0.1"),
+        ("reward", [math.inf, 0.0], "reward of row 0 is inf"),
+        ("expected_reward", [0.0, math.nan], "expected_reward of row 1 is nan"),
+        ("logged_estimate", [math.nan, 0.0], "logged_estimate of row 0 is nan"),
+        ("logged_estimate", [0.0], r"logged_estimate has shape \(1,\); allowed: \[2\]"),
+    ],
+)
+def test_logged_rows_out_of_range(field: str, values: list[float], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        batch(**{field: values})
+
+
+def test_rounding_of_float32_probabilities_is_no_error() -> None:
+    weights = batch(evaluation_probability=[1.000001, -1e-7]).weights()
+    assert weights.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("make", [ips.Estimator, Weights, PolicyDifference, LoggingDifference])
+@pytest.mark.parametrize("clip", [0.0, -1.0, math.nan])
+def test_weight_clips_that_are_not_positive(make: Callable[[float], object], clip: float) -> None:
+    with pytest.raises(ValueError, match="weight_clip"):
+        make(clip)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [
+        (ips.Estimator(), ips.Estimator(weight_clip=5.0)),
+        (ips.Estimator(), dr.Estimator()),
+        (PolicyDifference(), LoggingDifference()),
+        (PolicyDifference(), PolicyDifference(5.0)),
+        (Weights(), Weights(5.0)),
+        (Overlap(2), Overlap(3)),
+        (Overlap(2), Overlap(2, 5.0)),
+    ],
+)
+def test_parts_that_do_not_belong_together(mine: Any, other: Any) -> None:
+    with pytest.raises(ValueError, match="cannot be merged"):
+        mine + other
+
+
+def test_pairing_different_rows() -> None:
+    with pytest.raises(ValueError, match="same logged rows"):
+        PolicyDifference().add(batch(), batch(reward=[0.0, 0.0]))
+    with pytest.raises(ValueError, match="same logged rows"):
+        PolicyDifference().add(batch(), batch(propensity=[0.5, 0.5]))
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_confidence_outside_its_range(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence"):
+        ips.Estimator().interval(confidence)
+
+
+def test_actions_outside_the_recommenders() -> None:
+    for action in ([0, 2], [-1, 0]):
+        with pytest.raises(ValueError, match="allowed: 0 to 1"):
+            Overlap(2).add(batch(), np.array(action))
+
+
+def test_scores_that_are_not_numbers() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        AUC().add(np.array([0.5, math.nan]), np.array([True, False]))
+
+
+def test_more_than_two_models() -> None:
+    with pytest.raises(ValueError, match="allowed: 1 or 2"):
+        PolicyValues(3, Measuring(3, 10.0, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("reward", "propensity", "message"),
+    [
+        (1.0, 0.0, "user u7: propensity is 0"),
+        (1.0, 1.5, "propensity is 1.5"),
+        (1.0, math.nan, "propensity is nan"),
+        (math.nan, 0.5, "user u7: reward is nan"),
+    ],
+)
+def test_evaluation_rows_name_their_user(reward: float, propensity: float, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        shared_part("u7", reward, propensity, 0.0, 0.0)
+
+
+def test_an_evaluation_without_rows() -> None:
+    nothing = PolicyValues(1, Measuring(3, 10.0, 0.95)).figures()[0]
+    for slices in ({}, {"overall": {"candidate": nothing}}):
+        with pytest.raises(DataError, match="evaluation split: no row"):
+            results.build(slices, make_use_case(), "v1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a verdict"),
+        ('{"verdict": "blessed", "checks": []}', "no field 'compared_with'"),
+        ('{"verdict": "maybe", "compared_with": "v1", "checks": []}', "verdict is 'maybe'; allowed: blessed"),
+        ('{"verdict": "blessed", "compared_with": "v1", "checks": [{"colour": 1}]}', "not a verdict"),
+    ],
+)
+def test_verdicts_that_are_none(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "verdict.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as error:
+        Verdict.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_verdict_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.json: cannot be read: No such file"):
+        Verdict.read(tmp_path / "absent.json")
+
+
+def test_numbers_in_verdicts_are_finite() -> None:
+    content = {"verdict": "blessed", "compared_with": "v1", "checks": []}
+    verdict = Verdict.from_json(json.dumps(content))
+    assert "NaN" not in verdict.to_json()
+
+
+def test_examples_and_models_that_lack_something() -> None:
+    from components.evaluator.tfma_metrics import compact_row
+
+    features = {"reward": [1.0], "propensity": [0.5], "clicked": [1], "unsubscribed": [0]}
+    output = {
+        "user_id": [b"u7"],
+        "reward_estimates": [0.1, 0.2],
+        "serving_probabilities": [0.5, 0.5],
+        "eval_probabilities": [0.0, 1.0],
+        "logged_action": [1],
+        "logged_score": [0.2],
+    }
+    assert len(compact_row(features, [output])) == 12
+    with pytest.raises(DataError, match="user u7: propensity has 0 values"):
+        compact_row({**features, "propensity": None}, [output])
+    with pytest.raises(DataError, match="user u7: reward has 2 values"):
+        compact_row({**features, "reward": [1.0, 0.0]}, [output])
+    without = {name: value for name, value in output.items() if name != "logged_score"}
+    with pytest.raises(DataError, match="signature evaluation: no output logged_score"):
+        compact_row(features, [without])

@@ -1,0 +1,153 @@
+"""Rows to figures to metrics.json to the rows of a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import make_use_case
+
+from components.evaluator import results
+from components.evaluator.gate import decide
+from components.evaluator.policy_values import (
+    Measuring,
+    PolicyValues,
+    Row,
+    figure_names,
+    model_part,
+    shared_part,
+)
+from components.evaluator.report import ValueRow, policy_values
+
+MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95)
+ESTIMATES = np.array([0.4, 0.1, 0.2])
+SERVING = np.array([0.8, 0.1, 0.1])
+GREEDY = np.array([1.0, 0.0, 0.0])
+
+
+def row(action: int, reward: float, *more: Row) -> Row:
+    outcome = shared_part("u1", reward, 0.5, float(reward > 0), float(reward < 0))
+    score = float(ESTIMATES[action]) if action >= 0 else 0.0
+    mine = model_part(action, score, ESTIMATES, SERVING, GREEDY)
+    return sum(more, (*outcome, float(action), *mine))
+
+
+def test_model_part_by_hand() -> None:
+    part = model_part(1, 0.55, ESTIMATES, SERVING, GREEDY)
+    assert part == pytest.approx((1.0, 0.55, 0.1, 0.1, 0.35, 0.0, 0.4))
+    unknown = model_part(-1, 0.55, ESTIMATES, SERVING, GREEDY)
+    assert unknown == pytest.approx((0.0, 0.0, 0.0, 0.0, 0.35, 0.0, 0.4))
+
+
+def test_figures_by_hand() -> None:
+    values = PolicyValues(1, MEASURING)
+    values.add([row(0, 1.0), row(1, -1.0)])
+    (figures,) = values.figures()
+    # Serving weights 1.6 and 0.2, residuals 0.6 and -1.1; eval weights 2 and 0.
+    assert figures["serving_policy/ips"] == pytest.approx((1.6 - 0.2) / 2)
+    assert figures["serving_policy/snips"] == pytest.approx(1.4 / 1.8)
+    assert figures["serving_policy/dm"] == pytest.approx(0.35)
+    assert figures["serving_policy/dr"] == pytest.approx(0.35 + (1.6 * 0.6 - 0.2 * 1.1) / 2)
+    assert figures["eval_policy/ips"] == pytest.approx(1.0)
+    assert figures["eval_policy/dr"] == pytest.approx(0.4 + 2 * 0.6 / 2)
+    assert figures["exploration_cost"] == pytest.approx((0.4 + 0.6) - (0.35 + 0.37))
+    assert figures["serving_policy/max_weight"] == pytest.approx(1.6)
+    assert figures["eval_policy/effective_sample_size"] == pytest.approx(1.0)
+    assert figures["auc"] == 1.0
+    assert figures["logging_policy"] == 0.0
+    assert (figures["logging_policy/click_rate"], figures["logging_policy/unsubscribe_rate"]) == (0.5, 0.5)
+    assert figures["difference"] == pytest.approx(0.72)
+    assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
+    assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.0])
+
+
+def test_unknown_recommenders_are_left_out_and_counted() -> None:
+    without, with_unknown = PolicyValues(1, MEASURING), PolicyValues(1, MEASURING)
+    without.add([row(0, 1.0), row(1, -1.0)])
+    with_unknown.add([row(-1, 1.0), row(0, 1.0), row(-1, -1.0), row(1, -1.0)])
+    expected, found = without.figures()[0], with_unknown.figures()[0]
+    assert found.pop("rows_unknown_recommender") == 2.0
+    assert expected.pop("rows_unknown_recommender") == 0.0
+    np.testing.assert_equal(found, expected)
+
+
+def test_production_never_takes_a_recommender_that_it_alone_does_not_know() -> None:
+    new = model_part(-1, 0.0, np.array([0.4, 0.1]), np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    values = PolicyValues(2, MEASURING)
+    values.add([row(2, 1.0, new), row(2, 0.0, new)])
+    candidate, production = values.figures()
+    assert candidate["rows"] == 2.0
+    assert production["serving_policy/mean_weight"] == 0.0
+    assert production["serving_policy/dr"] == pytest.approx(0.25)
+    assert candidate["difference"] == pytest.approx(candidate["serving_policy/dr"] - 0.25)
+
+
+def slice_figures(models: int, rows: int = 2) -> dict[str, dict[str, Any]]:
+    values = PolicyValues(models, MEASURING)
+    same = model_part(0, 0.4, ESTIMATES, SERVING, GREEDY)
+    values.add([row(0, float(i % 2), *[same] * (models - 1)) for i in range(rows)])
+    return dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
+
+
+def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
+    use_case = make_use_case()
+    slices = {"overall": slice_figures(2, 6), "colour=red": slice_figures(2, 1)}
+    metrics = json.loads(results.to_json(results.build(slices, use_case, "v3")))
+
+    assert metrics["compared_with"] == "v3"
+    assert metrics["overall"]["rows"] == 6
+    assert list(metrics["overall"]["overlap"]) == ["a", "b", "c"]
+    # One row: no standard error, no bounds.
+    red = metrics["slices"]["colour=red"]
+    assert red["candidate"]["serving_policy/dr"] is not None
+    assert red["candidate"]["serving_policy/dr/standard_error"] is None
+    assert red["difference"]["lower_bound"] is None
+    assert "overlap" not in red
+
+    gate = results.gate_metrics(metrics)
+    assert (gate.rows, gate.difference, gate.lower_bound) == (6, 0.0, 0.0)
+    assert gate.auc == gate.production_auc == 0.5
+    assert decide(gate, use_case.gate).verdict == "cannot_tell"
+
+    table = policy_values(metrics)
+    assert [line.label for line in table] == [
+        "logging policy",
+        "production, serving policy",
+        "production, eval policy",
+        "candidate, serving policy",
+        "candidate, eval policy",
+        "candidate minus production",
+        "cost of exploration",
+    ]
+    assert table[0] == ValueRow(
+        "logging policy",
+        0.5,
+        metrics["overall"]["logging_policy"]["low"],
+        metrics["overall"]["logging_policy"]["high"],
+    )
+    assert policy_values(metrics, "ips", "colour=red")[3].low is None
+
+
+def test_first_model_has_no_production_in_its_metrics() -> None:
+    metrics = results.build({"overall": slice_figures(1)}, make_use_case(), "logging policy")
+    assert metrics["overall"]["production"] is None
+    gate = results.gate_metrics(metrics)
+    assert gate.production_auc is None
+    assert gate.difference == metrics["overall"]["difference_to_logging"]["value"]
+    assert [line.label for line in policy_values(metrics)][-2] == "candidate minus logging policy"
+
+
+def test_unknown_figures_reach_the_gate_as_unknown() -> None:
+    metrics = results.build({"overall": slice_figures(1, 1)}, make_use_case(), "logging policy")
+    gate = results.gate_metrics(metrics)
+    assert math.isnan(gate.auc)
+    assert (gate.lower_bound, gate.upper_bound) == (-math.inf, math.inf)
+
+
+def test_names_do_not_depend_on_the_data() -> None:
+    values = PolicyValues(2, MEASURING)
+    values.add([row(0, 1.0, model_part(0, 0.4, ESTIMATES, SERVING, GREEDY))])
+    assert figure_names(2, MEASURING) == [list(figures) for figures in values.figures()]

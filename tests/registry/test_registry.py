@@ -1,0 +1,263 @@
+"""Publishing, moving the pointer, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.registry import Registry, model_digest, new_version
+from pipelines.errors import DataError
+
+FIRST = "20261123T101500Z-1a2b3c4d"
+SECOND = "20261130T101500Z-0a2b3c4d"
+EVIDENCE: dict[str, Any] = {
+    "metrics.json": {
+        "overall": {
+            "rows": 500,
+            "candidate": {"auc": 0.6, "serving_policy/dr": 0.21, "exploration_cost": None},
+            "difference": {"value": -0.01},
+        }
+    },
+    "verdict.json": {"verdict": "blessed", "compared_with": "logging policy", "checks": []},
+    "decision.json": {"policy": "serving_policy"},
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return make_model(tmp_path / "source", "graph")
+
+
+def make_model(folder: Path, content: str) -> str:
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "variables" / "variables.index").write_bytes(b"\0\1")
+    return str(folder)
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_published_version_holds_model_and_evidence_and_is_not_in_production(
+    tmp_path: Path, model: str
+) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    assert registry.versions() == []
+    assert registry.current() is None
+    registry.publish(FIRST, model, EVIDENCE)
+    folder = tmp_path / "registry" / "tiny" / FIRST
+    assert files_below(folder) == {
+        "model/Format-Serving/saved_model.pb",
+        "model/Format-Serving/variables/variables.index",
+        "metrics.json",
+        "verdict.json",
+        "decision.json",
+        "manifest.json",
+    }
+    assert (folder / "model/Format-Serving/variables/variables.index").read_bytes() == b"\0\1"
+    assert json.loads((folder / "metrics.json").read_text()) == EVIDENCE["metrics.json"]
+    assert registry.current() is None
+
+
+def test_the_pointer_moves_forth_and_back(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    for version in (FIRST, SECOND):
+        registry.publish(version, model, EVIDENCE)
+        registry.set_current(version)
+        assert registry.require_current() == version
+        assert registry.current_model_uri() == str(tmp_path / "tiny" / version / "model")
+    assert json.loads((tmp_path / "tiny" / "CURRENT").read_text()) == {"version": SECOND}
+    assert registry.rollback() == FIRST
+    assert registry.current() == FIRST
+    assert registry.rollback(SECOND) == SECOND
+    assert registry.current() == SECOND
+
+
+def test_versions_are_listed_oldest_first_with_their_evidence(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(SECOND, model, {})
+    registry.publish(FIRST, model, EVIDENCE)
+    registry.set_current(FIRST)
+    first, second = registry.versions()
+    assert (first.version, first.is_current) == (FIRST, True)
+    assert first.created == dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
+    assert (first.verdict, first.compared_with, first.policy) == (
+        "blessed",
+        "logging policy",
+        "serving_policy",
+    )
+    # A figure that is null is unknown, so it is left out.
+    assert first.figures == {"rows": 500.0, "auc": 0.6, "value": 0.21, "difference": -0.01}
+    assert (second.version, second.is_current) == (SECOND, False)
+    assert (second.verdict, second.compared_with, second.policy, second.figures) == (None, None, None, {})
+
+
+def test_publishing_the_same_again_changes_nothing(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, EVIDENCE)
+    written = (tmp_path / "tiny" / FIRST).stat().st_mtime_ns
+    registry.publish(FIRST, model, EVIDENCE)
+    assert (tmp_path / "tiny" / FIRST).stat().st_mtime_ns == written
+    assert len(registry.versions()) == 1
+
+
+def test_use_cases_do_not_see_each_other(tmp_path: Path, model: str) -> None:
+    Registry(str(tmp_path), "tiny").publish(FIRST, model, EVIDENCE)
+    assert Registry(str(tmp_path), "other").versions() == []
+
+
+def test_a_folder_without_manifest_is_no_version_and_is_replaced(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    half = tmp_path / "tiny" / FIRST
+    half.mkdir(parents=True)
+    (half / "stray").write_text("half")
+    assert registry.versions() == []
+    with pytest.raises(DataError, match="no version"):
+        registry.set_current(FIRST)
+    registry.publish(FIRST, model, {})
+    assert "stray" not in files_below(half)
+    assert [info.version for info in registry.versions()] == [FIRST]
+
+
+def test_a_model_is_found_by_its_whole_digest(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    digest = model_digest(model)
+    version = new_version(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), digest)
+    assert registry.find(digest) is None
+    registry.publish(version, model, EVIDENCE)
+    assert registry.find(digest) == version
+    assert registry.find(digest[:8] + "0" * 56) is None
+
+
+def test_a_failed_publish_leaves_nothing_behind(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    (Path(model) / "variables" / "link").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError):
+        registry.publish(FIRST, model, EVIDENCE)
+    with pytest.raises(ValueError, match="JSON"):
+        registry.publish(FIRST, model, {"metrics.json": math.nan})
+    assert files_below(tmp_path / "registry") <= {"tiny/.lock"}
+
+
+# --- refusals ---------------------------------------------------------------------------------------------
+
+
+def test_another_content_under_a_published_name_is_refused(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    registry.publish(FIRST, model, EVIDENCE)
+    with pytest.raises(DataError, match="another content"):
+        registry.publish(FIRST, make_model(tmp_path / "other", "other graph"), EVIDENCE)
+    with pytest.raises(DataError, match="another content"):
+        registry.publish(FIRST, model, {**EVIDENCE, "decision.json": {"policy": "eval_policy"}})
+    target = tmp_path / "registry" / "tiny" / FIRST
+    assert (target / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "latest", "../../etc", "20261123T101500Z-1a2b3c4", "20261323T101500Z-1a2b3c4d"]
+)
+def test_a_name_of_no_version_is_refused(tmp_path: Path, model: str, name: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    for act in (lambda: registry.publish(name, model, {}), lambda: registry.set_current(name)):
+        with pytest.raises(DataError, match="no version's name"):
+            act()
+
+
+def test_an_unknown_version_is_refused_with_the_known_ones(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, {})
+    registry.set_current(FIRST)
+    with pytest.raises(DataError, match=f"no version {SECOND}; available: {FIRST}"):
+        registry.rollback(SECOND)
+    with pytest.raises(DataError, match=f"no version before {FIRST}"):
+        registry.rollback()
+    assert registry.current() == FIRST
+
+
+def test_a_folder_without_saved_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no saved_model\.pb"):
+        Registry(str(tmp_path), "tiny").publish(FIRST, str(tmp_path), {})
+
+
+def test_nothing_in_production_is_said_where_a_version_is_required(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    with pytest.raises(DataError, match="nothing is in production; available: none"):
+        registry.require_current()
+    registry.publish(FIRST, model, {})
+    with pytest.raises(DataError, match=f"nothing is in production; available: {FIRST}"):
+        registry.current_model_uri()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 3}', '{"version": "../x"}', "\ufffe\0"])
+def test_a_damaged_pointer_is_named_and_rolling_back_mends_it(tmp_path: Path, model: str, text: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, {})
+    pointer = tmp_path / "tiny" / "CURRENT"
+    pointer.write_text(text)
+    for act in (registry.current, registry.require_current, registry.versions):
+        with pytest.raises(DataError, match="CURRENT"):
+            act()
+    registry.rollback(FIRST)
+    assert registry.current() == FIRST
+
+
+def test_a_pointer_that_is_not_text_is_named(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, {})
+    (tmp_path / "tiny" / "CURRENT").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(DataError, match="not JSON"):
+        registry.current()
+
+
+def test_a_pointer_at_a_missing_version_is_refused(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, {})
+    (tmp_path / "tiny" / "CURRENT").write_text(json.dumps({"version": SECOND}))
+    with pytest.raises(DataError, match=f"points at {SECOND}, which is missing; available: {FIRST}"):
+        registry.current()
+
+
+def test_damaged_evidence_is_named(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, EVIDENCE)
+    (tmp_path / "tiny" / FIRST / "metrics.json").write_text("{")
+    with pytest.raises(DataError, match=r"metrics\.json: not JSON"):
+        registry.versions()
+
+
+# --- names and digests --------------------------------------------------------------------------------------
+
+
+def test_a_name_states_time_in_utc_and_digest() -> None:
+    zone = dt.timezone(dt.timedelta(hours=2))
+    assert new_version(dt.datetime(2026, 11, 23, 12, 15, tzinfo=zone), "1a2b3c4dffff") == FIRST
+    with pytest.raises(ValueError, match="zone"):
+        new_version(dt.datetime(2026, 11, 23), "1a2b3c4d")
+
+
+SECONDS = st.integers(min_value=0, max_value=9_999_999_999)
+
+
+@given(SECONDS, SECONDS)
+def test_names_sort_as_their_times(one: int, other: int) -> None:
+    names = [new_version(dt.datetime.fromtimestamp(t, dt.UTC), "0" * 8) for t in (one, other)]
+    assert (names[0] < names[1]) == (one < other)
+
+
+def test_the_digest_sees_contents_and_names_but_not_where_the_folder_lies(tmp_path: Path) -> None:
+    one = make_model(tmp_path / "one", "graph")
+    same = make_model(tmp_path / "elsewhere" / "same", "graph")
+    other = make_model(tmp_path / "other", "graphs")
+    renamed = make_model(tmp_path / "renamed", "graph")
+    (Path(renamed) / "variables" / "variables.index").rename(Path(renamed) / "variables" / "index")
+    digests = [model_digest(folder) for folder in (one, same, other, renamed)]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3

@@ -1,0 +1,85 @@
+"""A publisher that is killed at any step, and publishers that run at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from components.registry import Registry
+
+OLD = "20261116T101500Z-1a2b3c4d"
+NEW = "20261123T101500Z-5a2b3c4d"
+# Publishes; with a number n > 0, kills itself before its n-th step that reaches the disk.
+PROGRAM = """
+import os, signal, sys
+from components.registry import Registry
+root, model, version, kill_at = *sys.argv[1:4], int(sys.argv[4])
+steps = 0
+def counted(call):
+    def step(*args, **kwargs):
+        global steps
+        steps += 1
+        if steps == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*args, **kwargs)
+    return step
+os.fsync, os.replace, os.rename = counted(os.fsync), counted(os.replace), counted(os.rename)
+registry = Registry(root, "tiny")
+registry.publish(version, model, {"verdict.json": {"verdict": "blessed"}})
+registry.set_current(version)
+"""
+
+
+def publisher(root: Path, model: Path, version: str, kill_at: int = 0) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", PROGRAM, str(root), str(model), version, str(kill_at)]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2])
+
+
+def make_model(folder: Path) -> Path:
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph" * 1000)
+    (folder / "variables" / "variables.index").write_bytes(b"index")
+    return folder
+
+
+def test_killed_at_any_step_it_leaves_a_whole_version_or_none_and_a_rerun_mends_it(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    seen: set[tuple[int, str | None]] = set()
+    kill_at = 0
+    ended = -signal.SIGKILL
+    while ended == -signal.SIGKILL:
+        kill_at += 1
+        root = tmp_path / f"registry-{kill_at}"
+        registry = Registry(str(root), "tiny")
+        registry.publish(OLD, str(model), {})
+        registry.set_current(OLD)
+        ended = publisher(root, model, NEW, kill_at).wait(timeout=60)
+
+        for info in registry.versions():
+            served = root / "tiny" / info.version / "model" / "Format-Serving"
+            for path in (path for path in model.rglob("*") if path.is_file()):
+                assert (served / path.relative_to(model)).read_bytes() == path.read_bytes()
+        seen.add((len(registry.versions()), registry.current()))
+
+        registry.publish(NEW, str(model), {"verdict.json": {"verdict": "blessed"}})
+        registry.set_current(NEW)
+        assert [info.version for info in registry.versions()] == [OLD, NEW]
+        assert registry.current() == NEW
+        assert {path.name for path in (root / "tiny").iterdir()} == {OLD, NEW, "CURRENT", ".lock"}
+    assert ended == 0
+    # Killed before and after the version appeared, and before and after the pointer moved.
+    assert seen == {(1, OLD), (2, OLD), (2, NEW)}
+
+
+def test_publishers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    root = tmp_path / "registry"
+    versions = [OLD, NEW, NEW, OLD]
+    running = [publisher(root, model, version) for version in versions]
+    assert [process.wait(timeout=60) for process in running] == [0] * len(versions)
+    registry = Registry(str(root), "tiny")
+    assert [info.version for info in registry.versions()] == [OLD, NEW]
+    assert registry.current() in {OLD, NEW}
+    assert {path.name for path in (root / "tiny").iterdir()} == {OLD, NEW, "CURRENT", ".lock"}

@@ -114,25 +114,30 @@ def simulate(
 @app.command()
 def ingest(
     table: Annotated[Table, typer.Argument(help="Table of the use case.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or Parquet files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="CSV or Parquet files."),
+    ],
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Empty the training table first; the inference table always is.")
+    ] = False,
 ) -> None:
     """Load raw files into a table of the warehouse, checked against the contract."""
     with Session("ingest", workdir) as session:
         workspace = _workspace(use_case, environment, workdir)
-        from pipelines import warehouse
+        from pipelines import summary, warehouse
 
-        rows = warehouse.ingest(workspace, table.value, files)
-        session.out.print(f"{rows}", soft_wrap=True)
+        report = warehouse.ingest(workspace, table.value, files, replace)
+        session.out.print(summary.ingested(report), markup=False, soft_wrap=True)
 
 
 @app.command()
 def schema(
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
-    run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a schema that exists.")] = False,
 ) -> None:
@@ -147,7 +152,7 @@ def schema(
             raise SettingsError(f"{path}: exists and may hold what somebody wrote; allowed: --overwrite")
         session.open_log()
         with StepProgress(session.out, "Inferring the schema"):
-            warehouse.write_schema(workspace, _day(run_date))
+            warehouse.write_schema(workspace)
         session.out.print(f"{path}: look it over, then commit it.", markup=False, soft_wrap=True)
 
 

@@ -10,16 +10,16 @@ from rich.console import Console
 
 from pipelines import local, summary
 from pipelines.progress import StepProgress
+from pipelines.warehouse import arm_summary
 
 
 def train(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.TrainingOutcome:
     """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train` does."""
-    from components.example_gen.arm_summary import arm_summary
     from components.registry import Registry
 
     window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
     out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
-    out.print(summary.arms(arm_summary(workspace.use_case, workspace.environment.warehouse, *window)))
+    out.print(summary.arms(arm_summary(workspace, window)))
     with StepProgress(out) as progress:
         outcome = local.train(workspace, run_date, progress)
     out.print()

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 FOLDER = "raw"
 
 
-def simulate(
-    workspace: Workspace, run_date: dt.date, newsletters: int, users: int, seed: int
-) -> World:
+def simulate(workspace: Workspace, run_date: dt.date, newsletters: int, users: int, seed: int) -> World:
     """Simulates and ingests; the files and the world, which can score the outcome, lie in the work folder.
 
     Args:

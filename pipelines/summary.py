@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from components.evaluator.gate import Check, Verdict
+    from components.example_gen.arms import ArmSummary
+    from components.example_gen.ingest import IngestReport
     from components.registry import VersionInfo
     from pipelines.local import PredictionOutcome, TrainingOutcome
     from simulation.truth import PolicyValues
@@ -30,27 +33,52 @@ def window_line(window: tuple[dt.date, dt.date]) -> str:
     return f"{first} to {after - dt.timedelta(days=1)} ({(after - first).days} days)"
 
 
-def policy_values(outcome: TrainingOutcome) -> Table:
+def ingested(report: IngestReport) -> str:
+    """What became of the rows of raw files, with a line for each reason to refuse some."""
+    counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]
+    if report.already_there:
+        counts.append(f"{report.already_there:,} were there already")
+    if report.rejected:
+        counts.append(f"{report.rejected:,} refused")
+    lines = [f"{', '.join(counts)}."]
+    lines += [f"  {refusal}" for refusal in report.refusals]
+    if report.rejected and report.rejects is not None:
+        lines.append(f"Refused rows, each with its reason: {report.rejects}")
+    return "\n".join(lines)
+
+
+def arms(rows: Sequence[ArmSummary]) -> Group:
+    """What each recommender did in the window."""
+    table = _table("recommender", "newsletters", "click rate", "unsubscribe rate", "mean reward")
+    for row in rows:
+        table.add_row(
+            escape(row.recommender),
+            f"{row.newsletters:,}",
+            _share(row.click_rate),
+            _share(row.unsubscribe_rate),
+            _signed(row.mean_reward),
+        )
+    return _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+
+
+def policy_values(outcome: TrainingOutcome) -> Group:
     """Values of the policies on the evaluation split, doubly robust, with their intervals."""
     from components.evaluator.report import policy_values
 
     metrics = outcome.metrics
-    table = _table(
-        f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
-        f"(doubly robust, {metrics['confidence']:.0%} interval)",
-        "policy",
-        "value",
-        "from",
-        "to",
-    )
+    table = _table("policy", "value", "from", "to")
     for row in policy_values(metrics):
         table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
-    return table
+    return _titled(
+        f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
+        f"(doubly robust, {metrics['confidence']:.0%} interval)",
+        table,
+    )
 
 
-def checks(verdict: Verdict) -> Table:
+def checks(verdict: Verdict) -> Group:
     """Every check of the gate: what was found, its bound, and whether it holds."""
-    table = _table("The gate", "check", "found", "bound", "result", "meaning", left=(4,))
+    table = _table("check", "found", "bound", "result", "meaning", left=(4,))
     for check in verdict.checks:
         table.add_row(
             escape(check.name),
@@ -59,13 +87,16 @@ def checks(verdict: Verdict) -> Table:
             _PASSED[check.passed],
             escape(check.detail),
         )
-    return table
+    return _titled("The gate", table)
 
 
 def verdict(outcome: TrainingOutcome, current: str | None) -> str:
-    """The verdict in words, and what is in production now."""
+    """The verdict in words, which of the model's policies is chosen, and what is in production now."""
+    policy = outcome.decision["policy"].replace("_", " ")
     words = (
-        f"{_VERDICT_WORDS[outcome.verdict.verdict]} Compared with {escape(outcome.verdict.compared_with)}."
+        f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
+        f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
+        f"Chosen for serving: the {policy}; {escape(outcome.decision['reason'])}."
     )
     if outcome.published_version is not None:
         return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
@@ -84,11 +115,9 @@ def prediction(outcome: PredictionOutcome) -> str:
     return "\n".join(lines)
 
 
-def models(versions: Sequence[VersionInfo]) -> Table:
+def models(versions: Sequence[VersionInfo]) -> Group:
     """Published versions, oldest first."""
-    table = _table(
-        "Published models", "version", "", "verdict", "compared with", "policy", "value", left=(1, 2, 3, 4)
-    )
+    table = _table("version", "", "verdict", "compared with", "policy", "value", left=(1, 2, 3, 4))
     for version in versions:
         table.add_row(
             escape(version.version),
@@ -99,18 +128,13 @@ def models(versions: Sequence[VersionInfo]) -> Table:
             ),
             _signed(version.figures.get("value")),
         )
-    return table
+    return _titled("Published models", table)
 
 
-def truth(values: PolicyValues) -> Table:
+def truth(values: PolicyValues) -> Group:
     """The model's stored rankings against policies that need no learning and the best possible one."""
     gap = values.oracle - values.uniform
-    table = _table(
-        f"Expected reward per newsletter by the simulator's truth, {values.users:,} users",
-        "policy",
-        "reward",
-        "gap closed",
-    )
+    table = _table("policy", "reward", "gap closed")
     for label, value, style in (
         ("uniform", values.uniform, ""),
         ("logging policy (marketing's rule)", values.logging, ""),
@@ -119,7 +143,7 @@ def truth(values: PolicyValues) -> Table:
         ("oracle", values.oracle, ""),
     ):
         table.add_row(escape(label), _signed(value), f"{(value - values.uniform) / gap:.0%}", style=style)
-    return table
+    return _titled(f"Expected reward per newsletter by the simulator's truth, {values.users:,} users", table)
 
 
 def truth_sentence(values: PolicyValues) -> str:
@@ -133,12 +157,21 @@ def truth_sentence(values: PolicyValues) -> str:
     )
 
 
-def _table(title: str, *columns: str, left: Sequence[int] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+def _table(*columns: str, left: Sequence[int] = ()) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        justify = "left" if index == 0 or index in left else "right"
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        justify: Literal["left", "right"] = "left" if index == 0 or index in left else "right"
+        table.add_column(column, justify=justify)
     return table
+
+
+def _titled(title: str, table: Table) -> Group:
+    # A title of rich's own would wrap at the table's width.
+    return Group(f"[bold]{escape(title)}[/]", table)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2%}"
 
 
 def _signed(value: float | None) -> str:

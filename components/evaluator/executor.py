@@ -15,7 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from components.evaluator import results, tfma_metrics
+from components.evaluator import results, rows, tfma_metrics
 from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from pipelines.settings import UseCase
 
@@ -81,9 +81,9 @@ def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
         model_specs=[
             tfma.ModelSpec(
                 name=name,
-                signature_name=tfma_metrics.SIGNATURE,
+                signature_name=rows.SIGNATURE,
                 label_key=tfma_metrics.LABEL,
-                prediction_key=tfma_metrics.SCORE,
+                prediction_key=rows.SCORE,
                 is_baseline=name == results.PRODUCTION,
             )
             for name in names

@@ -27,6 +27,8 @@ from pipelines.settings import Gate
 VerdictName = Literal["blessed", "not_blessed", "cannot_tell"]
 Relation = Literal[">=", "<="]
 LOGGING_POLICY = "logging policy"
+# A figure at its bound passes, whatever the last bits of a subtraction say.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     elif value.passed:
         verdict = "blessed"
     else:
-        verdict = "not_blessed" if metrics.upper_bound < -gate.allowed_margin else "cannot_tell"
+        verdict = "not_blessed" if metrics.upper_bound < -gate.allowed_margin - _ROUNDING else "cannot_tell"
     return Verdict(verdict, metrics.compared_with, checks)
 
 
@@ -205,9 +207,10 @@ def _check(name: str, figure: float, relation: Relation, bound: float, what: str
         return Check(
             name, None, float(bound), relation, False, f"{what}: unknown; {relation} {bound:g} needed"
         )
-    passed = figure >= bound if relation == ">=" else figure <= bound
+    gap = figure - bound if relation == ">=" else bound - figure
+    passed = gap >= -_ROUNDING
     found = f"{_shown(figure)} is {'' if passed else 'not '}{relation} {bound:g}"
-    return Check(name, float(figure), float(bound), relation, bool(passed), f"{found} ({what})")
+    return Check(name, float(figure), float(bound), relation, passed, f"{found} ({what})")
 
 
 def _shown(figure: float) -> str:

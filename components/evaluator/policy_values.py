@@ -1,21 +1,10 @@
-"""Everything the Evaluator measures, as running sums over compact rows; knows neither TFMA nor TensorFlow.
-
-A row is a tuple of floats: the logged outcome first, then for each model what it says of the row.
-
-    SHARED   reward, propensity, clicked, unsubscribed, action
-    model 1  known, score, q(x, a), pi_s(a | x), sum_a pi_s q, pi_e(a | x), sum_a pi_e q
-    model 2  ...
-
-where pi_s is the model's serving policy, pi_e its eval policy and q its reward estimates, score that of the logged action in [0, 1]. Model 1 is the
-candidate; model 2, if there is one, is in production.
-"""
+"""Everything the Evaluator measures, as running sums over compact rows (`rows` says how they are laid out)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +14,12 @@ from components.evaluator.estimators import ESTIMATORS, Estimate, Interval, Logg
 from components.evaluator.estimators.base import Mergeable
 from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
-from pipelines.errors import DataError
+from components.evaluator.rows import PER_MODEL, SHARED, Row
 
 SERVING_POLICY = "serving_policy"
 EVAL_POLICY = "eval_policy"
-SHARED = 5
-PER_MODEL = 7
 _FIRST_COLUMN = {SERVING_POLICY: 3, EVAL_POLICY: 5}
 
-Row = tuple[float, ...]
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
 
 
@@ -50,50 +36,6 @@ class Measuring:
     recommenders: int
     weight_clip: float
     confidence: float
-
-
-def shared_part(user_id: str, reward: float, propensity: float, clicked: float, unsubscribed: float) -> Row:
-    """Logged outcome of one row; the caller puts the action behind it.
-
-    Raises:
-      DataError: the propensity is outside (0, 1] or the reward is not finite; names the user.
-    """
-    if not 0.0 < propensity <= 1.0:
-        raise DataError(f"evaluation row of user {user_id}: propensity is {propensity:g}; allowed: (0, 1]")
-    if not math.isfinite(reward):
-        raise DataError(f"evaluation row of user {user_id}: reward is {reward:g}; allowed: a finite number")
-    return (reward, propensity, clicked, unsubscribed)
-
-
-def model_part(
-    action: int,
-    score: float,
-    estimates: npt.NDArray[Any],
-    serving_probabilities: npt.NDArray[Any],
-    eval_probabilities: npt.NDArray[Any],
-) -> Row:
-    """What one model says of one row.
-
-    Args:
-      action: index of the logged recommender; -1 if the model does not know it, so never takes it.
-      score: q(x, a) of the logged recommender, rescaled into [0, 1].
-      estimates: [K], q(x, a).
-      serving_probabilities: [K], pi_s(a | x).
-      eval_probabilities: [K], pi_e(a | x).
-    """
-    expected_serving = float(serving_probabilities @ estimates)
-    expected_eval = float(eval_probabilities @ estimates)
-    if action < 0:
-        return (0.0, 0.0, 0.0, 0.0, expected_serving, 0.0, expected_eval)
-    return (
-        1.0,
-        score,
-        float(estimates[action]),
-        float(serving_probabilities[action]),
-        expected_serving,
-        float(eval_probabilities[action]),
-        expected_eval,
-    )
 
 
 class _PolicyValue(Mergeable):
@@ -186,7 +128,7 @@ class PolicyValues(Mergeable):
         self._to_production = PolicyDifference(measuring.weight_clip)
 
     def add(self, rows: Sequence[Row] | npt.NDArray[np.float64]) -> None:
-        """Adds rows, each laid out as the module says.
+        """Adds rows, each laid out as `rows` says.
 
         Raises:
           DataError: a probability, propensity, reward or estimate is out of its range.

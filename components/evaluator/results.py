@@ -17,6 +17,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from components.evaluator.gate import GateMetrics
 from components.evaluator.policy_values import SERVING_POLICY
 from pipelines.errors import DataError
@@ -110,7 +112,7 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, 
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
+    if np.ndim(value):
         return [_plain(item) for item in value]
     return float(value) if math.isfinite(value) else None
 

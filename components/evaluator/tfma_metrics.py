@@ -10,34 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
-import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.evaluator.policy_values import (
-    Measuring,
-    PolicyValues,
-    Row,
-    figure_names,
-    model_part,
-    shared_part,
-)
-from pipelines.errors import DataError
+from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
+from components.evaluator.rows import Row, compact_row
 
-SIGNATURE = "evaluation"
 LABEL = "clicked"
-SCORE = "logged_score"
 METRIC = "OffPolicyValues"
-_OUTPUTS = (
-    "user_id",
-    "reward_estimates",
-    "serving_probabilities",
-    "eval_probabilities",
-    "logged_action",
-    SCORE,
-)
-_FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
 _BLOCK = 1024  # rows gathered before they are worked on; a few hundred kB a slice
 
 
@@ -105,37 +85,6 @@ class _RowPreprocessor(metric_types.Preprocessor):
         yield compact_row(extracts[tfma.FEATURES_KEY], outputs)
 
 
-def compact_row(features: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> Row:
-    """One row of `PolicyValues`.
-
-    Args:
-      features: of the example; one value each of reward, propensity, clicked and unsubscribed.
-      outputs: of each model's `evaluation` signature for it, the candidate's first.
-
-    Raises:
-      DataError: a feature or output is missing, or a value outside its range; names it and the user.
-    """
-    for output in outputs:
-        missing = [name for name in _OUTPUTS if name not in output]
-        if missing:
-            raise DataError(
-                f"signature {SIGNATURE}: no output {', '.join(missing)}; allowed: a model with {', '.join(_OUTPUTS)}"
-            )
-    user = _text(outputs[0]["user_id"])
-    actions = [int(_flat(output["logged_action"])[0]) for output in outputs]
-    outcome = shared_part(user, *(_scalar(features, name, user) for name in _FEATURES))
-    row = (*outcome, float(actions[0]))
-    for action, output in zip(actions, outputs, strict=True):
-        row += model_part(
-            action,
-            float(_flat(output[SCORE])[0]),
-            _flat(output["reward_estimates"]),
-            _flat(output["serving_probabilities"]),
-            _flat(output["eval_probabilities"]),
-        )
-    return row
-
-
 class _Gathered:
     """Sums so far, and rows that wait to be added to them."""
 
@@ -184,22 +133,3 @@ class _PolicyValuesCombiner(beam.CombineFn):
             for keys, figures in zip(self._keys, accumulator.values.figures(), strict=True)
             for key in keys
         }
-
-
-def _flat(value: Any) -> npt.NDArray[Any]:
-    return np.asarray(value).reshape(-1)
-
-
-def _text(value: Any) -> str:
-    raw = _flat(value)[0]
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-
-
-def _scalar(features: Mapping[str, Any], name: str, user: str) -> float:
-    value = features.get(name)
-    flat = _flat(value) if value is not None else np.empty(0)
-    if flat.size != 1:
-        raise DataError(
-            f"evaluation row of user {user}: {name} has {flat.size} values; allowed: exactly one number"
-        )
-    return float(flat[0])

@@ -59,7 +59,12 @@ def checks(columns: Sequence[Column], contract: Sequence[str], recommenders: Seq
     one_of = f"one of {', '.join(recommenders)}"
     if "recommender" in contract:
         found += [
-            Check("propensity", "outside (0, 1]", "greater than 0, at most 1", "propensity <= 0 OR propensity > 1"),
+            Check(
+                "propensity",
+                "outside (0, 1]",
+                "greater than 0, at most 1",
+                "propensity <= 0 OR propensity > 1",
+            ),
             Check("recommender", "unknown", one_of, f"NOT list_contains({names}, recommender)"),
         ]
     found.append(
@@ -80,6 +85,11 @@ def checks(columns: Sequence[Column], contract: Sequence[str], recommenders: Seq
                 f"NOT list_contains({OPTIONAL}, recommender)",
             ),
             # An unsubscribe counts only where a click led to it; without one it belongs to no recommender.
-            Check("unsubscribed", "true without a click", "true only where clicked is true", "unsubscribed AND NOT clicked"),
+            Check(
+                "unsubscribed",
+                "true without a click",
+                "true only where clicked is true",
+                "unsubscribed AND NOT clicked",
+            ),
         ]
     return found

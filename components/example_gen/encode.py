@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from pipelines.errors import DataError
 
@@ -24,7 +24,7 @@ def to_feature_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
 def serialize(batch: pa.RecordBatch) -> list[bytes]:
     """One serialized tf.Example a row; raises `DataError` as `to_feature_lists` does."""
     # Imports TensorFlow.
-    from tfx_bsl.coders.example_coder import RecordBatchToExamples  # type: ignore[import-untyped]
+    from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
     examples: list[bytes] = RecordBatchToExamples(to_feature_lists(batch))
     return examples
@@ -42,7 +42,9 @@ def _column(name: str, column: pa.Array) -> pa.ListArray:
     offsets = np.concatenate([[0], np.cumsum(present)])
     # A NULL offset makes a NULL list.
     mask = np.append(~present, False) if column.null_count else None
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32(), mask=mask), _values(name, column.drop_null()))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32(), mask=mask), _values(name, column.drop_null())
+    )
 
 
 def _values(name: str, values: pa.Array) -> pa.Array:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import apache_beam as beam  # type: ignore[import-untyped]
-import pyarrow as pa  # type: ignore[import-untyped]
+import apache_beam as beam
+import pyarrow as pa
 import tensorflow as tf
 from tfx import types
 from tfx.components.example_gen import utils
@@ -126,7 +126,9 @@ class _WriteBatch(beam.DoFn):  # type: ignore[misc]
         splits: dict[int, list[bytes]] = {}
         column = batch.column(batch.schema.get_field_index(self._partition_feature))
         if column.null_count:
-            raise DataError(f"column {self._partition_feature}: a NULL belongs to no split; allowed: a value in each row")
+            raise DataError(
+                f"column {self._partition_feature}: a NULL belongs to no split; allowed: a value in each row"
+            )
         for key, example in zip(column.cast(pa.binary()).to_pylist(), examples, strict=True):
             splits.setdefault(split_of(key, self._bounds), []).append(example)
         return splits

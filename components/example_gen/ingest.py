@@ -141,7 +141,9 @@ def ingest(
         if not good:
             kept = f"; the refused rows are in {rejects}" if rejects is not None and refusals else ""
             listed = "".join(f"\n  {refusal}" for refusal in refusals)
-            raise DataError(f"{name}: none of {read:,} rows can be used; the table stays as it was{kept}{listed}")
+            raise DataError(
+                f"{name}: none of {read:,} rows can be used; the table stays as it was{kept}{listed}"
+            )
         loaded = _load(connection, name, use_case.table_columns(table), KEY[table], replace)
     return IngestReport(
         table=name,
@@ -162,7 +164,9 @@ def _check_constants(connection: duckdb.DuckDBPyConnection, use_case: UseCase, t
     for name, source in getattr(use_case.ingest, table).items():
         if isinstance(source, FromConstant):
             made = column(name, types[name], *constant(source), file="ingest")
-            row = connection.execute(f"SELECT {made.value} IS NULL FROM (SELECT {made.source} AS {source_of(name)})").fetchone()
+            row = connection.execute(
+                f"SELECT {made.value} IS NULL FROM (SELECT {made.source} AS {source_of(name)})"
+            ).fetchone()
             if row == (True,) and source.constant != "":
                 raise SettingsError(
                     f"ingest.{table}.{name}: constant {source.constant!r}; allowed: {ALLOWED[types[name]]}"

@@ -176,7 +176,7 @@ def _name(node: exp.Expression) -> str:
     if isinstance(node, exp.Anonymous):
         return str(node.name).upper()
     if isinstance(node, exp.Func):
-        return node.sql_name()
+        return str(node.sql_name())
     words = re.findall(r"[A-Z]+[a-z]*", type(node).__name__)
     return " ".join(words).upper()
 

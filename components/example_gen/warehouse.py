@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from components.example_gen.translate import Translation, to_duckdb
 from pipelines.errors import DataError, SettingsError
@@ -41,7 +41,9 @@ def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnec
     except duckdb.Error as error:
         text = _one_line(error)
         if "lock" in text:
-            raise DataError(f"{path}: another process holds this warehouse; try again when it has ended: {text}") from error
+            raise DataError(
+                f"{path}: another process holds this warehouse; try again when it has ended: {text}"
+            ) from error
         raise DataError(f"{path}: cannot be opened: {text}") from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -161,7 +163,9 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if head[8:] != b"DUCK":
-        raise DataError(f"{path}: not a DuckDB file; allowed: a warehouse that `newsletter-bandit ingest` wrote")
+        raise DataError(
+            f"{path}: not a DuckDB file; allowed: a warehouse that `newsletter-bandit ingest` wrote"
+        )
 
 
 def _written(table: tuple[str, str]) -> str:

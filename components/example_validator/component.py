@@ -1,61 +1,49 @@
-"""TFX's ExampleValidator, made strict: data that contradicts the curated schema stops the run."""
+"""ExampleValidator that stops the run: TFX's own only writes the anomalies down."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.components.example_validator import executor as tfx_executor
-from tfx.components.example_validator.component import ExampleValidator
+from tensorflow_data_validation.utils.anomalies_util import load_anomalies_binary
+from tfx import types
+from tfx.components.example_validator import component, executor
 from tfx.dsl.components.base import executor_spec
-from tfx.types import Artifact, artifact_utils
-from tfx.utils import io_utils
+from tfx.proto.orchestration import execution_result_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as keys
 
+from components.example_validator.anomalies import describe
 from pipelines.errors import DataError
 
-_ANOMALIES_FILE = "SchemaDiff.pb"
 
+class StrictExecutor(executor.Executor):  # type: ignore[misc]
+    """TFX's executor, followed by an error where it found an anomaly."""
 
-class Executor(tfx_executor.Executor):
-    """Writes the anomalies as TFX does, then fails where there are any."""
-
-    def Do(
+    def Do(  # noqa: N802
         self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
-    ) -> Any:
-        """Validates each split.
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Validates each split, writes the anomalies as TFX does, then refuses what has any.
 
         Raises:
-          DataError: names each feature that contradicts the schema, how, and in which split.
+          DataError: one line a split, feature and anomaly.
         """
-        result = super().Do(input_dict, output_dict, exec_properties)
-        artifact = artifact_utils.get_single_instance(output_dict["anomalies"])
-        found = []
+        output = super().Do(input_dict, output_dict, exec_properties)
+        artifact = artifact_utils.get_single_instance(output_dict[keys.ANOMALIES_KEY])
+        faults = []
         for split in artifact_utils.decode_split_names(artifact.split_names):
             folder = artifact_utils.get_split_uri([artifact], split)
-            anomalies = anomalies_pb2.Anomalies()
-            anomalies.ParseFromString(io_utils.read_bytes_file(os.path.join(folder, _ANOMALIES_FILE)))
-            found += describe(anomalies, split)
-        if found:
-            raise DataError("the data contradicts the curated schema:\n" + "\n".join(found))
-        return result
+            anomalies = load_anomalies_binary(os.path.join(folder, executor.DEFAULT_FILE_NAME))
+            faults += [f"split {split}: {fault}" for fault in describe(anomalies)]
+        if faults:
+            raise DataError("the examples contradict the curated schema:\n  " + "\n  ".join(faults))
+        return output
 
 
-def describe(anomalies: anomalies_pb2.Anomalies, split: str) -> list[str]:
-    """One line an anomaly: split, feature and what is wrong; sorted by feature."""
-    lines = [
-        f"  {split} split, {name}: {info.description or info.short_description}"
-        for name, info in sorted(anomalies.anomaly_info.items())
-    ]
-    if anomalies.HasField("dataset_anomaly_info"):
-        lines.append(f"  {split} split: {anomalies.dataset_anomaly_info.description}")
-    return lines
+class StrictExampleValidator(component.ExampleValidator):  # type: ignore[misc]
+    """ExampleValidator whose step fails where a split has an anomaly; emits `anomalies`."""
 
-
-class StrictExampleValidator(ExampleValidator):
-    """Takes `statistics` and `schema`; emits `anomalies`, or fails."""
-
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(StrictExecutor)

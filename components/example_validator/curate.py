@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 import tensorflow as tf
-import tensorflow_data_validation as tfdv  # type: ignore[import-untyped]
-from tensorflow_data_validation.statistics import stats_options  # type: ignore[import-untyped]
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2  # type: ignore[import-untyped]
-from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder  # type: ignore[import-untyped]
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_data_validation.statistics import stats_impl
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.example_gen.encode import to_feature_lists
+from components.example_gen.queries import render_training_query
 from components.example_gen.warehouse import read_batches
 from components.example_validator.anomalies import describe
 from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from pipelines.settings import DuckDBWarehouse, UseCase
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"
@@ -30,7 +32,9 @@ Kind = Literal["BYTES", "FLOAT", "INT"]
 _KIND: dict[str, Kind] = {"string": "BYTES", "number": "FLOAT", "date": "FLOAT", "bool": "INT"}
 
 
-def write_schema(use_case: UseCase, source: Sequence[Path] | Path, output: Path, query: str = "") -> schema_pb2.Schema:
+def write_schema(
+    use_case: UseCase, source: Sequence[Path] | Path, output: Path, configs: Path | None = None
+) -> schema_pb2.Schema:
     """Writes the curated schema of the data as text (.pbtxt).
 
     TFDV infers a schema from the data's statistics; each column that the use case knows is then replaced by what
@@ -39,9 +43,10 @@ def write_schema(use_case: UseCase, source: Sequence[Path] | Path, output: Path,
 
     Args:
       use_case: features, recommenders and reward.
-      source: TFRecord files of tf.Examples, or the embedded warehouse's file.
+      source: TFRecord files of training tf.Examples, or the embedded warehouse's file, whose training query is run
+        over all of its days; the first `MOST_ROWS` rows are looked at.
       output: replaced as a whole.
-      query: the training query, for a warehouse.
+      configs: see `render_training_query`.
 
     Returns:
       The schema.
@@ -49,16 +54,12 @@ def write_schema(use_case: UseCase, source: Sequence[Path] | Path, output: Path,
     Raises:
       DataError: there is no row, or the rows contradict the use case; the output is then left as it was.
     """
-    batches = (
-        _decoded(source) if not isinstance(source, Path) else map(to_feature_lists, read_batches(source, query))
-    )
-    statistics = _statistics(batches)
+    statistics = stats_impl.generate_statistics_in_memory(_rows(use_case, source, configs))
     schema = curated_schema(use_case, tfdv.infer_schema(statistics, infer_feature_shape=False))
-    anomalies: anomalies_pb2.Anomalies = tfdv.validate_statistics(statistics, schema, environment=TRAINING)
-    faults = describe(anomalies)
+    faults = describe(tfdv.validate_statistics(statistics, schema, environment=TRAINING))
     if faults:
         raise DataError("the data does not fit the use case:\n  " + "\n  ".join(faults))
-    _replace(output, tfdv, schema)
+    _write(output, schema)
     return schema
 
 
@@ -141,19 +142,54 @@ def _bool_domain(feature: schema_pb2.Feature) -> None:
 # --- the data -----------------------------------------------------------------------------------------------
 
 
-def _decoded(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        if not file.is_file():
-            raise DataError(f"{file}: no such file")
-    decoder = ExamplesToRecordBatchDecoder()
+def _rows(use_case: UseCase, source: Sequence[Path] | Path, configs: Path | None) -> pa.RecordBatch:
+    """Up to `MOST_ROWS` rows as one batch of feature lists."""
+    batch = _table_rows(use_case, source, configs) if isinstance(source, Path) else _file_rows(source)
+    if batch is None:
+        raise DataError("no row to make a schema of; allowed: one or more rows")
+    return batch
+
+
+def _table_rows(use_case: UseCase, warehouse: Path, configs: Path | None) -> pa.RecordBatch | None:
+    (times,) = read_batches(
+        warehouse, f"SELECT MIN(sent_at) AS first, MAX(sent_at) AS last FROM `{use_case.tables.training}`"
+    )
+    first, last = times.column(0)[0].as_py(), times.column(1)[0].as_py()
+    if first is None:
+        return None
+    query = render_training_query(
+        use_case,
+        DuckDBWarehouse(kind="duckdb", path=str(warehouse)),
+        first.date(),
+        last.date() + dt.timedelta(days=1),
+        configs,
+    )
+    batch = next(read_batches(warehouse, query, MOST_ROWS), None)
+    return to_feature_lists(batch) if batch is not None else None
+
+
+def _file_rows(files: Sequence[Path]) -> pa.RecordBatch | None:
+    examples: list[bytes] = []
     for path in files:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
         compression = "GZIP" if path.suffix == ".gz" else ""
+        records = tf.data.TFRecordDataset(str(path), compression_type=compression)
         try:
-            for records in tf.data.TFRecordDataset(str(path), compression_type=compression).batch(10_000):
-                yield decoder.DecodeBatch(records.numpy().tolist())
-        except (tf.errors.DataLossError, RuntimeError) as error:
-            raise DataError(f"{path}: not TFRecords of tf.Examples: {str(error).splitlines()[0]}") from error
+            examples += records.take(MOST_ROWS - len(examples)).as_numpy_iterator()
+        except tf.errors.DataLossError as error:
+            raise DataError(f"{path}: not a TFRecord file: {error.message}") from error
+    try:
+        return ExamplesToRecordBatchDecoder().DecodeBatch(examples) if examples else None
+    except RuntimeError as error:
+        raise DataError(f"{', '.join(map(str, files))}: not tf.Examples: {error}") from error
 
 
-def _statistics(batches: Iterable[pa.RecordBatch]) -> statistics_pb2.DatasetFeatureStatisticsList:
-    from tensorflow_data_validation.core import stats_impl  # type: ignore[import-untyped]
+def _write(path: Path, schema: schema_pb2.Schema) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.temporary")
+    try:
+        temporary.write_text(text_format.MessageToString(schema), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

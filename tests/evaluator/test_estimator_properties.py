@@ -14,7 +14,8 @@ from components.evaluator.auc import AUC
 from components.evaluator.estimators import ESTIMATORS, LoggedBatch, dm, dr, ips, logged, snips
 from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
-from components.evaluator.policy_values import PER_MODEL, SHARED, Measuring, PolicyValues
+from components.evaluator.policy_values import Measuring, PolicyValues
+from components.evaluator.rows import PER_MODEL, SHARED
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -18,7 +18,8 @@ from components.evaluator.estimators import LoggedBatch, dr, ips
 from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
 from components.evaluator.gate import Verdict
-from components.evaluator.policy_values import Measuring, PolicyValues, shared_part
+from components.evaluator.policy_values import Measuring, PolicyValues
+from components.evaluator.rows import compact_row, shared_part
 from pipelines.errors import DataError
 
 GOOD: dict[str, list[float]] = {
@@ -163,8 +164,6 @@ def test_numbers_in_verdicts_are_finite() -> None:
 
 
 def test_examples_and_models_that_lack_something() -> None:
-    from components.evaluator.tfma_metrics import compact_row
-
     features = {"reward": [1.0], "propensity": [0.5], "clicked": [1], "unsubscribed": [0]}
     output = {
         "user_id": [b"u7"],

@@ -12,15 +12,9 @@ from tiny import make_use_case
 
 from components.evaluator import results
 from components.evaluator.gate import decide
-from components.evaluator.policy_values import (
-    Measuring,
-    PolicyValues,
-    Row,
-    figure_names,
-    model_part,
-    shared_part,
-)
+from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
 from components.evaluator.report import ValueRow, policy_values
+from components.evaluator.rows import Row, model_part, shared_part
 
 MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95)
 ESTIMATES = np.array([0.4, 0.1, 0.2])

@@ -200,7 +200,7 @@ def test_tfxs_file_layer_publishes_as_the_folder_does(
 
     # The layer that buckets go through, here over a folder: no bucket is at hand.
     for module in (files, registry, versions):
-        monkeypatch.setattr(module, "files_of", lambda path: files.RemoteFiles())
+        monkeypatch.setattr(module, "files_of", lambda _: files.RemoteFiles())
     model = tmp_path / "model"
     (model / "variables").mkdir(parents=True)
     (model / "saved_model.pb").write_bytes(b"graph")

@@ -238,21 +238,20 @@ def rollback(
     """Put an earlier version back into production; the next prediction uses it."""
     with Session("models-rollback", workdir) as session:
         registry = _registry(use_case, environment, workdir)
-        before = registry.current()
+        # Without a look at what was current: a damaged pointer is a reason to roll back, not an obstacle.
         now = registry.rollback(version)
-        session.out.print(
-            f"In production now: {now} (before: {before or 'nothing'}).", markup=False, soft_wrap=True
-        )
+        session.out.print(f"In production now: {now}.", markup=False, soft_wrap=True)
 
 
 def _workspace(use_case: Path, environment: Path, workdir: Path) -> Workspace:
     from pipelines.local import Workspace
     from pipelines.settings import load_environment, load_use_case
 
+    settings = load_use_case(use_case)
     return Workspace(
-        use_case=load_use_case(use_case),
+        use_case=settings,
         use_case_path=use_case,
-        environment=load_environment(environment).in_workdir(workdir),
+        environment=load_environment(environment).in_workdir(workdir, settings),
         workdir=workdir,
     )
 

@@ -352,10 +352,10 @@ class BigQueryWarehouse(_Settings):
 
 
 class SQLiteStore(_Settings):
-    """Rankings in one SQLite file."""
+    """Rankings in one SQLite file a use case; `{use_case}` in the path stands for its name."""
 
     kind: Literal["sqlite"]
-    path: str = "rankings.sqlite"
+    path: str = "rankings-{use_case}.sqlite"
 
 
 class DatastoreStore(_Settings):
@@ -389,8 +389,8 @@ class Environment(_Settings):
     processing: Processing = Processing()
     enable_cache: bool = False
 
-    def in_workdir(self, workdir: Path) -> Environment:
-        """The same environment with each relative path placed below ``workdir``."""
+    def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:
+        """The same environment for one use case, with each relative path placed below ``workdir``."""
 
         def place(path: str) -> str:
             return path if "://" in path else str((workdir / path).absolute())
@@ -403,7 +403,8 @@ class Environment(_Settings):
         if isinstance(self.warehouse, DuckDBWarehouse):
             update["warehouse"] = self.warehouse.model_copy(update={"path": place(self.warehouse.path)})
         if isinstance(self.store, SQLiteStore):
-            update["store"] = self.store.model_copy(update={"path": place(self.store.path)})
+            path = self.store.path.replace("{use_case}", use_case.name)
+            update["store"] = self.store.model_copy(update={"path": place(path)})
         return self.model_copy(update=update)
 
 

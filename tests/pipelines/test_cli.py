@@ -84,7 +84,7 @@ def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
         (["train", "--run-date", "yesterday"], "--run-date"),
         (["train", "--fast"], "No such option: --fast"),
         (["serve", "--port", "99999"], "--port"),
-        (["serve"], "rankings.sqlite"),
+        (["serve"], "rankings-newsletter.sqlite"),
         (["ingest", "raw", "file.csv"], "'training', 'inference'"),
         (["ingest", "training"], "FILE..."),
         (["ingest", "training", "nowhere.csv"], "nowhere.csv"),

@@ -230,10 +230,10 @@ def test_use_cases_of_the_repository_travel_as_json(path: Path) -> None:
 
 def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
     path = changed(LOCAL, put("registry", value="gs://bucket/models"), tmp_path)
-    environment = load_environment(path).in_workdir(tmp_path / "work")
+    environment = load_environment(path).in_workdir(tmp_path / "work", load_use_case(NEWSLETTER))
     assert environment.metadata == str(tmp_path / "work" / "metadata.sqlite")
     assert environment.warehouse.path == str(tmp_path / "work" / "warehouse.duckdb")  # type: ignore[union-attr]
-    assert environment.store.path == str(tmp_path / "work" / "rankings.sqlite")  # type: ignore[union-attr]
+    assert environment.store.path == str(tmp_path / "work" / "rankings-newsletter.sqlite")  # type: ignore[union-attr]
     assert environment.registry == "gs://bucket/models"
 
 

@@ -77,7 +77,7 @@ def demo(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = Path("demo"),
-    newsletters: NewslettersOption = 120_000,
+    newsletters: NewslettersOption = 100_000,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Go on in the folder instead of emptying it.")] = False,
@@ -96,7 +96,7 @@ def simulate(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
-    newsletters: NewslettersOption = 120_000,
+    newsletters: NewslettersOption = 100_000,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
 ) -> None:

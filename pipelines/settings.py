@@ -226,7 +226,7 @@ class Gate(_Settings):
 
     min_rows: int = Field(default=2000, ge=1)
     min_effective_sample_size: float = Field(default=200.0, ge=1.0)
-    max_weight: float = Field(default=100.0, gt=1.0)
+    max_weight: float = Field(default=250.0, gt=1.0)
     weight_clip: float = Field(default=100.0, gt=1.0)
     min_auc: Probability = 0.5
     max_auc_drop: Probability = 0.02
@@ -311,6 +311,9 @@ class UseCase(_Settings):
         unknown = [name for name in self.slices if name not in self.features]
         if unknown:
             raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")
+        uncountable = [name for name in self.slices if self.features[name].type in ("number", "date")]
+        if uncountable:
+            raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")
         for table in ("training", "inference"):
             columns = {**self.table_columns(table), **self.features}
             unknown = [name for name in getattr(self.ingest, table) if name not in columns]

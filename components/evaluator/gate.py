@@ -38,7 +38,7 @@ class GateMetrics:
     Attributes:
       rows: evaluated rows.
       effective_sample_size: of the importance weights.
-      max_weight: largest importance weight as used in the estimates (after the clip).
+      max_weight: largest importance weight before any clip.
       clipped_share: share of rows whose weight was clipped, in [0, 1].
       auc: of the reward estimates for clicks, in [0, 1]; NaN where it is undefined.
       production_auc: the same of the model in production; None where there is none.
@@ -162,7 +162,7 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
             metrics.max_weight,
             "<=",
             gate.max_weight,
-            f"largest importance weight used; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}",
+            f"largest importance weight; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}",
         ),
     )
     auc = (

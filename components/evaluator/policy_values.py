@@ -105,8 +105,8 @@ class _ModelValues(Mergeable):
 class PolicyValues(Mergeable):
     """Values of the logging policy and of one or two models on the same rows.
 
-    Rows whose recommender the candidate does not know are left out of everything and counted. Production, if
-    it alone does not know a recommender, never takes it: weight 0, as for any action it does not choose.
+    A model that does not know a row's recommender never takes it: weight 0, as for any action that it does not
+    choose. Leaving such rows out would bias every estimate. Those that the candidate does not know are counted.
 
     Args:
       models: 1 (candidate) or 2 (candidate, production).
@@ -134,12 +134,11 @@ class PolicyValues(Mergeable):
           DataError: a probability, propensity, reward or estimate is out of its range.
         """
         table = np.asarray(rows, dtype=np.float64).reshape(len(rows), SHARED + PER_MODEL * len(self._models))
-        known = table[:, SHARED] > 0.0
-        self.rows_unknown_recommender += int(np.count_nonzero(~known))
-        table = table[known]
         if not len(table):
             return
+        known = table[:, SHARED] > 0.0
         self.rows += len(table)
+        self.rows_unknown_recommender += int(np.count_nonzero(~known))
         self._clicks += float(table[:, 2].sum())
         self._unsubscribes += float(table[:, 3].sum())
         seen = [_batches(table, model) for model in range(len(self._models))]
@@ -147,7 +146,8 @@ class PolicyValues(Mergeable):
             values.add(table, SHARED + PER_MODEL * model, seen[model])
         candidate = seen[0][SERVING_POLICY]
         self._logged.add(candidate)
-        self._overlap.add(candidate, table[:, 4].astype(np.int64))
+        if known.any():
+            self._overlap.add(_batches(table[known], 0)[SERVING_POLICY], table[known, 4].astype(np.int64))
         self._to_logging.add(candidate)
         if len(seen) == 2:
             self._to_production.add(candidate, seen[1][SERVING_POLICY])

@@ -74,7 +74,7 @@ def gate_metrics(metrics: Mapping[str, Any]) -> GateMetrics:
     return GateMetrics(
         rows=int(overall["rows"]),
         effective_sample_size=_or(candidate[f"{SERVING_POLICY}/effective_sample_size"], 0.0),
-        max_weight=_or(candidate[f"{SERVING_POLICY}/max_weight"], math.inf),
+        max_weight=_or(candidate[f"{SERVING_POLICY}/max_weight_unclipped"], math.inf),
         clipped_share=_or(candidate[f"{SERVING_POLICY}/clipped_share"], 0.0),
         auc=_or(candidate["auc"], math.nan),
         production_auc=None if production is None else _or(production["auc"], math.nan),

@@ -17,7 +17,7 @@ from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
 TRAIN, EVAL, INFERENCE = "train", "eval", "inference"
 
 
-class DuckDBExampleGen(component.QueryBasedExampleGen):  # type: ignore[misc]
+class DuckDBExampleGen(component.QueryBasedExampleGen):
     """Runs a BigQuery query on a DuckDB file; emits `examples` as BigQueryExampleGen does on BigQuery."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

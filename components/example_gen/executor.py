@@ -27,7 +27,7 @@ from pipelines.errors import DataError
 ROWS_PER_FILE = 50_000
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Reads record batches, encodes them as a whole and writes a TFRecord file a batch and split.
 
     TFX's base executor takes one example at a time through Beam, which is most of its run time.
@@ -101,7 +101,7 @@ def _numbered_batches(query: str, path: str) -> Iterator[tuple[int, pa.RecordBat
     return enumerate(read_batches(path, query, ROWS_PER_FILE))
 
 
-class _WriteBatch(beam.DoFn):  # type: ignore[misc]
+class _WriteBatch(beam.DoFn):
     """Writes one numbered batch; a retry replaces its files."""
 
     def __init__(self, folders: Sequence[str], bounds: Sequence[int], partition_feature: str) -> None:

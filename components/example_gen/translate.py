@@ -143,7 +143,7 @@ def to_duckdb(query: str, database: str) -> Translation:
     tables = _qualify(tree, database)
     return Translation(
         # A literal such as 0.5 is a FLOAT64 in BigQuery and a DECIMAL in DuckDB.
-        sql=tree.transform(_float_literal).sql("duckdb"),
+        sql=tree.transform(_float_literal).sql("duckdb", identify=True),
         tables=tuple(dict.fromkeys(tables)),
         integer_casts=tuple(dict.fromkeys(casts)),
         condition=_LITERAL.sub(r"\2 '\1'", condition),

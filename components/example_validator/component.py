@@ -17,7 +17,7 @@ from components.example_validator.anomalies import describe
 from pipelines.errors import DataError
 
 
-class StrictExecutor(executor.Executor):  # type: ignore[misc]
+class StrictExecutor(executor.Executor):
     """TFX's executor, followed by an error where it found an anomaly."""
 
     def Do(  # noqa: N802
@@ -43,7 +43,7 @@ class StrictExecutor(executor.Executor):  # type: ignore[misc]
         return output
 
 
-class StrictExampleValidator(component.ExampleValidator):  # type: ignore[misc]
+class StrictExampleValidator(component.ExampleValidator):
     """ExampleValidator whose step fails where a split has an anomaly; emits `anomalies`."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(StrictExecutor)

@@ -25,6 +25,8 @@ from pipelines.settings import DuckDBWarehouse, UseCase
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"
+# A schema's bounds are allowed values, and 0 is not.
+LEAST_PROPENSITY = 1e-6
 # Statistics of this many rows show the types; more would only take longer.
 MOST_ROWS = 200_000
 
@@ -81,7 +83,7 @@ def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None)
     _required(schema, "user_id", "BYTES")
     _required(schema, "campaign", "BYTES")
     _label(schema, "recommender", "BYTES").domain = RECOMMENDERS
-    _float_domain(_label(schema, "propensity", "FLOAT"), 0.0, 1.0)
+    _float_domain(_label(schema, "propensity", "FLOAT"), LEAST_PROPENSITY, 1.0)
     _label(schema, "policy_version", "BYTES")
     for name in ("clicked", "unsubscribed"):
         _bool_domain(_label(schema, name, "INT"))

@@ -58,14 +58,19 @@ def test_figures_by_hand() -> None:
     assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.0])
 
 
-def test_unknown_recommenders_are_left_out_and_counted() -> None:
+def test_rows_of_an_unknown_recommender_weigh_nothing_and_are_counted() -> None:
     without, with_unknown = PolicyValues(1, MEASURING), PolicyValues(1, MEASURING)
     without.add([row(0, 1.0), row(1, -1.0)])
-    with_unknown.add([row(-1, 1.0), row(0, 1.0), row(-1, -1.0), row(1, -1.0)])
-    expected, found = without.figures()[0], with_unknown.figures()[0]
-    assert found.pop("rows_unknown_recommender") == 2.0
-    assert expected.pop("rows_unknown_recommender") == 0.0
-    np.testing.assert_equal(found, expected)
+    with_unknown.add([row(-1, 1.0), row(0, 1.0), row(-1, 0.0), row(1, -1.0)])
+    known, found = without.figures()[0], with_unknown.figures()[0]
+    assert (found["rows"], found["rows_unknown_recommender"]) == (4.0, 2.0)
+    # Two rows of four carry weight: the mean of the weighted rewards halves, their ratio stays.
+    assert found["serving_policy/ips"] == pytest.approx(known["serving_policy/ips"] / 2)
+    assert found["serving_policy/snips"] == pytest.approx(known["serving_policy/snips"])
+    # The logging policy earned 1, 1, 0 and -1.
+    assert found["logging_policy"] == pytest.approx(0.25)
+    assert found["auc"] == known["auc"]
+    np.testing.assert_allclose(found["overlap/logged_share"], known["overlap/logged_share"])
 
 
 def test_production_never_takes_a_recommender_that_it_alone_does_not_know() -> None:

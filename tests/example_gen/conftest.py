@@ -1,0 +1,66 @@
+"""Warehouses and the Hillstrom file for the tests of this room."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import make_use_case
+
+from pipelines.settings import UseCase
+
+
+@pytest.fixture(scope="session")
+def hillstrom_csv() -> Path:
+    """The file beside the checkout; a machine that must have it fails without."""
+    path = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "hillstrom.csv"
+    if not path.is_file():
+        message = f"{path} is not there; docs/hillstrom.md says where it comes from"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture
+def use_case() -> UseCase:
+    """Three recommenders and one feature of each type."""
+    return make_use_case(
+        features={
+            "colour": {"type": "string"},
+            "height": {"type": "number"},
+            "joined": {"type": "date"},
+            "member": {"type": "bool"},
+        },
+        reward={"click": 1.0, "unsubscribe": -2.0},
+    )
+
+
+ROW: dict[str, Any] = {
+    "user_id": "u1",
+    "sent_at": "2024-01-10 08:00:00",
+    "campaign": "c1",
+    "recommender": "a",
+    "propensity": "0.5",
+    "policy_version": "p1",
+    "eligible_recommenders": "",
+    "clicked": "true",
+    "unsubscribed": "false",
+    "colour": "red",
+    "height": "170.5",
+    "joined": "2023-12-31",
+    "member": "1",
+}
+
+
+def write_csv(path: Path, *changes: dict[str, str], without: tuple[str, ...] = ()) -> Path:
+    """A CSV with one line a change: `ROW` with its own user and with the changed cells."""
+    columns = [name for name in ROW if name not in without]
+    lines = [",".join(columns)]
+    for number, change in enumerate(changes, start=1):
+        row = {**ROW, "user_id": f"u{number}", **change}
+        lines.append(",".join(row[name] for name in columns))
+    path.write_text("\n".join(lines) + "\n")
+    return path

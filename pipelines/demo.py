@@ -61,7 +61,7 @@ def run(
       DataError: the gate did not bless the first model, so nothing is in production.
     """
     started = time.monotonic()
-    _prepare(workspace.workdir, keep=keep)
+    prepare(workspace.workdir, keep=keep)
     session.open_log()
     out = session.out
 
@@ -93,7 +93,12 @@ def run(
         out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _prepare(workdir: Path, *, keep: bool) -> None:
+def prepare(workdir: Path, *, keep: bool) -> None:
+    """Makes the folder, or empties the one that an earlier demonstration made, unless ``keep``.
+
+    Raises:
+      SettingsError: the folder holds something else, or cannot be made.
+    """
     marker = workdir / _MARKER
     if workdir.is_dir() and any(workdir.iterdir()) and not marker.is_file():
         raise SettingsError(

@@ -72,12 +72,21 @@ class TrainingOutcome:
 
 @dataclass(frozen=True)
 class PredictionOutcome:
-    """What a prediction run stored; `dead_letters` names the file of the rows that were refused."""
+    """What a prediction run stored.
+
+    Attributes:
+      model_version: version in the registry that ranked.
+      stored: rankings.
+      rejected: rows that were refused.
+      dead_letters: file of the refused rows, or None.
+      expires_on: day from which the endpoint no longer serves these rankings.
+    """
 
     model_version: str
     stored: int
     rejected: int
     dead_letters: Path | None
+    expires_on: dt.date
     steps: list[StepEvent] = field(default_factory=list)
 
 
@@ -145,6 +154,7 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
         stored=summary["stored"],
         rejected=summary["rejected"],
         dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,
+        expires_on=run_date + dt.timedelta(days=use_case.freshness.expires_after_days),
         steps=steps,
     )
 

@@ -56,7 +56,7 @@ def arms(rows: Sequence[ArmSummary]) -> Group:
             f"{row.newsletters:,}",
             _share(row.click_rate),
             _share(row.unsubscribe_rate),
-            _signed(row.mean_reward),
+            "" if row.mean_reward is None else _signed(row.mean_reward),
         )
     return _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
 
@@ -110,6 +110,12 @@ def prediction(outcome: PredictionOutcome) -> str:
         f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
         f"{outcome.rejected:,} rows refused."
     ]
+    if outcome.expires_on <= dt.datetime.now(dt.UTC).date():
+        lines.append(
+            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats their users as unknown."
+        )
+    else:
+        lines.append(f"Served until {outcome.expires_on}.")
     if outcome.dead_letters is not None:
         lines.append(f"Refused rows, each with its reason: {escape(str(outcome.dead_letters))}")
     return "\n".join(lines)

@@ -122,6 +122,10 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("slices", value=["country", "weather"]),
         ["slices: ['weather']", "allowed: features of this use case", "country"],
     ),
+    "slice of numbers": (
+        put("slices", value=["country", "age"]),
+        ["slices: ['age'] hold numbers", "allowed: features of type string or bool"],
+    ),
     "column that is no column": (
         put("ingest", value={"training": {"colour": {"column": "Colour"}}}),
         ["ingest.training: ['colour']", "allowed:", "user_id", "country"],

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.errors import SettingsError
 from pipelines.settings import UseCase

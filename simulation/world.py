@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from pipelines.errors import DataError, SettingsError
 from pipelines.settings import INFERENCE_COLUMNS, TRAINING_COLUMNS, Reward, UseCase

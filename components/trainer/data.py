@@ -104,7 +104,7 @@ class TrainingData:
 
     def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = tf.io.parse_example(serialized, self.feature_spec)
+            batch: dict[str, tf.Tensor] = tf.io.parse_example(serialized, self.feature_spec)
             arms = float(len(self.layout.recommenders))
             weight = tf.ones_like(batch[PROPENSITY])
             if self.weighting.enabled:

@@ -32,7 +32,7 @@ _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
 _OPTIONAL_STRING = tf.io.FixedLenFeature([], tf.string, default_value="")
 
 
-class BanditModel(tf.Module):  # type: ignore[misc]
+class BanditModel(tf.Module):
     """Transform graph and policies over one reward model.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 
-class RewardModel(tf.Module, metaclass=abc.ABCMeta):  # type: ignore[misc]
+class RewardModel(tf.Module, metaclass=abc.ABCMeta):
     """Reward estimates of all recommenders from transformed features; holds every variable it needs."""
 
     @abc.abstractmethod

@@ -51,7 +51,9 @@ def test_another_date_is_another_query(use_case: UseCase) -> None:
         assert START.isoformat() in first
 
 
-def test_a_query_beside_the_settings_comes_first_and_the_others_stay(tmp_path: Path, use_case: UseCase) -> None:
+def test_a_query_beside_the_settings_comes_first_and_the_others_stay(
+    tmp_path: Path, use_case: UseCase
+) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "training.sql").write_text("SELECT user_id FROM {{ table }}")
     assert queries.render_training_query(use_case, DUCKDB, START, END, tmp_path) == (

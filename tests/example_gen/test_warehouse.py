@@ -62,7 +62,11 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     ],
     "SELECT NULLIF(id, 2) AS n FROM `shop.t` ORDER BY id": [(1,), (None,), (3,)],
     # The first row's moment is the 2nd of March in UTC, and 2024 has a 29th of February.
-    "SELECT DATE(seen) AS d FROM `shop.t` ORDER BY id": [(dt.date(2024, 3, 2),), (dt.date(2024, 3, 1),), (None,)],
+    "SELECT DATE(seen) AS d FROM `shop.t` ORDER BY id": [
+        (dt.date(2024, 3, 2),),
+        (dt.date(2024, 3, 1),),
+        (None,),
+    ],
     "SELECT CAST(seen AS DATE) AS d FROM `shop.t` WHERE id = 1": [(dt.date(2024, 3, 2),)],
     "SELECT DATE_DIFF(DATE(seen), day, DAY) AS n FROM `shop.t` ORDER BY id": [(3,), (0,), (None,)],
     "SELECT DATE_DIFF(DATE '2024-02-27', day, DAY) AS n FROM `shop.t` ORDER BY id": [(-1,), (-3,), (None,)],
@@ -71,10 +75,17 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "SELECT COUNT(*) AS n, COUNT(name) AS m, COUNT(DISTINCT ok) AS o FROM `shop.t`": [(3, 2, 2)],
     "SELECT COUNTIF(ok) AS n, AVG(x) AS a, MIN(name) AS l, MAX(x) AS h FROM `shop.t`": [(1, 1.5, "a", 2.5)],
     "SELECT COUNTIF(ok) AS n, AVG(x) AS a FROM `shop.t` WHERE id > 9": [(0, None)],
-    "SELECT ok, COUNT(*) AS n FROM `shop.t` GROUP BY ok HAVING ok IS NOT NULL ORDER BY ok": [(False, 1), (True, 1)],
+    "SELECT ok, COUNT(*) AS n FROM `shop.t` GROUP BY ok HAVING ok IS NOT NULL ORDER BY ok": [
+        (False, 1),
+        (True, 1),
+    ],
     "SELECT DISTINCT ok IS NULL AS unknown FROM `shop.t` ORDER BY unknown": [(False,), (True,)],
     "SELECT t.id, word FROM `shop.t` AS t JOIN `shop.u` AS u ON t.id = u.id": [(1, "one")],
-    "SELECT id, word FROM `shop.t` LEFT JOIN `shop.u` USING (id) ORDER BY id": [(1, "one"), (2, None), (3, None)],
+    "SELECT id, word FROM `shop.t` LEFT JOIN `shop.u` USING (id) ORDER BY id": [
+        (1, "one"),
+        (2, None),
+        (3, None),
+    ],
     "WITH u AS (SELECT id FROM `shop.u`) SELECT id FROM u ORDER BY id": [(1,), (4,)],
     "SELECT big FROM (SELECT id * 10 AS big FROM `shop.t`) AS s WHERE big > 20": [(30,)],
     "SELECT tags FROM `shop.t` ORDER BY id": [(["q", "r"],), ([],), (None,)],
@@ -150,7 +161,9 @@ def test_a_faulty_warehouse_is_refused(warehouse: Path, tmp_path: Path) -> None:
         list(read_batches(warehouse, "SELECT id FROM `shop.training`"))
     with pytest.raises(DataError, match=r'"height" not found.*shop\.t has the columns id, name, ok, x'):
         list(read_batches(warehouse, "SELECT height FROM `shop.t`"))
-    with pytest.raises(DataError, match=r"shop\.t holds no rows where seen >= TIMESTAMP '2031-01-01 00:00:00\+00:00'"):
+    with pytest.raises(
+        DataError, match=r"shop\.t holds no rows where seen >= TIMESTAMP '2031-01-01 00:00:00\+00:00'"
+    ):
         require_rows(warehouse, "SELECT id FROM `shop.t` WHERE seen >= TIMESTAMP '2031-01-01 00:00:00+00:00'")
     require_rows(warehouse, "SELECT id FROM `shop.t` WHERE id = 1")
 

@@ -57,7 +57,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     workdir = tmp_path_factory.mktemp("newsletter")
     path = ROOT / "configs" / "newsletter.yaml"
     use_case = load_use_case(path)
-    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml").in_workdir(workdir, use_case)
+    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml").in_workdir(
+        workdir, use_case
+    )
     write(workdir / "raw", *simulate(use_case, NEWSLETTERS, USERS, RUN_DATE, seed=7))
     warehouse = Path(environment.warehouse.path)  # type: ignore[union-attr]
     ingest(warehouse, use_case, "training", [workdir / "raw" / TRAINING_FILE])

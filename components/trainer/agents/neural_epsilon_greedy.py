@@ -20,7 +20,7 @@ from pipelines.settings import NeuralEpsilonGreedy
 STEPS_PER_CALL = 50
 
 
-class RewardNetwork(network.Network):  # type: ignore[misc]
+class RewardNetwork(network.Network):
     """Embeddings and numbers through fully connected layers to one estimate a recommender, [batch, K]."""
 
     def __init__(

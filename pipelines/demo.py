@@ -85,10 +85,12 @@ def run(
     out.print(summary.truth_sentence(values))
     out.print(f"\nDone in {time.monotonic() - started:.0f} s. To go on:")
     user_id = world.user_ids(world.everyone[:1])[0]
+    # As it was called: `make demo` does not put the command on the PATH.
+    command = sys.argv[0] if Path(sys.argv[0]).name == "newsletter-bandit" else "newsletter-bandit"
     for line in (
-        f"newsletter-bandit serve --workdir {workspace.workdir}",
+        f"{command} serve --workdir {workspace.workdir}",
         f"curl 'http://127.0.0.1:8080/users/{user_id}/recommenders'",
-        f"newsletter-bandit models list --workdir {workspace.workdir}",
+        f"{command} models list --workdir {workspace.workdir}",
     ):
         out.print(f"  {line}", markup=False, soft_wrap=True)
 

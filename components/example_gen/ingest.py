@@ -164,10 +164,10 @@ def _check_constants(connection: duckdb.DuckDBPyConnection, use_case: UseCase, t
     for name, source in getattr(use_case.ingest, table).items():
         if isinstance(source, FromConstant):
             made = column(name, types[name], *constant(source), file="ingest")
-            row = connection.execute(
+            ((is_null,),) = connection.execute(
                 f"SELECT {made.value} IS NULL FROM (SELECT {made.source} AS {source_of(name)})"
-            ).fetchone()
-            if row == (True,) and source.constant != "":
+            ).fetchall()
+            if is_null and source.constant != "":
                 raise SettingsError(
                     f"ingest.{table}.{name}: constant {source.constant!r}; allowed: {ALLOWED[types[name]]}"
                 )
@@ -240,9 +240,10 @@ def _read_raw(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> N
 def _header(file: Path) -> list[str]:
     opener = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
+        # What is not UTF-8 further down is told by DuckDB, with its line.
+        with opener(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
             header = next(csv.reader(lines), [])
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, csv.Error) as error:
         raise DataError(f"{file}: the header cannot be read: {error}") from error
     if not header:
         raise DataError(f"{file}: empty; allowed: a line of column names, then one line a row")
@@ -274,9 +275,10 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, number
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    row = connection.execute(f"SELECT count(*), count(*) FILTER ({_PROBLEM} IS NULL) FROM staged").fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+    ((read, good),) = connection.execute(
+        f"SELECT count(*), count(*) FILTER ({_PROBLEM} IS NULL) FROM staged"
+    ).fetchall()
+    return int(read), int(good)
 
 
 def _refusals(
@@ -340,10 +342,9 @@ def _load(
     """Moves the good rows into the table, in one transaction; returns how many."""
     schema, _, table = name.rpartition(".")
     schema = schema or "main"
-    row = connection.execute("SELECT current_database()").fetchone()
-    assert row is not None
+    ((database,),) = connection.execute("SELECT current_database()").fetchall()
     # Three parts: a schema that bears the file's name would be ambiguous.
-    target = ".".join(quoted(part) for part in (row[0], schema, table))
+    target = ".".join(quoted(part) for part in (database, schema, table))
     there = columns_of(connection, schema, table)
     if there and not replace:
         _check_table(name, there, types)
@@ -352,19 +353,18 @@ def _load(
     same = " AND ".join(f"target.{column} = staged.{column}" for column in key)
     connection.execute("BEGIN")
     try:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(row[0])}.{quoted(schema)}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(database)}.{quoted(schema)}")
         if replace or not there:
             connection.execute(f"CREATE OR REPLACE TABLE {target} ({definitions})")
-        inserted = connection.execute(
+        ((inserted,),) = connection.execute(
             f"INSERT INTO {target} ({names}) SELECT {names} FROM staged WHERE {_PROBLEM} IS NULL "
             f"AND NOT EXISTS (SELECT 1 FROM {target} AS target WHERE {same}) ORDER BY {_ORDINAL}"
-        ).fetchone()
+        ).fetchall()
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    assert inserted is not None
-    return int(inserted[0])
+    return int(inserted)
 
 
 def _check_table(name: str, there: dict[str, str], types: dict[str, str]) -> None:

@@ -142,8 +142,7 @@ def to_duckdb(query: str, database: str) -> Translation:
         raise _refusal("CAST to INT64 beside WITH or a sub-query", tree)
     tables = _qualify(tree, database)
     return Translation(
-        # A literal such as 0.5 is a FLOAT64 in BigQuery and a DECIMAL in DuckDB.
-        sql=tree.transform(_float_literal).sql("duckdb", identify=True),
+        sql=tree.transform(_count_if).transform(_float_literal).sql("duckdb", identify=True),
         tables=tuple(dict.fromkeys(tables)),
         integer_casts=tuple(dict.fromkeys(casts)),
         condition=_LITERAL.sub(r"\2 '\1'", condition),
@@ -216,7 +215,15 @@ def _qualify(tree: exp.Select, database: str) -> list[tuple[str, str]]:
     return tables
 
 
+def _count_if(node: exp.Expression) -> exp.Expression:
+    # COUNTIF of no rows is 0 in BigQuery and NULL in DuckDB.
+    if isinstance(node, exp.CountIf):
+        return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
+    return node
+
+
 def _float_literal(node: exp.Expression) -> exp.Expression:
+    # A literal such as 0.5 is a FLOAT64 in BigQuery and a DECIMAL in DuckDB.
     if isinstance(node, exp.Literal) and not node.is_string and not str(node.this).isdigit():
         return exp.cast(node, exp.DataType.Type.DOUBLE)
     return node

@@ -86,10 +86,10 @@ def require_rows(path: Path | str, query: str) -> None:
     with connect(path, read_only=True) as connection:
         translation = _prepare(connection, path, query)
         try:
-            row = connection.execute(f"SELECT 1 FROM ({translation.sql}) LIMIT 1").fetchone()
+            found = connection.execute(f"SELECT 1 FROM ({translation.sql}) LIMIT 1").fetchall()
         except duckdb.Error as error:
             raise _unbound(connection, path, translation, error) from error
-        if row is None:
+        if not found:
             tables = ", ".join(_written(table) for table in translation.tables)
             where = f" where {translation.condition}" if translation.condition else ""
             raise DataError(f"{path}: {tables} holds no rows{where}")
@@ -118,9 +118,8 @@ def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, path: Path | str, query: str) -> Translation:
-    row = connection.execute("SELECT current_database()").fetchone()
-    assert row is not None
-    translation = to_duckdb(query, database=row[0])
+    ((database,),) = connection.execute("SELECT current_database()").fetchall()
+    translation = to_duckdb(query, database)
     types: dict[str, set[str]] = {}
     for schema, table in translation.tables:
         columns = columns_of(connection, schema, table)

@@ -28,6 +28,9 @@ EVAL_POLICY = "eval_policy"
 EVALUATION = "evaluation"
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
+# Batches are filled up to a multiple of this many rows. Vectorised kernels compute a batch's last few rows by
+# other instructions than the rest, so a user's scores would depend, in their last digit, on the batch he is in.
+ROWS_MULTIPLE = 128
 # A missing identity must not fail the batch it is in: the row goes through and is refused when it is stored.
 _OPTIONAL_STRING = tf.io.FixedLenFeature([], tf.string, default_value="")
 
@@ -70,7 +73,7 @@ class BanditModel(tf.Module):
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def serving_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Ranking with exploration; the same user and campaign always draw the same."""
-        raw = tf.io.parse_example(examples, dict(self._feature_spec))
+        raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
         slots = len(self._recommenders)
         ranked = rank(
@@ -80,23 +83,23 @@ class BanditModel(tf.Module):
             draws(raw["user_id"], raw["campaign"], "explore", slots),
             draws(raw["user_id"], raw["campaign"], "recommender", slots),
         )
-        return self._ranking(raw, ranked, self._reward_model.estimates(features))
+        return _of(examples, self._ranking(raw, ranked, self._reward_model.estimates(features)))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def eval_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Ranking by estimate alone; every propensity is 1."""
-        raw = tf.io.parse_example(examples, dict(self._feature_spec))
+        raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         no_draws = tf.zeros(tf.shape(estimates), tf.int64)
         ranked = rank(estimates, features[ELIGIBLE], 0.0, no_draws, no_draws)
-        return self._ranking(raw, ranked, estimates)
+        return _of(examples, self._ranking(raw, ranked, estimates))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """What off-policy evaluation needs of a logged row."""
         spec = {**self._feature_spec, "recommender": _OPTIONAL_STRING}
-        raw = tf.io.parse_example(examples, spec)
+        raw = tf.io.parse_example(_filled_up(examples), spec)
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         preference = self._reward_model.preference(features)
@@ -104,7 +107,7 @@ class BanditModel(tf.Module):
         action = action_index(raw["recommender"], self._recommenders)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
         low, high = self._reward_bounds
-        return {
+        figures = {
             "user_id": raw["user_id"][:, None],
             "reward_estimates": estimates,
             "serving_probabilities": first_slot_probabilities(preference, eligible, self._epsilon),
@@ -112,6 +115,7 @@ class BanditModel(tf.Module):
             "logged_action": action[:, None],
             "logged_score": tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
         }
+        return _of(examples, figures)
 
     def _features(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         inputs = {**raw, **{key: raw[key][:, None] for key in ("user_id", "campaign")}}
@@ -135,3 +139,14 @@ class BanditModel(tf.Module):
             "propensities": ranked.propensity,
             "explored": tf.cast(ranked.explored, tf.int64)[:, None],
         }
+
+
+def _filled_up(examples: tf.Tensor) -> tf.Tensor:
+    """The examples followed by empty ones up to a multiple of `ROWS_MULTIPLE`."""
+    missing = -tf.size(examples) % ROWS_MULTIPLE
+    return tf.concat([examples, tf.fill([missing], "")], axis=0)
+
+
+def _of(examples: tf.Tensor, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The outputs' rows that belong to the examples."""
+    return {name: values[: tf.size(examples)] for name, values in outputs.items()}

@@ -100,7 +100,7 @@ def test_every_user_has_one_ranking_of_all_eligible_recommenders(run: Run) -> No
 
 
 def test_the_served_policy_beats_the_best_single_recommender(run: Run) -> None:
-    from serving.store import SQLiteStore
+    from serving.stores.sqlite import SQLiteStore
     from simulation.traffic import WORLD_FILE
     from simulation.truth import first_slots, policy_values
     from simulation.world import World

@@ -1,0 +1,33 @@
+"""Raw rows of the tests' use case as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+ROW: dict[str, Any] = {
+    "user_id": "u1",
+    "sent_at": "2024-01-10 08:00:00",
+    "campaign": "c1",
+    "recommender": "a",
+    "propensity": "0.5",
+    "policy_version": "p1",
+    "eligible_recommenders": "",
+    "clicked": "true",
+    "unsubscribed": "false",
+    "colour": "red",
+    "height": "170.5",
+    "joined": "2023-12-31",
+    "member": "1",
+}
+
+
+def write_csv(path: Path, *changes: dict[str, str], without: tuple[str, ...] = ()) -> Path:
+    """A CSV with one line a change: `ROW` with its own user and with the changed cells."""
+    columns = [name for name in ROW if name not in without]
+    lines = [",".join(columns)]
+    for number, change in enumerate(changes, start=1):
+        row = {**ROW, "user_id": f"u{number}", **change}
+        lines.append(",".join(row[name] for name in columns))
+    path.write_text("\n".join(lines) + "\n")
+    return path

@@ -232,6 +232,17 @@ def test_use_cases_of_the_repository_travel_as_json(path: Path) -> None:
     assert UseCase.from_json(use_case.to_json()) == use_case
 
 
+def test_environments_of_the_repository_are_valid() -> None:
+    folder = REPOSITORY / "configs" / "environments"
+    environments = {path.stem: load_environment(path) for path in folder.glob("*.yaml")}
+    assert {name: environment.name for name, environment in environments.items()} == {
+        "local": "local",
+        "vertex": "vertex",
+    }
+    assert environments["vertex"].warehouse.kind == "bigquery"
+    assert environments["vertex"].store.kind == "datastore"
+
+
 def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
     path = changed(LOCAL, put("registry", value="gs://bucket/models"), tmp_path)
     environment = load_environment(path).in_workdir(tmp_path / "work", load_use_case(NEWSLETTER))

@@ -14,10 +14,10 @@ from pipelines.settings import UseCase
 class EvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and the use case, which travels as JSON."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         USE_CASE_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {  # noqa: RUF012
+    INPUTS = {
         standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.Examples
         ),
@@ -26,7 +26,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
             type=standard_artifacts.Model, optional=True
         ),
     }
-    OUTPUTS = {  # noqa: RUF012
+    OUTPUTS = {
         standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.ModelEvaluation
         ),

@@ -32,7 +32,7 @@ class Executor(tfx_executor.Executor):
     A production model artifact with no SavedModel inside means that nothing is in production yet.
     """
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

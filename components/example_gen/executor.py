@@ -33,7 +33,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     TFX's base executor takes one example at a time through Beam, which is most of its run time.
     """
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

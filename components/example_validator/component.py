@@ -20,7 +20,7 @@ from pipelines.errors import DataError
 class StrictExecutor(executor.Executor):
     """TFX's executor, followed by an error where it found an anomaly."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

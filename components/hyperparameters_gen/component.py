@@ -18,7 +18,7 @@ from pipelines.settings import UseCase
 class Executor(base_executor.BaseExecutor):
     """Writes the dictionary as the artifact's only file."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],
@@ -39,14 +39,12 @@ class Executor(base_executor.BaseExecutor):
 class HyperparametersGenSpec(component_spec.ComponentSpec):
     """Settings as JSON in, hyperparameters out."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         "use_case": component_spec.ExecutionParameter(type=str),
         "overrides": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, Any] = {}  # noqa: RUF012
-    OUTPUTS = {  # noqa: RUF012
-        "hyperparameters": component_spec.ChannelParameter(type=standard_artifacts.HyperParameters)
-    }
+    INPUTS: dict[str, Any] = {}
+    OUTPUTS = {"hyperparameters": component_spec.ChannelParameter(type=standard_artifacts.HyperParameters)}
 
 
 class HyperparametersGen(base_component.BaseComponent):

@@ -26,14 +26,14 @@ class StoringSummary(Artifact):
 class PredictionStorerSpec(types.ComponentSpec):
     """Inputs, outputs and properties of `PredictionStorer`; settings travel as JSON."""
 
-    PARAMETERS = {  # noqa: RUF012 - TFX's shape
+    PARAMETERS = {
         "use_case": ExecutionParameter(type=str),
         "store": ExecutionParameter(type=str),
         "model_version": ExecutionParameter(type=str),
         "generated_at": ExecutionParameter(type=str),
     }
-    INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
-    OUTPUTS = {"summary": ChannelParameter(type=StoringSummary)}  # noqa: RUF012
+    INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
+    OUTPUTS = {"summary": ChannelParameter(type=StoringSummary)}
 
 
 class PredictionStorer(base_beam_component.BaseBeamComponent):

@@ -30,7 +30,7 @@ _STORE: TypeAdapter[SQLiteStore | DatastoreStore] = TypeAdapter(SQLiteStore | Da
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Stores the rankings and writes `summary.json`."""
 
-    def Do(  # noqa: N802 - TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -47,7 +47,7 @@ class Driver(base_driver.BaseDriver, portable_driver.BaseDriver):
 class Executor(base_executor.BaseExecutor):
     """Copies the current model into the artifact."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],
@@ -73,12 +73,12 @@ class Executor(base_executor.BaseExecutor):
 class ProductionModelSpec(component_spec.ComponentSpec):
     """Where the registry is in, its current model out."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         REGISTRY_KEY: component_spec.ExecutionParameter(type=str),
         USE_CASE_NAME_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, Any] = {}  # noqa: RUF012
-    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+    INPUTS: dict[str, Any] = {}
+    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
 class ProductionModel(base_component.BaseComponent):

@@ -19,7 +19,7 @@ from pipelines.settings import UseCase
 class Executor(base_executor.BaseExecutor):
     """Copies a pushed model to the registry and moves the pointer."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],
@@ -52,16 +52,16 @@ class Executor(base_executor.BaseExecutor):
 class PushingFinalizerSpec(component_spec.ComponentSpec):
     """Pushed model and evidence in, publication out."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         "registry": component_spec.ExecutionParameter(type=str),
         "use_case": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {  # noqa: RUF012
+    INPUTS = {
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
     }
-    OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}  # noqa: RUF012
+    OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
 
 class PushingFinalizer(base_component.BaseComponent):

@@ -21,7 +21,7 @@ from pipelines.settings import UseCase
 class Executor(base_executor.BaseExecutor):
     """Copies the model and names the signature that is served."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],
@@ -51,12 +51,12 @@ class Executor(base_executor.BaseExecutor):
 class ServingModelResolverSpec(component_spec.ComponentSpec):
     """Model and evaluation in, resolved model and decision out."""
 
-    PARAMETERS = {"use_case": component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
-    INPUTS = {  # noqa: RUF012
+    PARAMETERS = {"use_case": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
-    OUTPUTS = {  # noqa: RUF012
+    OUTPUTS = {
         "resolved_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
     }

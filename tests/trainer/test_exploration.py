@@ -6,11 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-tf = pytest.importorskip("tensorflow")
-
-from components.trainer.exploration import first_slot_probabilities, rank  # noqa: E402
-from components.trainer.keyed_hash import BUCKETS, draws  # noqa: E402
+from components.trainer.exploration import first_slot_probabilities, rank
+from components.trainer.keyed_hash import BUCKETS, draws
 
 NEVER, ALWAYS = BUCKETS - 1, 0
 

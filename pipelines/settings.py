@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from pipelines.agent_settings import Agent, Exploration, PropensityWeighting, Settings, Tuning, WarmStart
 from pipelines.errors import SettingsError
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -45,14 +46,10 @@ INFERENCE_COLUMNS: dict[str, str] = {
 RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action"}
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
 # --- features ---------------------------------------------------------------------------------------------
 
 
-class StringFeature(_Settings):
+class StringFeature(Settings):
     """A string, looked up in a vocabulary of the training window; unseen values share one bucket."""
 
     type: Literal["string"]
@@ -61,21 +58,21 @@ class StringFeature(_Settings):
     embedding_dim: int = Field(default=8, ge=1, le=512)
 
 
-class NumberFeature(_Settings):
+class NumberFeature(Settings):
     """A number; ``log1p`` is log(1 + max(x, 0)) followed by the z-score. A missing value becomes the mean."""
 
     type: Literal["number"]
     treatment: Literal["z_score", "log1p", "identity"] = "z_score"
 
 
-class DateFeature(_Settings):
+class DateFeature(Settings):
     """A date, turned by the query into whole days before the newsletter, then treated as a number."""
 
     type: Literal["date"]
     treatment: Literal["z_score", "log1p"] = "log1p"
 
 
-class BoolFeature(_Settings):
+class BoolFeature(Settings):
     """True, false or missing."""
 
     type: Literal["bool"]
@@ -90,19 +87,19 @@ WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date
 # --- ingest: how a raw file becomes the table ----------------------------------------------------------------
 
 
-class FromColumn(_Settings):
+class FromColumn(Settings):
     """The value of a column of the raw file."""
 
     column: str
 
 
-class FromConstant(_Settings):
+class FromConstant(Settings):
     """The same value in every row."""
 
     constant: str | float | bool
 
 
-class FromRowNumber(_Settings):
+class FromRowNumber(Settings):
     """``prefix`` followed by the row's number in the file, from 1."""
 
     row_number: str
@@ -111,7 +108,7 @@ class FromRowNumber(_Settings):
 ColumnSource = FromColumn | FromConstant | FromRowNumber
 
 
-class Ingest(_Settings):
+class Ingest(Settings):
     """Columns of a table whose raw file names or holds them differently; the others keep their name."""
 
     training: dict[str, ColumnSource] = {}
@@ -121,7 +118,7 @@ class Ingest(_Settings):
 # --- reward, window ------------------------------------------------------------------------------------------
 
 
-class Reward(_Settings):
+class Reward(Settings):
     """Reward of one newsletter; an unsubscribe outweighs a click, neither gives 0."""
 
     click: float = Field(default=1.0, gt=0.0, le=100.0)
@@ -133,7 +130,7 @@ class Reward(_Settings):
         return (min(0.0, self.unsubscribe), self.click)
 
 
-class Window(_Settings):
+class Window(Settings):
     """Training windows: ``weeks`` long, each overlapping the one before by ``overlap_weeks``.
 
     ``anchor`` is the first day of window 0; window k starts k * (weeks - overlap_weeks) weeks later.
@@ -170,58 +167,10 @@ class Window(_Settings):
         return start, start + length
 
 
-# --- agents and exploration --------------------------------------------------------------------------------------
-
-
-class NeuralEpsilonGreedy(_Settings):
-    """TF-Agents' NeuralEpsilonGreedyAgent: a network estimates each recommender's reward."""
-
-    type: Literal["neural_epsilon_greedy"]
-    hidden_layers: tuple[int, ...] = (64, 32)
-    learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
-    batch_size: int = Field(default=512, ge=1, le=65536)
-    epochs: int = Field(default=6, ge=1, le=1000)
-    weight_decay: float = Field(default=0.1, ge=0.0, le=10.0)
-    seed: int = Field(default=1, ge=0)
-
-    @field_validator("hidden_layers")
-    @classmethod
-    def _sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if not sizes or any(not 1 <= size <= 4096 for size in sizes):
-            raise ValueError(f"found {list(sizes)}; allowed: at least one layer of 1 to 4096 units")
-        return sizes
-
-
-class LinUCB(_Settings):
-    """TF-Agents' LinearUCBAgent: ridge regression per recommender, optimistic by ``alpha`` standard errors."""
-
-    type: Literal["lin_ucb"]
-    alpha: float = Field(default=0.5, ge=0.0, le=100.0)
-    l2: float = Field(default=1.0, gt=0.0, le=1e6)
-    batch_size: int = Field(default=4096, ge=1, le=65536)
-
-
-Agent = Annotated[NeuralEpsilonGreedy | LinUCB, Field(discriminator="type")]
-
-
-class PropensityWeighting(_Settings):
-    """Weights 1 / propensity in training, clipped at ``clip`` times the uniform policy's, mean 1."""
-
-    enabled: bool = True
-    clip: float = Field(default=5.0, ge=1.0, le=1000.0)
-
-
-class Exploration(_Settings):
-    """Epsilon-greedy, slot by slot, over the recommenders that are left and eligible."""
-
-    epsilon: float = Field(default=0.1, ge=0.0, le=1.0)
-    max_cost: float = Field(default=0.02, ge=0.0, le=10.0)
-
-
 # --- gate -------------------------------------------------------------------------------------------------------------
 
 
-class Gate(_Settings):
+class Gate(Settings):
     """Bounds that a candidate must respect to be blessed; see components/evaluator/gate.py."""
 
     min_rows: int = Field(default=2000, ge=1)
@@ -232,34 +181,36 @@ class Gate(_Settings):
     max_auc_drop: Probability = 0.02
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     allowed_margin: float = Field(default=0.01, ge=0.0, le=10.0)
+    # Candidate's unsubscribe rate over the logging policy's; null switches the check off.
+    max_unsubscribe_ratio: float | None = Field(default=1.5, gt=0.0, le=1000.0)
 
 
-class Freshness(_Settings):
+class Freshness(Settings):
     """How long a stored ranking is served after the day it was made for."""
 
     expires_after_days: int = Field(default=8, ge=1, le=365)
 
 
-class Serving(_Settings):
+class Serving(Settings):
     """What the endpoint answers for a user who has no current ranking."""
 
     unknown_user: Literal["default", "not_found"] = "default"
 
 
-class Storing(_Settings):
+class Storing(Settings):
     """Share of rows that may be refused before the prediction step fails."""
 
     max_rejected_share: Probability = 0.001
 
 
-class Tables(_Settings):
+class Tables(Settings):
     """Names of the tables in the warehouse, as ``dataset.table``."""
 
     training: TableName
     inference: TableName
 
 
-class UseCase(_Settings):
+class UseCase(Settings):
     """What is decided for whom: one file below ``configs/``."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -275,6 +226,10 @@ class UseCase(_Settings):
     agent: Agent
     propensity_weighting: PropensityWeighting = PropensityWeighting()
     exploration: Exploration = Exploration()
+    warm_start: WarmStart = WarmStart()
+    tuning: Tuning = Tuning()
+    # Of each recommender, the same keys for all; what the agent `recommender_features` knows of them.
+    recommender_features: dict[RecommenderName, dict[Identifier, bool | float | str]] = {}
     gate: Gate = Gate()
     slices: tuple[Identifier, ...] = ()
     freshness: Freshness = Freshness()
@@ -308,6 +263,7 @@ class UseCase(_Settings):
             raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
         if not self.features:
             raise ValueError("features: none given; allowed: one or more")
+        self._check_recommender_features()
         unknown = [name for name in self.slices if name not in self.features]
         if unknown:
             raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")
@@ -320,6 +276,28 @@ class UseCase(_Settings):
             if unknown:
                 raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
         return self
+
+    def _check_recommender_features(self) -> None:
+        given = self.recommender_features
+        if not given:
+            if self.agent.type == "recommender_features":
+                raise ValueError(
+                    "recommender_features: none given; the agent recommender_features needs them"
+                )
+            return
+        if set(given) != set(self.recommenders):
+            odd = sorted(set(given) ^ set(self.recommenders))
+            raise ValueError(
+                f"recommender_features: {odd} missing or unknown; allowed: each recommender once"
+            )
+        first = given[self.recommenders[0]]
+        for name, features in given.items():
+            kinds = {key: isinstance(value, str) for key, value in features.items()}
+            if kinds != {key: isinstance(value, str) for key, value in first.items()} or not kinds:
+                raise ValueError(
+                    f"recommender_features.{name}: found {sorted(features)}; allowed: the keys of "
+                    f"{self.recommenders[0]}, {sorted(first)}, text where that has text"
+                )
 
     def table_columns(self, table: Literal["training", "inference"] | str) -> dict[str, str]:
         """Name and BigQuery type of each column that the table must have."""
@@ -339,14 +317,14 @@ class UseCase(_Settings):
 # --- environment --------------------------------------------------------------------------------------------------
 
 
-class DuckDBWarehouse(_Settings):
+class DuckDBWarehouse(Settings):
     """Tables in one DuckDB file, read through the same BigQuery SQL."""
 
     kind: Literal["duckdb"]
     path: str = "warehouse.duckdb"
 
 
-class BigQueryWarehouse(_Settings):
+class BigQueryWarehouse(Settings):
     """Tables in BigQuery; table names of the use case are looked up in ``project``."""
 
     kind: Literal["bigquery"]
@@ -354,14 +332,14 @@ class BigQueryWarehouse(_Settings):
     location: str = "EU"
 
 
-class SQLiteStore(_Settings):
+class SQLiteStore(Settings):
     """Rankings in one SQLite file a use case; `{use_case}` in the path stands for its name."""
 
     kind: Literal["sqlite"]
     path: str = "rankings-{use_case}.sqlite"
 
 
-class DatastoreStore(_Settings):
+class DatastoreStore(Settings):
     """Rankings as entities of one kind in Firestore in Datastore mode."""
 
     kind: Literal["datastore"]
@@ -372,7 +350,7 @@ class DatastoreStore(_Settings):
     hint_num_workers: int = Field(default=1, ge=1, le=10000)
 
 
-class Processing(_Settings):
+class Processing(Settings):
     """How Beam steps run; ``beam_args`` are passed on as they are."""
 
     runner: Literal["in_process", "multi_processing", "dataflow"] = "in_process"
@@ -380,7 +358,7 @@ class Processing(_Settings):
     beam_args: tuple[str, ...] = ()
 
 
-class Environment(_Settings):
+class Environment(Settings):
     """Where the pipelines run: one file below ``configs/environments/``. Relative paths lie in the work folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -433,7 +411,7 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
 
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
-_Model = TypeVar("_Model", bound=_Settings)
+_Model = TypeVar("_Model", bound=Settings)
 
 
 def _allowed(error: dict[str, Any], model: type[BaseModel]) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipelines.agent_settings import Agent, Exploration, PropensityWeighting
 from pipelines.errors import SettingsError
-from pipelines.settings import Agent, Exploration, PropensityWeighting, UseCase
+from pipelines.settings import UseCase
 
 # The only file of the artifact, named as TFX's Tuner names it: TFX's Trainer reads the one file that it finds.
 FILE_NAME = "best_hyperparameters.txt"

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
+from pipelines.agent_settings import PropensityWeighting
 from pipelines.errors import DataError
-from pipelines.settings import PropensityWeighting
 
 # Serialized examples held at once to be shuffled; smaller training sets are kept in memory between epochs.
 SHUFFLE_BUFFER = 100_000

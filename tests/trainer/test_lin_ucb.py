@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny import Prepared
 
-from pipelines.settings import LinUCB, PropensityWeighting
+from pipelines.agent_settings import LinUCB, PropensityWeighting
 
 
 @pytest.mark.parametrize("weighted", [False, True])

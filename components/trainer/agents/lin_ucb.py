@@ -27,7 +27,7 @@ from components.trainer.agents import specs
 from components.trainer.data import WEIGHT, TrainingData
 from components.trainer.reward_model import RewardModel
 from components.transform.layout import ACTION, CATEGORICAL, NUMERIC, REWARD
-from pipelines.settings import LinUCB
+from pipelines.agent_settings import LinUCB
 
 
 def context(features: Mapping[str, tf.Tensor], vocabulary_sizes: tuple[int, ...]) -> tf.Tensor:

@@ -14,7 +14,7 @@ from components.trainer.agents import specs
 from components.trainer.data import WEIGHT, TrainingData
 from components.trainer.reward_model import RewardModel
 from components.transform.layout import CATEGORICAL, NUMERIC
-from pipelines.settings import NeuralEpsilonGreedy
+from pipelines.agent_settings import NeuralEpsilonGreedy
 
 # Steps that run inside one call of the graph, between two lines in TensorBoard.
 STEPS_PER_CALL = 50

@@ -91,7 +91,7 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "anchor": (put("window", "anchor", value="2026-02-30"), ["window.anchor", "2026-02-30"]),
     "agent": (
         put("agent", value={"type": "magic"}),
-        ["agent", "'magic'", "'neural_epsilon_greedy', 'lin_ucb'"],
+        ["agent", "'magic'", "'neural_epsilon_greedy', 'boltzmann'"],
     ),
     "setting of another agent": (
         put("agent", value={"type": "lin_ucb", "epochs": 3}),

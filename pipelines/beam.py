@@ -1,17 +1,27 @@
-"""Beam options of the environment."""
+"""Beam options of the environment and of its single steps."""
 
 from __future__ import annotations
 
+from pipelines.cloud_settings import Dataflow
 from pipelines.settings import Processing
 
+_AUTOSCALING = {"throughput": "THROUGHPUT_BASED", "none": "NONE"}
 
-def beam_args(processing: Processing) -> list[str]:
-    """Command-line options for each Beam step.
+
+def beam_args(processing: Processing, step: str | None = None) -> list[str]:
+    """Command-line options of the Beam steps.
 
     The in-process runner is named outright: Beam's DirectRunner may try to download another one.
+
+    Args:
+      processing: the environment's.
+      step: one of `BEAM_STEPS`, for what that step overrides; None for what all share.
     """
-    if processing.runner == "dataflow":
-        return ["--runner=DataflowRunner", *processing.beam_args]
+    if processing.dataflow is not None:
+        settings = processing.dataflow
+        if step in processing.steps:
+            settings = settings.model_copy(update=processing.steps[step].model_dump(exclude_none=True))
+        return ["--runner=DataflowRunner", *_dataflow_args(settings), *processing.beam_args]
     mode = "in_memory" if processing.runner == "in_process" else "multi_processing"
     return [
         "--runner=FnApiRunner",
@@ -19,3 +29,29 @@ def beam_args(processing: Processing) -> list[str]:
         f"--direct_num_workers={processing.workers}",
         *processing.beam_args,
     ]
+
+
+def _dataflow_args(settings: Dataflow) -> list[str]:
+    options: dict[str, object] = {
+        "project": settings.project,
+        "region": settings.region,
+        "temp_location": settings.temp_location,
+        "staging_location": f"{settings.temp_location}/staging",
+        "machine_type": settings.machine_type,
+        "disk_size_gb": settings.disk_gb,
+        "num_workers": min(settings.workers, settings.max_workers),
+        "max_num_workers": settings.max_workers,
+        "autoscaling_algorithm": _AUTOSCALING[settings.autoscaling],
+        "sdk_container_image": settings.image,
+        "service_account_email": settings.service_account,
+        "network": settings.network,
+        "subnetwork": settings.subnetwork,
+    }
+    args = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    if settings.image is not None:
+        # The image holds what the workers need; Beam's own check would ask for an SDK image.
+        args.append("--sdk_location=container")
+    if not settings.public_ips:
+        args.append("--no_use_public_ips")
+    args += [f"--labels={key}={value}" for key, value in sorted(settings.labels.items())]
+    return [*args, "--experiments=use_runner_v2"]

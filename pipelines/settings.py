@@ -17,11 +17,11 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from pipelines.agent_settings import Agent, Exploration, PropensityWeighting, Settings, Tuning, WarmStart
+from pipelines.cloud_settings import BEAM_STEPS, Dataflow, DataflowStep, ProjectId, Vertex
 from pipelines.errors import SettingsError
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
-ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
 RecommenderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]{0,62}$")]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
@@ -351,11 +351,28 @@ class DatastoreStore(Settings):
 
 
 class Processing(Settings):
-    """How Beam steps run; ``beam_args`` are passed on as they are."""
+    """How Beam steps run; ``beam_args`` are passed on as they are.
+
+    Attributes:
+      workers: local worker processes or threads; 0 takes one a core.
+      dataflow: where Dataflow runs them; needed by the runner ``dataflow``.
+      steps: what single steps run with instead, by the step's name, such as ``Evaluator``.
+    """
 
     runner: Literal["in_process", "multi_processing", "dataflow"] = "in_process"
     workers: int = Field(default=1, ge=0, le=1000)
+    dataflow: Dataflow | None = None
+    steps: dict[str, DataflowStep] = {}
     beam_args: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Processing:
+        if (self.runner == "dataflow") != (self.dataflow is not None):
+            raise ValueError("allowed: the runner dataflow and a dataflow block, both or neither")
+        unknown = sorted(set(self.steps) - set(BEAM_STEPS))
+        if unknown:
+            raise ValueError(f"steps: {unknown}; allowed: {', '.join(BEAM_STEPS)}")
+        return self
 
 
 class Environment(Settings):
@@ -368,6 +385,7 @@ class Environment(Settings):
     pipeline_root: str = "pipelines"
     metadata: str = "metadata.sqlite"
     processing: Processing = Processing()
+    vertex: Vertex | None = None
     enable_cache: bool = False
 
     def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:

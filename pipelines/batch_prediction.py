@@ -11,6 +11,7 @@ from components.example_gen.component import make_example_gen
 from components.example_gen.queries import render_inference_query
 from components.prediction_storer.component import PredictionStorer
 from pipelines.beam import beam_args
+from pipelines.metadata import connection_config
 from pipelines.settings import Environment, UseCase
 
 
@@ -46,8 +47,6 @@ def create(
         pipeline_root=f"{environment.pipeline_root}/{name}",
         components=[example_gen, model_importer, bulk_inferrer, prediction_storer],
         enable_cache=environment.enable_cache,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            environment.metadata
-        ),
+        metadata_connection_config=connection_config(environment.metadata),
         beam_pipeline_args=beam_args(environment.processing),
     )

@@ -12,14 +12,12 @@ class Executions:
     """The executions of one pipeline.
 
     Args:
-      metadata_path: SQLite file of ML Metadata.
+      config: where ML Metadata is.
       pipeline_name: whose steps.
     """
 
-    def __init__(self, metadata_path: str, pipeline_name: str) -> None:
-        self._config = metadata_store_pb2.ConnectionConfig()
-        self._config.sqlite.filename_uri = metadata_path
-        self._config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    def __init__(self, config: metadata_store_pb2.ConnectionConfig, pipeline_name: str) -> None:
+        self._config = config
         self._pipeline_name = pipeline_name
 
     def outputs(self, step: str) -> dict[str, str]:

@@ -108,10 +108,10 @@ def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Trainin
     from components.evaluator.gate import Verdict
     from pipelines import training
     from pipelines.executions import Executions
+    from pipelines.metadata import connection_config
 
-    Path(environment.metadata).parent.mkdir(parents=True, exist_ok=True)
     pipeline = training.create(use_case, environment, workspace.schema_file.absolute(), window)
-    executions = Executions(environment.metadata, training.pipeline_name(use_case))
+    executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     steps = _run(pipeline, executions, on_event)
 
     evaluation = Path(executions.outputs("Evaluator")["evaluation"])
@@ -141,10 +141,10 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
 
     from pipelines import batch_prediction
     from pipelines.executions import Executions
+    from pipelines.metadata import connection_config
 
-    Path(environment.metadata).parent.mkdir(parents=True, exist_ok=True)
     pipeline = batch_prediction.create(use_case, environment, registry.model_uri(version), version, run_date)
-    executions = Executions(environment.metadata, batch_prediction.pipeline_name(use_case))
+    executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
     steps = _run(pipeline, executions, on_event)
     summary = json.loads(
         (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()

@@ -350,6 +350,27 @@ class DatastoreStore(Settings):
     hint_num_workers: int = Field(default=1, ge=1, le=10000)
 
 
+class SQLiteMetadata(Settings):
+    """ML Metadata in one SQLite file."""
+
+    kind: Literal["sqlite"]
+    path: str = "metadata.sqlite"
+
+
+class MySQLMetadata(Settings):
+    """ML Metadata in MySQL or MariaDB, such as Cloud SQL: for runs outside Vertex AI that several machines share.
+
+    The password stands in the environment variable ``password_variable``.
+    """
+
+    kind: Literal["mysql"]
+    host: str
+    port: int = Field(default=3306, ge=1, le=65535)
+    database: Identifier
+    user: str
+    password_variable: Identifier = "METADATA_PASSWORD"
+
+
 class Processing(Settings):
     """How Beam steps run; ``beam_args`` are passed on as they are.
 
@@ -375,6 +396,14 @@ class Processing(Settings):
         return self
 
 
+class AgentFile(Settings):
+    """An agent to try in the place of a use case's own: one file below ``configs/agents/``."""
+
+    agent: Agent
+    propensity_weighting: PropensityWeighting | None = None
+    exploration: Exploration | None = None
+
+
 class Environment(Settings):
     """Where the pipelines run: one file below ``configs/environments/``. Relative paths lie in the work folder."""
 
@@ -383,7 +412,9 @@ class Environment(Settings):
     store: Annotated[SQLiteStore | DatastoreStore, Field(discriminator="kind")]
     registry: str = "registry"
     pipeline_root: str = "pipelines"
-    metadata: str = "metadata.sqlite"
+    metadata: Annotated[SQLiteMetadata | MySQLMetadata, Field(discriminator="kind")] = SQLiteMetadata(
+        kind="sqlite"
+    )
     processing: Processing = Processing()
     vertex: Vertex | None = None
     enable_cache: bool = False
@@ -397,8 +428,9 @@ class Environment(Settings):
         update: dict[str, Any] = {
             "registry": place(self.registry),
             "pipeline_root": place(self.pipeline_root),
-            "metadata": place(self.metadata),
         }
+        if isinstance(self.metadata, SQLiteMetadata):
+            update["metadata"] = self.metadata.model_copy(update={"path": place(self.metadata.path)})
         if isinstance(self.warehouse, DuckDBWarehouse):
             update["warehouse"] = self.warehouse.model_copy(update={"path": place(self.warehouse.path)})
         if isinstance(self.store, SQLiteStore):
@@ -488,6 +520,31 @@ def load_use_case(path: Path) -> UseCase:
       SettingsError: one line per fault, each naming file, key, what was found and what is allowed.
     """
     return _load(path, UseCase)
+
+
+def load_agent(folder: Path, name: str, use_case: UseCase) -> UseCase:
+    """The use case with another agent: that of the file ``<folder>/<name>.yaml``, else one of type ``name``.
+
+    Without a file, the use case's own agent keeps its settings and one of another type has its defaults.
+
+    Raises:
+      SettingsError: neither a file nor a type has this name, or the agent does not fit the use case.
+    """
+    path = folder / f"{name}.yaml"
+    types = sorted(AgentFile.model_json_schema()["properties"]["agent"]["discriminator"]["mapping"])
+    if path.is_file():
+        changes = _load(path, AgentFile).model_dump(exclude_none=True)
+    elif name == use_case.agent.type:
+        return use_case
+    elif name in types:
+        changes = {"agent": {"type": name}}
+    else:
+        files = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise SettingsError(f"agent {name}: unknown; allowed: {', '.join(dict.fromkeys(files + types))}")
+    try:
+        return UseCase.model_validate({**use_case.model_dump(), **changes})
+    except ValidationError as error:
+        raise SettingsError(_explain(path, UseCase, error)) from error
 
 
 def load_environment(path: Path) -> Environment:

@@ -19,6 +19,7 @@ from components.serving_model_resolver.component import ServingModelResolver
 from components.trainer.component import make_trainer
 from components.transform.component import make_transform
 from pipelines.beam import beam_args
+from pipelines.metadata import connection_config
 from pipelines.settings import Environment, UseCase
 
 
@@ -91,8 +92,6 @@ def create(
             pushing_finalizer,
         ],
         enable_cache=environment.enable_cache,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            environment.metadata
-        ),
+        metadata_connection_config=connection_config(environment.metadata),
         beam_pipeline_args=beam_args(environment.processing),
     )

@@ -246,7 +246,7 @@ def test_environments_of_the_repository_are_valid() -> None:
 def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
     path = changed(LOCAL, put("registry", value="gs://bucket/models"), tmp_path)
     environment = load_environment(path).in_workdir(tmp_path / "work", load_use_case(NEWSLETTER))
-    assert environment.metadata == str(tmp_path / "work" / "metadata.sqlite")
+    assert environment.metadata.path == str(tmp_path / "work" / "metadata.sqlite")
     assert environment.warehouse.path == str(tmp_path / "work" / "warehouse.duckdb")  # type: ignore[union-attr]
     assert environment.store.path == str(tmp_path / "work" / "rankings-newsletter.sqlite")  # type: ignore[union-attr]
     assert environment.registry == "gs://bucket/models"

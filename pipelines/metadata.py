@@ -1,0 +1,37 @@
+"""ML Metadata: where the runs of a pipeline are written down."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+from pipelines.errors import SettingsError
+from pipelines.settings import MySQLMetadata, SQLiteMetadata
+
+
+def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_store_pb2.ConnectionConfig:
+    """How TFX and ML Metadata connect; makes the folder of an SQLite file.
+
+    Raises:
+      SettingsError: the environment variable that holds the password is not set.
+    """
+    config = metadata_store_pb2.ConnectionConfig()
+    if isinstance(metadata, SQLiteMetadata):
+        Path(metadata.path).parent.mkdir(parents=True, exist_ok=True)
+        config.sqlite.filename_uri = metadata.path
+        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        return config
+    password = os.environ.get(metadata.password_variable)
+    if password is None:
+        raise SettingsError(
+            f"metadata: the environment variable {metadata.password_variable} is not set; allowed: the password "
+            f"of {metadata.user} on {metadata.host}"
+        )
+    config.mysql.host = metadata.host
+    config.mysql.port = metadata.port
+    config.mysql.database = metadata.database
+    config.mysql.user = metadata.user
+    config.mysql.password = password
+    return config

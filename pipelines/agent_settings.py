@@ -13,8 +13,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class _Network(Settings):
-    """A network over embeddings and numbers, trained by AdamW on the squared error of the logged reward."""
+class Network(Settings):
+    """A network over embeddings and numbers, trained by AdamW on the squared error of the logged reward.
+
+    The learning rate falls from ``learning_rate`` to 0 over the training.
+    """
 
     hidden_layers: tuple[int, ...] = (64, 32)
     learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
@@ -31,27 +34,27 @@ class _Network(Settings):
         return sizes
 
 
-class _Linear(Settings):
+class Linear(Settings):
     """Ridge regression per recommender."""
 
     l2: float = Field(default=1.0, gt=0.0, le=1e6)
     batch_size: int = Field(default=4096, ge=1, le=65536)
 
 
-class NeuralEpsilonGreedy(_Network):
+class NeuralEpsilonGreedy(Network):
     """TF-Agents' NeuralEpsilonGreedyAgent: a network estimates each recommender's reward."""
 
     type: Literal["neural_epsilon_greedy"]
 
 
-class Boltzmann(_Network):
+class Boltzmann(Network):
     """TF-Agents' GreedyRewardPredictionAgent; serves a softmax of its estimates / ``temperature`` (reward units)."""
 
     type: Literal["boltzmann"]
     temperature: float = Field(default=0.02, gt=0.0, le=100.0)
 
 
-class RecommenderFeatures(_Network):
+class RecommenderFeatures(Network):
     """A network over user and recommender features, so that a recommender never trained on can be ranked.
 
     ``recommender_layers`` is the tower of the recommender's features before it meets the user's.
@@ -61,7 +64,7 @@ class RecommenderFeatures(_Network):
     recommender_layers: tuple[int, ...] = (16,)
 
 
-class NeuralLinUCB(_Network):
+class NeuralLinUCB(Network):
     """TF-Agents' NeuralLinUCBAgent: LinUCB over the last layer of a trained network (``encoding_dim`` wide)."""
 
     type: Literal["neural_lin_ucb"]
@@ -70,14 +73,14 @@ class NeuralLinUCB(_Network):
     l2: float = Field(default=1.0, gt=0.0, le=1e6)
 
 
-class LinUCB(_Linear):
+class LinUCB(Linear):
     """TF-Agents' LinearUCBAgent: optimistic by ``alpha`` standard errors."""
 
     type: Literal["lin_ucb"]
     alpha: float = Field(default=0.5, ge=0.0, le=100.0)
 
 
-class LinTS(_Linear):
+class LinTS(Linear):
     """TF-Agents' LinearThompsonSamplingAgent over ``samples`` stored draws of the posterior, scaled by ``alpha``."""
 
     type: Literal["lin_ts"]

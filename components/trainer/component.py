@@ -14,14 +14,19 @@ def make_trainer(
     schema: BaseChannel,
     hyperparameters: BaseChannel,
     use_case: UseCase,
+    production_model: BaseChannel | None = None,
 ) -> tfx.components.Trainer:
-    """Trainer that runs `components.trainer.run_fn`; emits `model` and `model_run` (TensorBoard logs)."""
+    """Trainer that runs `components.trainer.run_fn`; emits `model` and `model_run` (TensorBoard logs).
+
+    A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew.
+    """
     return tfx.components.Trainer(
         run_fn="components.trainer.run_fn.run_fn",
         examples=transformed_examples,
         transform_graph=transform_graph,
         schema=schema,
         hyperparameters=hyperparameters,
+        base_model=production_model if use_case.warm_start.enabled else None,
         # How long to train is a hyperparameter of the agent; TFX wants a number of steps all the same.
         train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=0),
         eval_args=tfx.proto.EvalArgs(splits=["eval"], num_steps=0),

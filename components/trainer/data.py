@@ -1,12 +1,15 @@
-"""Transformed examples as batches of tensors, streamed from disk."""
+"""The training split as batches of tensors: streamed from disk, or from arrays in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import abc
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
@@ -28,15 +31,52 @@ class Totals:
     weight_sum: float
 
 
+class TrainingData(abc.ABC):
+    """The training split after Transform, wherever it lies.
+
+    Attributes:
+      layout: what a row holds.
+      vocabulary_sizes: size of each categorical feature's vocabulary, its bucket for unseen values included.
+      weighting: how rows are weighted by their propensity.
+    """
+
+    layout: Layout
+    vocabulary_sizes: tuple[int, ...]
+    weighting: PropensityWeighting
+
+    @property
+    @abc.abstractmethod
+    def totals(self) -> Totals:
+        """Counts of the split.
+
+        Raises:
+          DataError: no row shows a recommender of the use case.
+        """
+
+    @abc.abstractmethod
+    def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
+        """Batches of the `Layout` tensors and `weight` float32 [batch].
+
+        The weight is min(1 / (K propensity), clip), or 1 where weighting is off, and 0 where the recommender
+        is unknown. Shuffled where a seed is given; the last, smaller batch is dropped then, unless it is the
+        only one.
+        """
+
+    def _checked(self, totals: Totals) -> Totals:
+        if totals.rows == totals.unknown_recommender:
+            raise DataError(
+                f"training split: {totals.rows} rows, none of which shows one of the use case's recommenders "
+                f"{list(self.layout.recommenders)}"
+            )
+        return totals
+
+
 @dataclass(frozen=True)
-class TrainingData:
-    """The training split after Transform.
+class FileData(TrainingData):
+    """Transformed examples in files, streamed.
 
     Attributes:
       files: gzipped TFRecord files of transformed examples.
-      layout: what they hold.
-      vocabulary_sizes: size of each categorical feature's vocabulary, its bucket for unseen values included.
-      weighting: how rows are weighted by their propensity.
     """
 
     files: Sequence[str]
@@ -64,11 +104,7 @@ class TrainingData:
 
     @cached_property
     def totals(self) -> Totals:
-        """Counts of the split.
-
-        Raises:
-          DataError: no row shows a recommender of the use case.
-        """
+        """See `TrainingData.totals`; one pass over the files."""
         rows = unknown = 0
         weight_sum = 0.0
         for batch in self._parsed(self._records().batch(8192)):
@@ -76,20 +112,10 @@ class TrainingData:
             rows += len(known)
             unknown += int(np.count_nonzero(~known))
             weight_sum += float(tf.reduce_sum(batch[WEIGHT]))
-        if rows == unknown:
-            raise DataError(
-                f"training split: {rows} rows, none of which shows one of the use case's recommenders "
-                f"{list(self.layout.recommenders)}"
-            )
-        return Totals(rows, unknown, weight_sum)
+        return self._checked(Totals(rows, unknown, weight_sum))
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
-        """Batches of the `Layout` tensors and `weight` float32 [batch].
-
-        The weight is min(1 / (K propensity), clip), or 1 where weighting is off, and 0 where the recommender
-        is unknown. Shuffled where a seed is given; the last, smaller batch is dropped then, unless it is the
-        only one.
-        """
+        """See `TrainingData.batches`."""
         records = self._records()
         if seed is None:
             return self._parsed(records.repeat(epochs).batch(batch_size))
@@ -105,10 +131,7 @@ class TrainingData:
     def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
             batch: dict[str, tf.Tensor] = tf.io.parse_example(serialized, self.feature_spec)
-            arms = float(len(self.layout.recommenders))
-            weight = tf.ones_like(batch[PROPENSITY])
-            if self.weighting.enabled:
-                weight = tf.minimum(1.0 / (arms * batch[PROPENSITY]), self.weighting.clip)
+            weight = weights(batch[PROPENSITY], len(self.layout.recommenders), self.weighting)
             batch[WEIGHT] = tf.where(batch[ACTION] >= 0, weight, 0.0)
             return batch
 
@@ -119,3 +142,65 @@ class TrainingData:
             .prefetch(tf.data.AUTOTUNE)
             .with_options(options)
         )
+
+
+@dataclass(frozen=True)
+class ArrayData(TrainingData):
+    """Transformed rows in memory.
+
+    Attributes:
+      arrays: the tensors of `Layout` by key, [n, ...] each; other keys are left alone.
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    layout: Layout
+    vocabulary_sizes: tuple[int, ...]
+    weighting: PropensityWeighting
+
+    @cached_property
+    def totals(self) -> Totals:
+        """See `TrainingData.totals`."""
+        known = self._columns[ACTION].astype(np.int64) >= 0
+        weight_sum = float(self._columns[WEIGHT].sum(dtype=np.float64))
+        return self._checked(Totals(len(known), int(np.count_nonzero(~known)), weight_sum))
+
+    def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
+        """See `TrainingData.batches`; each epoch is a permutation of all rows."""
+        columns = {name: tf.constant(column) for name, column in self._columns.items()}
+        rows = self.totals.rows
+        rng = np.random.default_rng(seed)
+        epoch = [np.arange(rows) if seed is None else rng.permutation(rows) for _ in range(epochs)]
+        order = tf.constant(np.concatenate(epoch).astype(np.int32))
+        drop = seed is not None and rows * epochs >= batch_size
+        stop = rows * epochs // batch_size * batch_size if drop else rows * epochs
+
+        def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
+            index = order[start : start + batch_size]
+            return {name: tf.gather(column, index) for name, column in columns.items()}
+
+        return (
+            tf.data.Dataset.range(0, stop, batch_size, output_type=tf.int32)
+            .map(batch)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        types = {ACTION: np.int64, CATEGORICAL: np.int64, ELIGIBLE: np.int64}
+        keys = [
+            key for key in (NUMERIC, CATEGORICAL, ELIGIBLE, ACTION, PROPENSITY, REWARD) if key in self.arrays
+        ]
+        columns: dict[str, npt.NDArray[Any]] = {
+            key: np.asarray(self.arrays[key], types.get(key, np.float32)) for key in keys
+        }
+        weight = weights(columns[PROPENSITY], len(self.layout.recommenders), self.weighting).numpy()
+        columns[WEIGHT] = np.where(columns[ACTION] >= 0, weight, 0.0).astype(np.float32)
+        return columns
+
+
+def weights(propensity: Any, recommenders: int, weighting: PropensityWeighting) -> tf.Tensor:
+    """min(1 / (K propensity), clip), or 1 where weighting is off; float32 [n]."""
+    propensity = tf.convert_to_tensor(propensity, tf.float32)
+    if not weighting.enabled:
+        return tf.ones_like(propensity)
+    return tf.minimum(1.0 / (float(recommenders) * propensity), weighting.clip)

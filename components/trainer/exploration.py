@@ -1,19 +1,93 @@
-"""Rankings by epsilon-greedy, slot by slot, with the exact probability of each slot's choice.
+"""Rankings drawn slot by slot, with the exact probability of each slot's choice.
 
-With probability epsilon a slot is filled uniformly from the recommenders that are left and eligible, else by
-the best of them. The logged propensity of slot j is pi(a_j | x, a_1 .. a_{j-1}), so the first one is the
-propensity of the recommender that fills the newsletter.
+A *distribution* maps the recommenders that are left, bool [batch, K], to their probabilities, float64 [batch, K]: 0
+for one that is not left, and a sum of 1 in each row with any left. The serving policy is a mixture of such:
 
-See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2.
+    rate ((1 - epsilon) own + epsilon uniform) + (1 - rate) best
+
+with `own` the agent's way to choose (`best` of its preference, `softmax` of it, or `votes` of posterior draws) and
+`best` all on the best reward estimate. The propensity of slot j is pi(a_j | x, a_1 .. a_{j-1}), so the first one is
+that of the recommender that fills the newsletter; it and the choice come from the same distribution.
+
+See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (epsilon-greedy) and 2.8 (softmax), and
+"A Tutorial on Thompson Sampling" by Russo, Van Roy, Kazerouni, Osband and Wen (https://arxiv.org/abs/1707.02038).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from components.trainer.keyed_hash import BUCKETS
+
+Distribution = Callable[[tf.Tensor], tf.Tensor]
+
+
+def best(preference: tf.Tensor) -> Distribution:
+    """All on the highest preference, float32 [batch, K]; ties go to the lower index."""
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        first = tf.argmax(tf.where(left, preference, preference.dtype.min), axis=1)
+        chosen = tf.one_hot(first, tf.shape(preference)[1], dtype=tf.float64)
+        return tf.where(left, chosen, tf.zeros_like(chosen))
+
+    return distribution
+
+
+def softmax(preference: tf.Tensor, temperature: float) -> Distribution:
+    """exp(preference / temperature), float32 [batch, K], normalised over those left.
+
+    Args:
+      preference: higher is likelier.
+      temperature: more than 0, in units of ``preference``.
+    """
+    logits = tf.cast(preference, tf.float64) / temperature
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        highest = tf.reduce_max(tf.where(left, logits, logits.dtype.min), axis=1, keepdims=True)
+        weights = tf.where(left, tf.exp(logits - highest), tf.zeros_like(logits))
+        return tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True))
+
+    return distribution
+
+
+def votes(draws: tf.Tensor) -> Distribution:
+    """Share of S draws of the preferences, float32 [batch, S, K], in which each is the best of those left.
+
+    Exact for these draws; as an estimate of the probability p under all draws of the posterior its standard error
+    is sqrt(p (1 - p) / S).
+    """
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        allowed = left[:, None, :]
+        first = tf.argmax(tf.where(allowed, draws, draws.dtype.min), axis=2)
+        shares = tf.reduce_mean(tf.one_hot(first, tf.shape(draws)[2], dtype=tf.float64), axis=1)
+        return tf.where(left, shares, tf.zeros_like(shares))
+
+    return distribution
+
+
+def uniform(left: tf.Tensor) -> tf.Tensor:
+    """Every recommender that is left alike."""
+    allowed = tf.cast(left, tf.float64)
+    return tf.math.divide_no_nan(allowed, tf.reduce_sum(allowed, axis=1, keepdims=True))
+
+
+def mixture(share: tf.Tensor | float, one: Distribution, other: Distribution) -> Distribution:
+    """``one`` with probability ``share`` in [0, 1], a scalar, else ``other``."""
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        weight = tf.cast(share, tf.float64)
+        return weight * one(left) + (1.0 - weight) * other(left)
+
+    return distribution
+
+
+def where(condition: tf.Tensor, one: Distribution, other: Distribution) -> Distribution:
+    """``one`` in the rows where ``condition``, bool [batch], holds, ``other`` in the rest."""
+    return lambda left: tf.where(condition[:, None], one(left), other(left))
 
 
 class RankedSlots(NamedTuple):
@@ -22,52 +96,38 @@ class RankedSlots(NamedTuple):
     Attributes:
       order: int64 [batch, K], indices of recommenders, best first; -1 once no eligible one is left.
       propensity: float32 [batch, K], probability of each slot's choice given the slots before; 0 where -1.
-      explored: bool [batch], the first slot was drawn by exploration and differs from the greedy choice.
     """
 
     order: tf.Tensor
     propensity: tf.Tensor
-    explored: tf.Tensor
 
 
-def rank(
-    preference: tf.Tensor,
-    eligible: tf.Tensor,
-    epsilon: tf.Tensor | float,
-    explore_draw: tf.Tensor,
-    recommender_draw: tf.Tensor,
-) -> RankedSlots:
+def rank(policy: Distribution, eligible: tf.Tensor, draws: tf.Tensor) -> RankedSlots:
     """Fills K slots without replacement.
 
     Args:
-      preference: float32 [batch, K], higher is better; ties go to the lower index.
+      policy: of each slot, given the recommenders left.
       eligible: bool [batch, K].
-      epsilon: exploration probability in [0, 1].
-      explore_draw: int64 [batch, K] in [0, BUCKETS), decides whether slot j explores.
-      recommender_draw: int64 [batch, K] in [0, BUCKETS), decides which of those left it then takes.
+      draws: int64 [batch, K] in [0, BUCKETS), one a slot; each picks a point of the slot's cumulative distribution.
     """
-    size = tf.shape(preference)[1]
-    threshold = tf.cast(tf.cast(epsilon, tf.float64) * BUCKETS, tf.int64)
-    epsilon = tf.cast(epsilon, tf.float32)
+    size = tf.shape(eligible)[1]
 
     def fill(
         slot: tf.Tensor, left: tf.Tensor, order: tf.TensorArray, propensity: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.TensorArray]:
-        count = tf.reduce_sum(tf.cast(left, tf.int64), axis=1)
-        any_left = count > 0
-        greedy = tf.argmax(tf.where(left, preference, preference.dtype.min), axis=1)
-        nth = recommender_draw[:, slot] % tf.maximum(count, 1)
-        position = tf.cumsum(tf.cast(left, tf.int64), axis=1) - 1
-        drawn = tf.argmax(tf.cast(left & tf.equal(position, nth[:, None]), tf.int32), axis=1)
-        chosen = tf.where(explore_draw[:, slot] < threshold, drawn, greedy)
-        uniform = epsilon / tf.cast(tf.maximum(count, 1), tf.float32)
-        probability = uniform + tf.where(tf.equal(chosen, greedy), 1.0 - epsilon, 0.0)
-        taken = tf.cast(tf.one_hot(chosen, size, on_value=1, off_value=0, dtype=tf.int32), tf.bool)
+        probabilities = policy(left)
+        any_left = tf.reduce_any(left, axis=1)
+        cumulative = tf.cumsum(probabilities, axis=1)
+        # In the middle of its bucket, so never at either end; scaled by what rounding left of the sum of 1.
+        point = (tf.cast(draws[:, slot], tf.float64) + 0.5) / BUCKETS * cumulative[:, -1]
+        chosen = tf.argmax(tf.cast(point[:, None] < cumulative, tf.int32), axis=1)
+        probability = tf.gather(probabilities, chosen, batch_dims=1)
+        taken = tf.one_hot(chosen, size, on_value=True, off_value=False, dtype=tf.bool)
         return (
             slot + 1,
             left & ~taken,
             order.write(slot, tf.where(any_left, chosen, tf.constant(-1, tf.int64))),
-            propensity.write(slot, tf.where(any_left, probability, 0.0)),
+            propensity.write(slot, tf.where(any_left, tf.cast(probability, tf.float32), 0.0)),
         )
 
     _, _, order, propensity = tf.while_loop(
@@ -80,22 +140,4 @@ def rank(
             tf.TensorArray(tf.float32, size=size),
         ),
     )
-    ranked = tf.transpose(order.stack())
-    best = tf.argmax(tf.where(eligible, preference, preference.dtype.min), axis=1)
-    first = ranked[:, 0]
-    return RankedSlots(ranked, tf.transpose(propensity.stack()), (first >= 0) & tf.not_equal(first, best))
-
-
-def first_slot_probabilities(
-    preference: tf.Tensor, eligible: tf.Tensor, epsilon: tf.Tensor | float
-) -> tf.Tensor:
-    """pi(a | x) of the first slot in closed form, float32 [batch, K]; 0 for the ineligible.
-
-    Sums to 1 in each row that has an eligible recommender.
-    """
-    epsilon = tf.cast(epsilon, tf.float32)
-    allowed = tf.cast(eligible, tf.float32)
-    uniform = tf.math.divide_no_nan(allowed, tf.reduce_sum(allowed, axis=1, keepdims=True))
-    best = tf.argmax(tf.where(eligible, preference, preference.dtype.min), axis=1)
-    greedy = tf.one_hot(best, tf.shape(preference)[1], dtype=tf.float32) * allowed
-    return epsilon * uniform + (1.0 - epsilon) * greedy
+    return RankedSlots(tf.transpose(order.stack()), tf.transpose(propensity.stack()))

@@ -2,13 +2,20 @@
 
 Signatures, each from one string tensor `examples` [batch] of serialized tf.Examples:
 
-    serving_policy  explores (epsilon-greedy over the agent's preference) and writes down its propensities
+    serving_policy  explores (`exploration` says how) and writes down its propensities
     eval_policy     does not explore: best estimate first
     evaluation      deterministic: closed-form action probabilities of both policies and all reward estimates
+
+Three variables hold the criteria of the decision to serve the model, and are set when it is published:
+
+    exploration_rate    share of the exploring policy in the serving policy, in [0, 1]
+    score_floor         where the best estimate is below it, the serving policy puts the default recommender first
+    expires_after_days  how long a ranking is served after the day it was made for
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +23,11 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.trainer.exploration import RankedSlots, first_slot_probabilities, rank
+from components.trainer import exploration
+from components.trainer.exploration import Distribution
 from components.trainer.keyed_hash import draws
 from components.trainer.reward_model import RewardModel
+from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, LABELS, NUMERIC
 from components.transform.preprocessing import action_index
 from pipelines.settings import UseCase
@@ -52,8 +61,15 @@ class BanditModel(tf.Module):
         self._reward_model = reward_model
         self._recommenders = use_case.recommenders
         self._reward_bounds = use_case.reward.bounds
-        self._epsilon = tf.Variable(
-            use_case.exploration.epsilon, trainable=False, dtype=tf.float32, name="epsilon"
+        self._agent = use_case.agent.type
+        self._names = Names.of(use_case, transform_output)
+        defaults = [use_case.recommenders.index(name) for name in use_case.default_ranking]
+        self._defaults = tf.constant(defaults, tf.int64)
+        self._epsilon = _scalar(use_case.exploration.epsilon, tf.float32, "epsilon")
+        self.exploration_rate = _scalar(1.0, tf.float32, "exploration_rate")
+        self.score_floor = _scalar(-math.inf, tf.float32, "score_floor")
+        self.expires_after_days = _scalar(
+            use_case.freshness.expires_after_days, tf.int64, "expires_after_days"
         )
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
@@ -62,28 +78,24 @@ class BanditModel(tf.Module):
         self._feature_spec = MappingProxyType(spec)
 
     def save(self, directory: Path | str) -> None:
-        """Writes the SavedModel with its three signatures."""
+        """Writes the SavedModel with its three signatures, and what the next training may start from."""
         signatures = {
             SERVING_POLICY: self.serving_policy,
             EVAL_POLICY: self.eval_policy,
             EVALUATION: self.evaluation,
         }
         tf.saved_model.save(self, str(directory), signatures=signatures)
+        WarmStartState(self._names, self._agent, self._reward_model.warm_start()).save(str(directory))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def serving_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Ranking with exploration; the same user and campaign always draw the same."""
         raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
-        slots = len(self._recommenders)
-        ranked = rank(
-            self._reward_model.preference(features),
-            features[ELIGIBLE],
-            self._epsilon,
-            draws(raw["user_id"], raw["campaign"], "explore", slots),
-            draws(raw["user_id"], raw["campaign"], "recommender", slots),
-        )
-        return _of(examples, self._ranking(raw, ranked, self._reward_model.estimates(features)))
+        estimates = self._reward_model.estimates(features)
+        drawn = draws(raw["user_id"], raw["campaign"], len(self._recommenders))
+        policy = self._serving(features, estimates)
+        return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def eval_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -91,9 +103,9 @@ class BanditModel(tf.Module):
         raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
-        no_draws = tf.zeros(tf.shape(estimates), tf.int64)
-        ranked = rank(estimates, features[ELIGIBLE], 0.0, no_draws, no_draws)
-        return _of(examples, self._ranking(raw, ranked, estimates))
+        drawn = tf.zeros(tf.shape(estimates), tf.int64)
+        policy = exploration.best(estimates)
+        return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -102,7 +114,6 @@ class BanditModel(tf.Module):
         raw = tf.io.parse_example(_filled_up(examples), spec)
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
-        preference = self._reward_model.preference(features)
         eligible = features[ELIGIBLE]
         action = action_index(raw["recommender"], self._recommenders)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
@@ -110,10 +121,12 @@ class BanditModel(tf.Module):
         figures = {
             "user_id": raw["user_id"][:, None],
             "reward_estimates": estimates,
-            "serving_probabilities": first_slot_probabilities(preference, eligible, self._epsilon),
-            "eval_probabilities": first_slot_probabilities(estimates, eligible, 0.0),
+            "serving_probabilities": tf.cast(self._serving(features, estimates)(eligible), tf.float32),
+            "eval_probabilities": tf.cast(exploration.best(estimates)(eligible), tf.float32),
             "logged_action": action[:, None],
             "logged_score": tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
+            "default_action": self._default_action(eligible)[:, None],
+            "best_score": _best_score(estimates, eligible)[:, None],
         }
         return _of(examples, figures)
 
@@ -124,21 +137,58 @@ class BanditModel(tf.Module):
         features = {key: transformed[key] for key in (NUMERIC, CATEGORICAL) if key in transformed}
         return {**features, ELIGIBLE: tf.cast(transformed[ELIGIBLE], tf.bool)}
 
+    def _serving(self, features: dict[str, tf.Tensor], estimates: tf.Tensor) -> Distribution:
+        own = self._reward_model.own_policy(features)
+        exploring = exploration.mixture(self._epsilon, exploration.uniform, own)
+        served = exploration.mixture(self.exploration_rate, exploring, exploration.best(estimates))
+        eligible = features[ELIGIBLE]
+        default = self._default_action(eligible)
+        below = (_best_score(estimates, eligible) < self.score_floor) & (default >= 0)
+        first = tf.one_hot(default, len(self._recommenders), on_value=True, off_value=False, dtype=tf.bool)
+        behind_default = exploration.best(tf.where(first, estimates.dtype.max, estimates))
+        return exploration.where(below, behind_default, served)
+
+    def _default_action(self, eligible: tf.Tensor) -> tf.Tensor:
+        """First recommender of the default ranking that is eligible, int64 [batch]; -1 where there is none."""
+        allowed = tf.gather(eligible, self._defaults, axis=1)
+        first = tf.gather(self._defaults, tf.argmax(tf.cast(allowed, tf.int32), axis=1))
+        return tf.where(tf.reduce_any(allowed, axis=1), first, tf.constant(-1, tf.int64))
+
     def _ranking(
-        self, raw: dict[str, Any], ranked: RankedSlots, estimates: tf.Tensor
+        self,
+        raw: dict[str, Any],
+        features: dict[str, tf.Tensor],
+        policy: Distribution,
+        drawn: tf.Tensor,
+        estimates: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
+        eligible = features[ELIGIBLE]
+        ranked = exploration.rank(policy, eligible, drawn)
         filled = ranked.order >= 0
         index = tf.maximum(ranked.order, 0)
         names = tf.gather(tf.constant(self._recommenders), index)
         scores = tf.gather(estimates, index, batch_dims=1)
+        greedy = tf.argmax(tf.where(eligible, estimates, estimates.dtype.min), axis=1)
+        # What is served for certain, such as a default, is no exploration, whatever scores best.
+        explored = filled[:, 0] & tf.not_equal(index[:, 0], greedy) & (ranked.propensity[:, 0] < 1.0)
         return {
             "user_id": raw["user_id"][:, None],
             "campaign": raw["campaign"][:, None],
             "recommenders": tf.where(filled, names, ""),
             "scores": tf.where(filled, scores, 0.0),
             "propensities": ranked.propensity,
-            "explored": tf.cast(ranked.explored, tf.int64)[:, None],
+            "explored": tf.cast(explored, tf.int64)[:, None],
+            "expires_after_days": tf.fill([tf.shape(estimates)[0], 1], self.expires_after_days),
         }
+
+
+def _scalar(value: float, dtype: Any, name: str) -> tf.Variable:
+    return tf.Variable(value, trainable=False, dtype=dtype, name=name)
+
+
+def _best_score(estimates: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
+    """Largest estimate of an eligible recommender, float32 [batch]; float32's lowest where there is none."""
+    return tf.reduce_max(tf.where(eligible, estimates, estimates.dtype.min), axis=1)
 
 
 def _filled_up(examples: tf.Tensor) -> tf.Tensor:

@@ -10,23 +10,19 @@ import tensorflow as tf
 # Draws are whole numbers in [0, BUCKETS); a probability is thus exact to 1 / BUCKETS.
 BUCKETS = 2**31 - 1
 
-# The first half of the hash key; the second is the slot. Draws of another purpose or slot are independent.
-_PURPOSES = {"explore": 0x6578706C6F7265, "recommender": 0x7265636F6D6D65}
+# The first half of the hash key; the second is the slot. Draws of another slot are independent.
+_PURPOSE = 0x6578706C6F7265
 _SEPARATOR = "\x1f"
 
 
-def draws(user_id: tf.Tensor, campaign: tf.Tensor, purpose: str, slots: int) -> tf.Tensor:
+def draws(user_id: tf.Tensor, campaign: tf.Tensor, slots: int) -> tf.Tensor:
     """Uniform whole numbers in [0, `BUCKETS`), int64 [batch, slots].
 
     Args:
       user_id: string [batch].
       campaign: string [batch]; a new campaign draws anew.
-      purpose: `explore` or `recommender`.
       slots: number of independent draws a user.
     """
     user = tf.strings.join([user_id, campaign], separator=_SEPARATOR)
-    hashed = [
-        tf.strings.to_hash_bucket_strong(user, BUCKETS, key=[_PURPOSES[purpose], slot])
-        for slot in range(slots)
-    ]
+    hashed = [tf.strings.to_hash_bucket_strong(user, BUCKETS, key=[_PURPOSE, slot]) for slot in range(slots)]
     return tf.stack(hashed, axis=1)

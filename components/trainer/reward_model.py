@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from typing import Any
 
+import numpy.typing as npt
 import tensorflow as tf
+
+from components.trainer.exploration import Distribution, best
 
 
 class RewardModel(tf.Module, metaclass=abc.ABCMeta):
@@ -15,6 +19,10 @@ class RewardModel(tf.Module, metaclass=abc.ABCMeta):
     def estimates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Expected reward of each recommender, float32 [batch, K]; `features` as in `Layout`."""
 
-    def preference(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """What the serving policy ranks by, float32 [batch, K]: the estimates, unless the agent is optimistic."""
-        return self.estimates(features)
+    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
+        """How the agent itself chooses: all on its best estimate, unless it explores."""
+        return best(self.estimates(features))
+
+    def warm_start(self) -> dict[str, npt.NDArray[Any]]:
+        """Arrays that the next training may start from, by a name of the agent's own; none unless it can."""
+        return {}

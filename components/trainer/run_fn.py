@@ -10,9 +10,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.hyperparameters_gen import hyperparameters as hp
-from components.trainer.agents import AGENTS
-from components.trainer.data import TrainingData
-from components.trainer.export import BanditModel
+from components.trainer.data import FileData
+from components.trainer.training import fit
+from components.trainer.warm_start import WarmStartState
 from components.transform.layout import Layout, vocabulary_name
 from pipelines.settings import UseCase
 
@@ -32,10 +32,16 @@ def run_fn(fn_args: Any) -> None:
     """
     use_case = UseCase.from_json(fn_args.custom_config["use_case"])
     settings = hp.parse(fn_args.hyperparameters)
-    use_case = use_case.model_copy(update={"exploration": settings.exploration})
+    use_case = use_case.model_copy(
+        update={
+            "agent": settings.agent,
+            "exploration": settings.exploration,
+            "propensity_weighting": settings.propensity_weighting,
+        }
+    )
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     layout = Layout.of(use_case)
-    data = TrainingData(
+    data = FileData(
         files=[name for pattern in fn_args.train_files for name in tf.io.gfile.glob(pattern)],
         layout=layout,
         # One index above the vocabulary stands for every value that it does not hold.
@@ -55,8 +61,11 @@ def run_fn(fn_args: Any) -> None:
         with writer.as_default():
             tf.summary.scalar(name, value, step=step)
 
-    reward_model = AGENTS[settings.agent.type](settings.agent, data, settings.exploration.epsilon, log)
+    warm_start = None
+    if use_case.warm_start.enabled and fn_args.base_model:
+        warm_start = WarmStartState.load(fn_args.base_model)
+    model = fit(use_case, data, transform_output, log, warm_start)
     writer.close()
-    BanditModel(transform_output, reward_model, use_case).save(fn_args.serving_model_dir)
+    model.save(fn_args.serving_model_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, SUMMARY), "w") as file:
         file.write(json.dumps(figures, indent=2))

@@ -1,4 +1,4 @@
-"""Slot-by-slot epsilon-greedy, by hand and by counting."""
+"""Slot-by-slot rankings and their probabilities, by hand and by counting."""
 
 from __future__ import annotations
 
@@ -7,73 +7,125 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from components.trainer.exploration import first_slot_probabilities, rank
+from components.trainer import exploration
+from components.trainer.exploration import Distribution, best, mixture, rank, softmax, uniform, votes
 from components.trainer.keyed_hash import BUCKETS, draws
 
-NEVER, ALWAYS = BUCKETS - 1, 0
+
+def at(*points: float) -> tf.Tensor:
+    """Draws that pick these points, in [0, 1), of the slots' cumulative distributions."""
+    return tf.constant([[int(point * BUCKETS) for point in points]], tf.int64)
 
 
-def one_row(
-    preference: list[float], eligible: list[bool], epsilon: float, explore: list[int], arm: list[int]
-):
-    ranked = rank(
-        tf.constant([preference], tf.float32),
-        tf.constant([eligible]),
-        epsilon,
-        tf.constant([explore], tf.int64),
-        tf.constant([arm], tf.int64),
-    )
-    return ranked.order.numpy()[0].tolist(), ranked.propensity.numpy()[0], bool(ranked.explored.numpy()[0])
+def epsilon_greedy(preference: list[float], epsilon: float) -> Distribution:
+    return mixture(epsilon, uniform, best(tf.constant([preference], tf.float32)))
 
 
-def test_greedy_slots_by_hand() -> None:
-    order, propensity, explored = one_row([0.1, 0.3, 0.2], [True] * 3, 0.3, [NEVER] * 3, [0] * 3)
+def one_row(policy: Distribution, eligible: list[bool], points: list[float]) -> tuple[list[int], np.ndarray]:
+    ranked = rank(policy, tf.constant([eligible]), at(*points))
+    return ranked.order.numpy()[0].tolist(), ranked.propensity.numpy()[0]
+
+
+def test_epsilon_greedy_slots_by_hand() -> None:
+    policy = epsilon_greedy([0.1, 0.3, 0.2], 0.3)
+    # Slot 1: (.1, .8, .1), slot 2 of {0, 2}: (.15, .85), slot 3: the one that is left.
+    order, propensity = one_row(policy, [True] * 3, [0.5, 0.5, 0.5])
     assert order == [1, 2, 0]
-    # Left: 3, 2, 1 recommenders; the greedy one has 1 - 0.3 + 0.3 / left.
     np.testing.assert_allclose(propensity, [0.8, 0.85, 1.0], rtol=1e-6)
-    assert not explored
-
-
-def test_explored_slots_by_hand() -> None:
-    # Slot 1 takes the third of those left (index 2), slot 2 the first of those left (index 0).
-    order, propensity, explored = one_row([0.1, 0.3, 0.2], [True] * 3, 0.3, [ALWAYS] * 3, [2, 0, 0])
+    order, propensity = one_row(policy, [True] * 3, [0.95, 0.1, 0.5])
     assert order == [2, 0, 1]
-    # Index 2 is not the best of three: 0.3 / 3. Index 0 is not the best of {0, 1}: 0.3 / 2. One is left: 1.
+    # Of {0, 1} the best is 1, so 0 has .15.
     np.testing.assert_allclose(propensity, [0.1, 0.15, 1.0], rtol=1e-6)
-    assert explored
 
 
-def test_exploring_into_the_greedy_choice_is_not_called_exploration() -> None:
-    order, propensity, explored = one_row([0.1, 0.3, 0.2], [True] * 3, 0.3, [ALWAYS] * 3, [1, 0, 0])
-    assert order[0] == 1
-    assert propensity[0] == pytest.approx(0.8)
-    assert not explored
+def test_softmax_slots_by_hand() -> None:
+    # exp(0), exp(ln 2), exp(ln 5): 1/8, 2/8, 5/8; without the last 1/3, 2/3.
+    policy = softmax(tf.constant([[0.0, 2 * np.log(2), 2 * np.log(5)]], tf.float32), 2.0)
+    order, propensity = one_row(policy, [True] * 3, [0.9, 0.2, 0.0])
+    assert order == [2, 0, 1]
+    np.testing.assert_allclose(propensity, [5 / 8, 1 / 3, 1.0], rtol=1e-6)
 
 
-def test_the_ineligible_are_left_out() -> None:
-    order, propensity, _ = one_row([0.9, 0.3, 0.2], [False, True, True], 0.5, [NEVER] * 3, [0] * 3)
+def test_votes_slots_by_hand() -> None:
+    # Best of all: 0, 0, 1, 2; best without 0: 1, 2, 1, 2.
+    drawn = tf.constant([[[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [1.0, 3.0, 2.0], [0.0, 1.0, 2.0]]])
+    order, propensity = one_row(votes(drawn), [True] * 3, [0.1, 0.9, 0.5])
+    assert order == [0, 2, 1]
+    np.testing.assert_allclose(propensity, [0.5, 0.5, 1.0])
+    order, propensity = one_row(votes(drawn), [False, True, True], [0.1, 0.9, 0.5])
     assert order == [1, 2, -1]
-    np.testing.assert_allclose(propensity, [0.75, 1.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(propensity, [0.5, 1.0, 0.0])
+
+
+def test_large_logits_stay_finite() -> None:
+    order, propensity = one_row(softmax(tf.constant([[1e6, -1e6, 0.0]]), 1e-3), [True] * 3, [0.5] * 3)
+    assert order == [0, 2, 1]
+    np.testing.assert_allclose(propensity, 1.0)
 
 
 def test_a_row_without_eligible_recommender_is_empty() -> None:
-    order, propensity, explored = one_row([0.9, 0.3], [False, False], 0.5, [ALWAYS] * 2, [0] * 2)
-    assert order == [-1, -1]
-    assert propensity.tolist() == [0.0, 0.0]
-    assert not explored
+    for policy in (epsilon_greedy([0.9, 0.3], 0.5), softmax(tf.constant([[0.9, 0.3]]), 1.0)):
+        order, propensity = one_row(policy, [False, False], [0.0, 0.0])
+        assert order == [-1, -1]
+        assert propensity.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.25, 1.0])
-def test_propensities_are_the_probabilities_of_the_rankings(epsilon: float) -> None:
+def test_where_chooses_by_row() -> None:
+    left = tf.ones([2, 2], tf.bool)
+    policy = exploration.where(tf.constant([True, False]), best(tf.constant([[1.0, 0.0]] * 2)), uniform)
+    np.testing.assert_allclose(policy(left), [[1.0, 0.0], [0.5, 0.5]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 5).flatmap(
+        lambda arms: st.tuples(
+            st.lists(st.floats(-3, 3, width=32), min_size=arms, max_size=arms),
+            st.lists(st.booleans(), min_size=arms, max_size=arms),
+        )
+    ),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from(["best", "softmax", "votes"]),
+)
+def test_every_policy_is_a_distribution_over_those_left(
+    row: tuple[list[float], list[bool]], rate: float, epsilon: float, kind: str
+) -> None:
+    preference, left = tf.constant([row[0]], tf.float32), tf.constant([row[1]])
+    noise = tf.constant(np.random.default_rng(1).normal(size=(1, 7, len(row[0]))), tf.float32)
+    own = {
+        "best": best(preference),
+        "softmax": softmax(preference, 0.5),
+        "votes": votes(preference[:, None] + noise),
+    }[kind]
+    policy = mixture(rate, mixture(epsilon, uniform, own), best(preference))
+    probabilities = policy(left).numpy()[0]
+    assert (probabilities >= 0).all()
+    assert not probabilities[~np.array(row[1])].any()
+    assert probabilities.sum() == pytest.approx(1.0 if any(row[1]) else 0.0, abs=1e-12)
+    ranked = rank(policy, left, tf.constant([[BUCKETS - 1] * len(row[0])], tf.int64))
+    order = ranked.order.numpy()[0]
+    assert sorted(order[order >= 0]) == np.flatnonzero(row[1]).tolist()
+    assert ((ranked.propensity.numpy()[0] > 0) == (order >= 0)).all()
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        mixture(0.25, uniform, best(tf.constant([[0.2, 0.7, 0.4]]))),
+        softmax(tf.constant([[0.2, 0.7, 0.4]]), 0.3),
+        votes(tf.constant(np.random.default_rng(2).normal(size=(1, 20, 3)), tf.float32)),
+    ],
+    ids=["epsilon-greedy", "softmax", "votes"],
+)
+def test_propensities_are_the_probabilities_of_the_rankings(policy: Distribution) -> None:
     """Over all rankings the products of the slots' propensities sum to 1 and match how often they occur."""
-    preference, eligible = [0.2, 0.7, 0.4], [True, True, True]
     count = 40_000
-    rng = np.random.default_rng(3)
-    explore, arm = (tf.constant(rng.integers(0, BUCKETS, (count, 3)), tf.int64) for _ in range(2))
-    ranked = rank(
-        tf.constant([preference] * count, tf.float32), tf.constant([eligible] * count), epsilon, explore, arm
-    )
+    drawn = tf.constant(np.random.default_rng(3).integers(0, BUCKETS, (count, 3)), tf.int64)
+    ranked = rank(policy, tf.ones([count, 3], tf.bool), drawn)
     orders = [tuple(order) for order in ranked.order.numpy().tolist()]
     probability = dict(zip(orders, ranked.propensity.numpy().prod(axis=1), strict=True))
     assert sum(probability.values()) == pytest.approx(1.0, abs=1e-5)
@@ -83,31 +135,17 @@ def test_propensities_are_the_probabilities_of_the_rankings(epsilon: float) -> N
         assert abs(orders.count(order) / count - expected) <= 4.5 * error + 1e-6
 
 
-def test_first_slot_probabilities_by_hand() -> None:
-    probabilities = first_slot_probabilities(
-        tf.constant([[0.1, 0.3, 0.2], [0.9, 0.3, 0.2], [0.0, 0.0, 0.0]], tf.float32),
-        tf.constant([[True, True, True], [False, True, True], [False, False, False]]),
-        0.3,
-    )
-    np.testing.assert_allclose(
-        probabilities, [[0.1, 0.8, 0.1], [0.0, 0.85, 0.15], [0.0, 0.0, 0.0]], rtol=1e-6, atol=1e-7
-    )
-
-
 def test_draws_are_uniform_and_independent_of_each_other() -> None:
     users = tf.constant([f"user-{i}" for i in range(20_000)])
-    campaign = tf.fill([20_000], "c")
-    explore = draws(users, campaign, "explore", 2).numpy() / BUCKETS
-    recommender = draws(users, campaign, "recommender", 1).numpy() / BUCKETS
-    for column in (explore[:, 0], explore[:, 1], recommender[:, 0]):
+    drawn = draws(users, tf.fill([20_000], "c"), 2).numpy() / BUCKETS
+    for column in drawn.T:
         counts, _ = np.histogram(column, bins=20, range=(0, 1))
         # Chi-square of 19 degrees of freedom; 43.8 is its 99.9% quantile.
         assert ((counts - 1000) ** 2 / 1000).sum() < 43.8
     # Standard error of a correlation is 0.007.
-    assert abs(np.corrcoef(explore[:, 0], recommender[:, 0])[0, 1]) < 0.03
-    assert abs(np.corrcoef(explore[:, 0], explore[:, 1])[0, 1]) < 0.03
+    assert abs(np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1]) < 0.03
 
 
 def test_user_and_campaign_are_kept_apart() -> None:
-    joined = draws(tf.constant(["ab", "a"]), tf.constant(["c", "bc"]), "explore", 1).numpy()
+    joined = draws(tf.constant(["ab", "a"]), tf.constant(["c", "bc"]), 1).numpy()
     assert joined[0, 0] != joined[1, 0]

@@ -12,10 +12,22 @@ import numpy as np
 import pytest
 from tiny import BEST, Prepared, encode, make_use_case
 
-AGENTS = {
-    "neural_epsilon_greedy": make_use_case().agent,
-    "lin_ucb": make_use_case(agent={"type": "lin_ucb", "alpha": 0.3}).agent,
+from pipelines.settings import UseCase
+
+NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 8, "learning_rate": 0.01}
+AGENTS: dict[str, dict[str, Any]] = {
+    "neural_epsilon_greedy": NETWORK,
+    "boltzmann": {**NETWORK, "temperature": 0.1},
+    "recommender_features": {**NETWORK, "recommender_layers": [8]},
+    "neural_lin_ucb": {**NETWORK, "encoding_dim": 8},
+    "lin_ucb": {"alpha": 0.3},
+    "lin_ts": {"alpha": 0.3, "samples": 50},
 }
+FEATURES = {"a": {"like": "red"}, "b": {"like": "green"}, "c": {"like": "blue"}}
+
+
+def use_case_of(agent: str) -> UseCase:
+    return make_use_case(agent={"type": agent, **AGENTS[agent]}, recommender_features=FEATURES)
 
 
 @pytest.fixture(scope="module", params=list(AGENTS))
@@ -28,7 +40,7 @@ def exported(
     from components.hyperparameters_gen import hyperparameters as hp
     from components.trainer.run_fn import run_fn
 
-    use_case = prepared.use_case.model_copy(update={"agent": AGENTS[request.param]})
+    use_case = use_case_of(request.param)
     folder = tmp_path_factory.mktemp(request.param)
     run_fn(
         SimpleNamespace(
@@ -38,6 +50,7 @@ def exported(
             train_files=prepared.files,
             model_run_dir=str(folder / "run"),
             serving_model_dir=str(folder / "model"),
+            base_model=None,
         )
     )
     figures = json.loads((folder / "run" / "training.json").read_text())
@@ -115,17 +128,16 @@ def test_serving_policy_repeats_itself_and_explores_as_often_as_it_says(exported
     again = call(exported, "serving_policy", rows[::-1])
     for name, values in first.items():
         assert np.array_equal(values, again[name][::-1]), name
-    # 3 recommenders and epsilon 0.2: the best one fills the first slot with 1 - 0.2 + 0.2 / 3.
-    best = 1 - 0.2 + 0.2 / 3
-    counts = {name: np.mean(first["recommenders"][:, 0] == name) for name in (b"a", b"b", b"c")}
-    favourite = max(counts, key=lambda name: counts[name])
-    error = np.sqrt(best * (1 - best) / len(rows))
-    assert abs(counts[favourite] - best) < 4 * error
-    propensity = first["propensities"][:, 0]
-    chosen = first["recommenders"][:, 0] == favourite
-    assert np.allclose(propensity[chosen], best)
-    assert np.allclose(propensity[~chosen], 0.2 / 3)
-    assert np.array_equal(first["explored"][:, 0] == 1, ~chosen)
+    figures = call(exported, "evaluation", [{**rows[0], "recommender": "a"}])
+    probabilities = figures["serving_probabilities"][0]
+    # Epsilon is 0.2 and nobody is ineligible.
+    assert np.all(probabilities >= 0.2 / 3 - 1e-6)
+    for index, name in enumerate((b"a", b"b", b"c")):
+        chosen = first["recommenders"][:, 0] == name
+        error = np.sqrt(probabilities[index] * (1 - probabilities[index]) / len(rows))
+        assert abs(np.mean(chosen) - probabilities[index]) < 4 * error
+        assert np.allclose(first["propensities"][chosen, 0], probabilities[index])
+        assert np.all(first["explored"][chosen, 0] == (index != figures["reward_estimates"][0].argmax()))
     # The last slot has no choice left.
     assert np.allclose(first["propensities"][:, 2], 1.0)
 
@@ -203,3 +215,42 @@ def test_loads_where_the_project_cannot_be_imported(exported: Path, tmp_path: Pa
     )
     expected = call(exported, "serving_policy", [row])["recommenders"][0]
     assert json.loads(done.stdout.splitlines()[-1]) == [name.decode() for name in expected]
+
+
+def set_criteria(model: Path, folder: Path, **values: float) -> Path:
+    """A copy of the model with some of its variables set."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    for name, value in values.items():
+        getattr(loaded, name).assign(value)
+    tf.saved_model.save(loaded, str(folder), signatures=dict(loaded.signatures))
+    return folder
+
+
+def test_rate_0_is_the_eval_policy(exported: Path, tmp_path: Path) -> None:
+    model = set_criteria(exported, tmp_path / "model", exploration_rate=0.0)
+    rows = [context(f"user-{i}", "green", ["b", "c"] if i % 3 else None) for i in range(300)]
+    serving, eval_ = call(model, "serving_policy", rows), call(model, "eval_policy", rows)
+    for name, values in eval_.items():
+        assert np.array_equal(values, serving[name]), name
+
+
+def test_below_the_floor_the_default_comes_first(exported: Path, tmp_path: Path) -> None:
+    """The default ranking is [a]; scores are 0.6 at most."""
+    model = set_criteria(exported, tmp_path / "model", score_floor=0.9, expires_after_days=3)
+    rows = [context("u", "green"), context("v", "blue", ["b", "c"])]
+    answer, estimates = call(model, "serving_policy", rows), call(model, "eval_policy", rows)
+    assert answer["recommenders"][0, 0] == b"a"
+    assert answer["propensities"][0].tolist() == [1.0, 1.0, 1.0]
+    behind = [name for name in estimates["recommenders"][0] if name != b"a"]
+    assert answer["recommenders"][0, 1:].tolist() == behind
+    assert not answer["explored"][0, 0]
+    # No default fits this user, so he is served as without a floor.
+    without = call(exported, "serving_policy", rows[1:])
+    assert np.array_equal(answer["recommenders"][1], without["recommenders"][0])
+    assert answer["expires_after_days"].tolist() == [[3], [3]]
+    figures = call(model, "evaluation", [{**row, "recommender": "a"} for row in rows])
+    assert figures["default_action"][:, 0].tolist() == [0, -1]
+    assert np.allclose(figures["serving_probabilities"][0], [1.0, 0.0, 0.0])
+    assert np.allclose(figures["best_score"][:, 0], estimates["scores"][:, 0])

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.policies import utils as policy_utilities
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import trajectory
+from tf_agents.trajectories import time_step, trajectory
 
 from components.trainer.data import TrainingData
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, REWARD
@@ -35,13 +35,25 @@ def packed_observation_spec(data: TrainingData) -> dict[str, Any]:
     return spec
 
 
+def time_step_spec(data: TrainingData) -> time_step.TimeStep:
+    """Of an agent over the packed features."""
+    return time_step.time_step_spec((packed_observation_spec(data), mask_spec(data)))
+
+
 def split_observation_and_mask(observation: tuple[Any, Any]) -> tuple[Any, Any]:
     """TF-Agents' observation-and-action-constraint splitter: an observation is (features, mask)."""
     return observation
 
 
-def as_trajectory(observation: Any, batch: dict[str, tf.Tensor]) -> trajectory.Trajectory:
-    """The logged rows as a TF-Agents trajectory: each tensor [batch, 1, ...]."""
+def as_trajectory(batch: dict[str, tf.Tensor], observation: Any = None) -> trajectory.Trajectory:
+    """The logged rows as a TF-Agents trajectory: each tensor [batch, 1, ...].
+
+    Args:
+      batch: of `TrainingData.batches`.
+      observation: what the agent sees; the packed features unless given.
+    """
+    if observation is None:
+        observation = {key: batch[key] for key in (NUMERIC, CATEGORICAL) if key in batch}
 
     def in_time(x: tf.Tensor) -> tf.Tensor:
         return tf.expand_dims(x, 1)

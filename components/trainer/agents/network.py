@@ -1,0 +1,212 @@
+"""Networks over the packed features, and the loop that trains the agent that owns one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+from absl import logging
+from tf_agents.agents import tf_agent
+from tf_agents.networks import network
+from tf_agents.trajectories import trajectory
+
+from components.trainer.agents import specs
+from components.trainer.agents.task import Task
+from components.trainer.data import WEIGHT
+from components.trainer.reward_model import RewardModel
+from components.trainer.warm_start import Names, carry_over
+from components.transform.layout import CATEGORICAL, NUMERIC
+from pipelines.agent_settings import Network
+
+# Steps that run inside one call of the graph, between two lines in TensorBoard.
+STEPS_PER_CALL = 50
+
+Batch = dict[str, tf.Tensor]
+
+
+class ContextNetwork(network.Network):
+    """Embeddings and numbers through fully connected layers, [batch, last layer].
+
+    Args:
+      task: gives the shapes of the packed features.
+      layers: units of the hidden layers, each followed by a ReLU.
+      outputs: units of a last linear layer; None has none.
+      constant: appends a 1 to the output, for a linear model on top.
+      seed: of the initial weights.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        layers: Sequence[int],
+        outputs: int | None,
+        seed: int,
+        constant: bool = False,
+        name: str = "ContextNetwork",
+    ) -> None:
+        super().__init__(specs.packed_observation_spec(task.data), state_spec=(), name=name)
+        keras = tf.keras
+        data = task.data
+        # A seed a layer: equal seeds would make layers of equal shape start equal.
+        self._embeddings = [
+            keras.layers.Embedding(
+                size, dim, embeddings_initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed + i)
+            )
+            for i, (size, dim) in enumerate(
+                zip(data.vocabulary_sizes, data.layout.embedding_dims, strict=True)
+            )
+        ]
+        self._dense = [
+            keras.layers.Dense(units, "relu", kernel_initializer=keras.initializers.HeNormal(seed + 1000 + i))
+            for i, units in enumerate(layers)
+        ]
+        if outputs is not None:
+            initial = keras.initializers.GlorotNormal(seed + 2000)
+            self._dense.append(keras.layers.Dense(outputs, kernel_initializer=initial))
+        self._constant = constant
+
+    def call(
+        self,
+        observation: Mapping[str, tf.Tensor],
+        step_type: Any = None,  # noqa: ARG002 TF-Agents passes it
+        network_state: Any = (),
+        training: bool = False,
+    ) -> tuple[tf.Tensor, Any]:
+        parts = [observation[NUMERIC]] if NUMERIC in observation else []
+        if CATEGORICAL in observation:
+            columns = tf.unstack(observation[CATEGORICAL], axis=-1)
+            parts += [embed(column) for embed, column in zip(self._embeddings, columns, strict=True)]
+        hidden = tf.concat(parts, axis=-1)
+        for layer in self._dense:
+            hidden = layer(hidden, training=training)
+        if self._constant:
+            hidden = tf.concat([hidden, tf.ones_like(hidden[..., :1])], axis=-1)
+        return hidden, network_state
+
+    def arrays(self, names: Names) -> dict[str, npt.NDArray[Any]]:
+        """Weights by name, for a warm start."""
+        embeddings = zip(names.vocabularies, self._embeddings, strict=True)
+        found = {f"embedding/{feature}": layer.embeddings.numpy() for feature, layer in embeddings}
+        for i, layer in enumerate(self._dense):
+            found |= {f"dense/{i}/kernel": layer.kernel.numpy(), f"dense/{i}/bias": layer.bias.numpy()}
+        return found
+
+    def take_over(self, task: Task, outputs_are_recommenders: bool) -> None:
+        """Starts from the weights that an earlier model left, as far as they have a place here."""
+        state = task.warm_start
+        if state is None:
+            return
+        try:
+            self._take_over(task.names, state.names, state.arrays, outputs_are_recommenders)
+        except (KeyError, ValueError) as error:
+            logging.warning("Warm start: the earlier network has another shape (%s); starting anew.", error)
+
+    def _take_over(
+        self,
+        names: Names,
+        old: Names,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        outputs_are_recommenders: bool,
+    ) -> None:
+        values: list[tuple[tf.Variable, npt.NDArray[Any]]] = []
+        columns: list[list[str]] = []
+        for side in (names, old):
+            marks = [f"{name} is missing" for name in side.numeric]
+            columns.append([*side.numeric, *marks])
+        for feature, layer in zip(names.vocabularies, self._embeddings, strict=True):
+            width = layer.embeddings.shape[1]
+            for inputs_of in columns:
+                inputs_of += [f"{feature}[{i}]" for i in range(width)]
+            if feature in old.vocabularies:
+                axes = [(names.vocabularies[feature], old.vocabularies[feature]), None]
+                values.append(
+                    (
+                        layer.embeddings,
+                        carry_over(layer.embeddings.numpy(), arrays[f"embedding/{feature}"], axes),
+                    )
+                )
+        if list(old.vocabularies) != list(names.vocabularies):
+            raise ValueError(f"features {list(old.vocabularies)} instead of {list(names.vocabularies)}")
+        last = len(self._dense) - 1
+        for i, layer in enumerate(self._dense):
+            of_recommenders = outputs_are_recommenders and i == last
+            outputs = (names.recommenders, old.recommenders) if of_recommenders else None
+            inputs = (columns[0], columns[1]) if i == 0 else None
+            kernel, bias = arrays[f"dense/{i}/kernel"], arrays[f"dense/{i}/bias"]
+            values.append((layer.kernel, carry_over(layer.kernel.numpy(), kernel, [inputs, outputs])))
+            values.append((layer.bias, carry_over(layer.bias.numpy(), bias, [outputs])))
+        for variable, value in values:
+            variable.assign(value)
+
+
+class NetworkModel(RewardModel):
+    """A network with one output a recommender."""
+
+    def __init__(self, trained: ContextNetwork, names: Names) -> None:
+        super().__init__(name="reward_model")
+        self._network = trained
+        self._arrays = trained.arrays(names)
+
+    def estimates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return self._network(observation(features))[0]
+
+    def warm_start(self) -> dict[str, npt.NDArray[Any]]:
+        return dict(self._arrays)
+
+
+def observation(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The packed features of a row or batch, without the rest."""
+    return {key: features[key] for key in (NUMERIC, CATEGORICAL) if key in features}
+
+
+def reward_network(task: Task, settings: Network) -> ContextNetwork:
+    """A network with one output a recommender, warm if the task is."""
+    made = ContextNetwork(task, settings.hidden_layers, len(task.names.recommenders), settings.seed)
+    made.create_variables()
+    made.take_over(task, outputs_are_recommenders=True)
+    return made
+
+
+def steps(task: Task, settings: Network) -> int:
+    """Gradient steps of the whole training, at least 1."""
+    return max(task.data.totals.rows * settings.epochs // settings.batch_size, 1)
+
+
+def optimizer(task: Task, settings: Network) -> Any:
+    """AdamW whose learning rate falls to 0 as half a cosine: https://arxiv.org/abs/1711.05101 has both.
+
+    The decay is the optimizer's because the agents' loss leaves out layers' regularizers.
+    """
+    schedule = tf.keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps(task, settings))
+    return tf.keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+
+
+def train(
+    agent: tf_agent.TFAgent,
+    task: Task,
+    settings: Network,
+    as_trajectory: Callable[[Batch], trajectory.Trajectory],
+) -> None:
+    """Runs `agent.train` over shuffled, weighted batches of the split, and logs the mean loss."""
+    agent.initialize()
+    count = steps(task, settings)
+    batches = iter(task.data.batches(settings.batch_size, settings.epochs, settings.seed))
+
+    # Without autograph: converting TF-Agents' code takes ten seconds and changes nothing here.
+    @tf.function(autograph=False)
+    def run(iterator: Any, limit: tf.Tensor) -> tf.Tensor:
+        def step(done: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            batch = next(iterator)
+            # Mean 1 within the batch, so that the learning rate means the same whatever the propensities.
+            weights = batch[WEIGHT] / tf.maximum(tf.reduce_mean(batch[WEIGHT]), 1e-6)
+            loss = agent.train(as_trajectory(batch), weights=weights).loss
+            return done + 1, total + tf.cast(loss, tf.float32)
+
+        _, total = tf.while_loop(lambda done, _: done < limit, step, (tf.constant(0), tf.constant(0.0)))
+        return total / tf.cast(limit, tf.float32)
+
+    for start in range(0, count, STEPS_PER_CALL):
+        limit = min(STEPS_PER_CALL, count - start)
+        task.log("loss", float(run(batches, tf.constant(limit))), start + limit)

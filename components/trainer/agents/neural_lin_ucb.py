@@ -1,0 +1,84 @@
+"""TF-Agents' NeuralLinUCBAgent: LinUCB on what a trained network makes of the context.
+
+The network and a reward layer are trained by gradient descent first; then its last hidden layer, with a constant
+added, is the context of a LinUCB whose sums are added up in one pass.
+
+See "Neural Contextual Bandits with Deep Representation and Shallow Exploration" by Xu, Wen, Zhao and Gu
+(https://arxiv.org/abs/2012.01780).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tf_agents.bandits.agents import neural_linucb_agent
+
+from components.trainer.agents import linear, network, specs
+from components.trainer.agents.task import Task
+from components.trainer.exploration import Distribution, best
+from components.trainer.reward_model import RewardModel
+from pipelines.agent_settings import NeuralLinUCB
+
+
+class _EncodedModel(RewardModel):
+    def __init__(
+        self, encoder: network.ContextNetwork, totals: linear.Sums, settings: NeuralLinUCB, task: Task
+    ) -> None:
+        super().__init__(name="reward_model")
+        self._encoder = encoder
+        self._arrays = encoder.arrays(task.names)
+        self._alpha = settings.alpha
+        ridge = totals.a + settings.l2 * np.eye(totals.a.shape[1])
+        theta = np.linalg.solve(ridge, totals.b[..., None])[..., 0]
+        root = np.linalg.cholesky(np.linalg.inv(ridge))
+        self._theta = tf.Variable(theta.astype(np.float32), trainable=False, name="theta")
+        self._root = tf.Variable(root.astype(np.float32), trainable=False, name="covariance_root")
+
+    def estimates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.matmul(self._encoded(features), self._theta, transpose_b=True)
+
+    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
+        x = self._encoded(features)
+        return best(tf.matmul(x, self._theta, transpose_b=True) + self._alpha * linear.spread(x, self._root))
+
+    def warm_start(self) -> dict[str, npt.NDArray[Any]]:
+        return dict(self._arrays)
+
+    def _encoded(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return self._encoder(network.observation(features))[0]
+
+
+def train(task: Task) -> RewardModel:
+    """Trains the network, then adds up the split in the space of its last layer."""
+    settings = cast(NeuralLinUCB, task.use_case.agent)
+    layers = (*settings.hidden_layers, settings.encoding_dim)
+    encoder = network.ContextNetwork(task, layers, None, settings.seed, constant=True)
+    encoder.create_variables()
+    encoder.take_over(task, outputs_are_recommenders=False)
+    width = settings.encoding_dim + 1
+    agent = neural_linucb_agent.NeuralLinUCBAgent(
+        specs.time_step_spec(task.data),
+        specs.action_spec(task.data),
+        encoding_network=encoder,
+        encoding_network_num_train_steps=network.steps(task, settings),
+        encoding_dim=width,
+        optimizer=network.optimizer(task, settings),
+        alpha=settings.alpha,
+        observation_and_action_constraint_splitter=specs.split_observation_and_mask,
+    )
+    # The counter is the process's; the agent trains its network while it is below the number of steps.
+    agent.train_step_counter.assign(0)
+    network.train(agent, task, settings, specs.as_trajectory)
+    totals = linear.sums(
+        task.data, settings.batch_size, lambda batch: encoder(network.observation(batch))[0], width
+    )
+    for k in range(len(totals.a)):
+        agent.cov_matrix[k].assign(totals.a[k])
+        agent.data_vector[k].assign(totals.b[k])
+        agent.num_samples[k].assign(totals.rows[k])
+    agent.actions_from_reward_layer.assign(False)
+    return _EncodedModel(encoder, totals, settings, task)

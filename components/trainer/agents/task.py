@@ -1,0 +1,32 @@
+"""What an agent is given to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.trainer.data import TrainingData
+from components.trainer.warm_start import Names, WarmStartState
+from pipelines.settings import UseCase
+
+# (name, value, step) of a figure for TensorBoard.
+Log = Callable[[str, float, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training.
+
+    Attributes:
+      use_case: its `agent` holds the agent's own settings.
+      data: the training split.
+      names: what the indices in the data stand for.
+      log: called with what the agent measures.
+      warm_start: what an earlier agent of the same type left; None starts anew.
+    """
+
+    use_case: UseCase
+    data: TrainingData
+    names: Names
+    log: Log
+    warm_start: WarmStartState | None = None

@@ -1,0 +1,41 @@
+"""Trains the agent of a use case and wraps it into the model that is exported."""
+
+from __future__ import annotations
+
+import tensorflow_transform as tft
+from absl import logging
+
+from components.trainer.agents import AGENTS, Log, Task
+from components.trainer.data import TrainingData
+from components.trainer.export import BanditModel
+from components.trainer.warm_start import Names, WarmStartState
+from pipelines.settings import UseCase
+
+
+def fit(
+    use_case: UseCase,
+    data: TrainingData,
+    transform_output: tft.TFTransformOutput,
+    log: Log = lambda _name, _value, _step: None,
+    warm_start: WarmStartState | None = None,
+) -> BanditModel:
+    """Trains on the whole of ``data``.
+
+    Args:
+      use_case: agent, exploration and reward, the hyperparameters already merged into it.
+      data: the training split.
+      transform_output: the graph that made it, which becomes part of the model.
+      log: called with (name, value, step) of what the agent measures.
+      warm_start: what an earlier model left; None starts anew.
+
+    Raises:
+      DataError: no row shows a recommender of the use case.
+    """
+    agent = use_case.agent.type
+    if warm_start is not None and warm_start.agent != agent:
+        logging.warning(
+            "Warm start: the earlier agent is %s, not %s; starting anew.", warm_start.agent, agent
+        )
+        warm_start = None
+    task = Task(use_case, data, Names.of(use_case, transform_output), log, warm_start)
+    return BanditModel(transform_output, AGENTS[agent](task), use_case)

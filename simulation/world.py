@@ -25,7 +25,7 @@ from simulation.preferences import Preferences
 from simulation.users import Bools, Floats, Ints, Users, draw_users
 
 _FORMAT = "simulated-world-1"
-_USERS, _PREFERENCES, _LOG, _OUTCOMES = range(4)  # streams of random numbers that never meet
+_USERS, _PREFERENCES, _LOG, _OUTCOMES, _RECIPIENTS = range(5)  # streams of random numbers that never meet
 _CHUNK = 1 << 16  # newsletters simulated at a time; bounds the memory of the [n, K] arrays
 _FIRST_HOUR, _HOURS = 6, 4  # newsletters leave from 6 to 10 o'clock UTC
 _MICROSECONDS_PER_HOUR = 3_600_000_000
@@ -149,10 +149,26 @@ class World:
                 parts.append(self._sent(rng, users, sent[rows], served, propensity, policy.version))
         return pa.concat_tables(parts) if parts else self.schema("training").empty_table()
 
+    def recipients(self, day: dt.date, count: int) -> Ints:
+        """Positions [count] of who receives a newsletter on `day`, in random order: the same for every sender.
+
+        Raises:
+          DataError: `day` lies before the epoch, or there are fewer users than `count`.
+        """
+        number = int(self._days(day, 1)[0])
+        if count > self.size:
+            raise DataError(
+                f"world: {day}: found {count} newsletters; allowed: {self.size}, one for each user"
+            )
+        return self._rng(_RECIPIENTS, number).permutation(self.size)[:count]
+
     def send(
         self, day: dt.date, users: Ints, served: Ints, propensity: Floats, policy_version: str, seed: int = 0
     ) -> pa.Table:
         """Training rows of newsletters that were filled elsewhere, such as by stored rankings.
+
+        Outcomes come from random numbers of the day and the user's place in `users` alone, so that two senders
+        to the same users meet the same luck and differ by what they served (common random numbers).
 
         Args:
           day: day of sending, the epoch or later.

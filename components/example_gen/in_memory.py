@@ -1,0 +1,55 @@
+"""Tables in memory as tf.Examples, by the same ingestion, SQL and encoder as a company's own rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.example_gen.encode import serialize
+from components.example_gen.ingest import ingest
+from components.example_gen.queries import render_inference_query, render_training_query
+from components.example_gen.warehouse import read_batches
+from pipelines.settings import DuckDBWarehouse, UseCase
+
+
+def training_examples(
+    use_case: UseCase, table: pa.Table, start: dt.date, end: dt.date
+) -> tuple[pa.Table, npt.NDArray[np.object_]]:
+    """Training rows sent from ``start`` to before ``end``: what the query finds, and an example for each of its rows.
+
+    The rows keep the order of ``table``.
+
+    Raises:
+      DataError: no row can be used.
+    """
+    return _encode(use_case, "training", table, render_training_query(use_case, _warehouse(), start, end))
+
+
+def inference_examples(
+    use_case: UseCase, table: pa.Table, run_date: dt.date
+) -> tuple[pa.Table, npt.NDArray[np.object_]]:
+    """Likewise of an inference table; dates are relative to ``run_date``."""
+    return _encode(use_case, "inference", table, render_inference_query(use_case, _warehouse(), run_date))
+
+
+def _warehouse() -> DuckDBWarehouse:
+    return DuckDBWarehouse(kind="duckdb")
+
+
+def _encode(
+    use_case: UseCase, name: Literal["training", "inference"], table: pa.Table, query: str
+) -> tuple[pa.Table, npt.NDArray[np.object_]]:
+    with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
+        rows, warehouse = Path(folder) / "rows.parquet", Path(folder) / "warehouse.duckdb"
+        pq.write_table(table, rows)
+        ingest(warehouse, use_case, name, [rows])
+        batches = list(read_batches(warehouse, query))
+    examples = [example for batch in batches for example in serialize(batch)]
+    return pa.Table.from_batches(batches), np.array(examples, dtype=np.object_)

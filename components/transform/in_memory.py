@@ -1,0 +1,111 @@
+"""Transform without TFX: the same preprocessing function and graph, on serialized tf.Examples in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tfx_bsl.coders import example_coder
+from tfx_bsl.tfxio import tf_example_record
+
+from components.transform.layout import ACTION, PROPENSITY, REWARD
+from components.transform.preprocessing import preprocessing_fn
+from pipelines.settings import UseCase
+
+_BATCH = 16_384
+_SCALARS = (ACTION, PROPENSITY, REWARD)
+_TENSOR = {"string": tf.string, "number": tf.float32, "date": tf.float32, "bool": tf.int64}
+_CONTRACT = {
+    "user_id": tf.string,
+    "campaign": tf.string,
+    "recommender": tf.string,
+    "policy_version": tf.string,
+    "propensity": tf.float32,
+    "reward": tf.float32,
+    "clicked": tf.int64,
+    "unsubscribed": tf.int64,
+}
+
+
+def raw_feature_spec(use_case: UseCase) -> dict[str, Any]:
+    """Parsing spec of a training example: the contract's columns have one value, features none or one."""
+    spec: dict[str, Any] = {name: tf.io.FixedLenFeature([1], dtype) for name, dtype in _CONTRACT.items()}
+    spec["eligible_recommenders"] = tf.io.VarLenFeature(tf.string)
+    return spec | {n: tf.io.VarLenFeature(_TENSOR[f.type]) for n, f in use_case.features.items()}
+
+
+def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.TFTransformOutput:
+    """Vocabularies, means and variances of training examples, and the graph that applies them.
+
+    Args:
+      use_case: its features and their treatment.
+      examples: serialized training examples.
+      folder: becomes the output, as a whole or not at all.
+    """
+    metadata = dataset_metadata.DatasetMetadata(
+        schema_utils.schema_from_feature_spec(raw_feature_spec(use_case))
+    )
+    source = tf_example_record.TFExampleBeamRecord(
+        physical_format="inmem", schema=metadata.schema, telemetry_descriptors=["in_memory"]
+    )
+    config = {"use_case": use_case.to_json()}
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        with (
+            beam.Pipeline(runner="FnApiRunner") as pipeline,
+            tft_beam.Context(temp_dir=str(temporary / "temp")),
+        ):
+            raw = pipeline | beam.Create(_record_batches(examples, metadata), reshuffle=False)
+            transform_fn = (raw, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
+                lambda inputs: preprocessing_fn(inputs, config)
+            )
+            transform_fn | tft_beam.WriteTransformFn(str(temporary / "output"))
+            metadata | tft_beam.WriteMetadata(str(temporary / "output" / "metadata"), pipeline)
+        try:
+            os.replace(temporary / "output", folder)
+        except OSError:
+            # Another process was first; its output is the same.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return tft.TFTransformOutput(str(folder))
+
+
+def _record_batches(
+    examples: Sequence[bytes], metadata: dataset_metadata.DatasetMetadata
+) -> list[pa.RecordBatch]:
+    # Decoded in large batches outside of Beam, which would hand over one example at a time.
+    decoder = example_coder.ExamplesToRecordBatchDecoder(metadata.schema.SerializeToString())
+    return [decoder.DecodeBatch(examples[i : i + _BATCH]) for i in range(0, len(examples), _BATCH)]
+
+
+class Transformer:
+    """Applies a transform graph to serialized training examples."""
+
+    def __init__(self, transform_output: tft.TFTransformOutput) -> None:
+        self._layer = transform_output.transform_features_layer()
+        self._spec = transform_output.raw_feature_spec()
+
+    def __call__(self, examples: npt.NDArray[np.object_]) -> Mapping[str, npt.NDArray[Any]]:
+        """Tensors of `Layout` by key, [n, ...]; those of one value a row are [n]."""
+        parts = [self._apply(tf.constant(examples[i : i + _BATCH])) for i in range(0, len(examples), _BATCH)]
+        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
+    def _apply(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        transformed = self._layer(tf.io.parse_example(examples, self._spec))
+        return {key: tf.reshape(x, [-1]) if key in _SCALARS else x for key, x in transformed.items()}

@@ -1,0 +1,104 @@
+"""TF-Agents' own driver, agent and metrics on the simulated world."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from collections import deque
+
+import numpy as np
+import pytest
+
+from pipelines.errors import DataError, SettingsError
+from simulation.world import World
+
+EPOCH = dt.date(2026, 4, 6)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(3, 4_000, EPOCH, features=("segment", "discount_share", "last_order_on", "has_app"))
+
+
+def test_the_room_is_light_without_it() -> None:
+    program = """
+import sys
+import simulation.loop, simulation.loop_report, simulation.loop_plot, simulation.traffic, simulation.vectors
+assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules), sorted(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_observations_rewards_and_the_oracle(world: World) -> None:
+    from simulation.environment import DAY, FEATURES, MASK, USER, NewsletterEnvironment
+
+    environment = NewsletterEnvironment(world, 64, EPOCH + dt.timedelta(days=7), steps_per_day=2)
+    first = environment.reset().observation
+    assert first[FEATURES].shape == (64, 1 + 2 * 3 + 6)
+    np.testing.assert_array_equal(first[MASK], world.eligible(first[USER]))
+    assert set(first[DAY]) == {7}
+    truth = np.where(
+        world.eligible(first[USER]), world.expected_reward(first[USER], EPOCH + dt.timedelta(days=7)), -9
+    )
+    np.testing.assert_allclose(environment.oracle_reward(first), truth.max(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(environment.oracle_action(first), truth.argmax(axis=1))
+
+    excess = []
+    for _ in range(60):
+        observation = environment.current_time_step().observation
+        expected = environment.oracle_reward(observation).numpy()
+        step = environment.step(environment.oracle_action(observation).numpy())
+        assert set(np.unique(step.reward)) <= {-1.0, 0.0, 1.0}
+        excess.append(step.reward - expected)
+    assert set(step.observation[DAY]) == {7 + 30}
+    assert abs(np.mean(excess)) < 4 * np.std(excess) / np.sqrt(np.size(excess))
+
+
+def test_what_a_user_may_not_be_sent_is_refused(world: World) -> None:
+    from simulation.environment import MASK, NewsletterEnvironment
+
+    environment = NewsletterEnvironment(world, 64)
+    mask = environment.reset().observation[MASK]
+    with pytest.raises(DataError, match="not eligible"):
+        environment.step(mask.argmin(axis=1).astype(np.int32))
+    with pytest.raises(SettingsError, match="found batch_size 4001"):
+        NewsletterEnvironment(world, 4_001)
+
+
+def test_a_tf_agents_agent_learns_on_it(world: World) -> None:
+    """LinearUCBAgent by DynamicStepDriver: TF-Agents' regret and share of suboptimal arms fall."""
+    import tensorflow as tf
+    from tf_agents.bandits.agents import lin_ucb_agent
+    from tf_agents.bandits.metrics import tf_metrics
+    from tf_agents.drivers import dynamic_step_driver
+    from tf_agents.environments import tf_py_environment
+
+    from simulation.environment import NewsletterEnvironment, split_observation_and_mask
+
+    inner = NewsletterEnvironment(world, 256, seed=1)
+    environment = tf_py_environment.TFPyEnvironment(inner)
+    agent = lin_ucb_agent.LinearUCBAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        alpha=0.1,
+        tikhonov_weight=10.0,
+        observation_and_action_constraint_splitter=split_observation_and_mask,
+        dtype=tf.float32,
+    )
+    agent.initialize()
+    regret = tf_metrics.RegretMetric(inner.oracle_reward)
+    suboptimal = tf_metrics.SuboptimalArmsMetric(inner.oracle_action)
+    steps: deque[object] = deque()
+    driver = dynamic_step_driver.DynamicStepDriver(
+        environment, agent.collect_policy, observers=[regret, suboptimal, steps.append], num_steps=256
+    )
+    regrets, shares = [], []
+    for _ in range(60):
+        driver.run()
+        trajectory = steps.pop()
+        agent.train(tf.nest.map_structure(lambda x: tf.expand_dims(x, 1), trajectory))
+        regrets.append(float(regret.result()))
+        shares.append(float(suboptimal.result()))
+    assert np.mean(regrets[-20:]) < np.mean(regrets[:20])
+    assert np.mean(shares[-20:]) < np.mean(shares[:20])

@@ -10,8 +10,15 @@ from typing import Any
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import Artifact, Channel, artifact_utils, component_spec, standard_artifacts
 
-from components.hyperparameters_gen.hyperparameters import FILE_NAME, hyperparameters, to_json
+from components.hyperparameters_gen.hyperparameters import (
+    FILE_NAME,
+    hyperparameters,
+    merged,
+    parse,
+    to_json,
+)
 from components.registry.files import write_bytes
+from components.tuner.result import TunedSet
 from pipelines.settings import UseCase
 
 
@@ -54,7 +61,11 @@ class HyperparametersGen(base_component.BaseComponent):
 
     Args:
       use_case: where they come from.
-      overrides: values that differ, by section; see `hyperparameters.hyperparameters`.
+      tuned: what `newsletter-bandit tune` found; its values take the place of the use case's.
+      overrides: values that differ from those, by section; see `hyperparameters.hyperparameters`.
+
+    Attributes:
+      use_case: with the hyperparameters that it emits in the place of its own.
 
     Raises:
       SettingsError: an override is unknown or out of range.
@@ -63,12 +74,20 @@ class HyperparametersGen(base_component.BaseComponent):
     SPEC_CLASS = HyperparametersGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, use_case: UseCase, overrides: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        use_case: UseCase,
+        tuned: TunedSet | None = None,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        changes: dict[str, dict[str, Any]] = {} if tuned is None else tuned.overrides
+        for section, values in (overrides or {}).items():
+            changes[section] = {**changes.get(section, {}), **values}
         # Before the run rather than in it.
-        hyperparameters(use_case, overrides)
+        self.use_case = merged(use_case, parse(hyperparameters(use_case, changes)))
         spec = HyperparametersGenSpec(
             use_case=use_case.to_json(),
-            overrides=json.dumps(dict(overrides or {}), sort_keys=True),
+            overrides=json.dumps(changes, sort_keys=True),
             hyperparameters=Channel(type=standard_artifacts.HyperParameters),
         )
         super().__init__(spec=spec)

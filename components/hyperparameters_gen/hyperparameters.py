@@ -76,6 +76,17 @@ def parse(values: Mapping[str, Any]) -> Hyperparameters:
         raise SettingsError("\n".join(f"hyperparameters: {fault}" for fault in faults)) from error
 
 
+def merged(use_case: UseCase, settings: Hyperparameters) -> UseCase:
+    """The use case with these hyperparameters in the place of its own."""
+    return use_case.model_copy(
+        update={
+            "agent": settings.agent,
+            "propensity_weighting": settings.propensity_weighting,
+            "exploration": settings.exploration,
+        }
+    )
+
+
 def to_json(values: Mapping[str, Any]) -> str:
     """Content of `FILE_NAME`."""
     return json.dumps(values, indent=2, allow_nan=False) + "\n"

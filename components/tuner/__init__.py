@@ -1,0 +1,1 @@
+"""Tuner: a search for hyperparameters by off-policy value; what it finds, HyperparametersGen emits."""

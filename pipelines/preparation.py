@@ -1,0 +1,51 @@
+"""The part that training and tuning share: from the warehouse to transformed examples."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.types import BaseChannel
+
+from components.example_gen.component import make_example_gen
+from components.example_gen.queries import render_training_query
+from components.example_validator.component import StrictExampleValidator
+from components.transform.component import make_transform
+from pipelines.settings import Environment, UseCase
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Steps and what those that follow take from them."""
+
+    examples: BaseChannel
+    schema: BaseChannel
+    transformed_examples: BaseChannel
+    transform_graph: BaseChannel
+    components: tuple[BaseComponent, ...]
+
+
+def create(
+    use_case: UseCase, environment: Environment, schema_file: Path, window: tuple[dt.date, dt.date]
+) -> Preparation:
+    """Reads ``window`` (first day, day after the last), checks it against the schema and transforms it."""
+    query = render_training_query(use_case, environment.warehouse, *window)
+    example_gen = make_example_gen(use_case, environment.warehouse, query, split="train_eval")
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    schema_gen = tfx.components.ImportSchemaGen(schema_file=str(schema_file))
+    schema = schema_gen.outputs["schema"]
+    example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    transform = make_transform(examples, schema, use_case)
+    # A schema that the data contradicts stops the run before anything is learned from it.
+    transform.add_upstream_node(example_validator)
+    return Preparation(
+        examples=examples,
+        schema=schema,
+        transformed_examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        components=(example_gen, statistics_gen, schema_gen, example_validator, transform),
+    )

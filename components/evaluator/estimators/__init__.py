@@ -7,8 +7,20 @@ All means are over logged rows. A new estimator is one module and one line in `E
 
 from __future__ import annotations
 
-from components.evaluator.estimators import diagnostics, dm, dr, ips, logged, paired, snips
-from components.evaluator.estimators.base import Estimate, Estimator, Interval, LoggedBatch
+from components.evaluator.estimators import (
+    diagnostics,
+    dm,
+    dr,
+    dros,
+    ips,
+    logged,
+    paired,
+    sndr,
+    snips,
+    switch_dr,
+)
+from components.evaluator.estimators.base import Estimate, Estimator, LoggedBatch
+from components.evaluator.intervals import Interval
 
 # Name in the metrics -> estimator of an evaluation policy's value.
 ESTIMATORS: dict[str, type[Estimator]] = {
@@ -16,6 +28,9 @@ ESTIMATORS: dict[str, type[Estimator]] = {
     "snips": snips.Estimator,
     "dm": dm.Estimator,
     "dr": dr.Estimator,
+    "sndr": sndr.Estimator,
+    "switch_dr": switch_dr.Estimator,
+    "dros": dros.Estimator,
 }
 
 __all__ = [

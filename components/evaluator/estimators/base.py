@@ -5,15 +5,20 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluator import intervals
 from components.evaluator.estimators.moments import FloatArray, Moments
+from components.evaluator.estimators.resampling import Resamples
+from components.evaluator.intervals import Interval, Summary
 from pipelines.errors import DataError
+
+RewardRange = tuple[float, float]
 
 # Probabilities come out of float32 graphs; this much above 1 is rounding.
 ROUNDING = 1e-5
@@ -33,13 +38,6 @@ class Estimate(NamedTuple):
     n: int
 
 
-class Interval(NamedTuple):
-    """Two bounds; infinite where the rows say nothing."""
-
-    low: float
-    high: float
-
-
 def normal_interval(estimate: Estimate, confidence: float) -> Interval:
     """Two-sided normal approximation, value -/+ z standard errors with z the (1 + confidence) / 2 quantile.
 
@@ -54,16 +52,21 @@ def normal_interval(estimate: Estimate, confidence: float) -> Interval:
     return Interval(estimate.value - reach, estimate.value + reach)
 
 
-@dataclass(frozen=True)
+_NUMBERS = ("reward", "propensity", "evaluation_probability", "expected_reward", "logged_estimate")
+
+
+@dataclass(frozen=True, eq=False)
 class LoggedBatch:
-    """Logged rows seen by one evaluation policy; every field is float64 [n].
+    """Logged rows seen by one evaluation policy; every field but the last is float64 [n].
 
     Attributes:
       reward: r_i, finite.
-      propensity: p_i = pi_b(a_i | x_i) in (0, 1], `pscore` elsewhere.
+      propensity: p_i = pi_b(a_i | x_i) in (0, 1], `pscore` elsewhere. Rows of several logging policies may stand
+        in one batch, each with the propensity under its own.
       evaluation_probability: pi_e(a_i | x_i) in [0, 1].
       expected_reward: sum over a of pi_e(a | x_i) q(x_i, a), finite.
       logged_estimate: q(x_i, a_i), finite.
+      user: uint64 [n], a hash of the user, for bootstrap samples of users; None where none are drawn.
 
     Raises:
       DataError: a field has another length or a value outside its range; names field, row and value.
@@ -74,16 +77,20 @@ class LoggedBatch:
     evaluation_probability: FloatArray
     expected_reward: FloatArray
     logged_estimate: FloatArray
+    user: npt.NDArray[np.uint64] | None = None
+    _weights: dict[float | None, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            values = np.asarray(getattr(self, field.name), dtype=np.float64)
-            object.__setattr__(self, field.name, values)
+        for name in _NUMBERS:
+            values = np.asarray(getattr(self, name), dtype=np.float64)
+            object.__setattr__(self, name, values)
             if values.ndim != 1 or len(values) != len(self.reward):
                 raise DataError(
-                    f"logged rows: {field.name} has shape {values.shape}; allowed: [{self.reward.size}]"
+                    f"logged rows: {name} has shape {values.shape}; allowed: [{self.reward.size}]"
                 )
-            self._refuse(field.name, ~np.isfinite(values), "a finite number")
+            self._refuse(name, ~np.isfinite(values), "a finite number")
+        if self.user is not None and self.user.shape != self.reward.shape:
+            raise DataError(f"logged rows: user has shape {self.user.shape}; allowed: [{self.reward.size}]")
         self._refuse("propensity", ~((self.propensity > 0) & (self.propensity <= 1 + ROUNDING)), "(0, 1]")
         probability = self.evaluation_probability
         outside = ~((probability >= -ROUNDING) & (probability <= 1 + ROUNDING))
@@ -93,9 +100,30 @@ class LoggedBatch:
         return len(self.reward)
 
     def weights(self, clip: float | None = None) -> FloatArray:
-        """Importance weights pi_e(a_i | x_i) / p_i, float64 [n], at most ``clip``."""
-        weights = np.clip(self.evaluation_probability, 0.0, 1.0) / self.propensity
-        return weights if clip is None else np.minimum(weights, clip)
+        """Importance weights pi_e(a_i | x_i) / p_i, float64 [n], at most ``clip``; computed once."""
+        if clip not in self._weights:
+            if clip is None:
+                weights = np.clip(self.evaluation_probability, 0.0, 1.0) / self.propensity
+            else:
+                weights = np.minimum(self.weights(), clip)
+            self._weights[clip] = weights
+        return self._weights[clip]
+
+    def heaviest(self) -> int:
+        """Index of the first row with the largest weight; the batch must not be empty."""
+        return int(np.argmax(self.weights()))
+
+    def row(self, index: int, reward: float) -> LoggedBatch:
+        """One row as a batch, had its reward been another."""
+        one = {name: getattr(self, name)[index : index + 1] for name in _NUMBERS}
+        one["reward"] = np.array([reward])
+        # Its fields have been checked as part of this batch.
+        made = object.__new__(LoggedBatch)
+        for name, value in one.items():
+            object.__setattr__(made, name, value)
+        object.__setattr__(made, "user", None)
+        object.__setattr__(made, "_weights", {})
+        return made
 
     def _refuse(self, name: str, outside: npt.NDArray[np.bool_], allowed: str) -> None:
         if outside.any():
@@ -120,42 +148,172 @@ class Mergeable(ABC):
         return total
 
 
-class Estimator(Mergeable):
-    """Value of an evaluation policy from logged rows.
+class Extremes(Mergeable):
+    """What the row with the largest weight would contribute at the smallest and the largest reward.
+
+    Attributes:
+      weight: of that row, before any clip; -inf while there is none.
+      low, high: [d], its terms.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        self.weight = -math.inf
+        self.low: FloatArray = np.full(dimensions, math.nan)
+        self.high: FloatArray = np.full(dimensions, math.nan)
+
+    def add(self, weight: float, low: FloatArray, high: FloatArray) -> None:
+        """Looks at one more row; of equal weights the one with the wider terms is kept, whatever the order."""
+        if (weight, *(high - low), *high) > (self.weight, *(self.high - self.low), *self.high):
+            self.weight, self.low, self.high = weight, low, high
+
+    def merge(self, other: Extremes) -> None:
+        """Adds the rows of ``other``."""
+        self.add(other.weight, other.low, other.high)
+
+
+class MeanOfTerms(Mergeable):
+    """An estimate that is a function of the means of a few terms a row, with its intervals.
 
     Args:
-      weight_clip: largest weight used, more than 0; None uses the weights as they are. A clipped weight
-        trades variance for bias; `diagnostics.Weights` tells how many rows it touches.
+      dimensions: number d of terms a row.
+      weight_clip: largest weight used, more than 0; None uses the weights as they are.
+      reward_range: smallest and largest possible reward; None where it is unknown, which costs the methods that need
+        it (`intervals`) their bounds, and the default one its care for rewards that are too rare to have been seen.
+      samples: bootstrap samples of users to sum up.
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        weight_clip: float | None = None,
+        reward_range: RewardRange | None = None,
+        samples: int = 0,
+    ) -> None:
+        check_clip(weight_clip)
+        if reward_range is not None and not reward_range[0] < reward_range[1]:
+            raise ValueError(f"reward_range: found {reward_range}; allowed: low < high")
+        self.weight_clip = weight_clip
+        self.reward_range = reward_range
+        self._moments = Moments(dimensions)
+        self._extremes = Extremes(dimensions)
+        self._resamples = Resamples(samples, dimensions)
+
+    def merge(self, other: MeanOfTerms) -> None:
+        """Adds the rows of ``other``; both must be of one kind and have been made alike."""
+        mine, theirs = self._made_alike(), other._made_alike()
+        if type(other) is not type(self) or mine != theirs:
+            raise ValueError(
+                f"{type(self).__module__}: found {theirs}; allowed: to merge with one that was made as {mine}"
+            )
+        self._moments.merge(other._moments)
+        self._extremes.merge(other._extremes)
+        self._resamples.merge(other._resamples)
+
+    def estimate(self) -> Estimate:
+        """The value with its standard error: that of the mean of the rows' influences."""
+        summary = self.summary()
+        return Estimate(summary.value, summary.standard_error, summary.n)
+
+    def interval(self, confidence: float = 0.95, method: str = intervals.DEFAULT) -> Interval:
+        """Two-sided interval by a method of `intervals.METHODS`."""
+        return intervals.interval(self.summary(), confidence, method)
+
+    def lower_bound(self, confidence: float = 0.95, method: str = intervals.DEFAULT) -> float:
+        """The value is larger with probability ``confidence`` (one-sided); -inf where the rows say nothing."""
+        return intervals.lower(self.summary(), confidence, method)
+
+    def upper_bound(self, confidence: float = 0.95, method: str = intervals.DEFAULT) -> float:
+        """The value is smaller with probability ``confidence`` (one-sided); inf where the rows say nothing."""
+        return intervals.upper(self.summary(), confidence, method)
+
+    def summary(self) -> Summary:
+        """What the intervals are made of."""
+        n, mean = self._moments.count, self._moments.mean
+        if n == 0:
+            return Summary(0, math.nan, math.nan, math.nan)
+        value, slope = self._solve(mean)
+        scatter, third = self._moments.scatter, self._moments.third
+        return Summary(
+            n=n,
+            value=value,
+            squares=float(slope @ scatter @ slope),
+            cubes=float(((third @ slope) @ slope) @ slope),
+            low=float(slope @ (self._extremes.low - mean)),
+            high=float(slope @ (self._extremes.high - mean)),
+            bounds=self._bounds(),
+            replicates=self._replicates(),
+        )
+
+    def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
+        """The estimate from the means of the terms [d], and its derivative by each of them [d]."""
+        return float(mean[0]), np.ones(1)
+
+    def _bounds(self) -> tuple[float, float] | None:
+        """Range of a term, for a plain mean whose range is known."""
+        return None
+
+    def _made_alike(self) -> tuple[object, ...]:
+        return self.weight_clip, self.reward_range, len(self._resamples.count)
+
+    def _replicates(self) -> FloatArray | None:
+        count, total = self._resamples.count, self._resamples.total
+        if not len(count):
+            return None
+        means = total / np.where(count > 0, count, math.nan)[:, None]
+        return np.array([self._solve(mean)[0] if np.isfinite(mean).all() else math.nan for mean in means])
+
+    def _add(self, terms: FloatArray, user: npt.NDArray[np.uint64] | None) -> None:
+        self._moments.add(terms)
+        if len(self._resamples.count):
+            if user is None:
+                raise DataError(
+                    "logged rows: no user; allowed with bootstrap samples: a hash of each row's user"
+                )
+            self._resamples.add(terms, user)
+
+
+class Estimator(MeanOfTerms):
+    """Value of an evaluation policy from logged rows.
+
+    A clipped weight trades variance for bias; `diagnostics.Weights` tells how many rows it touches. The arguments are
+    those of `MeanOfTerms`.
     """
 
     dimensions = 1
 
-    def __init__(self, weight_clip: float | None = None) -> None:
-        check_clip(weight_clip)
-        self.weight_clip = weight_clip
-        self._moments = Moments(self.dimensions)
+    def __init__(
+        self,
+        weight_clip: float | None = None,
+        reward_range: RewardRange | None = None,
+        samples: int = 0,
+    ) -> None:
+        super().__init__(self.dimensions, weight_clip, reward_range, samples)
 
     @abstractmethod
     def terms(self, batch: LoggedBatch) -> FloatArray:
         """What a row contributes: float64 [n] or [n, dimensions]."""
 
     def add(self, batch: LoggedBatch) -> None:
-        """Adds logged rows."""
-        self._moments.add(self.terms(batch).reshape(len(batch), self.dimensions))
+        """Adds logged rows.
 
-    def merge(self, other: Estimator) -> None:
-        """Adds the rows of ``other``; both must be of one kind and clip alike."""
-        if type(other) is not type(self) or other.weight_clip != self.weight_clip:
-            raise ValueError("estimators of different kinds or weight clips cannot be merged")
-        self._moments.merge(other._moments)
+        Raises:
+          DataError: bootstrap samples are drawn and the batch has no users.
+        """
+        if not len(batch):
+            return
+        self._add(self._rows(batch), batch.user)
+        if self.reward_range is not None:
+            index = batch.heaviest()
+            low, high = (self._rows(batch.row(index, reward))[0] for reward in self.reward_range)
+            self._extremes.add(float(batch.weights()[index]), low, high)
 
-    def estimate(self) -> Estimate:
-        """Mean of the terms; its standard error is the sample standard deviation / sqrt(n)."""
-        return mean_estimate(self._moments)
+    def _rows(self, batch: LoggedBatch) -> FloatArray:
+        return self.terms(batch).reshape(len(batch), self.dimensions)
 
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """Two-sided normal-approximation interval."""
-        return normal_interval(self.estimate(), confidence)
+    def _largest_weight(self) -> float:
+        """Largest weight as used: the clip, or what was seen where there is none."""
+        seen = max(self._extremes.weight, 0.0)
+        return seen if self.weight_clip is None else self.weight_clip
 
 
 def mean_estimate(moments: Moments) -> Estimate:

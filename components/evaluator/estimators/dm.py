@@ -18,3 +18,6 @@ class Estimator(base.Estimator):
     def terms(self, batch: base.LoggedBatch) -> FloatArray:
         """sum_a pi_e(a | x_i) q(x_i, a), [n]."""
         return batch.expected_reward
+
+    def _bounds(self) -> tuple[float, float] | None:
+        return self.reward_range

@@ -14,8 +14,12 @@ from components.evaluator.estimators.moments import FloatArray
 
 def terms(batch: base.LoggedBatch, weight_clip: float | None = None) -> FloatArray:
     """Doubly robust value of each row, float64 [n]."""
-    residual = batch.reward - batch.logged_estimate
-    return batch.expected_reward + batch.weights(weight_clip) * residual
+    return corrected(batch, batch.weights(weight_clip))
+
+
+def corrected(batch: base.LoggedBatch, weights: FloatArray) -> FloatArray:
+    """The model's value of each row plus the weighted residual of its logged action, float64 [n]."""
+    return batch.expected_reward + weights * (batch.reward - batch.logged_estimate)
 
 
 class Estimator(base.Estimator):
@@ -24,3 +28,14 @@ class Estimator(base.Estimator):
     def terms(self, batch: base.LoggedBatch) -> FloatArray:
         """See `terms` of this module."""
         return terms(batch, self.weight_clip)
+
+    def _bounds(self) -> tuple[float, float] | None:
+        return correction_bounds(self.reward_range, self._largest_weight())
+
+
+def correction_bounds(reward_range: base.RewardRange | None, weight: float) -> tuple[float, float] | None:
+    """Range of a doubly robust term whose weight is at most ``weight``, for a reward model within the range."""
+    if reward_range is None:
+        return None
+    low, high = reward_range
+    return low + weight * (low - high), high + weight * (high - low)

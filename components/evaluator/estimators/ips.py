@@ -18,3 +18,10 @@ class Estimator(base.Estimator):
     def terms(self, batch: base.LoggedBatch) -> FloatArray:
         """w_i r_i, [n]."""
         return batch.weights(self.weight_clip) * batch.reward
+
+    def _bounds(self) -> tuple[float, float] | None:
+        if self.reward_range is None:
+            return None
+        low, high = self.reward_range
+        weight = self._largest_weight()
+        return min(0.0, low * weight), max(0.0, high * weight)

@@ -12,3 +12,6 @@ class Estimator(base.Estimator):
     def terms(self, batch: base.LoggedBatch) -> FloatArray:
         """r_i, [n]."""
         return batch.reward
+
+    def _bounds(self) -> tuple[float, float] | None:
+        return self.reward_range

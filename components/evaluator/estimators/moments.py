@@ -1,7 +1,8 @@
-"""Running mean and covariance of vectors, centred, so that no digits are lost and parts merge in any order.
+"""Running mean, covariance and third moments of vectors, centred, so that no digits are lost and parts merge in any order.
 
 See "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" by Chan, Golub and LeVeque
-(1979), equations 2.1.
+(1979), equations 2.1, and "Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order
+Statistical Moments" by Pebay (2008), equations 2.2, for the third.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Moments:
-    """Count, mean and centred scatter of rows in R^d.
+    """Count, mean and centred second and third moments of rows in R^d.
 
     Attributes:
       count: number of rows.
       mean: [d], their mean; zeros while there is none.
-      scatter: [d, d], sum of (row - mean)(row - mean)^T.
+      scatter: [d, d], sum of c c^T with c = row - mean.
+      third: [d, d, d], sum of c x c x c.
     """
 
     def __init__(self, dimensions: int) -> None:
         self.count = 0
         self.mean: FloatArray = np.zeros(dimensions)
         self.scatter: FloatArray = np.zeros((dimensions, dimensions))
+        self.third: FloatArray = np.zeros((dimensions, dimensions, dimensions))
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         """Adds rows [n, d]."""
@@ -34,16 +37,24 @@ class Moments:
             return
         mean = rows.mean(axis=0, dtype=np.float64)
         centred = rows - mean
-        self._combine(len(rows), mean, centred.T @ centred)
+        pairs = (centred[:, :, None] * centred[:, None, :]).reshape(len(rows), -1)
+        third = (pairs.T @ centred).reshape(self.third.shape)
+        self._combine(len(rows), mean, centred.T @ centred, third)
 
     def merge(self, other: Moments) -> None:
         """Adds the rows that ``other`` has seen."""
         if other.count:
-            self._combine(other.count, other.mean, other.scatter)
+            self._combine(other.count, other.mean, other.scatter, other.third)
 
-    def _combine(self, count: int, mean: FloatArray, scatter: FloatArray) -> None:
+    def _combine(self, count: int, mean: FloatArray, scatter: FloatArray, third: FloatArray) -> None:
         total = self.count + count
         shift = mean - self.mean
-        self.scatter = self.scatter + scatter + np.outer(shift, shift) * (self.count * count / total)
-        self.mean = self.mean + shift * (count / total)
+        here, there = self.count / total, count / total
+        # What the shift of the two means adds to the third moments, once for each place of the shift.
+        skew = np.multiply.outer(shift, here * scatter - there * self.scatter)
+        skew = skew + skew.transpose(1, 0, 2) + skew.transpose(1, 2, 0)
+        cube = np.multiply.outer(np.outer(shift, shift), shift) * (self.count * there * (here - there))
+        self.third = self.third + third + skew + cube
+        self.scatter = self.scatter + scatter + np.outer(shift, shift) * (self.count * there)
+        self.mean = self.mean + shift * there
         self.count = total

@@ -9,48 +9,25 @@ See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
-
 import numpy as np
 
 from components.evaluator.estimators import base, dr
-from components.evaluator.estimators.moments import Moments
+from components.evaluator.estimators.moments import FloatArray
 
 
-class _Difference(base.Mergeable):
-    def __init__(self, weight_clip: float | None = None) -> None:
-        base.check_clip(weight_clip)
-        self.weight_clip = weight_clip
-        self._moments = Moments(1)
+class _Difference(base.MeanOfTerms):
+    """mean(d_i), with the bounds of `MeanOfTerms`."""
 
-    def merge(self, other: _Difference) -> None:
-        """Adds the rows of ``other``; both must be of one kind and clip alike."""
-        if type(other) is not type(self) or other.weight_clip != self.weight_clip:
-            raise ValueError("differences of different kinds or weight clips cannot be merged")
-        self._moments.merge(other._moments)
+    def __init__(
+        self,
+        weight_clip: float | None = None,
+        reward_range: base.RewardRange | None = None,
+        samples: int = 0,
+    ) -> None:
+        super().__init__(1, weight_clip, reward_range, samples)
 
-    def estimate(self) -> base.Estimate:
-        """mean(d_i) with its standard error."""
-        return base.mean_estimate(self._moments)
-
-    def interval(self, confidence: float = 0.95) -> base.Interval:
-        """Two-sided normal-approximation interval."""
-        return base.normal_interval(self.estimate(), confidence)
-
-    def lower_bound(self, confidence: float = 0.95) -> float:
-        """The difference is larger with probability ``confidence`` (one-sided); -inf below two rows."""
-        return self._bound(-1.0, confidence)
-
-    def upper_bound(self, confidence: float = 0.95) -> float:
-        """The difference is smaller with probability ``confidence`` (one-sided); inf below two rows."""
-        return self._bound(1.0, confidence)
-
-    def _bound(self, side: float, confidence: float) -> float:
-        value, error, _ = self.estimate()
-        if math.isnan(error):
-            return side * math.inf
-        return value + side * NormalDist().inv_cdf(confidence) * error
+    def _look(self, weight: float, at_low: FloatArray, at_high: FloatArray) -> None:
+        self._extremes.add(weight, np.minimum(at_low, at_high), np.maximum(at_low, at_high))
 
 
 class PolicyDifference(_Difference):
@@ -65,8 +42,19 @@ class PolicyDifference(_Difference):
         same = np.array_equal(candidate.reward, baseline.reward)
         if not same or not np.array_equal(candidate.propensity, baseline.propensity):
             raise ValueError("a paired difference needs both policies on the same logged rows")
-        difference = dr.terms(candidate, self.weight_clip) - dr.terms(baseline, self.weight_clip)
-        self._moments.add(difference[:, None])
+        if not len(candidate):
+            return
+        clip = self.weight_clip
+        self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate.user)
+        if self.reward_range is not None:
+            # The row in which a reward moves the difference most.
+            index = int(np.argmax(np.abs(candidate.weights(clip) - baseline.weights(clip))))
+            ends = [
+                dr.terms(candidate.row(index, r), clip) - dr.terms(baseline.row(index, r), clip)
+                for r in self.reward_range
+            ]
+            gap = abs(float(candidate.weights(clip)[index] - baseline.weights(clip)[index]))
+            self._look(gap, *ends)
 
 
 class LoggingDifference(_Difference):
@@ -74,4 +62,11 @@ class LoggingDifference(_Difference):
 
     def add(self, candidate: base.LoggedBatch) -> None:
         """Adds logged rows."""
-        self._moments.add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None])
+        if not len(candidate):
+            return
+        self._add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None], candidate.user)
+        if self.reward_range is not None:
+            gaps = np.abs(candidate.weights(self.weight_clip) - 1.0)
+            index = int(np.argmax(gaps))
+            ends = [dr.terms(candidate.row(index, r), self.weight_clip) - r for r in self.reward_range]
+            self._look(float(gaps[index]), *ends)

@@ -28,15 +28,9 @@ class Estimator(base.Estimator):
         weights = batch.weights(self.weight_clip)
         return np.stack([weights, weights * batch.reward], axis=1)
 
-    def estimate(self) -> base.Estimate:
-        """Ratio of the two means with its delta-method standard error; NaN where all weights are 0."""
-        n, (weight, weighted_reward), scatter = self._moments.count, self._moments.mean, self._moments.scatter
-        if n == 0 or weight <= 0.0:
-            return base.Estimate(math.nan, math.nan, n)
+    def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
+        weight, weighted_reward = mean
+        if weight <= 0.0:
+            return math.nan, np.full(2, math.nan)
         value = float(weighted_reward / weight)
-        if n == 1:
-            return base.Estimate(value, math.nan, n)
-        # The residuals w_i (r_i - v) have mean 0, so their scatter is their sum of squares.
-        residuals = scatter[1, 1] - 2.0 * value * scatter[0, 1] + value**2 * scatter[0, 0]
-        error = math.sqrt(max(float(residuals), 0.0) / (n * (n - 1))) / float(weight)
-        return base.Estimate(value, error, n)
+        return value, np.array([-value, 1.0]) / weight

@@ -14,10 +14,13 @@ from components.evaluator.estimators import (
     diagnostics,
     dm,
     dr,
+    dros,
     ips,
     logged,
     paired,
+    sndr,
     snips,
+    switch_dr,
 )
 
 # Weights 2, 0.5, 4; w r = 2, 0, -4; w (r - q) = 1, -0.1, -6.
@@ -62,6 +65,47 @@ def test_dr_by_hand() -> None:
     assert run(dr.Estimator()).estimate().value == pytest.approx((1.5 + 0.2 - 5.9) / 3)
 
 
+def test_sndr_by_hand() -> None:
+    # Corrections 1, -0.1, -6 over weights 2, 0.5, 4.
+    value = run(sndr.Estimator()).estimate().value
+    assert value == pytest.approx(0.9 / 3 - 5.1 / 6.5)
+
+
+def test_sndr_error_is_that_of_its_influences() -> None:
+    estimator = run(sndr.Estimator())
+    correction, mean_weight = -5.1 / 6.5, 6.5 / 3
+    influence = (ROWS.expected_reward - 0.3) + (
+        np.array([1.0, -0.1, -6.0]) - correction * np.array([2.0, 0.5, 4.0])
+    ) / mean_weight
+    assert influence.mean() == pytest.approx(0.0, abs=1e-12)
+    assert estimator.estimate().standard_error == pytest.approx(math.sqrt((influence**2).sum() / 6))
+
+
+def test_switch_dr_by_hand() -> None:
+    class AtMostTwo(switch_dr.Estimator):
+        tau = 2.0
+
+    # The third row, of weight 4, is left to the model.
+    assert run(AtMostTwo()).estimate().value == pytest.approx((1.5 + 0.2 + 0.1) / 3)
+
+
+def test_dros_by_hand() -> None:
+    class OfFour(dros.Estimator):
+        shrinkage = 4.0
+
+    # Weights 2, 0.5, 4 become 8/8, 2/4.25, 16/20.
+    expected = (0.5 + 0.5) + (0.3 - 0.2 * 2 / 4.25) + (0.1 - 1.5 * 0.8)
+    assert run(OfFour()).estimate().value == pytest.approx(expected / 3)
+
+
+def test_the_shrinking_estimators_lie_between_dm_and_dr() -> None:
+    direct, robust = (run(kind()).estimate().value for kind in (dm.Estimator, dr.Estimator))
+    for base, name, ends in ((switch_dr, "tau", (0.0, math.inf)), (dros, "shrinkage", (0.0, math.inf))):
+        for end, expected in zip(ends, (direct, robust), strict=True):
+            kind = type("AtTheEnd", (base.Estimator,), {name: end})
+            assert run(kind()).estimate().value == pytest.approx(expected)
+
+
 def test_logged_by_hand() -> None:
     value, error, _ = run(logged.Estimator()).estimate()
     assert value == 0.0
@@ -83,7 +127,9 @@ def test_clip_applies_to_every_weighted_estimator_alike() -> None:
 def test_interval_is_the_normal_one() -> None:
     estimator = run(ips.Estimator())
     value, error, _ = estimator.estimate()
-    assert estimator.interval(0.95) == pytest.approx((value - 1.959964 * error, value + 1.959964 * error))
+    assert estimator.interval(0.95, "normal") == pytest.approx(
+        (value - 1.959964 * error, value + 1.959964 * error)
+    )
 
 
 def test_weights_by_hand() -> None:
@@ -92,6 +138,19 @@ def test_weights_by_hand() -> None:
     assert weights.mean == pytest.approx(6.5 / 3)
     assert weights.effective_sample_size == pytest.approx(6.5**2 / (4 + 0.25 + 16))
     assert (weights.n, weights.max, weights.clipped) == (3, 4.0, 0)
+
+
+def test_top_share_and_mean_by_hand() -> None:
+    """Of 1,000 rows five weigh 100 and the rest 1: the heaviest ten carry 505 of 1,495."""
+    propensity = np.where(np.arange(1000) < 5, 0.01, 1.0)
+    one, none = np.ones(1000), np.zeros(1000)
+    weights = diagnostics.Weights()
+    weights.add(LoggedBatch(none, propensity, one, none, none))
+    assert weights.top_share == pytest.approx(505 / 1495)
+    assert weights.mean == pytest.approx(1.495)
+    error = math.sqrt((np.where(propensity < 1, 100.0, 1.0).var()) / 999)
+    assert weights.mean_z == pytest.approx(0.495 / error)
+    assert math.isnan(diagnostics.Weights().top_share)
 
 
 def test_overlap_by_hand() -> None:
@@ -111,8 +170,8 @@ def test_paired_differences_by_hand() -> None:
     value, error, n = to_production.estimate()
     assert (value, n) == (pytest.approx(-1.6), 3)
     assert error == pytest.approx(math.sqrt((3**2 + 1.6**2 + 4.6**2) / 6))
-    assert to_production.lower_bound(0.95) == pytest.approx(value - 1.644854 * error)
-    assert to_production.upper_bound(0.95) == pytest.approx(value + 1.644854 * error)
+    assert to_production.lower_bound(0.95, "normal") == pytest.approx(value - 1.644854 * error)
+    assert to_production.upper_bound(0.95, "normal") == pytest.approx(value + 1.644854 * error)
 
     to_logging = paired.LoggingDifference()
     to_logging.add(ROWS)

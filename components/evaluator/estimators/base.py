@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple, TypeVar
 
@@ -78,7 +78,6 @@ class LoggedBatch:
     expected_reward: FloatArray
     logged_estimate: FloatArray
     user: npt.NDArray[np.uint64] | None = None
-    _weights: dict[float | None, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
@@ -101,13 +100,14 @@ class LoggedBatch:
 
     def weights(self, clip: float | None = None) -> FloatArray:
         """Importance weights pi_e(a_i | x_i) / p_i, float64 [n], at most ``clip``; computed once."""
-        if clip not in self._weights:
+        # Not a field: a cache is no part of the record.
+        known: dict[float | None, FloatArray] = self.__dict__.setdefault("_weights", {})
+        if clip not in known:
             if clip is None:
-                weights = np.clip(self.evaluation_probability, 0.0, 1.0) / self.propensity
+                known[clip] = np.clip(self.evaluation_probability, 0.0, 1.0) / self.propensity
             else:
-                weights = np.minimum(self.weights(), clip)
-            self._weights[clip] = weights
-        return self._weights[clip]
+                known[clip] = np.minimum(self.weights(), clip)
+        return known[clip]
 
     def heaviest(self) -> int:
         """Index of the first row with the largest weight; the batch must not be empty."""
@@ -122,7 +122,6 @@ class LoggedBatch:
         for name, value in one.items():
             object.__setattr__(made, name, value)
         object.__setattr__(made, "user", None)
-        object.__setattr__(made, "_weights", {})
         return made
 
     def _refuse(self, name: str, outside: npt.NDArray[np.bool_], allowed: str) -> None:

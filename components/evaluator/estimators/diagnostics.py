@@ -13,6 +13,10 @@ import numpy.typing as npt
 from components.evaluator.estimators.base import LoggedBatch, Mergeable, check_clip
 from components.evaluator.estimators.moments import FloatArray
 
+# Weights are binned for quantiles: 16 bins an octave, 4.4% wide, from 2^-20 to 2^20; 0 has a bin of its own.
+_BINS_PER_OCTAVE, _OCTAVES = 16, 20
+_TOP = 0.01
+
 
 class Weights(Mergeable):
     """Figures of the importance weights w = min(pi_e(a | x) / p, weight_clip).
@@ -31,6 +35,8 @@ class Weights(Mergeable):
         self.clipped = 0
         self._sum = 0.0
         self._squares = 0.0
+        # Rows, and the sum of their weights, by bin.
+        self._bins: FloatArray = np.zeros((2, 2 * _OCTAVES * _BINS_PER_OCTAVE + 2))
 
     def add(self, batch: LoggedBatch) -> None:
         """Adds logged rows."""
@@ -43,6 +49,13 @@ class Weights(Mergeable):
         self.clipped += int(np.count_nonzero(unclipped > used))
         self._sum += float(used.sum())
         self._squares += float(used @ used)
+        positive = used > 0.0
+        octave = np.log2(used, where=positive, out=np.full(len(used), -math.inf))
+        index = (
+            np.clip((octave + _OCTAVES) * _BINS_PER_OCTAVE, -1, self._bins.shape[1] - 2).astype(np.int64) + 1
+        )
+        size = self._bins.shape[1]
+        self._bins += [np.bincount(index, minlength=size), np.bincount(index, used, minlength=size)]
 
     def merge(self, other: Weights) -> None:
         """Adds the rows of ``other``, which must clip alike."""
@@ -53,6 +66,7 @@ class Weights(Mergeable):
         self.clipped += other.clipped
         self._sum += other._sum
         self._squares += other._squares
+        self._bins = self._bins + other._bins
 
     @property
     def max(self) -> float:
@@ -65,6 +79,31 @@ class Weights(Mergeable):
     def mean(self) -> float:
         """Near 1 where the propensities are right and nothing is clipped; NaN without rows."""
         return self._sum / self.n if self.n else math.nan
+
+    @property
+    def mean_z(self) -> float:
+        """How many standard errors the mean is away from 1; far beyond 3, propensities are wrong or much is clipped."""
+        if self.n < 2:
+            return math.nan
+        variance = max(self._squares / self.n - self.mean**2, 0.0) / (self.n - 1)
+        gap = self.mean - 1.0
+        return gap / math.sqrt(variance) if variance > 0.0 else math.copysign(math.inf, gap) if gap else 0.0
+
+    @property
+    def top_share(self) -> float:
+        """Share of the whole weight that the heaviest 1% of the rows carry, in [0, 1]; NaN without weight.
+
+        From bins 4.4% wide: exact but for the bin in which the cut lies, whose rows count as alike.
+        """
+        if not self._sum:
+            return math.nan
+        counts, sums = self._bins[:, ::-1]
+        wanted = _TOP * self.n
+        before = np.cumsum(counts) - counts
+        taken = np.clip(wanted - before, 0.0, counts)
+        return float(
+            (sums * np.divide(taken, counts, out=np.zeros_like(counts), where=counts > 0)).sum() / self._sum
+        )
 
     @property
     def clipped_share(self) -> float:

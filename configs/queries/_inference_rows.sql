@@ -1,0 +1,12 @@
+{% from "_profile.sql" import profile, by_profile -%}
+SELECT
+  users.user_id,
+  {{ campaign }} AS campaign,
+  users.eligible_recommenders
+  {{- profile(features) }}
+FROM {{ raw.users }} AS users
+WHERE users.snapshot_date = {{ snapshot_date }} AND NULLIF(users.user_id, '') IS NOT NULL
+QUALIFY ROW_NUMBER() OVER (
+  PARTITION BY users.user_id
+  ORDER BY ARRAY_TO_STRING(users.eligible_recommenders, '|'), {{ by_profile(features) }}
+) = 1

@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock
+.PHONY: help setup demo test lint lock emulators peers
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -15,7 +15,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 help: ## Lists the targets.
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED) ## Installs everything into .venv; done once by the other targets.
 
@@ -29,6 +29,16 @@ lint: $(INSTALLED) ## ruff, its formatter and mypy.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+emulators: | $(if $(UV_ON_PATH),,$(UV)) ## The emulators of BigQuery and Cloud Storage for their tests; needs Python 3.13.
+	bash tests/emulators/setup_bigquery.sh
+
+peers: benchmarks/.venv/.installed ## benchmarks/.venv: the peers that the benchmarks compare with.
+
+benchmarks/.venv/.installed: benchmarks/requirements.txt
+	python3.11 -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 lock: | $(if $(UV_ON_PATH),,$(UV)) ## Resolves pyproject.toml anew and writes requirements.lock.
 	$(UV) lock

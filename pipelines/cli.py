@@ -58,6 +58,11 @@ class Table(enum.StrEnum):
 
     TRAINING = "training"
     INFERENCE = "inference"
+    SENDS = "sends"
+    CLICKS = "clicks"
+    UNSUBSCRIBES = "unsubscribes"
+    USERS = "users"
+    RANKINGS = "rankings"
 
 
 USE_CASE = Path("configs/newsletter.yaml")
@@ -96,16 +101,38 @@ def simulate(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
-    newsletters: NewslettersOption = 100_000,
+    newsletters: Annotated[
+        int | None,
+        typer.Option(min=1, help="Logged newsletters in the window (100,000), or a week (50,000)."),
+    ] = None,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
+    weeks: Annotated[int | None, typer.Option(min=1, help="Run the closed loop for this many weeks.")] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Closed loop: an agent's type, or a file in configs/agents; once for each agent to compare."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Closed loop: number of worlds, from --seed on.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Closed loop: run finished runs again.")] = False,
 ) -> None:
-    """Write simulated newsletters as Parquet files and ingest them."""
+    """Write simulated newsletters and ingest them; with --weeks, run agents in the closed loop."""
     with Session("simulate", workdir) as session:
         workspace = _workspace(use_case, environment, workdir)
+        if weeks is not None:
+            from pipelines import closed_loop
+
+            plan = closed_loop.plan(workspace, agent or (), weeks, newsletters or 50_000, seeds, seed, fresh)
+            closed_loop.run(session, workspace, plan)
+            return
+        if agent or seeds != 1 or fresh:
+            raise SettingsError(
+                "--agent, --seeds, --fresh: of the closed loop; allowed: together with --weeks"
+            )
         from pipelines import simulated
 
-        simulated.simulate(workspace, _day(run_date), newsletters, users, seed)
+        simulated.simulate(workspace, _day(run_date), newsletters or 100_000, users, seed)
         session.out.print(
             f"Simulated and ingested; the files are in {workdir / simulated.FOLDER}", soft_wrap=True
         )
@@ -122,7 +149,7 @@ def ingest(
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Empty the training table first; the inference table always is.")
+        bool, typer.Option("--replace", help="Empty the table first; the inference table always is.")
     ] = False,
 ) -> None:
     """Load raw files into a table of the warehouse, checked against the contract."""
@@ -132,6 +159,47 @@ def ingest(
 
         report = warehouse.ingest(workspace, table.value, files, replace)
         session.out.print(summary.ingested(report), markup=False, soft_wrap=True)
+
+
+@app.command("build-tables")
+def build_tables(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+    first: Annotated[
+        dt.datetime | None,
+        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First day of sends (UTC)."),
+    ] = None,
+    last: Annotated[
+        dt.datetime | None,
+        typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last day of sends (UTC)."),
+    ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            help="Campaign of the inference rows; the run date's ISO week, as 2026-W45, unless given."
+        ),
+    ] = None,
+    create_raw: Annotated[
+        bool, typer.Option("--create-raw", help="First make the raw tables that are missing, empty.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read, and write nothing.")
+    ] = False,
+) -> None:
+    """Build the training and inference tables from the raw ones: all that a run date needs, or --from and --to."""
+    with Session("build-tables", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import warehouse
+
+        session.open_log()
+        plan = warehouse.plan(workspace, _date(run_date), _date(first), _date(last), campaign)
+        if create_raw and not dry_run:
+            for name in warehouse.create_raw(workspace):
+                session.out.print(f"{name}: made, empty.", markup=False, soft_wrap=True)
+        report = warehouse.dry_run(workspace, plan) if dry_run else warehouse.build_tables(workspace, plan)
+        session.out.print(str(report), markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -173,6 +241,28 @@ def train(
 
 
 @app.command()
+def tune(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Sets to compare, those of an interrupted search included; else as in the settings."
+        ),
+    ] = None,
+) -> None:
+    """Search the settings' ranges for hyperparameters of a better off-policy value; `train` then uses them."""
+    with Session("tune", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import commands
+
+        session.open_log()
+        commands.tune(session.out, workspace, _day(run_date), trials)
+
+
+@app.command()
 def predict(
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
@@ -208,6 +298,163 @@ def serve(
             soft_wrap=True,
         )
         endpoint.serve(workspace.use_case, workspace.environment, host, port)
+
+
+@app.command("deploy-function")
+def deploy_function(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+    run: Annotated[bool, typer.Option("--run", help="Run the command instead of printing it.")] = False,
+) -> None:
+    """Stage the endpoint as a Cloud Function and print the gcloud command that deploys it, or run it."""
+    with Session("deploy-function", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import deploy_function as deploying
+
+        folder = workdir / "function" / workspace.use_case.name
+        deployment = deploying.prepare(workspace.use_case, workspace.environment, folder)
+        if run:
+            deploying.run(deployment, lambda line: session.err.print(line, markup=False, soft_wrap=True))
+        else:
+            session.out.print(deployment.to_shell(), markup=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="One logged table, in CSV or Parquet files.")
+    ],
+    action: Annotated[str, typer.Option(metavar="COL", help="What was chosen.")],
+    reward: Annotated[str, typer.Option(metavar="COL", help="What came of it.")],
+    propensity: Annotated[
+        str | None, typer.Option(metavar="COL", help="Its probability under the policy that logged the row.")
+    ] = None,
+    estimate_propensities: Annotated[
+        bool,
+        typer.Option(
+            "--estimate-propensities", help="None was logged: estimate it from --context, and say so."
+        ),
+    ] = False,
+    evaluation_propensity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL", help="Its probability under the policy to evaluate; or one of the next two."
+        ),
+    ] = None,
+    evaluation_propensities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN", help="One column an action, such as pi_{action}; sums to 1 in a row."
+        ),
+    ] = None,
+    evaluation_action: Annotated[
+        str | None, typer.Option(metavar="COL", help="What a deterministic policy would have chosen.")
+    ] = None,
+    expected_reward: Annotated[
+        str | None, typer.Option(metavar="COL", help="Your reward model's expectation under the policy.")
+    ] = None,
+    reward_estimate: Annotated[
+        str | None, typer.Option(metavar="COL", help="Your reward model's estimate for the logged action.")
+    ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="For a cross-fitted reward model instead; once for each column."),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="COL", help="Rows of one user are not independent of each other.")
+    ] = None,
+    slice_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice", metavar="COL", help="Each of its values by itself too; once for each column."
+        ),
+    ] = None,
+    policy_version: Annotated[str | None, typer.Option(metavar="COL", help="Who logged the row.")] = None,
+    slate: Annotated[
+        str | None, typer.Option(metavar="COL", help="Rankings: rows of one share its value.")
+    ] = None,
+    position: Annotated[
+        str | None, typer.Option(metavar="COL", help="Rankings: the place, smallest first.")
+    ] = None,
+    click_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Rankings: independent, cascade or standard.")
+    ] = None,
+    weight_clip: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="Largest importance weight used; none unless given."),
+    ] = None,
+    reward_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Smallest and largest reward possible."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(metavar="SHARE", help="Of the intervals.")] = 0.95,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="gamma, normal, bootstrap, clopper_pearson or empirical_bernstein; bootstrap with --user, else gamma.",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(metavar="N", help="Of the cross-fit.")] = 3,
+    min_rows: Annotated[
+        int | None, typer.Option(metavar="N", help="Fewer rows cannot tell; as the gate's default.")
+    ] = None,
+    min_effective_sample_size: Annotated[
+        float | None, typer.Option(metavar="N", help="A smaller sample cannot tell; as the gate's default.")
+    ] = None,
+    max_weight: Annotated[
+        float | None, typer.Option(metavar="N", help="A larger weight cannot tell; as the gate's default.")
+    ] = None,
+    mean_weight_tolerance: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="A mean weight further from 1 cannot tell; 0.1.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Every figure, for a program.")
+    ] = None,
+) -> None:
+    """Evaluate a policy on anyone's logged table; no settings, no pipeline.
+
+    Ends with 0 where the log supports the policy, 3 where it cannot tell, 2 for input that cannot be used.
+    """
+    with Session("evaluate", WORKDIR) as session:
+        from components.evaluator.logged_table import Bounds, Columns, Options
+        from pipelines import evaluate_file
+
+        bounds = {
+            "min_rows": min_rows,
+            "min_effective_sample_size": min_effective_sample_size,
+            "max_weight": max_weight,
+            "mean_weight_tolerance": mean_weight_tolerance,
+        }
+        columns = Columns(
+            action,
+            reward,
+            propensity,
+            evaluation_propensity,
+            evaluation_propensities,
+            evaluation_action,
+            expected_reward,
+            reward_estimate,
+            tuple(context or ()),
+            user,
+            tuple(slice_ or ()),
+            policy_version,
+            slate,
+            position,
+        )
+        options = Options(
+            weight_clip=weight_clip,
+            reward_range=reward_range,
+            confidence=confidence,
+            interval=interval,
+            click_model=click_model,
+            bounds=Bounds(**{name: bound for name, bound in bounds.items() if bound is not None}),
+            folds=folds,
+        )
+        found = evaluate_file.run(session.out, files, columns, options, estimate_propensities, json_file)
+        if not found.supported:
+            raise typer.Exit(evaluate_file.CANNOT_TELL)
 
 
 @models.command("list")
@@ -261,6 +508,10 @@ def _registry(use_case: Path, environment: Path, workdir: Path) -> Registry:
     from components.registry import Registry
 
     return Registry(workspace.environment.registry, workspace.use_case.name)
+
+
+def _date(day: dt.datetime | None) -> dt.date | None:
+    return None if day is None else day.date()
 
 
 def _day(run_date: dt.datetime | None) -> dt.date:

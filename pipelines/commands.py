@@ -1,4 +1,4 @@
-"""The two pipelines as commands: run them, and print what they decided."""
+"""The pipelines as commands: run them, and print what they decided."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pipelines import local, summary
 from pipelines.progress import StepProgress
-from pipelines.warehouse import arm_summary
+from pipelines.warehouse import arm_summary, prediction_cost, training_cost
 
 
 def train(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.TrainingOutcome:
@@ -19,23 +19,45 @@ def train(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.
 
     window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
     out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    _print_cost(out, training_cost(workspace, window))
     out.print(summary.arms(arm_summary(workspace, window)))
     with StepProgress(out) as progress:
         outcome = local.train(workspace, run_date, progress)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
+    out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     current = Registry(workspace.environment.registry, workspace.use_case.name).current()
     out.print(summary.verdict(outcome, current))
     return outcome
 
 
+def tune(
+    out: Console, workspace: local.Workspace, run_date: dt.date, trials: int | None
+) -> local.TuningOutcome:
+    """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
+    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
+    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    with StepProgress(out) as progress:
+        outcome = local.tune(workspace, run_date, trials, progress)
+    out.print()
+    out.print(summary.trials(outcome))
+    out.print(summary.tuned(outcome), soft_wrap=True)
+    return outcome
+
+
 def predict(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    _print_cost(out, prediction_cost(workspace, run_date))
     with StepProgress(out) as progress:
         outcome = local.predict(workspace, run_date, progress)
     out.print(summary.prediction(outcome))
     return outcome
+
+
+def _print_cost(out: Console, cost: str | None) -> None:
+    if cost is not None:
+        out.print(f"  {cost}", markup=False, soft_wrap=True)
 
 
 @contextmanager

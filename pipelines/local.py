@@ -1,4 +1,4 @@
-"""Runs the two pipelines on this machine, step by step, and gathers what they produced."""
+"""Runs the pipelines on this machine, step by step, and gathers what they produced."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tfx import v1 as tfx
 
     from components.evaluator.gate import Verdict
+    from components.tuner.result import TunedSet, Winner
+    from components.tuner.search import Trial
     from pipelines.executions import Executions
 
 
@@ -34,6 +36,24 @@ class Workspace:
     def schema_file(self) -> Path:
         """The curated schema beside the use case's settings."""
         return self.use_case_path.parent / "schemas" / f"{self.use_case.name}.pbtxt"
+
+    @property
+    def tuned_file(self) -> Path:
+        """Where `newsletter-bandit tune` leaves what it found, and training looks for it."""
+        return self.workdir / "hyperparameters" / f"{self.use_case.name}.json"
+
+    def require_schema_file(self) -> Path:
+        """Absolute path of the schema.
+
+        Raises:
+          SettingsError: there is none.
+        """
+        if not self.schema_file.is_file():
+            raise SettingsError(
+                f"{self.schema_file}: no such file; write the curated schema from your data with "
+                f"`newsletter-bandit schema --use-case {self.use_case_path}` and look it over"
+            )
+        return self.schema_file.absolute()
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,7 @@ class TrainingOutcome:
       metrics: the Evaluator's `metrics.json`.
       decision: the resolver's `decision.json`.
       published_version: version now in production, or None where nothing was published.
+      tuned: hyperparameters that were searched for, or None where the use case's own were used.
       steps: how each step ended.
     """
 
@@ -67,7 +88,29 @@ class TrainingOutcome:
     metrics: dict[str, Any]
     decision: dict[str, Any]
     published_version: str | None
+    tuned: TunedSet | None = None
     steps: list[StepEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TuningOutcome:
+    """What a search found.
+
+    Attributes:
+      window: first day and day after the last of the rows that were read.
+      default: the use case's own value of each hyperparameter that was searched, by path.
+      trials: in the order they were made; the first is the use case's own set.
+      winner: the best of them.
+      tuned: what was written.
+      path: to which file.
+    """
+
+    window: tuple[dt.date, dt.date]
+    default: dict[str, Any]
+    trials: list[Trial]
+    winner: Winner
+    tuned: TunedSet
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -94,23 +137,24 @@ def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Trainin
     """Trains on the newest complete window, evaluates, and publishes if the gate blesses the model.
 
     Raises:
-      SettingsError: there is no curated schema, or no window is complete on ``run_date``.
+      SettingsError: there is no curated schema, no window is complete on ``run_date``, or the tuned
+        hyperparameters do not fit the use case any more.
       DataError: the window holds no rows, or rows that contradict the schema.
     """
-    if not workspace.schema_file.is_file():
-        raise SettingsError(
-            f"{workspace.schema_file}: no such file; write the curated schema from your data with "
-            f"`newsletter-bandit schema --use-case {workspace.use_case_path}` and look it over"
-        )
+    schema_file = workspace.require_schema_file()
     use_case, environment = workspace.use_case, workspace.environment
     window = use_case.window.latest(run_date, use_case.attribution_days)
+
+    from components.tuner import result
+
+    tuned = result.read(str(workspace.tuned_file), use_case)
 
     from components.evaluator.gate import Verdict
     from pipelines import training
     from pipelines.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, workspace.schema_file.absolute(), window)
+    pipeline = training.create(use_case, environment, schema_file, window, tuned)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     steps = _run(pipeline, executions, on_event)
 
@@ -123,8 +167,49 @@ def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Trainin
         metrics=json.loads((evaluation / "metrics.json").read_text()),
         decision=json.loads((decision / "decision.json").read_text()),
         published_version=json.loads((publication / "publication.json").read_text())["version"],
+        tuned=tuned,
         steps=steps,
     )
+
+
+def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: OnEvent) -> TuningOutcome:
+    """Searches the ranges of the settings on the newest complete window, and leaves the best set for training.
+
+    Args:
+      workspace: what to search for, and where the trials and the outcome are kept.
+      run_date: day of the run.
+      trials: sets to compare, those of an interrupted search included; None takes the settings' number.
+      on_event: called as each step and each trial begins and ends.
+
+    Raises:
+      SettingsError: the settings name no range, or one that cannot be searched; there is no curated schema, or
+        no window is complete on ``run_date``.
+      DataError: the window holds no rows, or rows that contradict the schema or cannot be compared on.
+    """
+    use_case, environment = workspace.use_case, workspace.environment
+    from components.tuner.space import check_ranges, tunable
+
+    check_ranges(use_case, str(workspace.use_case_path))
+    own = tunable(use_case)
+    default = {path: own[path] for path in use_case.tuning.ranges}
+    schema_file = workspace.require_schema_file()
+    window = use_case.window.latest(run_date, use_case.attribution_days)
+
+    from components.tuner import result
+    from pipelines import tuning
+    from pipelines.executions import Executions
+    from pipelines.metadata import connection_config
+
+    pipeline = tuning.create(use_case, environment, schema_file, window)
+    executions = Executions(connection_config(environment.metadata), tuning.pipeline_name(use_case))
+    _run(pipeline, executions, on_event)
+    found, rows = tuning.search(
+        workspace, window, default, pipeline, executions, trials or use_case.tuning.trials, on_event
+    )
+    winner = result.winner(found, rows, use_case.gate.confidence)
+    tuned = result.tuned_set(use_case, winner, len(found), rows, window)
+    tuned.write(str(workspace.tuned_file))
+    return TuningOutcome(window, default, found, winner, tuned, workspace.tuned_file)
 
 
 def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> PredictionOutcome:
@@ -154,7 +239,7 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
         stored=summary["stored"],
         rejected=summary["rejected"],
         dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,
-        expires_on=run_date + dt.timedelta(days=use_case.freshness.expires_after_days),
+        expires_on=dt.datetime.fromisoformat(summary["expires_at"]).date(),
         steps=steps,
     )
 

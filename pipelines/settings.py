@@ -17,7 +17,15 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from pipelines.agent_settings import Agent, Exploration, PropensityWeighting, Settings, Tuning, WarmStart
-from pipelines.cloud_settings import BEAM_STEPS, Dataflow, DataflowStep, ProjectId, Vertex
+from pipelines.cloud_settings import (
+    BEAM_STEPS,
+    CloudFunction,
+    Dataflow,
+    DataflowStep,
+    Labels,
+    ProjectId,
+    Vertex,
+)
 from pipelines.errors import SettingsError
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -43,7 +51,31 @@ INFERENCE_COLUMNS: dict[str, str] = {
     "campaign": "STRING",
     "eligible_recommenders": "ARRAY<STRING>",
 }
-RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action"}
+# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features besides.
+RAW_COLUMNS: dict[str, dict[str, str]] = {
+    "sends": {
+        "send_id": "STRING",
+        "user_id": "STRING",
+        "sent_at": "TIMESTAMP",
+        "campaign": "STRING",
+        "recommender": "STRING",
+        "propensity": "FLOAT64",
+        "policy_version": "STRING",
+        "eligible_recommenders": "ARRAY<STRING>",
+    },
+    "clicks": {"send_id": "STRING", "clicked_at": "TIMESTAMP"},
+    "unsubscribes": {"send_id": "STRING", "unsubscribed_at": "TIMESTAMP"},
+    "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
+    "rankings": {
+        "user_id": "STRING",
+        "campaign": "STRING",
+        "generated_at": "TIMESTAMP",
+        "recommenders": "ARRAY<STRING>",
+        "propensities": "ARRAY<FLOAT64>",
+        "model_version": "STRING",
+    },
+}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action", "snapshot_date"}
 
 
 # --- features ---------------------------------------------------------------------------------------------
@@ -113,6 +145,11 @@ class Ingest(Settings):
 
     training: dict[str, ColumnSource] = {}
     inference: dict[str, ColumnSource] = {}
+    sends: dict[str, ColumnSource] = {}
+    clicks: dict[str, ColumnSource] = {}
+    unsubscribes: dict[str, ColumnSource] = {}
+    users: dict[str, ColumnSource] = {}
+    rankings: dict[str, ColumnSource] = {}
 
 
 # --- reward, window ------------------------------------------------------------------------------------------
@@ -210,6 +247,22 @@ class Tables(Settings):
     inference: TableName
 
 
+class RawTables(Settings):
+    """Names of the raw sources in the warehouse; docs/google_cloud.md describes their columns, `RAW_COLUMNS`.
+
+    Attributes:
+      snapshot_max_age_days: a user's snapshot that is older when the newsletter is sent is not looked at, which
+        bounds what a query of `users` reads; None looks at all.
+    """
+
+    sends: TableName = "raw.sends"
+    clicks: TableName = "raw.clicks"
+    unsubscribes: TableName = "raw.unsubscribes"
+    users: TableName = "raw.users"
+    rankings: TableName = "raw.rankings"
+    snapshot_max_age_days: int | None = Field(default=None, ge=0, le=3650)
+
+
 class UseCase(Settings):
     """What is decided for whom: one file below ``configs/``."""
 
@@ -217,6 +270,7 @@ class UseCase(Settings):
     recommenders: tuple[RecommenderName, ...]
     default_ranking: tuple[RecommenderName, ...]
     tables: Tables
+    raw: RawTables = RawTables()
     features: dict[Identifier, Feature]
     ingest: Ingest = Ingest()
     reward: Reward = Reward()
@@ -270,8 +324,8 @@ class UseCase(Settings):
         uncountable = [name for name in self.slices if self.features[name].type in ("number", "date")]
         if uncountable:
             raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")
-        for table in ("training", "inference"):
-            columns = {**self.table_columns(table), **self.features}
+        for table in Ingest.model_fields:
+            columns = self.table_columns(table)
             unknown = [name for name in getattr(self.ingest, table) if name not in columns]
             if unknown:
                 raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
@@ -299,10 +353,16 @@ class UseCase(Settings):
                     f"{self.recommenders[0]}, {sorted(first)}, text where that has text"
                 )
 
-    def table_columns(self, table: Literal["training", "inference"] | str) -> dict[str, str]:
-        """Name and BigQuery type of each column that the table must have."""
-        contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
+    def table_columns(self, table: str) -> dict[str, str]:
+        """Name and BigQuery type of each column that the table, `training`, `inference` or a raw one, must have."""
+        contract = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}[table]
+        if table not in ("training", "inference", "users"):
+            return dict(contract)
         return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+
+    def table_name(self, table: str) -> str:
+        """What the table, `training`, `inference` or a raw one, is called in the warehouse."""
+        return str(getattr(self.raw if table in RAW_COLUMNS else self.tables, table))
 
     def to_json(self) -> str:
         """Compact JSON that `UseCase.from_json` reads back; how settings travel to remote workers."""
@@ -325,11 +385,19 @@ class DuckDBWarehouse(Settings):
 
 
 class BigQueryWarehouse(Settings):
-    """Tables in BigQuery; table names of the use case are looked up in ``project``."""
+    """Tables in BigQuery; table names of the use case are looked up in ``project``.
+
+    Attributes:
+      location: where the datasets are, and with them the jobs.
+      labels: of each job, for the bill.
+      maximum_bytes_billed: a query that would be billed for more is refused before it runs; None sets no limit.
+    """
 
     kind: Literal["bigquery"]
     project: ProjectId
-    location: str = "EU"
+    location: Annotated[str, Field(pattern=r"^[A-Za-z]+(-[a-z]+[0-9]{1,2})?$")] = "EU"
+    labels: Labels = {}
+    maximum_bytes_billed: int | None = Field(default=None, ge=1)
 
 
 class SQLiteStore(Settings):
@@ -417,6 +485,7 @@ class Environment(Settings):
     )
     processing: Processing = Processing()
     vertex: Vertex | None = None
+    function: CloudFunction | None = None
     enable_cache: bool = False
 
     def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:

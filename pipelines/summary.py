@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from components.example_gen.arms import ArmSummary
     from components.example_gen.ingest import IngestReport
     from components.registry import VersionInfo
-    from pipelines.local import PredictionOutcome, TrainingOutcome
+    from components.tuner.result import TunedSet
+    from pipelines.local import PredictionOutcome, TrainingOutcome, TuningOutcome
     from simulation.truth import PolicyValues
 
 _VERDICT_WORDS = {
@@ -62,18 +63,24 @@ def arms(rows: Sequence[ArmSummary]) -> Group:
 
 
 def policy_values(outcome: TrainingOutcome) -> Group:
-    """Values of the policies on the evaluation split, doubly robust, with their intervals."""
-    from components.evaluator.report import policy_values
+    """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest on."""
+    from components.evaluator.report import policy_values, weights
 
     metrics = outcome.metrics
     table = _table("policy", "value", "from", "to")
     for row in policy_values(metrics):
         table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
-    return _titled(
+    title = (
         f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
-        f"(doubly robust, {metrics['confidence']:.0%} interval)",
-        table,
+        f"(doubly robust, {metrics['confidence']:.0%} interval)"
     )
+    found = weights(metrics)
+    evidence = (
+        f"Importance weights: mean {_plain(found.mean)} (1 where the propensities are right), effective sample size "
+        f"{_plain(found.effective_sample_size)}, largest {_plain(found.largest)}, the heaviest 1% of the rows hold "
+        f"{_share(found.top_share) or 'unknown'}."
+    )
+    return Group(_titled(title, table), evidence)
 
 
 def checks(verdict: Verdict) -> Group:
@@ -91,17 +98,88 @@ def checks(verdict: Verdict) -> Group:
 
 
 def verdict(outcome: TrainingOutcome, current: str | None) -> str:
-    """The verdict in words, which of the model's policies is chosen, and what is in production now."""
-    policy = outcome.decision["policy"].replace("_", " ")
+    """The verdict in words, how the model is to be served and why, and what is in production now."""
+    decision = outcome.decision
+    served = _served(decision["policy"], decision["exploration_rate"], decision["score_floor"])
+    reasons = "".join(f"\n  {escape(reason)}" for reason in decision["reasons"])
     words = (
         f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
-        f"Chosen for serving: the {policy}; {escape(outcome.decision['reason'])}."
+        f"Chosen for serving: the {served}, expiring after {decision['expires_after_days']} days:{reasons}"
     )
     if outcome.published_version is not None:
         return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
+
+
+def trials(outcome: TuningOutcome) -> Group:
+    """Every set that was compared, best first."""
+    from components.tuner.space import shown
+
+    measured = [trial for trial in outcome.trials if trial.score is not None]
+    diverged = [trial for trial in outcome.trials if trial.score is None]
+    keys = [path.partition(".")[2].replace("_", " ") for path in outcome.default]
+    table = _table("trial", "", "value", "standard error", "gain", "seconds", *keys, left=(1,))
+    for trial in sorted(measured, key=lambda trial: -trial.score.value if trial.score else 0.0) + diverged:
+        marks = []
+        if trial.number == 0:
+            marks.append("[cyan]default[/]")
+        if trial.number == outcome.winner.trial.number:
+            marks.append("[bold green]best[/]")
+        if trial.score is None:
+            figures = ["[red]diverged[/]", "", ""]
+        else:
+            gain = "" if trial.number == 0 else _signed(trial.score.gain)
+            figures = [_signed(trial.score.value), f"{trial.score.standard_error:.4f}", gain]
+        values = {**outcome.default, **trial.values}
+        table.add_row(
+            str(trial.number),
+            " ".join(marks),
+            *figures,
+            f"{trial.seconds:.1f}",
+            *(escape(shown(values[path])) for path in outcome.default),
+        )
+    found = outcome.tuned.found
+    return _titled(
+        f"Reward per newsletter of {found.trials} sets on {found.rows:,} validation rows, estimated from the log "
+        "(doubly robust, eval policy)",
+        table,
+    )
+
+
+def tuned(outcome: TuningOutcome) -> str:
+    """The best set, what it gains on the default and how surely, and where it was written."""
+    from components.tuner.space import described
+
+    best, found = outcome.winner, outcome.tuned.found
+    where = f"Written to {escape(str(outcome.path))}; the next `newsletter-bandit train` uses it."
+    if best.trial.number == 0:
+        return f"[bold]No set is better than the settings' own.[/]\n{where}"
+    interval = f"{_signed(best.gain.low)} to {_signed(best.gain.high)}"
+    words = (
+        "[bold green]better than the settings' own[/]"
+        if best.is_better
+        else "[bold yellow]not distinguishable from the settings' own[/] on these rows"
+    )
+    return (
+        f"Best: trial {best.trial.number}, {escape(described(best.trial.values))}.\n"
+        f"Gain over the settings' own: {_signed(found.gain)}, {best.confidence:.0%} interval {interval} "
+        f"(it allows for picking the best of {found.trials}): {words}.\n{where}"
+    )
+
+
+def hyperparameters(tuned: TunedSet | None) -> str:
+    """Which hyperparameters a training used."""
+    from components.tuner.space import described
+
+    if tuned is None:
+        return "Hyperparameters: the settings' own."
+    found = tuned.found
+    return (
+        f"Hyperparameters: tuned on {window_line(found.window)}, best of {found.trials}: "
+        f"{escape(described(tuned.values))}."
+    )
 
 
 def prediction(outcome: PredictionOutcome) -> str:
@@ -123,7 +201,9 @@ def prediction(outcome: PredictionOutcome) -> str:
 
 def models(versions: Sequence[VersionInfo]) -> Group:
     """Published versions, oldest first."""
-    table = _table("version", "", "verdict", "compared with", "policy", "value", left=(1, 2, 3, 4))
+    table = _table(
+        "version", "", "verdict", "compared with", "policy", "explores", "floor", "value", left=(1, 2, 3, 4)
+    )
     for version in versions:
         table.add_row(
             escape(version.version),
@@ -132,6 +212,8 @@ def models(versions: Sequence[VersionInfo]) -> Group:
                 escape((text or "unknown").replace("_", " "))
                 for text in (version.verdict, version.compared_with, version.policy)
             ),
+            "" if version.exploration_rate is None else f"{version.exploration_rate:.0%}",
+            "" if version.score_floor is None else _plain(version.score_floor),
             _signed(version.figures.get("value")),
         )
     return _titled("Published models", table)
@@ -161,6 +243,15 @@ def truth_sentence(values: PolicyValues) -> str:
         f"The stored rankings close [bold]{share:.0%}[/] of the gap between uniform and the oracle; "
         f"the best single recommender, which nobody knows beforehand, closes {single:.0%}."
     )
+
+
+def _served(policy: str, exploration_rate: float, score_floor: float | None) -> str:
+    parts = [escape(policy.replace("_", " "))]
+    if policy == "serving_policy":
+        parts.append(f"exploration rate {exploration_rate:.0%}")
+    if score_floor is not None:
+        parts.append(f"score floor {score_floor:.4g}")
+    return ", ".join(parts)
 
 
 def _table(*columns: str, left: Sequence[int] = ()) -> Table:

@@ -8,16 +8,14 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from components.evaluator.component import Evaluator
-from components.example_gen.component import make_example_gen
-from components.example_gen.queries import render_training_query
-from components.example_validator.component import StrictExampleValidator
 from components.hyperparameters_gen.component import HyperparametersGen
 from components.production_model.component import ProductionModel
-from components.pusher.component import make_pusher
+from components.pusher.component import Pusher
 from components.pushing_finalizer.component import PushingFinalizer
 from components.serving_model_resolver.component import ServingModelResolver
 from components.trainer.component import make_trainer
-from components.transform.component import make_transform
+from components.tuner.result import TunedSet
+from pipelines import preparation
 from pipelines.beam import beam_args
 from pipelines.metadata import connection_config
 from pipelines.settings import Environment, UseCase
@@ -29,32 +27,37 @@ def pipeline_name(use_case: UseCase) -> str:
 
 
 def create(
-    use_case: UseCase, environment: Environment, schema_file: Path, window: tuple[dt.date, dt.date]
+    use_case: UseCase,
+    environment: Environment,
+    schema_file: Path,
+    window: tuple[dt.date, dt.date],
+    tuned: TunedSet | None = None,
 ) -> tfx.dsl.Pipeline:
-    """Builds the pipeline that trains on ``window`` (first day, day after the last) and publishes if blessed."""
-    query = render_training_query(use_case, environment.warehouse, *window)
+    """Builds the pipeline that trains on ``window`` and publishes if blessed.
+
+    Args:
+      use_case: what is decided.
+      environment: where it runs.
+      schema_file: the curated schema.
+      window: first day and day after the last of the rows.
+      tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
+    """
     name = pipeline_name(use_case)
 
-    example_gen = make_example_gen(use_case, environment.warehouse, query, split="train_eval")
-    examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=str(schema_file))
-    schema = schema_gen.outputs["schema"]
-    example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    transform = make_transform(examples, schema, use_case)
-    # A schema that the data contradicts stops the run before anything is learned from it.
-    transform.add_upstream_node(example_validator)
-    hyperparameters_gen = HyperparametersGen(use_case=use_case)
+    prepared = preparation.create(use_case, environment, schema_file, window)
+    hyperparameters_gen = HyperparametersGen(use_case=use_case, tuned=tuned)
+    production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(
-        transformed_examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
+        transformed_examples=prepared.transformed_examples,
+        transform_graph=prepared.transform_graph,
+        schema=prepared.schema,
         hyperparameters=hyperparameters_gen.outputs["hyperparameters"],
         use_case=use_case,
+        # Where a warm start begins.
+        production_model=production_model.outputs["model"],
     )
-    production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     evaluator = Evaluator(
-        examples=examples,
+        examples=prepared.examples,
         model=trainer.outputs["model"],
         production_model=production_model.outputs["model"],
         use_case=use_case,
@@ -62,9 +65,10 @@ def create(
     serving_model_resolver = ServingModelResolver(
         model=trainer.outputs["model"], evaluation=evaluator.outputs["evaluation"], use_case=use_case
     )
-    pusher = make_pusher(
+    pusher = Pusher(
         model=serving_model_resolver.outputs["resolved_model"],
         model_blessing=evaluator.outputs["blessing"],
+        decision=serving_model_resolver.outputs["decision"],
         base_directory=f"{environment.pipeline_root}/{name}/pushed",
     )
     pushing_finalizer = PushingFinalizer(
@@ -72,20 +76,17 @@ def create(
         evaluation=evaluator.outputs["evaluation"],
         decision=serving_model_resolver.outputs["decision"],
         registry=environment.registry,
-        use_case=use_case,
+        # The settings that made the model are those that it was trained with.
+        use_case=hyperparameters_gen.use_case,
     )
     return tfx.dsl.Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
         components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            transform,
+            *prepared.components,
             hyperparameters_gen,
-            trainer,
             production_model,
+            trainer,
             evaluator,
             serving_model_resolver,
             pusher,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import asdict
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -17,6 +18,7 @@ from tfx.utils import io_utils, proto_utils
 
 from components.evaluator import results, rows, tfma_metrics
 from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
+from components.evaluator.policy_values import Measuring
 from pipelines.settings import UseCase
 
 USE_CASE_KEY = "use_case"
@@ -72,11 +74,6 @@ class Executor(tfx_executor.Executor):
 def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
     """All policy values and AUC for clicks, overall and for each value of the use case's slices."""
     names = [results.CANDIDATE, results.PRODUCTION] if has_production else [results.CANDIDATE]
-    measuring = {
-        "recommenders": len(use_case.recommenders),
-        "weight_clip": use_case.gate.weight_clip,
-        "confidence": use_case.gate.confidence,
-    }
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -98,7 +95,7 @@ def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
                     tfma.MetricConfig(
                         class_name=tfma_metrics.METRIC,
                         module=tfma_metrics.__name__,
-                        config=json.dumps(measuring),
+                        config=json.dumps({"measuring": asdict(Measuring.of(use_case))}),
                     ),
                 ]
             )

@@ -5,11 +5,14 @@ Three verdicts, decided in this order:
     cannot_tell   a check of the evidence fails (rows, effective sample size, largest weight), or AUC is unknown
     not_blessed   AUC is below its floor, or further below production's than allowed
     not_blessed   the upper bound of the difference in value is below -allowed_margin: the candidate is worse
+    not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many readers
     cannot_tell   the lower bound is below -allowed_margin but the upper bound is not: the interval straddles it
+    cannot_tell   unsubscribes are estimated above their cap, but the lower bound of the excess is not above 0
     blessed       every check holds
 
-So a candidate is never blessed by luck, and never called worse because there was little data. The bounds are
-one-sided at `gate.confidence`. Only "blessed" is published.
+So a candidate is never called worse because there was little data. The bounds are the ends of the two-sided interval at
+`gate.confidence`: with 0.95, a candidate that is worse by exactly the margin passes in 2.5% of the logs, and so in fewer
+than 5% of any few hundred (`benchmarks/gate_errors.py` counts them). Only "blessed" is published.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -43,9 +46,12 @@ class GateMetrics:
       auc: of the reward estimates for clicks, in [0, 1]; NaN where it is undefined.
       production_auc: the same of the model in production; None where there is none.
       difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
-      lower_bound: of ``difference``, one-sided at `gate.confidence`; -inf where unknown.
+      lower_bound: of ``difference``, lower end of its interval at `gate.confidence`; -inf where unknown.
       upper_bound: likewise; inf where unknown.
       compared_with: version in production, or "logging policy" for a use case's first model.
+      unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN where the log holds none.
+      unsubscribe_excess_bound: lower bound, likewise, of the candidate's rate minus `gate.max_unsubscribe_ratio`
+        times the log's; -inf where unknown.
     """
 
     rows: int
@@ -58,6 +64,8 @@ class GateMetrics:
     lower_bound: float
     upper_bound: float
     compared_with: str
+    unsubscribe_ratio: float = math.nan
+    unsubscribe_excess_bound: float = -math.inf
 
 
 @dataclass(frozen=True)
@@ -174,19 +182,22 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
         metrics.lower_bound,
         ">=",
         -gate.allowed_margin,
-        f"{gate.confidence:.0%} lower bound of the gain over {_whom(metrics)}, estimated at "
+        f"lower end of the {gate.confidence:.0%} interval of the gain over {_whom(metrics)}, estimated at "
         f"{_shown(metrics.difference)}",
     )
-    checks = (*evidence, *auc, value)
+    unsubscribes = _unsubscribes(metrics, gate)
+    checks = (*evidence, *auc, value, unsubscribes)
     if any(check.passed is False for check in evidence):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in auc):
         unknown = any(check.passed is False and check.figure is None for check in auc)
         verdict = "cannot_tell" if unknown else "not_blessed"
-    elif value.passed:
+    elif value.passed and unsubscribes.passed is not False:
         verdict = "blessed"
     else:
-        verdict = "not_blessed" if metrics.upper_bound < -gate.allowed_margin - _ROUNDING else "cannot_tell"
+        worse = metrics.upper_bound < -gate.allowed_margin - _ROUNDING
+        annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > _ROUNDING
+        verdict = "not_blessed" if worse or annoys else "cannot_tell"
     return Verdict(verdict, metrics.compared_with, checks)
 
 
@@ -200,6 +211,19 @@ def _auc_change(metrics: GateMetrics, gate: Gate) -> Check:
     if metrics.production_auc is None:
         return Check(name, None, bound, ">=", None, "skipped: no model is in production")
     return _check(name, metrics.auc - metrics.production_auc, ">=", bound, "AUC minus production's")
+
+
+def _unsubscribes(metrics: GateMetrics, gate: Gate) -> Check:
+    name, bound = "unsubscribes", gate.max_unsubscribe_ratio
+    if bound is None:
+        return Check(name, None, None, "<=", None, "skipped: gate.max_unsubscribe_ratio is null")
+    if not math.isfinite(metrics.unsubscribe_ratio):
+        return Check(name, None, bound, "<=", None, "skipped: the log holds no unsubscribe")
+    surely = "surely" if metrics.unsubscribe_excess_bound > _ROUNDING else "not surely"
+    check = _check(name, metrics.unsubscribe_ratio, "<=", bound, "estimated rate over the logging policy's")
+    if check.passed:
+        return check
+    return replace(check, detail=f"{check.detail}; {surely} above it at {gate.confidence:.0%} confidence")
 
 
 def _check(name: str, figure: float, relation: Relation, bound: float, what: str) -> Check:

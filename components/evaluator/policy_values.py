@@ -15,10 +15,15 @@ from components.evaluator.estimators.base import Mergeable
 from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
 from components.evaluator.rows import PER_MODEL, SHARED, Row
+from components.evaluator.score_floor import FloorGains
+from components.evaluator.unsubscribes import Unsubscribes
+from pipelines.settings import UseCase
 
 SERVING_POLICY = "serving_policy"
 EVAL_POLICY = "eval_policy"
+# Where a policy's pi(a | x) stands among its model's columns, and the default recommender's in the whole row.
 _FIRST_COLUMN = {SERVING_POLICY: 3, EVAL_POLICY: 5}
+_DEFAULT_COLUMN = 6
 
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
 
@@ -30,12 +35,33 @@ class Measuring:
     Attributes:
       recommenders: number K of the candidate's recommenders.
       weight_clip: largest importance weight used.
-      confidence: of the intervals.
+      confidence: of the two-sided intervals; one-sided bounds are their ends, so each fails by (1 - confidence) / 2.
+      reward_bounds: smallest and largest reward.
+      max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the log's.
     """
 
     recommenders: int
     weight_clip: float
     confidence: float
+    reward_bounds: tuple[float, float] = (-1.0, 1.0)
+    max_unsubscribe_ratio: float | None = None
+
+    @property
+    def one_sided(self) -> float:
+        """Confidence of the one-sided bounds."""
+        return (1.0 + self.confidence) / 2.0
+
+    @classmethod
+    def of(cls, use_case: UseCase) -> Measuring:
+        """As the use case's reward and gate say."""
+        gate = use_case.gate
+        return cls(
+            len(use_case.recommenders),
+            gate.weight_clip,
+            gate.confidence,
+            use_case.reward.bounds,
+            gate.max_unsubscribe_ratio,
+        )
 
 
 class _PolicyValue(Mergeable):
@@ -43,7 +69,7 @@ class _PolicyValue(Mergeable):
 
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
-        self.estimators = {name: kind(measuring.weight_clip) for name, kind in ESTIMATORS.items()}
+        self.estimators = {name: kind(measuring.weight_clip, measuring.reward_bounds) for name, kind in ESTIMATORS.items()}
         self.weights = Weights(measuring.weight_clip)
 
     def add(self, batch: LoggedBatch) -> None:
@@ -66,6 +92,7 @@ class _PolicyValue(Mergeable):
             "max_weight_unclipped": self.weights.max_unclipped,
             "mean_weight": self.weights.mean,
             "clipped_share": self.weights.clipped_share,
+            "top_share": self.weights.top_share,
         }
 
 
@@ -75,7 +102,7 @@ class _ModelValues(Mergeable):
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
         self.policies = {name: _PolicyValue(measuring) for name in _FIRST_COLUMN}
-        self._exploration_cost = PolicyDifference(measuring.weight_clip)
+        self._exploration_cost = PolicyDifference(measuring.weight_clip, measuring.reward_bounds)
         self._auc = AUC()
 
     def add(self, table: npt.NDArray[np.float64], first: int, batches: dict[str, LoggedBatch]) -> None:
@@ -116,16 +143,18 @@ class PolicyValues(Mergeable):
     def __init__(self, models: int, measuring: Measuring) -> None:
         if models not in (1, 2):
             raise ValueError(f"models: found {models}; allowed: 1 or 2")
-        self._confidence = measuring.confidence
+        self._measuring = measuring
         self.rows = 0
         self.rows_unknown_recommender = 0
         self._clicks = 0.0
-        self._unsubscribes = 0.0
-        self._logged = logged.Estimator()
+        self._logged = logged.Estimator(reward_range=measuring.reward_bounds)
         self._models = [_ModelValues(measuring) for _ in range(models)]
         self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
-        self._to_logging = LoggingDifference(measuring.weight_clip)
-        self._to_production = PolicyDifference(measuring.weight_clip)
+        clip, bounds, cap = measuring.weight_clip, measuring.reward_bounds, measuring.max_unsubscribe_ratio
+        self._to_logging = LoggingDifference(clip, bounds)
+        self._to_production = PolicyDifference(clip, bounds)
+        self._unsubscribes = Unsubscribes(clip, 1.0 if cap is None else cap)
+        self._floors = FloorGains(bounds, clip)
 
     def add(self, rows: Sequence[Row] | npt.NDArray[np.float64]) -> None:
         """Adds rows, each laid out as `rows` says.
@@ -140,7 +169,6 @@ class PolicyValues(Mergeable):
         self.rows += len(table)
         self.rows_unknown_recommender += int(np.count_nonzero(~known))
         self._clicks += float(table[:, 2].sum())
-        self._unsubscribes += float(table[:, 3].sum())
         seen = [_batches(table, model) for model in range(len(self._models))]
         for model, values in enumerate(self._models):
             values.add(table, SHARED + PER_MODEL * model, seen[model])
@@ -149,6 +177,8 @@ class PolicyValues(Mergeable):
         if known.any():
             self._overlap.add(_batches(table[known], 0)[SERVING_POLICY], table[known, 4].astype(np.int64))
         self._to_logging.add(candidate)
+        self._unsubscribes.add(candidate, table[:, 3])
+        self._floors.add(table[:, 5], _seen_by(table, _DEFAULT_COLUMN, 0), seen[0][EVAL_POLICY])
         if len(seen) == 2:
             self._to_production.add(candidate, seen[1][SERVING_POLICY])
 
@@ -157,13 +187,14 @@ class PolicyValues(Mergeable):
         self.rows += other.rows
         self.rows_unknown_recommender += other.rows_unknown_recommender
         self._clicks += other._clicks
-        self._unsubscribes += other._unsubscribes
         self._logged.merge(other._logged)
         for mine, theirs in zip(self._models, other._models, strict=True):
             mine.merge(theirs)
         self._overlap.merge(other._overlap)
         self._to_logging.merge(other._to_logging)
         self._to_production.merge(other._to_production)
+        self._unsubscribes.merge(other._unsubscribes)
+        self._floors.merge(other._floors)
 
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary a model.
@@ -171,31 +202,51 @@ class PolicyValues(Mergeable):
         Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's weight
         figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,
         `logging_policy...`, `difference...` (candidate minus production, or minus the logging policy where
-        nothing is in production), `difference_to_logging...` and `overlap/...` ([K] arrays).
+        nothing is in production), `difference_to_logging...`, `unsubscribes...`, `score_floor...` and
+        `overlap/...` ([K] arrays).
         """
         found = [model.figures() for model in self._models]
-        logging = self._logged
-        share = 1.0 / self.rows if self.rows else math.nan
+        logging, confidence, one_sided = self._logged, self._measuring.confidence, self._measuring.one_sided
         compared = self._to_production if len(self._models) == 2 else self._to_logging
         found[0] |= {
             "rows": float(self.rows),
             "rows_unknown_recommender": float(self.rows_unknown_recommender),
-            **_with_interval("logging_policy", logging.estimate(), logging.interval(self._confidence)),
-            "logging_policy/click_rate": self._clicks * share,
-            "logging_policy/unsubscribe_rate": self._unsubscribes * share,
-            **_with_interval("difference", compared.estimate(), compared.interval(self._confidence)),
-            "difference/lower_bound": compared.lower_bound(self._confidence),
-            "difference/upper_bound": compared.upper_bound(self._confidence),
+            **_with_interval("logging_policy", logging.estimate(), logging.interval(confidence)),
+            "logging_policy/click_rate": self._clicks / self.rows if self.rows else math.nan,
+            "logging_policy/unsubscribe_rate": self._unsubscribes.log_rate(),
+            **_with_interval("difference", compared.estimate(), compared.interval(confidence)),
+            "difference/lower_bound": compared.lower_bound(one_sided),
+            "difference/upper_bound": compared.upper_bound(one_sided),
             **_with_interval(
                 "difference_to_logging",
                 self._to_logging.estimate(),
-                self._to_logging.interval(self._confidence),
+                self._to_logging.interval(confidence),
             ),
+            **self._unsubscribe_figures(),
+            **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,
             "overlap/serving_policy_share": self._overlap.evaluation_share,
             "overlap/effective_sample_size": self._overlap.effective_sample_size,
         }
         return found
+
+    def _unsubscribe_figures(self) -> Figures:
+        found, how = self._unsubscribes, self._measuring
+        return {
+            **_with_interval("unsubscribes", found.rate(), found.interval(how.confidence)),
+            "unsubscribes/ratio": found.ratio(),
+            "unsubscribes/excess": found.excess().value,
+            "unsubscribes/excess_lower_bound": found.lower_bound(how.one_sided),
+        }
+
+    def _floor_figures(self) -> Figures:
+        best = self._floors.best(self._measuring.one_sided)
+        return {
+            "score_floor": best.floor,
+            "score_floor/gain": best.gain,
+            "score_floor/lower_bound": best.lower_bound,
+            "score_floor/share": best.share,
+        }
 
 
 def figure_names(models: int, measuring: Measuring) -> list[list[str]]:
@@ -204,17 +255,19 @@ def figure_names(models: int, measuring: Measuring) -> list[list[str]]:
 
 
 def _batches(table: npt.NDArray[np.float64], model: int) -> dict[str, LoggedBatch]:
-    columns = table[:, SHARED + PER_MODEL * model : SHARED + PER_MODEL * (model + 1)]
-    return {
-        policy: LoggedBatch(
-            reward=table[:, 0],
-            propensity=table[:, 1],
-            evaluation_probability=columns[:, first],
-            expected_reward=columns[:, first + 1],
-            logged_estimate=columns[:, 2],
-        )
-        for policy, first in _FIRST_COLUMN.items()
-    }
+    offset = SHARED + PER_MODEL * model
+    return {policy: _seen_by(table, offset + first, model) for policy, first in _FIRST_COLUMN.items()}
+
+
+def _seen_by(table: npt.NDArray[np.float64], first: int, model: int) -> LoggedBatch:
+    """The rows as a policy sees them whose pi(a | x) and expected reward stand in the columns from ``first`` on."""
+    return LoggedBatch(
+        reward=table[:, 0],
+        propensity=table[:, 1],
+        evaluation_probability=table[:, first],
+        expected_reward=table[:, first + 1],
+        logged_estimate=table[:, SHARED + PER_MODEL * model + 2],
+    )
 
 
 def _with_interval(name: str, estimate: Estimate, interval: Interval) -> Figures:

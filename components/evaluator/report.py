@@ -47,5 +47,30 @@ def policy_values(
     return rows
 
 
+class Weights(NamedTuple):
+    """Importance weights of the candidate's serving policy over all rows; None where a figure is unknown.
+
+    Attributes:
+      mean: near 1 where the propensities are right.
+      effective_sample_size: rows that the weights leave.
+      largest: before any clip.
+      clipped_share: share of rows that were clipped.
+      top_share: share of the whole weight that the heaviest 1% of the rows hold.
+    """
+
+    mean: float | None
+    effective_sample_size: float | None
+    largest: float | None
+    clipped_share: float | None
+    top_share: float | None
+
+
+def weights(metrics: Mapping[str, Any]) -> Weights:
+    """How far the log supports the candidate."""
+    candidate = metrics[OVERALL][CANDIDATE]
+    names = ("mean_weight", "effective_sample_size", "max_weight_unclipped", "clipped_share", "top_share")
+    return Weights(*(candidate[f"{SERVING_POLICY}/{name}"] for name in names))
+
+
 def _row(label: str, figures: Mapping[str, float | None], name: str) -> ValueRow:
     return ValueRow(label, figures[name], figures[f"{name}/low"], figures[f"{name}/high"])

@@ -2,9 +2,11 @@
 
     {"compared_with": ..., "confidence": 0.95, "weight_clip": 100.0, "recommenders": [...],
      "overall": {"rows": ..., "logging_policy": {"value": ...}, "candidate": {"auc": ..., "serving_policy/dr": ...},
-                 "production": {...} or null, "difference": {"value": ...},
+                 "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
+                 "unsubscribes": {"value": ..., "ratio": ..., "excess": ...},
+                 "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
                  "overlap": {"deals": {"logged_share": ...}}},
-     "slices": {"country=CH": {...as overall, less the overlap...}}}
+     "slices": {"country=CH": {...as overall, less overlap and score floor...}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
 `/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null.
@@ -29,7 +31,15 @@ SliceFigures = Mapping[str, Mapping[str, Any]]
 OVERALL = "overall"
 CANDIDATE = "candidate"
 PRODUCTION = "production"
-_OF_ALL_MODELS = ("logging_policy", "difference_to_logging", "difference", "overlap")
+_OF_ALL_MODELS = (
+    "logging_policy",
+    "difference_to_logging",
+    "difference",
+    "unsubscribes",
+    "score_floor",
+    "overlap",
+)
+_OVERALL_ONLY = ("overlap", "score_floor")
 
 
 def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: str) -> dict[str, Any]:
@@ -51,7 +61,8 @@ def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: 
     arranged = {name: _arrange(figures, use_case.recommenders) for name, figures in sorted(slices.items())}
     overall = arranged.pop(OVERALL)
     for figures in arranged.values():
-        del figures["overlap"]
+        for name in _OVERALL_ONLY:
+            del figures[name]
     return {
         "compared_with": compared_with,
         "confidence": use_case.gate.confidence,
@@ -71,6 +82,7 @@ def gate_metrics(metrics: Mapping[str, Any]) -> GateMetrics:
     """What the gate looks at; null becomes NaN, an unknown bound an infinite one."""
     overall = metrics[OVERALL]
     candidate, production, difference = overall[CANDIDATE], overall[PRODUCTION], overall["difference"]
+    unsubscribes = overall["unsubscribes"]
     return GateMetrics(
         rows=int(overall["rows"]),
         effective_sample_size=_or(candidate[f"{SERVING_POLICY}/effective_sample_size"], 0.0),
@@ -81,6 +93,8 @@ def gate_metrics(metrics: Mapping[str, Any]) -> GateMetrics:
         difference=_or(difference["value"], math.nan),
         lower_bound=_or(difference["lower_bound"], -math.inf),
         upper_bound=_or(difference["upper_bound"], math.inf),
+        unsubscribe_ratio=_or(unsubscribes["ratio"], math.nan),
+        unsubscribe_excess_bound=_or(unsubscribes["excess_lower_bound"], -math.inf),
         compared_with=metrics["compared_with"],
     )
 

@@ -25,30 +25,18 @@ class OffPolicyValues(metric_types.Metric):
     """Figures of `PolicyValues` as TFMA metrics, keyed by the model they are about.
 
     Args:
-      recommenders: number K of the candidate's recommenders.
-      weight_clip: largest importance weight used.
-      confidence: of the intervals, in (0.5, 1).
+      measuring: fields of `Measuring` by name, as JSON brings them.
     """
 
-    def __init__(
-        self, recommenders: int, weight_clip: float, confidence: float, name: str = "off_policy_values"
-    ) -> None:
-        super().__init__(
-            _computations,
-            name=name,
-            recommenders=recommenders,
-            weight_clip=weight_clip,
-            confidence=confidence,
-        )
+    def __init__(self, measuring: Mapping[str, Any], name: str = "off_policy_values") -> None:
+        super().__init__(_computations, name=name, measuring=dict(measuring))
 
 
 metric_types.register_metric(OffPolicyValues)
 
 
 def _computations(
-    recommenders: int,
-    weight_clip: float,
-    confidence: float,
+    measuring: Mapping[str, Any],
     name: str = "off_policy_values",
     eval_config: tfma.EvalConfig | None = None,
     model_names: Sequence[str] | None = None,
@@ -57,17 +45,18 @@ def _computations(
     del name
     baselines = {spec.name for spec in eval_config.model_specs if spec.is_baseline} if eval_config else set()
     ordered = sorted(model_names or [""], key=lambda model: model in baselines)
-    measuring = Measuring(recommenders, weight_clip, confidence)
+    # JSON knows lists alone.
+    how = Measuring(**{**measuring, "reward_bounds": tuple(measuring["reward_bounds"])})
     keys = [
         # `example_weighted` None is what TFMA itself looks a key with no weights up by.
         [metric_types.MetricKey(name=figure, model_name=model, example_weighted=None) for figure in names]
-        for model, names in zip(ordered, figure_names(len(ordered), measuring), strict=True)
+        for model, names in zip(ordered, figure_names(len(ordered), how), strict=True)
     ]
     return [
         metric_types.MetricComputation(
             keys=[key for of_model in keys for key in of_model],
             preprocessors=[_RowPreprocessor(ordered)],
-            combiner=_PolicyValuesCombiner(keys, measuring),
+            combiner=_PolicyValuesCombiner(keys, how),
         )
     ]
 

@@ -43,7 +43,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
       predictions: BulkInferrer's `output_examples`, split ``inference``, with the serving signature's outputs
         in columns named as `components.bulk_inferrer.columns` says.
       store: where the rankings go.
-      use_case: its recommenders, freshness and storing settings are used.
+      use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
       model_version: version in the registry that made the predictions.
       generated_at: time of the run, with its zone; the same on a rerun of the day.
 

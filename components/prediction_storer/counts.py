@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from pipelines.errors import DataError
 
@@ -16,10 +16,12 @@ class Counts:
     Attributes:
       stored: rows whose ranking is stored.
       rejected: rows that are not, by reason.
+      first_expiry: when the first of the stored rankings expires, ISO 8601 in UTC; None without any.
     """
 
     stored: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    first_expiry: str | None = None
 
     @property
     def total_rejected(self) -> int:
@@ -39,6 +41,7 @@ class Counts:
                 reason: self.rejected.get(reason, 0) + other.rejected.get(reason, 0)
                 for reason in sorted(reasons)
             },
+            min(filter(None, (self.first_expiry, other.first_expiry)), default=None),
         )
 
     @classmethod
@@ -70,7 +73,7 @@ class Counts:
 
     def to_json(self) -> str:
         """JSON that `from_json` reads back."""
-        return json.dumps({"stored": self.stored, "rejected": self.rejected})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Counts:

@@ -45,7 +45,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         generated_at = dt.datetime.fromisoformat(exec_properties["generated_at"])
-        expires_at = generated_at + dt.timedelta(days=use_case.freshness.expires_after_days)
         folder = artifact_utils.get_single_instance(output_dict["summary"]).uri
         dead_letters = os.path.join(folder, "dead_letters.jsonl")
         counts_file = os.path.join(folder, "counts.json")
@@ -53,7 +52,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         store_predictions = StorePredictions(
             recommenders=use_case.recommenders,
-            stamp=Stamp(exec_properties["model_version"], generated_at, expires_at),
+            stamp=Stamp(exec_properties["model_version"], generated_at),
             store=_STORE.validate_json(exec_properties["store"]),
             max_rejected_share=max_rejected_share,
             dead_letters=dead_letters,
@@ -83,6 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             "rejected": counts.total_rejected,
             "rejected_by_reason": counts.rejected,
             "dead_letters": dead_letters if counts.total_rejected else None,
+            "expires_at": counts.first_expiry,
         }
         io_utils.write_string_file(os.path.join(folder, "summary.json"), json.dumps(summary, indent=2))
 

@@ -16,6 +16,7 @@ from serving.ranking import Ranking, RankingError
 Row = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
 
 DUPLICATE = "duplicate_user_id"
+MAX_DAYS = 365  # as in the settings' freshness
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,14 @@ class Stamp:
 
     model_version: str
     generated_at: dt.datetime
-    expires_at: dt.datetime
 
 
 def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking | Rejection:
     """Checks and stamps one row of the serving signature's outputs; no figure is rounded.
 
     Args:
-      row: columns `out_user_id`, `out_campaign`, `out_recommenders`, `out_scores`, `out_propensities` and
-        `out_explored`; the input's columns may stand beside them.
+      row: columns `out_user_id`, `out_campaign`, `out_recommenders`, `out_scores`, `out_propensities`,
+        `out_explored` and `out_expires_after_days`; the input's columns may stand beside them.
       recommenders: names that may be stored.
       stamp: version and times.
 
@@ -114,7 +114,7 @@ def _to_ranking(row: Row, recommenders: frozenset[str], stamp: Stamp) -> Ranking
         campaign=_text(row, "campaign", required="missing_campaign"),
         model_version=stamp.model_version,
         generated_at=stamp.generated_at,
-        expires_at=stamp.expires_at,
+        expires_at=stamp.generated_at + _days(row, "expires_after_days"),
     )
 
 
@@ -145,6 +145,15 @@ def _flag(row: Row, name: str) -> bool:
     if values not in ([0], [1]):
         raise RankingError("malformed", f"{COLUMN_PREFIX}{name} is {values}; allowed: 0 or 1")
     return bool(values[0])
+
+
+def _days(row: Row, name: str) -> dt.timedelta:
+    values = list(_values(row, name))
+    if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= MAX_DAYS:
+        raise RankingError(
+            "malformed", f"{COLUMN_PREFIX}{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}"
+        )
+    return dt.timedelta(days=values[0])
 
 
 def _json_value(value: Any) -> Any:

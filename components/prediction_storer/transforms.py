@@ -115,8 +115,8 @@ def _keep_one(group: tuple[str, Iterable[Ranking]]) -> Iterator[Any]:
         yield pvalue.TaggedOutput(_REJECTED, reject_duplicate(other))
 
 
-def _count_stored(_: Ranking) -> Counts:
-    return Counts(stored=1)
+def _count_stored(ranking: Ranking) -> Counts:
+    return Counts(stored=1, first_expiry=ranking.expires_at.isoformat())
 
 
 def _count_rejected(rejection: Rejection) -> Counts:

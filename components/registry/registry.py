@@ -195,15 +195,17 @@ class Registry:
             path = os.path.join(self._folder, version, name)
             return _read_mapping(path) if self._files.exists(path) else {}
 
-        verdict = evidence("verdict.json")
+        verdict, decision = evidence("verdict.json"), evidence("decision.json")
         return VersionInfo(
             version=version,
             created=created_at(version),
             is_current=is_current,
             verdict=verdict.get("verdict"),
             compared_with=verdict.get("compared_with"),
-            policy=evidence("decision.json").get("policy"),
+            policy=decision.get("policy"),
             figures=headline_figures(evidence("metrics.json")),
+            exploration_rate=decision.get("exploration_rate"),
+            score_floor=decision.get("score_floor"),
         )
 
 

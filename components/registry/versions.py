@@ -39,6 +39,8 @@ class VersionInfo:
       compared_with: version in production at that time, or "logging policy"; None likewise.
       policy: "serving_policy" or "eval_policy", whichever is served; None likewise.
       figures: the known ones of `HEADLINES`; values and costs in units of reward a newsletter.
+      exploration_rate: share of the exploring policy in what is served, in [0, 1]; None likewise.
+      score_floor: best reward estimate below which the default recommender is served; None for no floor.
     """
 
     version: str
@@ -48,6 +50,8 @@ class VersionInfo:
     compared_with: str | None
     policy: str | None
     figures: dict[str, float]
+    exploration_rate: float | None = None
+    score_floor: float | None = None
 
 
 def new_version(created: dt.datetime, digest: str) -> str:

@@ -1,4 +1,4 @@
-"""ServingModelResolver: which of the two policies is served."""
+"""ServingModelResolver: which of the two policies is served, and by which criteria."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
 from components.registry.files import copy_tree, read_bytes, write_bytes
-from components.serving_model_resolver.decision import FILE_NAME, ExplorationCost, decide
+from components.serving_model_resolver.decision import FILE_NAME, ExplorationCost, FloorGain, decide
 from components.serving_model_resolver.signatures import alias_signature
 from pipelines.settings import UseCase
 
@@ -30,14 +30,15 @@ class Executor(base_executor.BaseExecutor):
         """Writes the resolved model and `decision.json`.
 
         Raises:
-          DataError: the evaluation lacks the cost of exploration, or the model the chosen signature.
+          DataError: the evaluation lacks a figure that decides, or the model the chosen signature.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         model = artifact_utils.get_single_instance(input_dict["model"])
         metrics_file = os.path.join(artifact_utils.get_single_uri(input_dict["evaluation"]), "metrics.json")
-        cost = ExplorationCost.of(json.loads(read_bytes(metrics_file)), metrics_file)
-        decision = decide(cost, use_case.exploration.max_cost)
+        overall = json.loads(read_bytes(metrics_file)).get("overall", {})
+        cost, floor = ExplorationCost.of(overall, metrics_file), FloorGain.of(overall, metrics_file)
+        decision = decide(cost, floor, use_case)
 
         source = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["resolved_model"]))
@@ -45,7 +46,7 @@ class Executor(base_executor.BaseExecutor):
         alias_signature(target, decision.policy)
         folder = artifact_utils.get_single_uri(output_dict["decision"])
         write_bytes(os.path.join(folder, FILE_NAME), decision.to_json().encode())
-        logging.info("Serves the %s: %s.", decision.policy, decision.reason)
+        logging.info("Serves the %s: %s.", decision.policy, "; ".join(decision.reasons))
 
 
 class ServingModelResolverSpec(component_spec.ComponentSpec):
@@ -71,7 +72,7 @@ class ServingModelResolver(base_component.BaseComponent):
     Args:
       model: channel of the Trainer's model, with the signatures `serving_policy` and `eval_policy`.
       evaluation: channel of the Evaluator's ModelEvaluation with `metrics.json`.
-      use_case: gives `exploration.max_cost`.
+      use_case: gives the bounds of exploration and the freshness.
     """
 
     SPEC_CLASS = ServingModelResolverSpec

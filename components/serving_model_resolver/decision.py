@@ -1,9 +1,17 @@
-"""Which of the two policies is served: the exploring one, unless exploring costs too much.
+"""How a model is served: which policy, how much of it explores, below which score not at all, and for how long.
 
 The cost of exploration is the value of the eval policy minus that of the serving policy, paired over the same
-rows, in units of reward a newsletter. `exploration.max_cost` bounds its point estimate. The interval is written
-down but does not decide: by its upper bound exploration would stop just where rows are few, and nothing more would
-be learnt; by its lower bound any cost would pass there.
+rows, in units of reward a newsletter. The serving policy is a mixture, so exploring in a share `rate` of the newsletters
+costs rate times as much: `exploration.max_cost` is respected at
+
+    rate = min(1, max_cost / cost), and 1 where exploring costs nothing
+
+A rate below `exploration.min_rate` would teach too little to be worth its cost; the eval policy is served then. The
+point estimate decides and the interval is written down: by its upper bound exploration would stop just where rows are
+few, and nothing more would be learnt; by its lower bound any cost would pass there.
+
+The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving policy, so
+it is not attached where the eval policy is served.
 """
 
 from __future__ import annotations
@@ -12,13 +20,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from pipelines.errors import DataError
+from pipelines.settings import UseCase
 
 PolicyName = Literal["serving_policy", "eval_policy"]
 FILE_NAME = "decision.json"
 _COST = "exploration_cost"
+_SOURCE = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -37,52 +47,70 @@ class ExplorationCost:
     upper: float | None
 
     @classmethod
-    def of(cls, metrics: Mapping[str, Any], source: str = "metrics.json") -> ExplorationCost:
-        """Reads it from the content of the Evaluator's `metrics.json`.
+    def of(cls, overall: Mapping[str, Any], source: str = _SOURCE) -> ExplorationCost:
+        """Reads it from what the Evaluator's `metrics.json` holds under "overall".
 
         Raises:
           DataError: a figure is missing or no finite number; names ``source`` and the figure.
         """
-        candidate = metrics.get("overall", {}).get("candidate", {})
+        suffixes = ("", "/standard_error", "/low", "/high")
+        return cls(*(_figure(overall, "candidate", _COST + suffix, source) for suffix in suffixes))
 
-        def figure(suffix: str) -> float | None:
-            name = _COST + suffix
-            if name not in candidate:
-                raise DataError(f"{source}: no overall.candidate[{name!r}]; allowed: a number or null")
-            value = candidate[name]
-            if value is None:
-                return None
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise DataError(
-                    f"{source}: overall.candidate[{name!r}] is {value!r}; allowed: a finite number or null"
-                )
-            return float(value)
 
-        return cls(figure(""), figure("/standard_error"), figure("/low"), figure("/high"))
+@dataclass(frozen=True)
+class FloorGain:
+    """A score floor and what it gains, in units of reward; all None where no floor gains measurably.
+
+    Attributes:
+      floor: best reward estimate below which the default recommender does better.
+      gain: reward a newsletter, over all newsletters.
+      lower_bound: of ``gain``, one-sided.
+      share: share of the newsletters below the floor.
+    """
+
+    floor: float | None
+    gain: float | None
+    lower_bound: float | None
+    share: float | None
+
+    @classmethod
+    def of(cls, overall: Mapping[str, Any], source: str = _SOURCE) -> FloorGain:
+        """Reads it as `ExplorationCost.of` does."""
+        names = ("value", "gain", "lower_bound", "share")
+        return cls(*(_figure(overall, "score_floor", name, source) for name in names))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Which policy is served and why.
+    """How the model is served and why.
 
     Attributes:
       policy: the one that becomes `serving_default`.
-      reason: a sentence.
+      exploration_rate: share of the exploring policy in it, in [0, 1]; 0 for the eval policy.
+      score_floor: best reward estimate below which the default recommender is served; None for no floor.
+      expires_after_days: how long a ranking is served after the day it was made for.
+      reasons: a sentence for policy and rate, one for the floor, one for the expiry.
       exploration_cost: what was found.
-      max_cost: what it was compared with.
+      max_cost, min_rate: what it was compared with.
+      floor_gain: what was found.
     """
 
     policy: PolicyName
-    reason: str
+    exploration_rate: float
+    score_floor: float | None
+    expires_after_days: int
+    reasons: tuple[str, ...]
     exploration_cost: ExplorationCost
     max_cost: float
+    min_rate: float
+    floor_gain: FloorGain
 
     def to_json(self) -> str:
         """Indented JSON; numbers are finite or null."""
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, source: str = FILE_NAME) -> Decision:
+    def from_json(cls, text: str | bytes, source: str = FILE_NAME) -> Decision:
         """Inverse of `to_json`.
 
         Raises:
@@ -90,29 +118,81 @@ class Decision:
         """
         try:
             content = json.loads(text)
-            policy, cost = content["policy"], ExplorationCost(**content["exploration_cost"])
-            decision = cls(cast(PolicyName, policy), content["reason"], cost, content["max_cost"])
+            read = {
+                **content,
+                "reasons": tuple(content["reasons"]),
+                "exploration_cost": ExplorationCost(**content["exploration_cost"]),
+                "floor_gain": FloorGain(**content["floor_gain"]),
+            }
+            decision = cls(**read)
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{source}: not a decision: {error!r}") from error
-        if policy not in get_args(PolicyName):
-            raise DataError(f"{source}: policy is {policy!r}; allowed: {', '.join(get_args(PolicyName))}")
+        if decision.policy not in get_args(PolicyName):
+            allowed = ", ".join(get_args(PolicyName))
+            raise DataError(f"{source}: policy is {decision.policy!r}; allowed: {allowed}")
         return decision
 
 
-def decide(cost: ExplorationCost, max_cost: float) -> Decision:
-    """The exploring policy, unless its estimated cost exceeds ``max_cost`` or is unknown.
+def decide(cost: ExplorationCost, floor: FloorGain, use_case: UseCase) -> Decision:
+    """Decides as the module says; a cost that is unknown is not within any bound.
 
     Args:
       cost: of exploring.
-      max_cost: units of reward a newsletter, 0 or more.
+      floor: the Evaluator's.
+      use_case: gives the bounds of exploration and the freshness.
     """
+    max_cost, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate
+    rate, reason = _rate(cost, max_cost, min_rate)
+    policy: PolicyName = "serving_policy" if rate > 0.0 else "eval_policy"
+    days = use_case.freshness.expires_after_days
+    return Decision(
+        policy=policy,
+        exploration_rate=rate,
+        score_floor=floor.floor if policy == "serving_policy" else None,
+        expires_after_days=days,
+        reasons=(reason, _floor_reason(floor, policy), f"a ranking is served for {days} days (freshness)"),
+        exploration_cost=cost,
+        max_cost=max_cost,
+        min_rate=min_rate,
+        floor_gain=floor,
+    )
+
+
+def _rate(cost: ExplorationCost, max_cost: float, min_rate: float) -> tuple[float, str]:
     if cost.value is None:
-        reason = f"the cost of exploration is unknown, so nothing shows that it is within {max_cost:g}"
-        return Decision("eval_policy", reason, cost, max_cost)
+        return 0.0, f"the cost of exploration is unknown, so nothing shows that it is within {max_cost:g}"
     bounds = "unknown interval"
     if cost.lower is not None and cost.upper is not None:
         bounds = f"interval {cost.lower:.4g} to {cost.upper:.4g}"
     found = f"exploring costs an estimated {cost.value:.4g} of reward a newsletter ({bounds})"
-    if cost.value > max_cost:
-        return Decision("eval_policy", f"{found}, more than the allowed {max_cost:g}", cost, max_cost)
-    return Decision("serving_policy", f"{found}, within the allowed {max_cost:g}", cost, max_cost)
+    if cost.value <= max_cost:
+        return 1.0, f"{found}, within the allowed {max_cost:g}"
+    rate = max_cost / cost.value
+    if rate == 0.0 or rate < min_rate:
+        return 0.0, (
+            f"{found}; the allowed {max_cost:g} would leave a rate of {rate:.2f}, less than the {min_rate:g} that is "
+            "worth it"
+        )
+    return rate, f"{found}, so {rate:.0%} of the newsletters explore, at the allowed {max_cost:g}"
+
+
+def _floor_reason(floor: FloorGain, policy: PolicyName) -> str:
+    if floor.floor is None or floor.gain is None or floor.lower_bound is None or floor.share is None:
+        return "no score floor: the default recommender is not measurably better below any score"
+    found = (
+        f"below a score of {floor.floor:.4g} ({floor.share:.1%} of the newsletters) the default recommender gains "
+        f"{floor.gain:.4g} of reward a newsletter, at least {floor.lower_bound:.4g}"
+    )
+    return found if policy == "serving_policy" else f"no score floor, since the eval policy has none: {found}"
+
+
+def _figure(overall: Mapping[str, Any], block: str, name: str, source: str) -> float | None:
+    figures = overall.get(block)
+    if not isinstance(figures, Mapping) or name not in figures:
+        raise DataError(f"{source}: no overall.{block}[{name!r}]; allowed: a number or null")
+    value = figures[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DataError(f"{source}: overall.{block}[{name!r}] is {value!r}; allowed: a finite number or null")
+    return float(value)

@@ -81,6 +81,8 @@ class _Shop(tf.Module):
             "serving_probabilities": (1 - EPSILON) * greedy + EPSILON / 3,
             "eval_probabilities": greedy,
             "logged_action": action[:, None],
+            "default_action": tf.zeros_like(action)[:, None],
+            "best_score": tf.reduce_max(estimates, axis=1, keepdims=True),
             "logged_score": (tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)[:, None] + 1.0) / 2.0,
         }
 

@@ -19,7 +19,8 @@ from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
 from components.evaluator.gate import Verdict
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import compact_row, shared_part
+from components.evaluator.score_floor import FloorGains
+from components.evaluator.unsubscribes import Unsubscribes
 from pipelines.errors import DataError
 
 GOOD: dict[str, list[float]] = {
@@ -77,10 +78,14 @@ def test_weight_clips_that_are_not_positive(make: Callable[[float], object], cli
         (Weights(), Weights(5.0)),
         (Overlap(2), Overlap(3)),
         (Overlap(2), Overlap(2, 5.0)),
+        (Unsubscribes(), Unsubscribes(5.0)),
+        (Unsubscribes(ratio=1.0), Unsubscribes(ratio=2.0)),
+        (FloorGains((-1.0, 1.0)), FloorGains((-1.0, 2.0))),
+        (FloorGains((-1.0, 1.0)), FloorGains((-1.0, 1.0), 5.0)),
     ],
 )
 def test_parts_that_do_not_belong_together(mine: Any, other: Any) -> None:
-    with pytest.raises(ValueError, match="cannot be merged"):
+    with pytest.raises(ValueError, match=r"cannot be merged|allowed: to merge"):
         mine + other
 
 
@@ -111,20 +116,6 @@ def test_scores_that_are_not_numbers() -> None:
 def test_more_than_two_models() -> None:
     with pytest.raises(ValueError, match="allowed: 1 or 2"):
         PolicyValues(3, Measuring(3, 10.0, 0.95))
-
-
-@pytest.mark.parametrize(
-    ("reward", "propensity", "message"),
-    [
-        (1.0, 0.0, "user u7: propensity is 0"),
-        (1.0, 1.5, "propensity is 1.5"),
-        (1.0, math.nan, "propensity is nan"),
-        (math.nan, 0.5, "user u7: reward is nan"),
-    ],
-)
-def test_evaluation_rows_name_their_user(reward: float, propensity: float, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        shared_part("u7", reward, propensity, 0.0, 0.0)
 
 
 def test_an_evaluation_without_rows() -> None:
@@ -161,23 +152,3 @@ def test_numbers_in_verdicts_are_finite() -> None:
     content = {"verdict": "blessed", "compared_with": "v1", "checks": []}
     verdict = Verdict.from_json(json.dumps(content))
     assert "NaN" not in verdict.to_json()
-
-
-def test_examples_and_models_that_lack_something() -> None:
-    features = {"reward": [1.0], "propensity": [0.5], "clicked": [1], "unsubscribed": [0]}
-    output = {
-        "user_id": [b"u7"],
-        "reward_estimates": [0.1, 0.2],
-        "serving_probabilities": [0.5, 0.5],
-        "eval_probabilities": [0.0, 1.0],
-        "logged_action": [1],
-        "logged_score": [0.2],
-    }
-    assert len(compact_row(features, [output])) == 12
-    with pytest.raises(DataError, match="user u7: propensity has 0 values"):
-        compact_row({**features, "propensity": None}, [output])
-    with pytest.raises(DataError, match="user u7: reward has 2 values"):
-        compact_row({**features, "reward": [1.0, 0.0]}, [output])
-    without = {name: value for name, value in output.items() if name != "logged_score"}
-    with pytest.raises(DataError, match="signature evaluation: no output logged_score"):
-        compact_row(features, [without])

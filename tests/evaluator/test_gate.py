@@ -21,6 +21,7 @@ GATE = Gate(
     max_auc_drop=0.02,
     confidence=0.95,
     allowed_margin=0.01,
+    max_unsubscribe_ratio=1.5,
 )
 GOOD = GateMetrics(
     rows=5000,
@@ -33,6 +34,8 @@ GOOD = GateMetrics(
     lower_bound=0.01,
     upper_bound=0.05,
     compared_with="v1",
+    unsubscribe_ratio=1.1,
+    unsubscribe_excess_bound=-0.002,
 )
 FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
 
@@ -70,6 +73,21 @@ FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
         ({"lower_bound": -math.inf, "upper_bound": math.inf}, "cannot_tell", ["value"]),
         # All of it lies below the margin.
         ({"difference": -0.05, "lower_bound": -0.08, "upper_bound": -0.02}, "not_blessed", ["value"]),
+        # More unsubscribes than allowed: estimated, and measured.
+        ({"unsubscribe_ratio": 1.5}, "blessed", []),
+        ({"unsubscribe_ratio": 1.6}, "cannot_tell", ["unsubscribes"]),
+        ({"unsubscribe_ratio": 1.6, "unsubscribe_excess_bound": 0.0}, "cannot_tell", ["unsubscribes"]),
+        ({"unsubscribe_ratio": 1.9, "unsubscribe_excess_bound": 1e-6}, "not_blessed", ["unsubscribes"]),
+        (
+            {"lower_bound": -0.02, "unsubscribe_ratio": 1.9, "unsubscribe_excess_bound": 1e-6},
+            "not_blessed",
+            ["value", "unsubscribes"],
+        ),
+        (
+            {"rows": 10, "unsubscribe_ratio": 1.9, "unsubscribe_excess_bound": 1e-6},
+            "cannot_tell",
+            ["rows", "unsubscribes"],
+        ),
         # Little data excuses a bad figure, but never a good one; enough data excuses nothing.
         ({"rows": 10, "lower_bound": -0.08, "upper_bound": -0.02}, "cannot_tell", ["rows", "value"]),
         ({"auc": 0.5, "lower_bound": -0.02}, "not_blessed", ["AUC", "AUC against production", "value"]),
@@ -89,6 +107,26 @@ def test_first_model_skips_the_comparison_of_auc_alone() -> None:
     skipped = [check for check in verdict.checks if check.passed is None]
     assert [(check.name, check.figure) for check in skipped] == [("AUC against production", None)]
     assert decide(replace(FIRST, lower_bound=-0.02, upper_bound=-0.015), GATE).verdict == "not_blessed"
+
+
+def test_unsubscribes_are_not_checked_where_the_cap_is_off_or_the_log_holds_none() -> None:
+    annoying = replace(GOOD, unsubscribe_ratio=9.0, unsubscribe_excess_bound=0.1)
+    off = decide(annoying, GATE.model_copy(update={"max_unsubscribe_ratio": None}))
+    none = decide(replace(GOOD, unsubscribe_ratio=math.nan, unsubscribe_excess_bound=-math.inf), GATE)
+    for verdict, reason in (
+        (off, "gate.max_unsubscribe_ratio is null"),
+        (none, "the log holds no unsubscribe"),
+    ):
+        assert verdict.blessed
+        check = verdict.checks[-1]
+        assert (check.name, check.figure, check.passed) == ("unsubscribes", None, None)
+        assert check.detail == f"skipped: {reason}"
+
+
+def test_the_cap_says_whether_it_is_surely_broken() -> None:
+    for bound, words in ((0.001, "surely"), (-0.001, "not surely")):
+        verdict = decide(replace(GOOD, unsubscribe_ratio=1.9, unsubscribe_excess_bound=bound), GATE)
+        assert verdict.checks[-1].detail.endswith(f"; {words} above it at 95% confidence")
 
 
 def test_every_check_says_what_it_compared() -> None:

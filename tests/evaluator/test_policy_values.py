@@ -13,27 +13,42 @@ from tiny import make_use_case
 from components.evaluator import results
 from components.evaluator.gate import decide
 from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
-from components.evaluator.report import ValueRow, policy_values
-from components.evaluator.rows import Row, model_part, shared_part
+from components.evaluator.report import ValueRow, policy_values, weights
+from components.evaluator.rows import Row, compact_row
 
-MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95)
-ESTIMATES = np.array([0.4, 0.1, 0.2])
-SERVING = np.array([0.8, 0.1, 0.1])
-GREEDY = np.array([1.0, 0.0, 0.0])
-
-
-def row(action: int, reward: float, *more: Row) -> Row:
-    outcome = shared_part("u1", reward, 0.5, float(reward > 0), float(reward < 0))
-    score = float(ESTIMATES[action]) if action >= 0 else 0.0
-    mine = model_part(action, score, ESTIMATES, SERVING, GREEDY)
-    return sum(more, (*outcome, float(action), *mine))
+MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95, max_unsubscribe_ratio=1.5)
+ESTIMATES = [0.4, 0.1, 0.2]
+SERVING = [0.8, 0.1, 0.1]
+GREEDY = [1.0, 0.0, 0.0]
 
 
-def test_model_part_by_hand() -> None:
-    part = model_part(1, 0.55, ESTIMATES, SERVING, GREEDY)
-    assert part == pytest.approx((1.0, 0.55, 0.1, 0.1, 0.35, 0.0, 0.4))
-    unknown = model_part(-1, 0.55, ESTIMATES, SERVING, GREEDY)
-    assert unknown == pytest.approx((0.0, 0.0, 0.0, 0.0, 0.35, 0.0, 0.4))
+def output(
+    action: int,
+    estimates: list[float] = ESTIMATES,
+    serving: list[float] = SERVING,
+    greedy: list[float] = GREEDY,
+) -> dict[str, Any]:
+    """What a model says of one row; its default recommender is the last one."""
+    return {
+        "user_id": "u1",
+        "reward_estimates": estimates,
+        "serving_probabilities": serving,
+        "eval_probabilities": greedy,
+        "logged_action": action,
+        "logged_score": estimates[action] if action >= 0 else 0.0,
+        "default_action": len(estimates) - 1,
+        "best_score": max(estimates),
+    }
+
+
+def row(action: int, reward: float, *more: dict[str, Any]) -> Row:
+    features = {
+        "reward": [reward],
+        "propensity": [0.5],
+        "clicked": [float(reward > 0)],
+        "unsubscribed": [float(reward < 0)],
+    }
+    return compact_row(features, [output(action), *more])
 
 
 def test_figures_by_hand() -> None:
@@ -54,6 +69,10 @@ def test_figures_by_hand() -> None:
     assert figures["logging_policy"] == 0.0
     assert (figures["logging_policy/click_rate"], figures["logging_policy/unsubscribe_rate"]) == (0.5, 0.5)
     assert figures["difference"] == pytest.approx(0.72)
+    # One of two logged newsletters ended in an unsubscribe, with weight 0.2.
+    assert figures["unsubscribes"] == pytest.approx(0.1)
+    assert figures["unsubscribes/ratio"] == pytest.approx(0.2)
+    assert figures["unsubscribes/excess"] == pytest.approx(0.1 - 1.5 * 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
     assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.0])
 
@@ -74,7 +93,7 @@ def test_rows_of_an_unknown_recommender_weigh_nothing_and_are_counted() -> None:
 
 
 def test_production_never_takes_a_recommender_that_it_alone_does_not_know() -> None:
-    new = model_part(-1, 0.0, np.array([0.4, 0.1]), np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    new = output(-1, [0.4, 0.1], [0.5, 0.5], [1.0, 0.0])
     values = PolicyValues(2, MEASURING)
     values.add([row(2, 1.0, new), row(2, 0.0, new)])
     candidate, production = values.figures()
@@ -86,8 +105,7 @@ def test_production_never_takes_a_recommender_that_it_alone_does_not_know() -> N
 
 def slice_figures(models: int, rows: int = 2) -> dict[str, dict[str, Any]]:
     values = PolicyValues(models, MEASURING)
-    same = model_part(0, 0.4, ESTIMATES, SERVING, GREEDY)
-    values.add([row(0, float(i % 2), *[same] * (models - 1)) for i in range(rows)])
+    values.add([row(0, float(i % 2), *[output(0)] * (models - 1)) for i in range(rows)])
     return dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
 
 
@@ -99,17 +117,32 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     assert metrics["compared_with"] == "v3"
     assert metrics["overall"]["rows"] == 6
     assert list(metrics["overall"]["overlap"]) == ["a", "b", "c"]
-    # One row: no standard error, no bounds.
+    # One row: no standard error, and no bounds of a difference that cannot be another one.
     red = metrics["slices"]["colour=red"]
     assert red["candidate"]["serving_policy/dr"] is not None
     assert red["candidate"]["serving_policy/dr/standard_error"] is None
     assert red["difference"]["lower_bound"] is None
     assert "overlap" not in red
+    assert "score_floor" not in red
+    assert metrics["overall"]["score_floor"] == {
+        "value": None,
+        "gain": None,
+        "lower_bound": None,
+        "share": None,
+    }
+    assert metrics["overall"]["unsubscribes"]["ratio"] is None
 
     gate = results.gate_metrics(metrics)
     assert (gate.rows, gate.difference, gate.lower_bound) == (6, 0.0, 0.0)
     assert gate.auc == gate.production_auc == 0.5
+    assert math.isnan(gate.unsubscribe_ratio)
     assert decide(gate, use_case.gate).verdict == "cannot_tell"
+
+    found = weights(metrics)
+    assert found.mean == pytest.approx(1.6)
+    assert found.effective_sample_size == pytest.approx(6.0)
+    assert (found.largest, found.clipped_share) == (pytest.approx(1.6), 0.0)
+    assert found.top_share == pytest.approx(0.01)
 
     table = policy_values(metrics)
     assert [line.label for line in table] == [
@@ -127,7 +160,7 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
         metrics["overall"]["logging_policy"]["low"],
         metrics["overall"]["logging_policy"]["high"],
     )
-    assert policy_values(metrics, "ips", "colour=red")[3].low is None
+    assert policy_values(metrics, "ips", "colour=red")[3].low == red["candidate"]["serving_policy/ips/low"]
 
 
 def test_first_model_has_no_production_in_its_metrics() -> None:
@@ -141,12 +174,15 @@ def test_first_model_has_no_production_in_its_metrics() -> None:
 
 def test_unknown_figures_reach_the_gate_as_unknown() -> None:
     metrics = results.build({"overall": slice_figures(1, 1)}, make_use_case(), "logging policy")
+    assert math.isnan(results.gate_metrics(metrics).auc)
+    for name in ("value", "lower_bound", "upper_bound"):
+        metrics["overall"]["difference"][name] = None
     gate = results.gate_metrics(metrics)
-    assert math.isnan(gate.auc)
+    assert math.isnan(gate.difference)
     assert (gate.lower_bound, gate.upper_bound) == (-math.inf, math.inf)
 
 
 def test_names_do_not_depend_on_the_data() -> None:
     values = PolicyValues(2, MEASURING)
-    values.add([row(0, 1.0, model_part(0, 0.4, ESTIMATES, SERVING, GREEDY))])
+    values.add([row(0, 1.0, output(0))])
     assert figure_names(2, MEASURING) == [list(figures) for figures in values.figures()]

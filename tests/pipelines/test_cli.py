@@ -16,6 +16,7 @@ COMMANDS = [
     ["ingest"],
     ["schema"],
     ["train"],
+    ["tune"],
     ["predict"],
     ["serve"],
     ["models"],
@@ -58,11 +59,11 @@ def test_the_command_is_installed() -> None:
     assert "models" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "schema", "train", "predict", "serve"])
+@pytest.mark.parametrize("command", ["demo", "simulate", "schema", "train", "tune", "predict", "serve"])
 def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
     settings = tmp_path / "use_case.yaml"
     text = (ROOT / "configs" / "newsletter.yaml").read_text()
-    settings.write_text(text.replace("epsilon: 0.1", "epsilon: 1.1"))
+    settings.write_text(text.replace("epsilon: 0.05", "epsilon: 1.1"))
     workdir = tmp_path / "work"
     done = run(command, "--use-case", settings, "--workdir", workdir)
     assert done.returncode == 2

@@ -97,7 +97,13 @@ def outcome(**changes: Any) -> TrainingOutcome:
         window=(dt.date(2026, 1, 5), dt.date(2026, 2, 2)),
         verdict=VERDICT,
         metrics={},
-        decision={"policy": "eval_policy", "reason": "exploring costs 0.1"},
+        decision={
+            "policy": "serving_policy",
+            "exploration_rate": 0.5,
+            "score_floor": 0.03125,
+            "expires_after_days": 8,
+            "reasons": ["exploring costs 0.1", "below a score [sic]"],
+        },
         published_version=None,
     )
     return dataclasses.replace(made, **changes)
@@ -109,6 +115,27 @@ def test_each_check_has_figure_bound_and_result() -> None:
     assert "AUC 0.45 >= 0.5 fail 0.45 is not >= 0.5" in shown
     assert "AUC against production >= -0.02 skipped skipped" in shown
     assert "value unknown >= -0.01 fail unknown" in shown
+
+
+def test_values_stand_with_what_they_rest_on() -> None:
+    figures = {
+        f"{policy}/dr{end}": value
+        for policy in ("serving_policy", "eval_policy")
+        for end, value in (("", 0.07), ("/low", 0.06), ("/high", 0.08))
+    }
+    cost = {f"exploration_cost{end}": 0.01 for end in ("", "/low", "/high")}
+    weights = {"mean_weight": 1.02, "effective_sample_size": 1234.4, "max_weight_unclipped": 23.4}
+    weights |= {"clipped_share": 0.0, "top_share": 0.0871}
+    candidate = figures | cost | {f"serving_policy/{name}": value for name, value in weights.items()}
+    interval = {"value": 0.01, "low": 0.0, "high": 0.02}
+    overall = {"rows": 5000, "logging_policy": interval, "difference": interval, "production": None}
+    metrics = {"confidence": 0.95, "overall": overall | {"candidate": candidate}}
+    shown = lines(summary.policy_values(outcome(metrics=metrics)))
+    assert "candidate, serving policy +0.0700 +0.0600 +0.0800" in shown
+    assert " ".join(shown).endswith(
+        "Importance weights: mean 1.02 (1 where the propensities are right), effective sample size 1,234, "
+        "largest 23.4, the heaviest 1% of the rows hold 8.71%."
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +150,9 @@ def test_verdict_names_what_is_in_production(published: str | None, current: str
     shown = lines(summary.verdict(outcome(published_version=published), current))
     assert shown == [
         "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678.",
-        "Chosen for serving: the eval policy; exploring costs 0.1.",
+        "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 days:",
+        "exploring costs 0.1",
+        "below a score [sic]",
         words,
     ]
 
@@ -146,9 +175,13 @@ def test_models_mark_the_current_one() -> None:
     created = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     first = VersionInfo("v1", created, False, "blessed", "logging policy", "serving_policy", {"value": 0.125})
     second = VersionInfo("v2", created, True, None, None, None, {})
-    shown = lines(summary.models([first, second]))
+    third = VersionInfo("v3", created, False, "blessed", "v2", "serving_policy", {}, 0.5, 0.031)
+    fourth = VersionInfo("v4", created, False, "blessed", "v2", "eval_policy", {}, 0.0, None)
+    shown = lines(summary.models([first, second, third, fourth]))
     assert "v1 blessed logging policy serving policy +0.1250" in shown
     assert "v2 in production unknown unknown unknown unknown" in shown
+    assert "v3 blessed v2 serving policy 50% 0.031 unknown" in shown
+    assert "v4 blessed v2 eval policy 0% unknown" in shown
 
 
 def test_truth_measures_the_gap_from_uniform_to_oracle() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prediction_rows import RECOMMENDERS, STAMP, row
+from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
 
 from components.prediction_storer.post_process import (
     Rejection,
@@ -36,7 +36,7 @@ def test_drops_the_padding_and_stamps() -> None:
         campaign="monday",
         model_version=STAMP.model_version,
         generated_at=STAMP.generated_at,
-        expires_at=STAMP.expires_at,
+        expires_at=EXPIRES_AT,
     )
 
 
@@ -88,6 +88,11 @@ def test_rounds_nothing(scores: list[float]) -> None:
         ({"propensities": [math.nan, 1.0, 0.0]}, "propensity_out_of_range"),
         ({"explored": None}, "malformed"),
         ({"explored": [2]}, "malformed"),
+        ({"expires_after_days": None}, "malformed"),
+        ({"expires_after_days": [0]}, "malformed"),
+        ({"expires_after_days": [366]}, "malformed"),
+        ({"expires_after_days": [3, 3]}, "malformed"),
+        ({"expires_after_days": [3.5]}, "malformed"),
     ],
 )
 def test_refuses(changes: dict[str, Any], reason: str) -> None:

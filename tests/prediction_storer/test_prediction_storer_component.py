@@ -29,7 +29,8 @@ USE_CASE = UseCase.model_validate(
         "tables": {"training": "newsletter.training", "inference": "newsletter.inference"},
         "features": {"age": {"type": "number"}},
         "agent": {"type": "lin_ucb"},
-        "freshness": {"expires_after_days": 3},
+        # The predictions bring their own expiry, 3 days.
+        "freshness": {"expires_after_days": 30},
         "storing": {"max_rejected_share": 0.2},
     }
 )
@@ -86,6 +87,7 @@ def test_stores_and_sums_up(tmp_path: Path) -> None:
         "rejected": 1,
         "rejected_by_reason": {"missing_user_id": 1},
         "dead_letters": str(dead_letters),
+        "expires_at": "2026-03-05T00:00:00+00:00",
     }
     (letter,) = [json.loads(line) for line in dead_letters.read_text().splitlines()]
     assert letter["row"]["age"] == [41.0]

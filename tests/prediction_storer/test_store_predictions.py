@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from prediction_rows import RECOMMENDERS, STAMP, row
+from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
 
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Row
@@ -49,7 +49,7 @@ def test_stores_the_good_rows_and_writes_the_others_down(tmp_path: Path) -> None
     good = [row(f"user-{number}") for number in range(30)]
     bad = [row(""), row("user-3", campaign=[b"sunday"])]
     counts = store_day([*bad, *good], tmp_path)
-    assert counts == Counts(30, {"duplicate_user_id": 1, "missing_user_id": 1})
+    assert counts == Counts(30, {"duplicate_user_id": 1, "missing_user_id": 1}, EXPIRES_AT.isoformat())
     assert len(records(tmp_path, 30)) == 30
     # Of the two rows of user-3 the one that sorts first is kept.
     assert records(tmp_path, 30)["user-3"]["campaign"] == "monday"
@@ -119,7 +119,7 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
     assert len(records(tmp_path, 200)) == 100
 
     rows = [row(f"user-{number}") for number in range(200)]
-    assert store_day(rows, tmp_path) == Counts(200)
+    assert store_day(rows, tmp_path) == Counts(200, first_expiry=EXPIRES_AT.isoformat())
     assert records(tmp_path, 200) == {
         f"user-{number}": {**records(tmp_path, 200)["user-0"], "user_id": f"user-{number}"}
         for number in range(200)

@@ -11,6 +11,7 @@ counts = st.builds(
     Counts,
     stored=st.integers(0, 1000),
     rejected=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 1000)),
+    first_expiry=st.none() | st.sampled_from(["2026-03-05T00:00:00+00:00", "2026-03-10T00:00:00+00:00"]),
 )
 
 
@@ -19,6 +20,8 @@ def test_merging(first: Counts, second: Counts, third: Counts) -> None:
     assert (first + second) + third == first + (second + third)
     assert first + second == second + first
     assert Counts.total([first, second]).read == first.read + second.read
+    expiries = [part.first_expiry for part in (first, second) if part.first_expiry is not None]
+    assert (first + second).first_expiry == (min(expiries) if expiries else None)
 
 
 @given(counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,18 @@ from tiny import make_use_case
 from components.registry import Registry
 from pipelines.errors import DataError
 from pipelines.executions import Executions
+from pipelines.metadata import connection_config
+from pipelines.settings import SQLiteMetadata
 
-COST = {
-    "exploration_cost": 0.5,
-    "exploration_cost/standard_error": 0.1,
-    "exploration_cost/low": 0.3,
-    "exploration_cost/high": 0.7,
+# 0.5 is more than exploration.max_cost, by so much that nothing may explore.
+OVERALL = {
+    "candidate": {
+        "exploration_cost": 0.5,
+        "exploration_cost/standard_error": 0.1,
+        "exploration_cost/low": 0.3,
+        "exploration_cost/high": 0.7,
+    },
+    "score_floor": {"value": None, "gain": None, "lower_bound": None, "share": None},
 }
 
 
@@ -32,17 +39,28 @@ class Workplace:
     def registry(self) -> Registry:
         return Registry(str(self.folder / "registry"), "tiny")
 
+    @property
+    def metadata(self) -> Any:
+        return connection_config(SQLiteMetadata(kind="sqlite", path=str(self.folder / "metadata.sqlite")))
+
     def make_candidate(self, name: str, weight: float) -> None:
         import tensorflow as tf
 
         module = tf.Module()
         module.weight = tf.Variable(weight)
+        module.exploration_rate = tf.Variable(1.0)
+        module.score_floor = tf.Variable(-1.0)
+        module.expires_after_days = tf.Variable(30, dtype=tf.int64)
         spec = [tf.TensorSpec([None], tf.string, name="examples")]
         module.serving_policy = tf.function(
             lambda examples: {"scores": tf.fill([tf.size(examples), 1], module.weight)}, input_signature=spec
         )
         module.eval_policy = tf.function(
-            lambda examples: {"scores": tf.fill([tf.size(examples), 1], -module.weight)}, input_signature=spec
+            lambda examples: {
+                "scores": tf.fill([tf.size(examples), 1], -module.weight),
+                "expires_after_days": tf.fill([tf.size(examples), 1], module.expires_after_days),
+            },
+            input_signature=spec,
         )
         policies = {"serving_policy": module.serving_policy, "eval_policy": module.eval_policy}
         tf.saved_model.save(module, str(self.folder / name / "Format-Serving"), signatures=policies)
@@ -50,7 +68,7 @@ class Workplace:
     def judge(self, name: str, verdict: str) -> None:
         evaluation = self.folder / f"{name}-evaluation"
         evaluation.mkdir(exist_ok=True)
-        (evaluation / "metrics.json").write_text(json.dumps({"overall": {"candidate": COST}}))
+        (evaluation / "metrics.json").write_text(json.dumps({"overall": OVERALL}))
         checks = [{"name": "value", "passed": verdict == "blessed"}]
         (evaluation / "verdict.json").write_text(
             json.dumps({"verdict": verdict, "compared_with": "logging policy", "checks": checks})
@@ -62,7 +80,7 @@ class Workplace:
 
         from components.hyperparameters_gen.component import HyperparametersGen
         from components.production_model.component import ProductionModel
-        from components.pusher.component import make_pusher
+        from components.pusher.component import Pusher
         from components.pushing_finalizer.component import PushingFinalizer
         from components.serving_model_resolver.component import ServingModelResolver
 
@@ -78,8 +96,11 @@ class Workplace:
         evaluation = given(f"{name}-evaluation", standard_artifacts.ModelEvaluation)
         blessing = given(f"{name}-blessing", standard_artifacts.ModelBlessing, blessed=int(blessed))
         resolver = ServingModelResolver(model.outputs["result"], evaluation.outputs["result"], use_case)
-        pusher = make_pusher(
-            resolver.outputs["resolved_model"], blessing.outputs["result"], str(self.folder / "pushed")
+        pusher = Pusher(
+            resolver.outputs["resolved_model"],
+            blessing.outputs["result"],
+            resolver.outputs["decision"],
+            str(self.folder / "pushed"),
         )
         finalizer = PushingFinalizer(
             pushed_model=pusher.outputs["pushed_model"],
@@ -94,9 +115,7 @@ class Workplace:
             pipeline_root=str(self.folder / "root"),
             components=[*steps, model, evaluation, blessing, resolver, pusher, finalizer],
             enable_cache=True,
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                str(self.folder / "metadata.sqlite")
-            ),
+            metadata_connection_config=self.metadata,
         )
 
     def run(self, name: str, blessed: bool) -> Executions:
@@ -104,7 +123,7 @@ class Workplace:
 
         (self.folder / f"{name}-blessing").mkdir(exist_ok=True)
         LocalDagRunner().run(self.pipeline(name, blessed))
-        return Executions(str(self.folder / "metadata.sqlite"), "publishing")
+        return Executions(self.metadata, "publishing")
 
 
 def content(executions: Executions, step: str, output: str, name: str) -> Any:
@@ -132,14 +151,20 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert not production(executions).exists()
     values = content(executions, "HyperparametersGen", "hyperparameters", "best_hyperparameters.txt")
     assert values["exploration"]["epsilon"] == make_use_case().exploration.epsilon
-    # 0.5 is more than exploration.max_cost.
-    assert content(executions, "ServingModelResolver", "decision", "decision.json")["policy"] == "eval_policy"
+    decision = content(executions, "ServingModelResolver", "decision", "decision.json")
+    assert (decision["policy"], decision["exploration_rate"]) == ("eval_policy", 0.0)
     first = content(executions, "PushingFinalizer", "publication", "publication.json")
     assert (first["published"], first["reason"]) == (True, "blessed")
     assert workplace.registry.current() == first["version"]
     served = tf.saved_model.load(f"{workplace.registry.current_model_uri()}/Format-Serving")
     answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))
     assert answer["scores"].numpy().tolist() == [[-1.0]]
+    # The decision's criteria are in the graph: 8 days, where the model was trained with 30.
+    assert answer["expires_after_days"].numpy().tolist() == [[8]]
+    assert served.exploration_rate.numpy() == 0.0
+    assert served.score_floor.numpy() == -math.inf
+    (info,) = workplace.registry.versions()
+    assert (info.policy, info.exploration_rate, info.score_floor) == ("eval_policy", 0.0, None)
 
     # With the cache on and nothing else changed, the next run finds what is in production now.
     executions = workplace.run("two", blessed=True)
@@ -180,17 +205,17 @@ def test_the_steps_compile_for_vertex_ai(tmp_path: Path) -> None:
     runner = v2.KubeflowV2DagRunner(config, output_dir=str(tmp_path), output_filename="job.json")
     runner.run(Workplace(tmp_path).pipeline("one", blessed=True))
     spec = json.loads((tmp_path / "job.json").read_text())["pipelineSpec"]
-    ours = {"HyperparametersGen", "ProductionModel", "ServingModelResolver", "PushingFinalizer"}
+    ours = {"HyperparametersGen", "ProductionModel", "ServingModelResolver", "Pusher", "PushingFinalizer"}
     containers = {
         name.removesuffix("_executor"): executor["container"]["args"]
         for name, executor in spec["deploymentSpec"]["executors"].items()
         if "container" in executor
     }
-    assert ours < set(containers)
+    assert ours <= set(containers)
     for name in ours:
         path = containers[name][containers[name].index("--executor_class_path") + 1]
         assert path.startswith("components.")
-        assert path.endswith(".component.Executor")
+        assert path.endswith(".executor.Executor" if name == "Pusher" else ".component.Executor")
 
 
 def test_tfxs_file_layer_publishes_as_the_folder_does(

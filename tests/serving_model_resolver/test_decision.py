@@ -1,19 +1,25 @@
-"""Which policy is served."""
+"""How a model is served."""
 
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import make_use_case
 
-from components.serving_model_resolver.decision import Decision, ExplorationCost, decide
+from components.serving_model_resolver.decision import Decision, ExplorationCost, FloorGain, decide
 from pipelines.errors import DataError
 
+NO_FLOOR = FloorGain(None, None, None, None)
+FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)
 
-def metrics(value: Any = 0.01, **changes: Any) -> dict[str, Any]:
+
+def overall(value: Any = 0.01, **changes: Any) -> dict[str, Any]:
     candidate = {
         "exploration_cost": value,
         "exploration_cost/standard_error": 0.002,
@@ -21,67 +27,117 @@ def metrics(value: Any = 0.01, **changes: Any) -> dict[str, Any]:
         "exploration_cost/high": 0.014,
         **changes,
     }
-    return {"overall": {"candidate": candidate}}
+    floor = {"value": 0.035, "gain": 0.004, "lower_bound": 0.001, "share": 0.25}
+    return {"candidate": candidate, "score_floor": floor}
 
 
 def cost(value: float | None) -> ExplorationCost:
     return ExplorationCost(value, 0.002, 0.006, 0.014)
 
 
-def test_the_cost_is_read_from_the_evaluators_metrics() -> None:
-    assert ExplorationCost.of(metrics()) == ExplorationCost(0.01, 0.002, 0.006, 0.014)
+def decided(
+    value: float | None, max_cost: float, min_rate: float = 0.2, floor: FloorGain = NO_FLOOR
+) -> Decision:
+    return decide(cost(value), floor, make_use_case(exploration={"max_cost": max_cost, "min_rate": min_rate}))
 
 
-def test_within_the_bound_the_exploring_policy_is_served() -> None:
-    decision = decide(cost(0.01), max_cost=0.012)
-    assert decision.policy == "serving_policy"
+def test_figures_are_read_from_the_evaluators_metrics() -> None:
+    assert ExplorationCost.of(overall()) == ExplorationCost(0.01, 0.002, 0.006, 0.014)
+    assert FloorGain.of(overall()) == FLOOR
+
+
+def test_within_the_bound_all_newsletters_explore() -> None:
+    decision = decided(0.01, max_cost=0.012)
+    assert (decision.policy, decision.exploration_rate) == ("serving_policy", 1.0)
     # The interval's upper end, 0.014, is above the bound: the point estimate decides.
-    assert decision.reason == (
-        "exploring costs an estimated 0.01 of reward a newsletter (interval 0.006 to 0.014), "
-        "within the allowed 0.012"
+    assert decision.reasons[0] == (
+        "exploring costs an estimated 0.01 of reward a newsletter (interval 0.006 to 0.014), within the allowed 0.012"
     )
+    assert decided(-0.01, max_cost=0.0).exploration_rate == 1.0
 
 
-def test_above_the_bound_the_eval_policy_is_served() -> None:
-    # The interval's lower end, 0.006, is below the bound.
-    decision = decide(cost(0.01), max_cost=0.008)
-    assert decision.policy == "eval_policy"
-    assert "more than the allowed 0.008" in decision.reason
+def test_above_the_bound_so_many_explore_that_it_is_respected() -> None:
+    decision = decided(0.04, max_cost=0.02)
+    assert (decision.policy, decision.exploration_rate) == ("serving_policy", 0.5)
+    assert "so 50% of the newsletters explore, at the allowed 0.02" in decision.reasons[0]
+
+
+def test_where_too_few_could_explore_the_eval_policy_is_served() -> None:
+    assert decided(0.04, max_cost=0.02, min_rate=0.5).policy == "serving_policy"
+    decision = decided(0.04, max_cost=0.02, min_rate=0.51)
+    assert (decision.policy, decision.exploration_rate) == ("eval_policy", 0.0)
+    assert "would leave a rate of 0.50, less than the 0.51 that is worth it" in decision.reasons[0]
+    # A bound of 0 allows no exploration that costs anything, however low the rate may be.
+    assert decided(0.01, max_cost=0.0, min_rate=0.0).policy == "eval_policy"
 
 
 def test_an_unknown_cost_is_not_within_any_bound() -> None:
-    decision = decide(cost(None), max_cost=10.0)
-    assert decision.policy == "eval_policy"
-    assert "unknown" in decision.reason
+    decision = decided(None, max_cost=10.0)
+    assert (decision.policy, decision.exploration_rate) == ("eval_policy", 0.0)
+    assert "unknown" in decision.reasons[0]
 
 
-@given(st.floats(-10, 10), st.floats(0, 10), st.floats(0, 10))
-def test_a_wider_bound_never_stops_exploration(value: float, one: float, other: float) -> None:
+def test_the_score_floor_belongs_to_the_serving_policy() -> None:
+    decision = decided(0.01, max_cost=0.02, floor=FLOOR)
+    assert decision.score_floor == 0.035
+    assert decision.reasons[1] == (
+        "below a score of 0.035 (25.0% of the newsletters) the default recommender gains 0.004 of reward a "
+        "newsletter, at least 0.001"
+    )
+    without = decided(None, max_cost=0.02, floor=FLOOR)
+    assert without.score_floor is None
+    assert without.reasons[1].startswith(
+        "no score floor, since the eval policy has none: below a score of 0.035"
+    )
+    assert without.floor_gain == FLOOR
+    assert (
+        decided(0.01, max_cost=0.02).reasons[1].startswith("no score floor: the default recommender is not")
+    )
+
+
+def test_the_expiry_is_the_settings() -> None:
+    use_case = make_use_case(freshness={"expires_after_days": 3})
+    assert decide(cost(0.0), NO_FLOOR, use_case).expires_after_days == 3
+
+
+@given(st.floats(-10, 10), st.floats(0, 10), st.floats(0, 10), st.floats(0, 1))
+def test_a_wider_bound_never_lowers_the_rate_and_the_bound_is_respected(
+    value: float, one: float, other: float, min_rate: float
+) -> None:
     narrow, wide = sorted([one, other])
-    if decide(cost(value), narrow).policy == "serving_policy":
-        assert decide(cost(value), wide).policy == "serving_policy"
+    rates = [decided(value, bound, min_rate).exploration_rate for bound in (narrow, wide)]
+    assert 0.0 <= rates[0] <= rates[1] <= 1.0
+    assert max(value, 0.0) * rates[0] <= narrow + 1e-12
+    assert rates[0] == 0.0 or rates[0] >= min_rate
 
 
 @pytest.mark.parametrize("value", [0.01, None])
-def test_a_decision_survives_its_file(value: float | None) -> None:
-    decision = decide(cost(value), 0.02)
+@pytest.mark.parametrize("floor", [FLOOR, NO_FLOOR])
+def test_a_decision_survives_its_file(value: float | None, floor: FloorGain) -> None:
+    decision = decided(value, 0.02, floor=floor)
     assert Decision.from_json(decision.to_json()) == decision
-    assert set(json.loads(decision.to_json())) == {"policy", "reason", "exploration_cost", "max_cost"}
+    content = json.loads(decision.to_json())
+    assert {"policy", "exploration_rate", "score_floor", "expires_after_days", "reasons"} < set(content)
 
 
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ({}, "exploration_cost"),
-        ({"overall": {"candidate": {"exploration_cost": 0.1}}}, "exploration_cost/standard_error"),
-        (metrics("0.1"), "'0.1'"),
-        (metrics(True), "True"),
-        (metrics(float("nan")), "nan"),
+        ({}, "candidate..exploration_cost"),
+        ({"candidate": {"exploration_cost": 0.1}}, "exploration_cost/standard_error"),
+        (overall("0.1"), "'0.1'"),
+        (overall(True), "True"),
+        (overall(math.nan), "nan"),
     ],
 )
 def test_metrics_without_a_usable_cost_are_refused(content: dict[str, Any], named: str) -> None:
     with pytest.raises(DataError, match=rf"^evaluation/metrics\.json: .*{named}"):
         ExplorationCost.of(content, "evaluation/metrics.json")
+
+
+def test_metrics_without_a_score_floor_are_refused() -> None:
+    with pytest.raises(DataError, match=r"metrics\.json: no overall\.score_floor\['value'\]"):
+        FloorGain.of({"candidate": {}})
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"policy": "serving_policy"}'])
@@ -91,6 +147,6 @@ def test_a_text_that_is_no_decision_is_refused(text: str) -> None:
 
 
 def test_an_unknown_policy_is_refused() -> None:
-    text = decide(cost(0.01), 0.02).to_json().replace("serving_policy", "best_policy")
+    odd = replace(decided(0.01, 0.02), policy="best_policy")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="best_policy"):
-        Decision.from_json(text)
+        Decision.from_json(odd.to_json())

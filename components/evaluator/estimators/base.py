@@ -109,14 +109,10 @@ class LoggedBatch:
                 known[clip] = np.minimum(self.weights(), clip)
         return known[clip]
 
-    def heaviest(self) -> int:
-        """Index of the first row with the largest weight; the batch must not be empty."""
-        return int(np.argmax(self.weights()))
-
-    def row(self, index: int, reward: float) -> LoggedBatch:
-        """One row as a batch, had its reward been another."""
-        one = {name: getattr(self, name)[index : index + 1] for name in _NUMBERS}
-        one["reward"] = np.array([reward])
+    def rows(self, index: npt.NDArray[np.int64], reward: float) -> LoggedBatch:
+        """Some of the rows as a batch, had their reward been another."""
+        one = {name: getattr(self, name)[index] for name in _NUMBERS}
+        one["reward"] = np.full(len(index), reward)
         # Its fields have been checked as part of this batch.
         made = object.__new__(LoggedBatch)
         for name, value in one.items():
@@ -164,6 +160,13 @@ class Extremes(Mergeable):
         """Looks at one more row; of equal weights the one with the wider terms is kept, whatever the order."""
         if (weight, *(high - low), *high) > (self.weight, *(self.high - self.low), *self.high):
             self.weight, self.low, self.high = weight, low, high
+
+    def add_equals(self, weight: float, low: FloatArray, high: FloatArray) -> None:
+        """Looks at rows [m, d] of equal weight, at least one."""
+        # The last key counts first: as `add` compares.
+        keys = [*high.T[::-1], *(high - low).T[::-1]]
+        widest = np.lexsort(keys)[-1]
+        self.add(weight, low[widest], high[widest])
 
     def merge(self, other: Extremes) -> None:
         """Adds the rows of ``other``."""
@@ -302,9 +305,9 @@ class Estimator(MeanOfTerms):
             return
         self._add(self._rows(batch), batch.user)
         if self.reward_range is not None:
-            index = batch.heaviest()
-            low, high = (self._rows(batch.row(index, reward))[0] for reward in self.reward_range)
-            self._extremes.add(float(batch.weights()[index]), low, high)
+            index = equal_largest(batch.weights())
+            low, high = (self._rows(batch.rows(index, reward)) for reward in self.reward_range)
+            self._extremes.add_equals(float(batch.weights()[index[0]]), low, high)
 
     def _rows(self, batch: LoggedBatch) -> FloatArray:
         return self.terms(batch).reshape(len(batch), self.dimensions)
@@ -313,6 +316,14 @@ class Estimator(MeanOfTerms):
         """Largest weight as used: the clip, or what was seen where there is none."""
         seen = max(self._extremes.weight, 0.0)
         return seen if self.weight_clip is None else self.weight_clip
+
+
+def equal_largest(values: FloatArray) -> npt.NDArray[np.int64]:
+    """Indices of all rows with the largest value, of at least one row.
+
+    Were only the first looked at, ties, which a uniform log is full of, would make figures depend on the order.
+    """
+    return np.flatnonzero(values == values.max())
 
 
 def mean_estimate(moments: Moments) -> Estimate:

@@ -27,7 +27,8 @@ class _Difference(base.MeanOfTerms):
         super().__init__(1, weight_clip, reward_range, samples)
 
     def _look(self, weight: float, at_low: FloatArray, at_high: FloatArray) -> None:
-        self._extremes.add(weight, np.minimum(at_low, at_high), np.maximum(at_low, at_high))
+        ends = np.stack([at_low, at_high])[..., None]
+        self._extremes.add_equals(weight, ends.min(axis=0), ends.max(axis=0))
 
 
 class PolicyDifference(_Difference):
@@ -48,13 +49,13 @@ class PolicyDifference(_Difference):
         self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate.user)
         if self.reward_range is not None:
             # The row in which a reward moves the difference most.
-            index = int(np.argmax(np.abs(candidate.weights(clip) - baseline.weights(clip))))
+            gaps = np.abs(candidate.weights(clip) - baseline.weights(clip))
+            index = base.equal_largest(gaps)
             ends = [
-                dr.terms(candidate.row(index, r), clip) - dr.terms(baseline.row(index, r), clip)
+                dr.terms(candidate.rows(index, r), clip) - dr.terms(baseline.rows(index, r), clip)
                 for r in self.reward_range
             ]
-            gap = abs(float(candidate.weights(clip)[index] - baseline.weights(clip)[index]))
-            self._look(gap, *ends)
+            self._look(float(gaps[index[0]]), *ends)
 
 
 class LoggingDifference(_Difference):
@@ -67,6 +68,6 @@ class LoggingDifference(_Difference):
         self._add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None], candidate.user)
         if self.reward_range is not None:
             gaps = np.abs(candidate.weights(self.weight_clip) - 1.0)
-            index = int(np.argmax(gaps))
-            ends = [dr.terms(candidate.row(index, r), self.weight_clip) - r for r in self.reward_range]
-            self._look(float(gaps[index]), *ends)
+            index = base.equal_largest(gaps)
+            ends = [dr.terms(candidate.rows(index, r), self.weight_clip) - r for r in self.reward_range]
+            self._look(float(gaps[index[0]]), *ends)

@@ -81,7 +81,8 @@ class RankingBatch:
             slots = np.cumprod(slots, axis=1)
         elif click_model == "standard":
             slots = np.repeat(np.prod(slots, axis=1, keepdims=True), slots.shape[1], axis=1)
-        return slots if clip is None else np.minimum(slots, clip)
+        clipped: FloatArray = slots if clip is None else np.minimum(slots, clip)
+        return clipped
 
 
 class RankingValue(base.MeanOfTerms):
@@ -128,9 +129,8 @@ class RankingValue(base.MeanOfTerms):
             self._extremes.add(float(total[index]), low, high)
 
     def _terms(self, weights: FloatArray, weighted: FloatArray) -> FloatArray:
-        if self.self_normalised:
-            return np.concatenate([weights, weighted], axis=1)
-        return weighted.sum(axis=1, keepdims=True)
+        terms = [weights, weighted] if self.self_normalised else [weighted.sum(axis=1, keepdims=True)]
+        return np.concatenate(terms, axis=1)
 
     def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
         if not self.self_normalised:

@@ -1,0 +1,51 @@
+"""The Evaluator over arrays: the same rows, figures and gate, with neither TFX nor TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from components.evaluator import results
+from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
+from components.evaluator.policy_values import Measuring, PolicyValues
+from components.evaluator.rows import Outcome, table
+from pipelines.settings import UseCase
+
+_BLOCK = 65_536  # rows worked on at once; some ten MB
+
+Outputs = Mapping[str, npt.NDArray[Any]]
+
+
+def evaluate(
+    use_case: UseCase,
+    outcome: Outcome,
+    candidate: Outputs,
+    production: Outputs | None = None,
+    compared_with: str = LOGGING_POLICY,
+) -> tuple[dict[str, Any], Verdict]:
+    """Figures and verdict of a candidate on logged rows.
+
+    Args:
+      use_case: gives recommenders, reward and gate.
+      outcome: of the n rows.
+      candidate: outputs of its `evaluation` signature for them; see `rows.table`.
+      production: the same of the model in production; None where there is none.
+      compared_with: version in production, or "logging policy".
+
+    Returns:
+      What `metrics.json` holds under "overall", and the verdict.
+
+    Raises:
+      DataError: no row shows a recommender of the use case, or a value is out of its range.
+    """
+    outputs = [candidate] if production is None else [candidate, production]
+    rows = table(outcome, outputs)
+    values = PolicyValues(len(outputs), Measuring.of(use_case))
+    for start in range(0, len(rows), _BLOCK):
+        values.add(rows[start : start + _BLOCK])
+    figures = dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
+    metrics = results.build({results.OVERALL: figures}, use_case, compared_with)
+    overall: dict[str, Any] = metrics[results.OVERALL]
+    return overall, decide(results.gate_metrics(metrics), use_case.gate)

@@ -1,0 +1,392 @@
+"""Reads a logged table of any size, batch by batch, and refuses what cannot be used by file, column and row.
+
+DuckDB parses; a CSV's cells are read as text and converted here, so that no cell is guessed at by its neighbours.
+Memory stays bounded, for sorting too: DuckDB then spills to a temporary folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from components.evaluator.logged_table.columns import Columns
+from pipelines.errors import DataError
+
+BATCH_ROWS = 131_072
+MAX_SLOTS = 100
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
+_DELIMITERS = (",", ";", "\t", "|")
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "memory_limit": "1GB",
+}
+_NUMBER_TYPES = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+                 "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")  # fmt: skip
+# A distribution written as float32, or rounded to a few digits, may miss 1 by this much.
+SUM_TOLERANCE = 1e-3
+_ROUNDING = 1e-5
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of n rows, every value checked.
+
+    Attributes:
+      first_row: number of the batch's first row among the rows of all files, from 0, in reading order.
+      texts: role -> [n] text.
+      numbers: role -> float64 [n].
+      labels: column -> [n] text, null where the cell is empty.
+      actions: the A actions of ``evaluation_propensities``; empty without them.
+      evaluation_propensities: float64 [n, A].
+    """
+
+    first_row: int
+    texts: dict[str, pa.Array]
+    numbers: dict[str, FloatArray]
+    labels: dict[str, pa.Array]
+    actions: tuple[str, ...]
+    evaluation_propensities: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.numbers["reward"])
+
+
+class LoggedTable:
+    """One table in one or more files, CSV or Parquet, read in their order.
+
+    A CSV is UTF-8 with one header line and its cells parted by comma, semicolon, tab or bar (`.csv`, `.csv.gz`,
+    `.tsv`); an empty cell is missing. Numbers may be written true and false.
+
+    Args:
+      files: all with the columns asked for.
+      columns: what to read.
+      reward_range: smallest and largest reward allowed.
+
+    Raises:
+      DataError: a file is missing, unreadable, or lacks a column.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], columns: Columns, reward_range: tuple[float, float] | None = None
+    ) -> None:
+        if not files:
+            raise DataError("no file; allowed: one or more CSV or Parquet files")
+        self.files = tuple(files)
+        self.columns = columns
+        self.reward_range = reward_range
+        self._sources = [_Source.open(path, columns) for path in files]
+        self.actions = tuple(self._sources[0].propensities)
+        for source in self._sources[1:]:
+            if set(source.propensities) != set(self.actions):
+                raise DataError(
+                    f"{source.path}: evaluation propensities of {', '.join(source.propensities)}; "
+                    f"allowed: of the same actions as in {files[0]}: {', '.join(self.actions)}"
+                )
+
+    def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
+        """The rows in batches of 1 to ``batch_rows``; rankings whole one after another, their places in order.
+
+        Raises:
+          DataError: a cell is missing, no number, or outside its range; names file, column, row (from 1, without
+            the header), what was found and what is allowed.
+        """
+        ordered = self.columns.slate is not None
+        queries = (
+            [f"SELECT * FROM ({' UNION ALL '.join(self._query(i) for i in range(len(self._sources)))}) "
+             "ORDER BY text_slate, number_position, file, row"]
+            if ordered
+            else [self._query(i) for i in range(len(self._sources))]
+        )  # fmt: skip
+        first_row = 0
+        for query in queries:
+            with _connection() as connection:
+                try:
+                    reader = connection.sql(query).to_arrow_reader(batch_rows)
+                    for batch in reader:
+                        if batch.num_rows:
+                            yield self._rows(batch, first_row)
+                            first_row += batch.num_rows
+                except duckdb.Error as error:
+                    raise _unreadable(
+                        ", ".join(str(source.path) for source in self._sources), error
+                    ) from error
+
+    def slots(self) -> int:
+        """Places of the longest ranking.
+
+        Raises:
+          DataError: two rows of a ranking share a place, or a ranking has more than `MAX_SLOTS`.
+        """
+        slate, position = self.columns.slate, self.columns.position
+        union = " UNION ALL ".join(
+            f"SELECT CAST({_quoted(str(slate))} AS VARCHAR) AS slate, {source.number(str(position))} AS place "
+            f"FROM {source.reader}"
+            for source in self._sources
+        )
+        query = (
+            "SELECT slate, count(*), count(*) - count(DISTINCT place) "
+            f"FROM ({union}) WHERE slate IS NOT NULL AND place IS NOT NULL GROUP BY slate "
+            "ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1"
+        )
+        names = ", ".join(str(source.path) for source in self._sources)
+        with _connection() as connection:
+            try:
+                twice = connection.execute(query).fetchone()
+                most = connection.execute(query.replace("ORDER BY 3 DESC, ", "ORDER BY ")).fetchone()
+            except duckdb.Error as error:
+                raise _unreadable(names, error) from error
+        if twice is None or most is None:
+            return 0
+        if twice[2]:
+            raise DataError(
+                f"{names}: column {position}: two rows of {slate} {twice[0]!r} share a place; allowed: each place once"
+            )
+        if most[1] > MAX_SLOTS:
+            raise DataError(
+                f"{names}: column {slate}: {most[0]!r} stands in {most[1]:,} rows; allowed: rankings of {MAX_SLOTS} places "
+                "at most"
+            )
+        return int(most[1])
+
+    def _query(self, number: int) -> str:
+        """Converted columns of one file; a number that is none becomes NULL and is looked at again when refused."""
+        source = self._sources[number]
+        selected = [f"{number} AS file", "row_number() OVER () AS row"]
+        selected += [
+            f"CAST({_quoted(c)} AS VARCHAR) AS {_quoted('text_' + r)}" for r, c in self.columns.texts.items()
+        ]
+        selected += [f"CAST({_quoted(c)} AS VARCHAR) AS {_quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [
+            f"{source.number(c)} AS {_quoted('number_' + r)}" for r, c in self.columns.numbers.items()
+        ]
+        selected += [
+            f"{source.number(source.propensities[action])} AS {_quoted('pi_' + action)}"
+            for action in self.actions
+        ]
+        return f"SELECT {', '.join(selected)} FROM {source.reader}"
+
+    def _rows(self, batch: pa.RecordBatch, first_row: int) -> Rows:
+        arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        where = _Where(self._sources, arrays["file"], arrays["row"])
+        texts, numbers = {}, {}
+        for role, column in self.columns.texts.items():
+            texts[role] = arrays[f"text_{role}"]
+            where.refuse(column, _nulls(texts[role]), "a value")
+        for role, column in self.columns.numbers.items():
+            numbers[role] = where.finite(column, arrays[f"number_{role}"])
+        if "propensity" in numbers:
+            p = numbers["propensity"]
+            where.refuse(
+                self.columns.propensity, ~((p > 0) & (p <= 1 + _ROUNDING)), "more than 0 and at most 1"
+            )
+        if "evaluation_propensity" in numbers:
+            p = numbers["evaluation_propensity"]
+            where.refuse(self.columns.evaluation_propensity, _outside_unit(p), "0 to 1")
+        if self.reward_range is not None:
+            low, high = self.reward_range
+            r = numbers["reward"]
+            where.refuse(
+                self.columns.reward, ~((r >= low) & (r <= high)), f"{low:g} to {high:g}, the reward range"
+            )
+        return Rows(
+            first_row=first_row,
+            texts=texts,
+            numbers=numbers,
+            labels={column: arrays[f"label_{column}"] for column in self.columns.labels},
+            actions=self.actions,
+            evaluation_propensities=self._distribution(arrays, where, texts["action"]),
+        )
+
+    def _distribution(self, arrays: dict[str, pa.Array], where: _Where, action: pa.Array) -> FloatArray:
+        if not self.actions:
+            return np.zeros((len(action), 0))
+        found = np.empty((len(action), len(self.actions)))
+        for index, name in enumerate(self.actions):
+            column = self._sources[0].propensities[name]
+            found[:, index] = where.finite(column, arrays[f"pi_{name}"])
+            where.refuse(column, _outside_unit(found[:, index]), "0 to 1")
+        total = found.sum(axis=1)
+        wrong = np.abs(total - 1.0) > SUM_TOLERANCE
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise DataError(
+                f"{where.name(at)}: the {len(self.actions)} evaluation propensities sum to {total[at]:.6g}; allowed: 1"
+            )
+        unknown = ~np.isin(np.asarray(action.dictionary_encode().dictionary), self.actions)
+        if unknown.any():
+            known = np.isin(np.asarray(action), self.actions)
+            where.refuse(
+                self.columns.action, ~known, f"an action with a column: {', '.join(self.actions[:20])}"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One file, how DuckDB reads it, and what its columns hold."""
+
+    path: Path
+    reader: str
+    types: dict[str, str]
+    propensities: dict[str, str]
+
+    @classmethod
+    def open(cls, path: Path, columns: Columns) -> _Source:
+        reader = _reader(path, columns)
+        with _connection() as connection:
+            try:
+                described = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
+            except duckdb.Error as error:
+                raise _unreadable(str(path), error) from error
+        types = {str(row[0]): str(row[1]) for row in described}
+        propensities = columns.propensity_columns(list(types), str(path))
+        numbers = [*columns.numbers.values(), *propensities.values()]
+        asked = dict.fromkeys([*columns.texts.values(), *numbers, *columns.labels])
+        missing = [name for name in asked if name not in types]
+        if missing:
+            raise DataError(f"{path}: no column {', '.join(missing)}; found: {', '.join(types)}")
+        for name in numbers:
+            if re.sub(r"\(\d+,\d+\)$", "", types[name]) not in (*_NUMBER_TYPES, "VARCHAR"):
+                raise DataError(f"{path}: column {name}: found {types[name]}; allowed: numbers")
+        return cls(path, reader, types, propensities)
+
+    def number(self, column: str) -> str:
+        """Expression for the column as DOUBLE."""
+        name = _quoted(column)
+        if self.types[column] != "VARCHAR":
+            return f"CAST({name} AS DOUBLE)"
+        trimmed = f"trim({name})"
+        return f"coalesce(TRY_CAST({trimmed} AS DOUBLE), CAST(TRY_CAST({trimmed} AS BOOLEAN) AS DOUBLE))"
+
+    def cell(self, column: str, row: int) -> str | None:
+        """The cell as it stands in the file."""
+        with _connection() as connection:
+            query = f"SELECT CAST({_quoted(column)} AS VARCHAR) FROM {self.reader} LIMIT 1 OFFSET {row - 1}"
+            found = connection.execute(query).fetchone()
+        return None if found is None else found[0]
+
+
+class _Where:
+    """Names the place of a value that is refused."""
+
+    def __init__(self, sources: Sequence[_Source], file: pa.Array, row: pa.Array) -> None:
+        self._sources = sources
+        self._file = file
+        self._row = row
+
+    def name(self, at: int) -> str:
+        return f"{self._sources[self._file[at].as_py()].path}: row {self._row[at].as_py()}"
+
+    def finite(self, column: str, found: pa.Array) -> FloatArray:
+        values: FloatArray = found.to_numpy(zero_copy_only=False).astype(np.float64)
+        self.refuse(column, ~np.isfinite(values), "a finite number")
+        return values
+
+    def refuse(self, column: str | None, wrong: npt.NDArray[np.bool_], allowed: str) -> None:
+        """Raises DataError for the first row that is wrong."""
+        if column is None or not wrong.any():
+            return
+        at = int(np.argmax(wrong))
+        source = self._sources[self._file[at].as_py()]
+        row = int(self._row[at].as_py())
+        # Another file may name an action's column alike; the cell is read again as it stands.
+        cell = source.cell(column, row)
+        found = "nothing" if cell is None else repr(cell)
+        raise DataError(f"{source.path}: column {column}, row {row}: found {found}; allowed: {allowed}")
+
+
+def _reader(path: Path, columns: Columns) -> str:
+    """DuckDB's table function for the file."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; allowed: a CSV or Parquet file")
+    name = path.name.lower()
+    if not name.endswith(SUFFIXES):
+        raise DataError(f"{path}: found {path.suffix or 'no suffix'}; allowed: {', '.join(SUFFIXES)}")
+    # DuckDB takes a path for a pattern.
+    escaped = _text(re.sub(r"([*?\[])", r"[\1]", str(path)))
+    if name.endswith(".parquet"):
+        return f"read_parquet({escaped})"
+    header, delimiter = _header(path, columns)
+    types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in header)
+    return (
+        f"read_csv({escaped}, auto_detect = false, header = true, delim = {_text(delimiter)}, quote = '\"', "
+        f"escape = '\"', columns = {{{types}}})"
+    )
+
+
+def _header(path: Path, columns: Columns) -> tuple[list[str], str]:
+    """Column names of a CSV, and what parts them: the first of `_DELIMITERS` that leaves the fewest unknown."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        # What is not UTF-8 further down is told by DuckDB, with its line.
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
+            first = next(lines, "")
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: the header cannot be read: {error}") from error
+    asked = {*columns.texts.values(), *columns.numbers.values(), *columns.labels}
+    headers = {delimiter: next(csv.reader([first], delimiter=delimiter), []) for delimiter in _DELIMITERS}
+    delimiter = min(_DELIMITERS, key=lambda d: len(asked.difference(headers[d])))
+    header = headers[delimiter]
+    if not header:
+        raise DataError(f"{path}: empty; allowed: a line of column names, then one line a row")
+    lowered = [name.lower() for name in header]
+    repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 and name in asked})
+    if repeated:
+        raise DataError(f"{path}: column {', '.join(repeated)} stands twice in the header; allowed: once")
+    # Columns nobody asked for may bear any name, an empty or repeated one too: pandas writes its index so.
+    seen: set[str] = set()
+    for index, name in enumerate(header):
+        if not name or name.lower() in seen:
+            header[index] = f"{name} (column {index + 1})"
+        seen.add(header[index].lower())
+    return header, delimiter
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory(prefix="logged_table_") as spill:
+        connection = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": spill})
+        try:
+            connection.execute("SET preserve_insertion_order = true")
+            yield connection
+        finally:
+            connection.close()
+
+
+def _unreadable(path: str, error: duckdb.Error) -> DataError:
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    told = [line for line in lines[:4] if line and not line.startswith("Possible")]
+    return DataError(f"{path}: cannot be read: {'; '.join(told)}")
+
+
+def _outside_unit(values: FloatArray) -> npt.NDArray[np.bool_]:
+    outside: npt.NDArray[np.bool_] = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
+    return outside
+
+
+def _nulls(values: pa.Array) -> npt.NDArray[Any]:
+    nulls: npt.NDArray[Any] = values.is_null().to_numpy(zero_copy_only=False)
+    return nulls
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

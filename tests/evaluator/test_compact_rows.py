@@ -1,0 +1,118 @@
+"""Logged rows boiled down: one at a time, as TFMA hands them over, and all at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from components.evaluator.rows import PER_MODEL, SHARED, Outcome, compact_row, table
+from pipelines.errors import DataError
+
+FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
+OUTCOME = Outcome(
+    reward=np.array([1.0, -1.0, 0.0]),
+    propensity=np.array([0.5, 0.25, 0.25]),
+    clicked=np.array([True, True, False]),
+    unsubscribed=np.array([False, True, False]),
+    user_id=np.array([b"u1", b"u2", b"u3"], dtype=object),
+)
+OUTPUT: dict[str, npt.NDArray[Any]] = {
+    "user_id": np.array([[b"u1"], [b"u2"], [b"u3"]], dtype=object),
+    "reward_estimates": np.array([[0.4, 0.1, 0.2]] * 3, dtype=np.float32),
+    "serving_probabilities": np.array([[0.8, 0.1, 0.1]] * 3, dtype=np.float32),
+    "eval_probabilities": np.array([[1.0, 0.0, 0.0]] * 3, dtype=np.float32),
+    "logged_action": np.array([[1], [2], [-1]]),
+    "logged_score": np.array([[0.55], [0.6], [0.7]], dtype=np.float32),
+    "default_action": np.array([[2], [2], [-1]]),
+    "best_score": np.array([[0.4], [0.4], [0.4]], dtype=np.float32),
+}
+
+
+def random_rows(n: int, seed: int) -> tuple[Outcome, list[dict[str, npt.NDArray[Any]]]]:
+    rng = np.random.default_rng(seed)
+    outcome = Outcome(
+        reward=rng.integers(-1, 2, n).astype(np.float32),
+        propensity=rng.uniform(0.01, 1.0, n).astype(np.float32),
+        clicked=rng.integers(0, 2, n),
+        unsubscribed=rng.integers(0, 2, n),
+        user_id=np.array([f"u{i}" for i in range(n)], dtype=object),
+    )
+
+    def output(k: int) -> dict[str, npt.NDArray[Any]]:
+        return {
+            "user_id": outcome.user_id[:, None],
+            "reward_estimates": rng.normal(0.0, 1.0, (n, k)).astype(np.float32),
+            "serving_probabilities": rng.dirichlet(np.ones(k), n).astype(np.float32),
+            "eval_probabilities": np.eye(k, dtype=np.float32)[rng.integers(0, k, n)],
+            "logged_action": rng.integers(-1, k, (n, 1)),
+            "logged_score": rng.random((n, 1)).astype(np.float32),
+            "default_action": rng.integers(-1, k, (n, 1)),
+            "best_score": rng.normal(0.0, 1.0, (n, 1)).astype(np.float32),
+        }
+
+    return outcome, [output(13), output(12)]
+
+
+def test_a_row_by_hand() -> None:
+    rows = table(OUTCOME, [OUTPUT])
+    assert rows.shape == (3, SHARED + PER_MODEL)
+    # The default, recommender 2, was not taken; its estimate is what it is expected to earn.
+    assert rows[0].tolist() == pytest.approx([1, 0.5, 1, 0, 1, 0.4, 0, 0.2, 1, 0.55, 0.1, 0.1, 0.35, 0, 0.4])
+    assert rows[1].tolist() == pytest.approx([-1, 0.25, 1, 1, 2, 0.4, 1, 0.2, 1, 0.6, 0.2, 0.1, 0.35, 0, 0.4])
+    # A recommender that the model does not know it never takes; without a default, the eval policy stands for it.
+    assert rows[2].tolist() == pytest.approx([0, 0.25, 0, 0, -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4])
+
+
+def test_one_at_a_time_and_all_at_once_are_the_same_numbers() -> None:
+    n = 50
+    outcome, outputs = random_rows(n, seed=3)
+    whole = table(outcome, outputs)
+    for i in range(n):
+        features = {name: [getattr(outcome, name)[i]] for name in FEATURES}
+        one = compact_row(features, [{name: values[i] for name, values in out.items()} for out in outputs])
+        assert one == tuple(whole[i])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("propensity", 0.0, "user u2: propensity is 0"),
+        ("propensity", 1.5, "user u2: propensity is 1.5"),
+        ("propensity", math.nan, "user u2: propensity is nan"),
+        ("reward", math.nan, "user u2: reward is nan"),
+    ],
+)
+def test_a_value_out_of_range_names_its_user(name: str, value: float, message: str) -> None:
+    changed = getattr(OUTCOME, name).copy()
+    changed[1] = value
+    outcome = Outcome(**{**vars(OUTCOME), name: changed})
+    with pytest.raises(DataError, match=message):
+        table(outcome, [OUTPUT])
+    features = {column: [getattr(outcome, column)[1]] for column in FEATURES}
+    with pytest.raises(DataError, match=message):
+        compact_row(features, [{key: values[1] for key, values in OUTPUT.items()}])
+
+
+@pytest.mark.parametrize("name", ["logged_score", "eval_probabilities", "default_action"])
+def test_outputs_of_another_shape_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match=f"evaluation rows: {name} has shape"):
+        table(OUTCOME, [{**OUTPUT, name: np.zeros((2, 1))}])
+    without = {key: values for key, values in OUTPUT.items() if key != name}
+    with pytest.raises(DataError, match=f"signature evaluation: no output {name}"):
+        table(OUTCOME, [without])
+    with pytest.raises(DataError, match=f"signature evaluation: no output {name}"):
+        compact_row({}, [without])
+
+
+def test_features_that_are_missing_or_many_are_refused() -> None:
+    features: dict[str, Any] = {"reward": [1.0], "propensity": [0.5], "clicked": [1], "unsubscribed": [0]}
+    output = {name: values[1] for name, values in OUTPUT.items()}
+    assert len(compact_row(features, [output])) == SHARED + PER_MODEL
+    with pytest.raises(DataError, match="user u2: propensity has 0 values"):
+        compact_row({**features, "propensity": None}, [output])
+    with pytest.raises(DataError, match="user u2: reward has 2 values"):
+        compact_row({**features, "reward": [1.0, 0.0]}, [output])

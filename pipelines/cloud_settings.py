@@ -1,4 +1,4 @@
-"""Settings of what runs on Google Cloud: Vertex AI Pipelines, their schedules, and Dataflow."""
+"""Settings of what runs on Google Cloud: Vertex AI Pipelines, their schedules, Dataflow and the Cloud Function."""
 
 from __future__ import annotations
 
@@ -97,3 +97,32 @@ class DataflowStep(Settings):
     workers: int | None = Field(default=None, ge=1, le=4000)
     max_workers: int | None = Field(default=None, ge=1, le=4000)
     autoscaling: Literal["throughput", "none"] | None = None
+
+
+class CloudFunction(Settings):
+    """The endpoint as a Cloud Function of the second generation; callers need the role to invoke it.
+
+    Attributes:
+      name: of the function; None makes ``recommenders-`` and the use case's name of it.
+      service_account: identity of the function, which reads the rankings and nothing else.
+      build_service_account: identity of the build; None takes the project's default one.
+      ingress: networks that reach it; who may call it is decided by role besides.
+      memory: of an instance, such as ``512Mi``.
+      min_instances: kept warm and paid for; 0 makes the first user after a pause wait for a start.
+      concurrency: requests that one instance answers at a time.
+      timeout_seconds: after which a request is given up.
+    """
+
+    project: ProjectId
+    region: Region
+    service_account: ServiceAccount
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")] | None = None
+    build_service_account: ServiceAccount | None = None
+    ingress: Literal["all", "internal-only", "internal-and-gclb"] = "all"
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = "512Mi"
+    cpu: int = Field(default=1, ge=1, le=8)
+    min_instances: int = Field(default=1, ge=0, le=1000)
+    max_instances: int = Field(default=20, ge=1, le=1000)
+    concurrency: int = Field(default=80, ge=1, le=1000)
+    timeout_seconds: int = Field(default=10, ge=1, le=3600)
+    labels: Labels = {}

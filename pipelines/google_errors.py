@@ -63,4 +63,4 @@ def explained(what: str) -> Iterator[None]:
 
 def _said(error: Any) -> str:
     # REST answers carry method and address in front of what the service says.
-    return re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message)).strip() or type(error).__name__
+    return " ".join(re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message)).split()) or type(error).__name__

@@ -1,4 +1,7 @@
-"""Environment variables that TensorFlow and gRPC read once, while they are imported; a user's own values stay."""
+"""Environment variables that TensorFlow, gRPC and Google's libraries read once, while they are imported.
+
+A user's own values stay.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ _DEFAULTS = {
     "TF_USE_LEGACY_KERAS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "GRPC_VERBOSITY": "ERROR",
+    # Without credentials, Google's library asks whether this is a machine of theirs: once, not for a quarter minute.
+    "GCE_METADATA_TIMEOUT": "2",
+    "GCE_METADATA_DETECT_RETRIES": "1",
 }
 
 

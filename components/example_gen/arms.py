@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.example_gen.queries import render_arms_query
-from components.example_gen.warehouse import read_batches
-from pipelines.settings import DuckDBWarehouse, UseCase
+from components.example_gen.queries import Warehouse, render_arms_query
+from components.example_gen.reading import read
+from pipelines.settings import UseCase
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,21 @@ class ArmSummary:
 
 
 def arm_summary(
-    warehouse_path: Path | str, use_case: UseCase, start: dt.date, end: dt.date, configs: Path | None = None
+    warehouse: Warehouse, use_case: UseCase, start: dt.date, end: dt.date, configs: Path | None = None
 ) -> list[ArmSummary]:
-    """Runs arms.sql on the embedded warehouse.
+    """Runs arms.sql.
 
     Args:
-      warehouse_path: the DuckDB file.
+      warehouse: where the training table is.
       use_case: one entry for each of its recommenders, in its order.
       start: first day.
       end: day after the last.
       configs: see `render_training_query`.
 
     Raises:
-      DataError: the warehouse or the table is missing.
+      UserError: the warehouse or the table is missing; see `read`.
     """
-    query = render_arms_query(
-        use_case, DuckDBWarehouse(kind="duckdb", path=str(warehouse_path)), start, end, configs
-    )
+    query = render_arms_query(use_case, warehouse, start, end, configs)
     found = {
         row["recommender"]: ArmSummary(
             recommender=row["recommender"],
@@ -48,7 +46,7 @@ def arm_summary(
             unsubscribe_rate=row["unsubscribe_rate"],
             mean_reward=row["mean_reward"],
         )
-        for batch in read_batches(warehouse_path, query)
+        for batch in read(warehouse, query)
         for row in batch.to_pylist()
     }
     return [found.get(name) or ArmSummary(name, 0, None, None, None) for name in use_case.recommenders]

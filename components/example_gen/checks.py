@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from components.example_gen.columns import ALLOWED, Column, quoted, source_of, text
 
-OPTIONAL = "eligible_recommenders"
+ELIGIBLE = "eligible_recommenders"
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,18 @@ class Check:
         return f"{self.column}: {self.problem}"
 
 
-def checks(columns: Sequence[Column], contract: Sequence[str], recommenders: Sequence[str]) -> list[Check]:
+def checks(
+    columns: Sequence[Column],
+    contract: Collection[str],
+    optional: Collection[str],
+    recommenders: Sequence[str],
+) -> list[Check]:
     """The checks of a row by itself, in order.
 
     Args:
       columns: all columns of the table.
-      contract: those that are not features; each but `eligible_recommenders` needs a value.
+      contract: those that are not features.
+      optional: those of the contract that need no value.
       recommenders: the names that may be shown.
     """
     found = [
@@ -53,7 +59,7 @@ def checks(columns: Sequence[Column], contract: Sequence[str], recommenders: Seq
         if column.type != "ARRAY<STRING>"
     ]
     for name in contract:
-        if name != OPTIONAL:
+        if name not in optional:
             found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
     names = f"[{', '.join(text(name) for name in recommenders)}]"
     one_of = f"one of {', '.join(recommenders)}"
@@ -67,29 +73,42 @@ def checks(columns: Sequence[Column], contract: Sequence[str], recommenders: Seq
             ),
             Check("recommender", "unknown", one_of, f"NOT list_contains({names}, recommender)"),
         ]
-    found.append(
-        Check(
-            OPTIONAL,
-            "unknown recommender",
-            f"empty for all, or some of {', '.join(recommenders)}",
-            f"{OPTIONAL} IS NOT NULL AND (NOT list_has_all({names}, {OPTIONAL}) "
-            f"OR len({OPTIONAL}) <> list_count({OPTIONAL}))",
-        )
-    )
-    if "recommender" in contract:
-        found += [
+    if ELIGIBLE in contract:
+        found.append(
             Check(
-                OPTIONAL,
+                ELIGIBLE,
+                "unknown recommender",
+                f"empty for all, or some of {', '.join(recommenders)}",
+                f"{ELIGIBLE} IS NOT NULL AND (NOT list_has_all({names}, {ELIGIBLE}) "
+                f"OR len({ELIGIBLE}) <> list_count({ELIGIBLE}))",
+            )
+        )
+    if ELIGIBLE in contract and "recommender" in contract:
+        found.append(
+            Check(
+                ELIGIBLE,
                 "without the recommender that was shown",
                 "a list with it",
-                f"NOT list_contains({OPTIONAL}, recommender)",
-            ),
-            # An unsubscribe counts only where a click led to it; without one it belongs to no recommender.
+                f"NOT list_contains({ELIGIBLE}, recommender)",
+            )
+        )
+    if "unsubscribed" in contract:
+        # An unsubscribe counts only where a click led to it; without one it belongs to no recommender.
+        found.append(
             Check(
                 "unsubscribed",
                 "true without a click",
                 "true only where clicked is true",
                 "unsubscribed AND NOT clicked",
-            ),
-        ]
+            )
+        )
+    if "propensities" in contract:
+        found.append(
+            Check(
+                "propensities",
+                "not one for each of recommenders",
+                "as many numbers as recommenders",
+                "len(propensities) <> len(recommenders)",
+            )
+        )
     return found

@@ -15,6 +15,7 @@ DUCKDB_TYPE = {
     "DATE": "DATE",
     "TIMESTAMP": "TIMESTAMP WITH TIME ZONE",
     "ARRAY<STRING>": "VARCHAR[]",
+    "ARRAY<FLOAT64>": "DOUBLE[]",
 }
 ALLOWED = {
     "STRING": "text",
@@ -23,12 +24,15 @@ ALLOWED = {
     "DATE": "a date such as 2026-01-31",
     "TIMESTAMP": "a time such as 2026-01-31 08:00:00 (UTC where it names no zone)",
     "ARRAY<STRING>": "a list of names, in CSV written a|b|c",
+    "ARRAY<FLOAT64>": "a list of finite numbers, in CSV written 0.5|1.0",
 }
 _FLOATS = ("FLOAT", "DOUBLE")
 _NUMBERS = (
     *_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
     "DECIMAL",
 )  # fmt: skip
+# A list's type -> the lists of a file that can become it.
+_LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
 # Names with spaces, which no column of a table bears.
 ROW = '"row of the file"'
 
@@ -113,7 +117,7 @@ def constant(source: FromConstant) -> tuple[str, str]:
 def column(name: str, type_: str, expression: str, found: str, file: str) -> Column:
     """A column made from an expression whose DuckDB type is `found`; raises `DataError` as `plan` does."""
     nested = found.endswith("]") or found.startswith(("STRUCT", "MAP", "UNION"))
-    if (nested and not (type_ == "ARRAY<STRING>" and found == "VARCHAR[]")) or found == "BLOB":
+    if (nested and found not in _LISTS.get(type_, ())) or found == "BLOB":
         raise DataError(f"{file}: column {name}: found {found}; allowed: {ALLOWED[type_]}")
     # NaN is what pandas writes for a missing value of any type.
     source = f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in _FLOATS else expression
@@ -127,6 +131,11 @@ def _value(type_: str, source: str, found: str) -> str:
         if found == "VARCHAR[]":
             return f"CASE WHEN len({source}) > 0 THEN {source} END"
         return f"string_split(CAST({source} AS VARCHAR), '|')"
+    if type_ == "ARRAY<FLOAT64>":
+        if not found.endswith("]"):
+            source = f"string_split(CAST({source} AS VARCHAR), '|')"
+        cast = f"TRY_CAST({source} AS DOUBLE[])"
+        return f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = len({cast}) THEN {cast} END"
     if type_ == "BOOL" and found.startswith(_NUMBERS):
         return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
     cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"

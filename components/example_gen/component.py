@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from google.protobuf import struct_pb2
 from tfx.components.example_gen import component, utils
@@ -10,6 +10,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_big_query.example_gen.component import BigQueryExampleGen
 from tfx.proto import example_gen_pb2
 
+from components.example_gen import bigquery_executor
 from components.example_gen.executor import Executor
 from components.example_gen.partition import BUCKETS, eval_buckets
 from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
@@ -30,14 +31,10 @@ class DuckDBExampleGen(component.QueryBasedExampleGen):
           warehouse_path: the DuckDB file.
           output_config: the splits, by hash buckets; with two or more of them, their partition feature.
         """
-        settings = struct_pb2.Struct()
-        settings.update({"warehouse_path": warehouse_path})
-        custom_config = example_gen_pb2.CustomConfig()
-        custom_config.custom_config.Pack(settings)
         super().__init__(
             input_config=utils.make_default_input_config(query),
             output_config=output_config,
-            custom_config=custom_config,
+            custom_config=_custom_config({"warehouse_path": warehouse_path}),
         )
 
 
@@ -48,6 +45,8 @@ def make_example_gen(
     split: Literal["train_eval", "inference"],
 ) -> component.QueryBasedExampleGen:
     """The ExampleGen of the setting: `DuckDBExampleGen` or TFX's own BigQueryExampleGen, with the same query.
+
+    The latter's executor holds the environment's limit of bytes and labels its jobs; see `bigquery_executor`.
 
     Args:
       use_case: `eval_share` of the users, in whole percent, goes to the eval split.
@@ -66,7 +65,21 @@ def make_example_gen(
         )
     if isinstance(warehouse, DuckDBWarehouse):
         return DuckDBExampleGen(query, warehouse.path, output_config)
-    return BigQueryExampleGen(query=query, output_config=output_config)
+    labels = {"use_case": use_case.name, "split": split}
+    return BigQueryExampleGen(
+        query=query,
+        output_config=output_config,
+        custom_executor_spec=executor_spec.BeamExecutorSpec(bigquery_executor.Executor),
+        custom_config=_custom_config({"warehouse": warehouse.model_dump_json(), "labels": labels}),
+    )
+
+
+def _custom_config(values: dict[str, Any]) -> example_gen_pb2.CustomConfig:
+    settings = struct_pb2.Struct()
+    settings.update(values)
+    custom_config = example_gen_pb2.CustomConfig()
+    custom_config.custom_config.Pack(settings)
+    return custom_config
 
 
 def train_eval_config(eval_share: float) -> example_gen_pb2.Output:

@@ -31,13 +31,22 @@ from components.example_gen.columns import (
 from components.example_gen.queries import check_columns
 from components.example_gen.warehouse import columns_of, connect
 from pipelines.errors import DataError, SettingsError
-from pipelines.settings import INFERENCE_COLUMNS, TRAINING_COLUMNS, FromConstant, UseCase
+from pipelines.settings import INFERENCE_COLUMNS, RAW_COLUMNS, TRAINING_COLUMNS, FromConstant, UseCase
 
-Table = Literal["training", "inference"]
+Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "users", "rankings"]
 KEY: dict[str, tuple[str, ...]] = {
     "training": ("user_id", "campaign", "sent_at"),
     "inference": ("user_id",),
+    "sends": ("send_id",),
+    "clicks": ("send_id", "clicked_at"),
+    "unsubscribes": ("send_id", "unsubscribed_at"),
+    "users": ("user_id", "snapshot_date"),
+    "rankings": ("user_id", "campaign", "generated_at"),
 }
+_CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}
+_OPTIONAL = {"eligible_recommenders"}
+# A served ranking may tell these two.
+_OPTIONAL_IN_SENDS = {"propensity", "policy_version"}
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # Columns of the staging table besides the table's own; no column of a table has a space in its name.
 _ORDINAL, _PROBLEM, _FOUND = '"ordinal of the row"', '"number of the failed check"', '"value at fault"'
@@ -101,23 +110,23 @@ def ingest(
     rejects: Path | None = None,
     replace: bool = False,
 ) -> IngestReport:
-    """Loads files into the use case's training or inference table.
+    """Loads files into the use case's training or inference table, or into one of the raw tables they are built from.
 
     A file is CSV (comma, double quotes, UTF-8, one header line; `.csv` or `.csv.gz`) or Parquet. Its columns bear
     the table's names, or those under `ingest` of the use case; others are left out. An empty cell is NULL; a CSV
     writes a list as `a|b|c`; an empty `eligible_recommenders` means that all are eligible.
 
-    The training table grows; a row whose (user_id, campaign, sent_at) it holds already is left as it is, so the
-    same file can be ingested twice. The inference table is emptied and refilled.
+    A table grows; a row whose key (`KEY`) it holds already is left as it is, so the same file can be ingested twice.
+    The inference table alone is emptied and refilled.
 
     Args:
       warehouse_path: the DuckDB file; made where it is missing.
       use_case: tables, features, recommenders and sources of columns.
-      table: which of the two tables.
+      table: which of the tables.
       files: read in this order.
       rejects: JSON lines of the refused rows, one object each: `file`, `row` (from 1), `reason`, `found`, `allowed`
         and `values`, the raw row. It is replaced by each call.
-      replace: empties the training table first.
+      replace: empties the table first.
 
     Raises:
       SettingsError: a constant under `ingest` does not fit its column.
@@ -128,7 +137,7 @@ def ingest(
     if not files:
         raise DataError("no file to ingest; allowed: one or more CSV or Parquet files")
     check_columns(use_case)
-    name = getattr(use_case.tables, table)
+    name = use_case.table_name(table)
     replace = replace or table == "inference"
     with connect(warehouse_path, read_only=False) as connection:
         _check_constants(connection, use_case, table)
@@ -178,7 +187,7 @@ def _stage(
 ) -> list[Check]:
     """Fills `staged`: the converted rows of all files in order, each with the number of the check it fails."""
     types = use_case.table_columns(table)
-    contract = list(TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS)
+    optional = _OPTIONAL | (_OPTIONAL_IN_SENDS if table == "sends" else set())
     definitions = ", ".join(f"{quoted(name)} {DUCKDB_TYPE[type_]}" for name, type_ in types.items())
     connection.execute(
         f"CREATE TEMP TABLE staged ({_ORDINAL} BIGINT, {_PROBLEM} SMALLINT, {_FOUND} VARCHAR, {definitions})"
@@ -189,7 +198,7 @@ def _stage(
         described = connection.execute(f"DESCRIBE raw_{number}").fetchall()
         raw = {str(row[0]): str(row[1]) for row in described}
         columns = plan(types, getattr(use_case.ingest, table), raw, str(file))
-        reasons = checks(columns, contract, use_case.recommenders)
+        reasons = checks(columns, _CONTRACT[table], optional, use_case.recommenders)
         connection.execute(_staging_query(number, columns, reasons))
     return reasons
 
@@ -266,12 +275,12 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, number
     names = ", ".join(key)
     same = " AND ".join(f"staged.{name} = twice.{name}" for name in key)
     connection.execute(
-        f"UPDATE staged SET {_PROBLEM} = {number}, {_FOUND} = staged.user_id FROM ("
+        f"UPDATE staged SET {_PROBLEM} = {number}, {_FOUND} = staged.{key[0]} FROM ("
         f"SELECT {names}, min({_ORDINAL}) AS first_one FROM staged WHERE {_PROBLEM} IS NULL "
         f"GROUP BY {names} HAVING count(*) > 1) AS twice "
         f"WHERE {_PROBLEM} IS NULL AND {same} AND {_ORDINAL} > twice.first_one"
     )
-    return Check("user_id", f"a second row of the same {', '.join(key)}", "one row", "FALSE")
+    return Check(key[0], f"a second row of the same {', '.join(key)}", "one row", "FALSE")
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def render_training_query(
       SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
     """
     _check_window(start, end)
-    return _render(
+    return render(
         "training.sql",
         configs,
         use_case,
@@ -52,7 +52,7 @@ def render_inference_query(
 ) -> str:
     """Every row of the inference table, dates relative to ``run_date``; otherwise as `render_training_query`."""
     _check_date(run_date)
-    return _render(
+    return render(
         "inference.sql",
         configs,
         use_case,
@@ -66,7 +66,7 @@ def render_arms_query(
 ) -> str:
     """Newsletters, rates and mean reward per recommender; otherwise as `render_training_query`."""
     _check_window(start, end)
-    return _render(
+    return render(
         "arms.sql",
         configs,
         use_case,
@@ -89,7 +89,18 @@ def table_name(table: str, warehouse: Warehouse) -> str:
     return f"`{warehouse.project}.{table}`"
 
 
-def _render(template: str, configs: Path | None, use_case: UseCase, **values: str) -> str:
+def render(template: str, configs: Path | None, use_case: UseCase, **values: object) -> str:
+    """Renders a template of ``queries/``.
+
+    Args:
+      template: its file name.
+      configs: see `render_training_query`.
+      use_case: its name, features and reward reach the template.
+      **values: what else the template uses; text must be an identifier or a literal that was checked.
+
+    Raises:
+      SettingsError: as `render_training_query`.
+    """
     check_columns(use_case)
     folders = [folder / "queries" for folder in (configs, DEFAULT_CONFIGS) if folder is not None]
     environment = jinja2.Environment(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def read_batches(path: Path | str, query: str, rows: int = 50_000) -> Iterator[p
                 if batch.num_rows:
                     yield batch
         except duckdb.Error as error:
-            raise _unbound(connection, path, translation, error) from error
+            raise unbound(connection, path, translation.tables, error) from error
 
 
 def require_rows(path: Path | str, query: str) -> None:
@@ -88,9 +88,9 @@ def require_rows(path: Path | str, query: str) -> None:
         try:
             found = connection.execute(f"SELECT 1 FROM ({translation.sql}) LIMIT 1").fetchall()
         except duckdb.Error as error:
-            raise _unbound(connection, path, translation, error) from error
+            raise unbound(connection, path, translation.tables, error) from error
         if not found:
-            tables = ", ".join(_written(table) for table in translation.tables)
+            tables = ", ".join(written(table) for table in translation.tables)
             where = f" where {translation.condition}" if translation.condition else ""
             raise DataError(f"{path}: {tables} holds no rows{where}")
 
@@ -117,22 +117,31 @@ def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -
     return dict(rows)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, path: Path | str, query: str) -> Translation:
-    ((database,),) = connection.execute("SELECT current_database()").fetchall()
-    translation = to_duckdb(query, database)
-    types: dict[str, set[str]] = {}
-    for schema, table in translation.tables:
-        columns = columns_of(connection, schema, table)
-        if not columns:
+def require_tables(
+    connection: duckdb.DuckDBPyConnection, path: Path | str, tables: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, str]]:
+    """The columns of each (schema, table); raises `DataError` for one that is missing."""
+    found = {}
+    for schema, table in tables:
+        found[schema, table] = columns_of(connection, schema, table)
+        if not found[schema, table]:
             there = connection.execute(
                 "SELECT schema_name, table_name FROM duckdb_tables() "
                 "WHERE database_name = current_database() AND NOT internal ORDER BY ALL"
             ).fetchall()
-            found = ", ".join(_written(name) for name in there) or "no table"
+            names = ", ".join(written(name) for name in there) or "no table"
             raise DataError(
-                f"{path}: no table {_written((schema, table))}; found: {found}; "
+                f"{path}: no table {written((schema, table))}; found: {names}; "
                 "fill it with `newsletter-bandit ingest`"
             )
+    return found
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, path: Path | str, query: str) -> Translation:
+    ((database,),) = connection.execute("SELECT current_database()").fetchall()
+    translation = to_duckdb(query, database)
+    types: dict[str, set[str]] = {}
+    for columns in require_tables(connection, path, translation.tables).values():
         for name, type_ in columns.items():
             types.setdefault(name.lower(), set()).add(type_)
     for name in translation.integer_casts:
@@ -145,12 +154,15 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path | str, query: str
     return translation
 
 
-def _unbound(
-    connection: duckdb.DuckDBPyConnection, path: Path | str, translation: Translation, error: duckdb.Error
+def unbound(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path | str,
+    tables: Iterable[tuple[str, str]],
+    error: duckdb.Error,
 ) -> DataError:
+    """What a person needs of DuckDB's error: its first line, and the columns that there are."""
     described = "; ".join(
-        f"{_written(table)} has the columns {', '.join(columns_of(connection, *table))}"
-        for table in translation.tables
+        f"{written(table)} has the columns {', '.join(columns_of(connection, *table))}" for table in tables
     )
     return DataError(f"{path}: the query cannot be run: {_one_line(error)}; {described}")
 
@@ -167,7 +179,8 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _written(table: tuple[str, str]) -> str:
+def written(table: tuple[str, str]) -> str:
+    """The table's name as the settings write it."""
     schema, name = table
     return name if schema == "main" else f"{schema}.{name}"
 

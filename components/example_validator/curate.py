@@ -17,11 +17,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.example_gen.encode import to_feature_lists
-from components.example_gen.queries import render_training_query
-from components.example_gen.warehouse import read_batches
+from components.example_gen.queries import Warehouse, render_training_query, table_name
+from components.example_gen.reading import first_rows, read
 from components.example_validator.anomalies import describe
 from pipelines.errors import DataError
-from pipelines.settings import DuckDBWarehouse, UseCase
+from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"
@@ -35,7 +35,7 @@ _KIND: dict[str, Kind] = {"string": "BYTES", "number": "FLOAT", "date": "FLOAT",
 
 
 def write_schema(
-    use_case: UseCase, source: Sequence[Path] | Path, output: Path, configs: Path | None = None
+    use_case: UseCase, source: Sequence[Path] | Warehouse, output: Path, configs: Path | None = None
 ) -> schema_pb2.Schema:
     """Writes the curated schema of the data as text (.pbtxt).
 
@@ -45,8 +45,8 @@ def write_schema(
 
     Args:
       use_case: features, recommenders and reward.
-      source: TFRecord files of training tf.Examples, or the embedded warehouse's file, whose training query is run
-        over all of its days; the first `MOST_ROWS` rows are looked at.
+      source: TFRecord files of training tf.Examples, or the warehouse, whose training query is run over all of its
+        days; the first `MOST_ROWS` rows are looked at.
       output: replaced as a whole.
       configs: see `render_training_query`.
 
@@ -144,29 +144,25 @@ def _bool_domain(feature: schema_pb2.Feature) -> None:
 # --- the data -----------------------------------------------------------------------------------------------
 
 
-def _rows(use_case: UseCase, source: Sequence[Path] | Path, configs: Path | None) -> pa.RecordBatch:
+def _rows(use_case: UseCase, source: Sequence[Path] | Warehouse, configs: Path | None) -> pa.RecordBatch:
     """Up to `MOST_ROWS` rows as one batch of feature lists."""
-    batch = _table_rows(use_case, source, configs) if isinstance(source, Path) else _file_rows(source)
+    if isinstance(source, DuckDBWarehouse | BigQueryWarehouse):
+        batch = _table_rows(use_case, source, configs)
+    else:
+        batch = _file_rows(source)
     if batch is None:
         raise DataError("no row to make a schema of; allowed: one or more rows")
     return batch
 
 
-def _table_rows(use_case: UseCase, warehouse: Path, configs: Path | None) -> pa.RecordBatch | None:
-    (times,) = read_batches(
-        warehouse, f"SELECT MIN(sent_at) AS first, MAX(sent_at) AS last FROM `{use_case.tables.training}`"
-    )
+def _table_rows(use_case: UseCase, warehouse: Warehouse, configs: Path | None) -> pa.RecordBatch | None:
+    table = table_name(use_case.tables.training, warehouse)
+    (times,) = read(warehouse, f"SELECT MIN(sent_at) AS first, MAX(sent_at) AS last FROM {table}")
     first, last = times.column(0)[0].as_py(), times.column(1)[0].as_py()
     if first is None:
         return None
-    query = render_training_query(
-        use_case,
-        DuckDBWarehouse(kind="duckdb", path=str(warehouse)),
-        first.date(),
-        last.date() + dt.timedelta(days=1),
-        configs,
-    )
-    batch = next(read_batches(warehouse, query, MOST_ROWS), None)
+    days = (first.date(), last.date() + dt.timedelta(days=1))
+    batch = first_rows(warehouse, render_training_query(use_case, warehouse, *days, configs), MOST_ROWS)
     return to_feature_lists(batch) if batch is not None else None
 
 

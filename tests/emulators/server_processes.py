@@ -17,6 +17,7 @@ import pytest
 PROJECT = "newsletter-test"
 FIRESTORE = "cloud-firestore-emulator/cloud-firestore-emulator.jar"
 DATASTORE = "cloud-datastore-emulator/CloudDatastore.jar"
+BIGQUERY = Path(__file__).resolve().parents[2] / ".tools" / "bigquery-emulator"
 
 
 def free_port() -> int:
@@ -63,6 +64,31 @@ def emulator_command(port: int, folder: Path) -> list[str]:
         options = [f"--port={port}", "--store_on_disk=false", "--consistency=1.0"]
         return [*base, "start", "--host=127.0.0.1", *options, str(folder)]
     unavailable(f"neither {FIRESTORE} nor {DATASTORE} is below {platform}")
+
+
+def bigquery_program(name: str) -> tuple[str, dict[str, str]]:
+    """Path of a program of the BigQuery emulator's environment, and the variables it runs with; skips without it."""
+    program = BIGQUERY / "bin" / name
+    if not program.is_file() or not (BIGQUERY / "installed.txt").is_file():
+        unavailable("the BigQuery emulator is not installed: tests/emulators/setup_bigquery.sh")
+    # Where setup_bigquery.sh has put DuckDB's extensions.
+    return str(program), {**os.environ, "HOME": str(BIGQUERY / "home")}
+
+
+def start(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a server in a process group of its own, its output in the log."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+            env=environment,
+            start_new_session=True,
+        )
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

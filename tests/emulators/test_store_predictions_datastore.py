@@ -17,7 +17,7 @@ from pipelines.settings import DatastoreStore
 pytestmark = pytest.mark.emulator
 
 GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-STAMP = Stamp("7", GENERATED_AT, GENERATED_AT + dt.timedelta(days=8))
+STAMP = Stamp("7", GENERATED_AT)
 
 
 def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> Row:
@@ -28,6 +28,7 @@ def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> Row:
         "out_scores": [score, 0.25, 0.0],
         "out_propensities": [0.925, 1.0, 0.0],
         "out_explored": [0],
+        "out_expires_after_days": [8],
     }
 
 
@@ -59,7 +60,7 @@ def test_stores_rewrites_and_refuses_a_day(datastore_emulator: str, namespace: s
     assert first is not None
     assert first.recommenders == ("deals", "refill")
     assert first.propensities == (0.925, 1.0)
-    assert (first.generated_at, first.expires_at) == (STAMP.generated_at, STAMP.expires_at)
+    assert (first.generated_at, first.expires_at) == (GENERATED_AT, GENERATED_AT + dt.timedelta(days=8))
 
     # The day again gives the same records, no further ones.
     store_day(day, namespace, tmp_path)

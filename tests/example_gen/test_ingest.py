@@ -23,7 +23,7 @@ from components.example_gen.arms import ArmSummary, arm_summary
 from components.example_gen.ingest import ingest
 from components.example_gen.warehouse import count_rows
 from pipelines.errors import DataError, SettingsError
-from pipelines.settings import UseCase, load_use_case
+from pipelines.settings import DuckDBWarehouse, UseCase, load_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -32,6 +32,10 @@ def _rows(warehouse: Path, table: str = "tiny.training", order: str = "user_id")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.sql(f"SELECT * FROM w.{table} ORDER BY {order}").to_arrow_table().to_pylist()
+
+
+def _settings(warehouse: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(kind="duckdb", path=str(warehouse))
 
 
 def test_a_csv_becomes_typed_rows(tmp_path: Path, use_case: UseCase) -> None:
@@ -360,7 +364,7 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
         {"recommender": "c", "sent_at": "2024-02-01"},
     )
     ingest(tmp_path / "w.duckdb", use_case, "training", [file])
-    arms = arm_summary(tmp_path / "w.duckdb", use_case, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
+    arms = arm_summary(_settings(tmp_path / "w.duckdb"), use_case, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
     # Rewards of b: 1, -2, 0, 0.
     assert arms == [
         ArmSummary("a", 1, 0.0, 0.0, 0.0),
@@ -378,7 +382,7 @@ def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:
         users = [row["user_id"] for row in _rows(warehouse, f"hillstrom.{table}", order="rowid")]
         assert users == [f"customer-{number}" for number in range(1, 64_001)]
     start = use_case.window.latest(dt.date(2008, 4, 14), use_case.attribution_days)
-    arms = {arm.recommender: arm for arm in arm_summary(warehouse, use_case, *start)}
+    arms = {arm.recommender: arm for arm in arm_summary(_settings(warehouse), use_case, *start)}
     with hillstrom_csv.open() as lines:
         visits = [(row["segment"], int(row["visit"])) for row in csv.DictReader(lines)]
     for name, rate in {"Mens E-Mail": 0.18276, "Womens E-Mail": 0.15140, "No E-Mail": 0.10617}.items():

@@ -89,6 +89,32 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "WITH u AS (SELECT id FROM `shop.u`) SELECT id FROM u ORDER BY id": [(1,), (4,)],
     "SELECT big FROM (SELECT id * 10 AS big FROM `shop.t`) AS s WHERE big > 20": [(30,)],
     "SELECT tags FROM `shop.t` ORDER BY id": [(["q", "r"],), ([],), (None,)],
+    "SELECT ARRAY_LENGTH(tags) AS n FROM `shop.t` ORDER BY id": [(2,), (0,), (None,)],
+    "SELECT tags[SAFE_OFFSET(1)] AS second FROM `shop.t` ORDER BY id": [("r",), (None,), (None,)],
+    "SELECT ARRAY_TO_STRING(tags, '|') AS s FROM `shop.t` ORDER BY id": [("q|r",), ("",), (None,)],
+    # In no list, not even an unknown one, is FALSE to BigQuery.
+    "SELECT 'q' IN UNNEST(tags) AS there FROM `shop.t` ORDER BY id": [(True,), (False,), (False,)],
+    "SELECT name NOT IN UNNEST(tags) AS gone FROM `shop.t` ORDER BY id": [(True,), (True,), (True,)],
+    "SELECT TIMESTAMP_ADD(seen, INTERVAL 3 DAY) AS later FROM `shop.t` WHERE id = 2": [
+        (dt.datetime(2024, 3, 4, tzinfo=dt.UTC),)
+    ],
+    # NULLs come first in an ascending order and last in a descending one.
+    "SELECT id, ROW_NUMBER() OVER (ORDER BY x) AS n FROM `shop.t` ORDER BY id": [(1, 3), (2, 2), (3, 1)],
+    "SELECT id, ROW_NUMBER() OVER (ORDER BY x DESC, id) AS n FROM `shop.t` ORDER BY id": [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ],
+    "SELECT id, ROW_NUMBER() OVER (PARTITION BY ok IS NULL ORDER BY id DESC) AS n FROM `shop.t` ORDER BY id": [
+        (1, 2),
+        (2, 1),
+        (3, 1),
+    ],
+    "SELECT id FROM `shop.t` WHERE id < 3 QUALIFY ROW_NUMBER() OVER (ORDER BY id DESC) = 1": [(2,)],
+    "SELECT id, IF(x - x = 0, x, NULL) AS finite FROM `shop.t` ORDER BY id": [(1, 2.5), (2, 0.5), (3, None)],
+    "SELECT *, x > 1 AS large FROM `shop.u` AS u JOIN (SELECT id AS t, x FROM `shop.t`) AS t ON t = u.id": [
+        (1, "one", 1, 2.5, True)
+    ],
     "SELECT COUNT(*) AS n FROM `bare`": [(0,)],
 }
 
@@ -120,8 +146,18 @@ REFUSED = {
     "SELECT table_name FROM `shop.INFORMATION_SCHEMA.TABLES`": "the table name",
     "SELECT id FROM `shop.t` FOR SYSTEM_TIME AS OF '2024-01-01'": "VERSION",
     "SELECT id FROM `shop.t` RIGHT JOIN `shop.u` USING (id)": "RIGHT JOIN",
-    "SELECT ROW_NUMBER() OVER (ORDER BY id) FROM `shop.t`": "WINDOW",
-    "SELECT id FROM `shop.t` QUALIFY TRUE": "QUALIFY",
+    "SELECT ROW_NUMBER() OVER (PARTITION BY id) FROM `shop.t`": r"but ROW_NUMBER\(\) with ORDER BY",
+    "SELECT RANK() OVER (ORDER BY id) FROM `shop.t`": r"but ROW_NUMBER\(\) with ORDER BY",
+    "SELECT COUNT(*) OVER (ORDER BY id) FROM `shop.t`": r"but ROW_NUMBER\(\) with ORDER BY",
+    "SELECT ROW_NUMBER() OVER (ORDER BY id ROWS 1 PRECEDING) FROM `shop.t`": "WINDOW with SPEC",
+    "SELECT tags[OFFSET(0)] FROM `shop.t`": r"but by \[SAFE_OFFSET",
+    "SELECT tags[SAFE_ORDINAL(1)] FROM `shop.t`": "BRACKET with OFFSET",
+    "SELECT tags[SAFE_OFFSET(id)] FROM `shop.t`": r"but by \[SAFE_OFFSET",
+    "SELECT TIMESTAMP_ADD(seen, INTERVAL 3 HOUR) FROM `shop.t`": "but a number of days",
+    "SELECT TIMESTAMP_ADD(seen, INTERVAL id DAY) FROM `shop.t`": "but a number of days",
+    "SELECT TIMESTAMP_SUB(seen, INTERVAL 3 DAY) FROM `shop.t`": "TIMESTAMP_SUB",
+    "SELECT tag FROM UNNEST(['q']) AS tag": "UNNEST",
+    "SELECT ARRAY_TO_STRING(tags, '|', '-') FROM `shop.t`": "ARRAY_TO_STRING with NULL",
     "SELECT * EXCEPT (id) FROM `shop.t`": "STAR with EXCEPT",
     "SELECT AS STRUCT id FROM `shop.t`": "SELECT with KIND",
     "SELECT id FROM `shop.t` LIMIT 1 OFFSET 1": "OFFSET",

@@ -10,7 +10,7 @@ import pytest
 from tiny import encode, make_rows, make_use_case
 
 from pipelines.errors import DataError
-from pipelines.settings import UseCase, load_use_case
+from pipelines.settings import DuckDBWarehouse, UseCase, load_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -95,7 +95,8 @@ def test_a_schema_is_written_from_the_warehouse(tmp_path: Path, use_case: UseCas
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
     ingest(tmp_path / "w.duckdb", use_case, "training", [tmp_path / "rows.parquet"])
-    assert write_schema(use_case, tmp_path / "w.duckdb", tmp_path / "tiny.pbtxt") == curated_schema(use_case)
+    warehouse = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+    assert write_schema(use_case, warehouse, tmp_path / "tiny.pbtxt") == curated_schema(use_case)
 
 
 def test_no_schema_is_written_of_data_that_contradicts_the_use_case(

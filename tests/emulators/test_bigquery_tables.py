@@ -1,0 +1,181 @@
+"""The SQL that builds the tables on a real BigQuery API: the same tables as on the embedded warehouse."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import raw_sources
+from raw_sources import (
+    END,
+    RAW,
+    RUN_DATE,
+    START,
+    Row,
+    arrow_table,
+    duckdb_rows,
+    fill_duckdb,
+    make_raw_use_case,
+)
+from server_processes import PROJECT
+
+from components.tables.build import Plan, build, create_raw, dry_run
+from pipelines.errors import DataError
+from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+pytestmark = pytest.mark.emulator
+
+LIST = "eligible_recommenders"
+WAREHOUSE = BigQueryWarehouse(kind="bigquery", project=PROJECT, location="US")
+
+
+def _own_dataset(client: bigquery.Client) -> UseCase:
+    """A use case whose tables are in a new dataset."""
+    dataset = f"test_{uuid.uuid4().hex[:12]}"
+    client.create_dataset(dataset)
+    names = ("sends", "clicks", "unsubscribes", "users", "rankings")
+    return make_raw_use_case(
+        tables={"training": f"{dataset}.training", "inference": f"{dataset}.inference"},
+        raw={name: f"{dataset}.{name}" for name in names},
+    )
+
+
+@pytest.fixture(scope="module")
+def use_case(bigquery_client: bigquery.Client) -> UseCase:
+    """Its raw tables hold `RAW`."""
+    use_case = _own_dataset(bigquery_client)
+    fill_bigquery(bigquery_client, use_case, RAW)
+    return use_case
+
+
+def fill_bigquery(client: bigquery.Client, use_case: UseCase, raw: dict[str, list[Row]]) -> None:
+    """Adds the rows to the raw tables, made where they are missing, with one load job a table."""
+    import pyarrow.parquet as pq
+    from google.cloud import bigquery
+
+    create_raw(WAREHOUSE, use_case)
+    options = bigquery.ParquetOptions()
+    options.enable_list_inference = True
+    config = bigquery.LoadJobConfig(
+        source_format="PARQUET", write_disposition="WRITE_APPEND", parquet_options=options
+    )
+    for table, rows in raw.items():
+        file = io.BytesIO()
+        pq.write_table(arrow_table(use_case, table, rows), file)
+        file.seek(0)
+        client.load_table_from_file(file, use_case.table_name(table), job_config=config).result()
+
+
+def bigquery_rows(client: bigquery.Client, table: str) -> list[Row]:
+    """Every row of a table."""
+    return [dict(row) for row in client.query(f"SELECT * FROM `{PROJECT}.{table}`").result()]
+
+
+def _training(client: bigquery.Client, use_case: UseCase) -> list[tuple[Any, ...]]:
+    return raw_sources.training_tuples(bigquery_rows(client, use_case.tables.training))
+
+
+def test_a_dry_run_writes_nothing(bigquery_client: bigquery.Client, use_case: UseCase) -> None:
+    found = dry_run(WAREHOUSE, use_case, Plan(START, END, RUN_DATE))
+    assert list(found.bytes_read.values()) == [0, 0, 0, 0]  # the emulator knows no bytes
+    tables = {table.table_id for table in bigquery_client.list_tables(use_case.tables.training.split(".")[0])}
+    assert tables == {"sends", "clicks", "unsubscribes", "users", "rankings"}
+
+
+def test_the_tables_are_those_worked_out_by_hand_and_twice_gives_the_same(
+    bigquery_client: bigquery.Client, use_case: UseCase
+) -> None:
+    for removed in (0, 1):
+        report = build(WAREHOUSE, use_case, Plan(START, END, RUN_DATE))
+        training, users = report.tables
+        assert _training(bigquery_client, use_case) == raw_sources.TRAINING
+        inference = bigquery_rows(bigquery_client, use_case.tables.inference)
+        assert raw_sources.inference_tuples(inference) == raw_sources.INFERENCE
+        assert (training.written, training.removed) == (7, 7 * removed)
+        assert (users.written, users.removed) == (3, 3 * removed)
+        assert training.left_out == raw_sources.LEFT_OUT
+        assert users.left_out == raw_sources.INFERENCE_LEFT_OUT
+        assert all(job.job_id.startswith(f"{PROJECT}:US.") for job in report.jobs)
+
+    made = bigquery_client.get_table(use_case.tables.training)
+    assert (made.time_partitioning.type_, made.time_partitioning.field) == ("DAY", "sent_at")
+    assert made.clustering_fields == ["recommender", "user_id"]
+    assert bigquery_client.get_table(use_case.tables.inference).clustering_fields == ["user_id"]
+    users_table = bigquery_client.get_table(use_case.raw.users)
+    assert (users_table.time_partitioning.field, users_table.clustering_fields) == (
+        "snapshot_date",
+        ["user_id"],
+    )
+
+
+def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_warehouse(
+    tmp_path: Path, bigquery_client: bigquery.Client, use_case: UseCase
+) -> None:
+    from components.example_gen.arms import arm_summary
+    from components.example_validator.curate import write_schema
+
+    fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
+    embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+    for warehouse in (embedded, WAREHOUSE):
+        build(warehouse, use_case, Plan(START, END))
+    arms = arm_summary(WAREHOUSE, use_case, START, END)
+    assert arms == arm_summary(embedded, use_case, START, END)
+    assert [arm.newsletters for arm in arms] == [5, 2, 0]
+    there, here = (
+        write_schema(use_case, warehouse, tmp_path / f"{warehouse.kind}.pbtxt")
+        for warehouse in (WAREHOUSE, embedded)
+    )
+    assert there == here
+
+
+def test_a_table_of_other_columns_stays_as_it_was(
+    bigquery_client: bigquery.Client, use_case: UseCase
+) -> None:
+    wider = use_case.model_copy(
+        update={"features": {**use_case.features, "taste": use_case.features["colour"]}}
+    )
+    bigquery_client.query(f"ALTER TABLE `{use_case.raw.users}` ADD COLUMN taste STRING").result()
+    with pytest.raises(
+        DataError, match=r"the table does not fit the use case: taste \(missing, needed STRING\)"
+    ):
+        build(WAREHOUSE, wider, Plan(START, END))
+    assert _training(bigquery_client, use_case) == raw_sources.TRAINING
+
+
+def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: bigquery.Client) -> None:
+    use_case = _own_dataset(bigquery_client)
+    raw = raw_sources.random_raw(400, seed=7)
+    fill_bigquery(bigquery_client, use_case, raw)
+    fill_duckdb(tmp_path / "w.duckdb", use_case, raw)
+    embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+    # Overlapping ranges, as daily runs make them, the second one with a bound on the snapshots' age.
+    for start, max_age in ((1, None), (6, 5)):
+        bounded = use_case.model_copy(
+            update={"raw": use_case.raw.model_copy(update={"snapshot_max_age_days": max_age})}
+        )
+        plan = Plan(dt.date(2024, 1, start), dt.date(2024, 1, start + 10), dt.date(2024, 1, start + 10))
+        there, here = build(WAREHOUSE, bounded, plan), build(embedded, bounded, plan)
+        assert there.tables == here.tables
+        assert there.tables[0].written > 50
+        assert len(there.tables[0].left_out) == 6
+        for table in (use_case.tables.training, use_case.tables.inference):
+            assert _comparable(bigquery_rows(bigquery_client, table)) == _comparable(
+                duckdb_rows(tmp_path / "w.duckdb", table)
+            )
+
+
+def _comparable(rows: list[Row]) -> list[list[str]]:
+    return sorted(
+        [
+            value.isoformat() if isinstance(value, dt.date) else repr(value or [] if name == LIST else value)
+            for name, value in row.items()
+        ]
+        for row in rows
+    )

@@ -41,6 +41,7 @@ COPY components components
 COPY pipelines pipelines
 COPY serving serving
 COPY simulation simulation
+COPY configs configs
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 
@@ -57,10 +58,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     TF_USE_LEGACY_KERAS=1
 WORKDIR /app
 COPY configs configs
-# A change of our own code changes this small layer only. The code looks for the queries beside its packages.
+# A change of our own code changes this small layer only.
 RUN --mount=type=bind,from=project,source=/build,target=/build \
     pip install --no-deps --no-index --no-cache-dir /build/dist/*.whl \
- && ln -s /app/configs /opt/venv/lib/python3.11/site-packages/configs \
  && python -W ignore /build/imports.py project \
  && useradd --create-home --uid 1000 bandit
 ARG RUN_AS=bandit

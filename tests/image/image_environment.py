@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "image"))
 import prune  # noqa: E402
 
 # What the Dockerfile copies to build the wheel.
-SOURCES = ("pyproject.toml", "README.md", "components", "pipelines", "serving", "simulation")
+SOURCES = ("pyproject.toml", "README.md", "components", "pipelines", "serving", "simulation", "configs")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,6 @@ def build(folder: Path) -> Image:
     ):
         done = image.run("python", "-m", "pip", "--quiet", *command[:1], "--no-deps", *command[1:])
         assert done.returncode == 0, done.stdout + done.stderr
-    (site_packages / "configs").symlink_to(image.workdir / "configs")
     shutil.rmtree(sources)
     return image
 

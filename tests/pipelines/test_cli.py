@@ -17,8 +17,11 @@ COMMANDS = [
     ["schema"],
     ["train"],
     ["tune"],
+    ["evaluate"],
     ["predict"],
     ["serve"],
+    ["build-tables"],
+    ["deploy-function"],
     ["models"],
     ["models", "list"],
     ["models", "rollback"],
@@ -63,7 +66,7 @@ def test_the_command_is_installed() -> None:
 def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
     settings = tmp_path / "use_case.yaml"
     text = (ROOT / "configs" / "newsletter.yaml").read_text()
-    settings.write_text(text.replace("epsilon: 0.05", "epsilon: 1.1"))
+    settings.write_text(text.replace("epsilon: 0.02", "epsilon: 1.1"))
     workdir = tmp_path / "work"
     done = run(command, "--use-case", settings, "--workdir", workdir)
     assert done.returncode == 2

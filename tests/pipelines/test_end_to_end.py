@@ -79,7 +79,7 @@ def test_each_step_reports_what_it_produced(run: Run) -> None:
         "PredictionStorer",
     ]
     details = {event.step: event.detail for event in finished}
-    assert "neural_epsilon_greedy" in details["Trainer"]
+    assert "boltzmann" in details["Trainer"]
     assert details["PredictionStorer"].startswith(f"{USERS:,} rankings stored")
     assert not [event for event in run.events if event.state == "failed"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from components.evaluator.logged_table.arrays import coded
 
 FloatArray = npt.NDArray[np.float64]
 # A column is a number where every value of the sample is one and there are more different ones than this.
@@ -71,24 +72,18 @@ class _Category:
         return len(self._index) + 1
 
     def encode(self, values: pa.Array) -> FloatArray:
-        coded = values.dictionary_encode(null_encoding="encode")
+        codes, names = coded(values)
         other = len(self._index)
-        places = np.array(
-            [self._index.get(value, other) for value in coded.dictionary.to_pylist()], dtype=np.int64
-        )
+        places = np.array([self._index.get(name, other) for name in names], dtype=np.int64)
         found = np.zeros((len(values), self.width))
-        if len(values):
-            codes: npt.NDArray[Any] = coded.indices.to_numpy(zero_copy_only=False)
-            found[np.arange(len(values)), places[codes]] = 1.0
+        found[np.arange(len(values)), places[codes]] = 1.0
         return found
 
 
 def _numbers(values: pa.Array) -> FloatArray:
     """float64 [n], NaN where a text is missing or no finite number."""
-    coded = values.dictionary_encode(null_encoding="encode")
-    numbers = np.array([_number(text) for text in coded.dictionary.to_pylist()], dtype=np.float64)
-    codes: npt.NDArray[Any] = coded.indices.to_numpy(zero_copy_only=False)
-    return numbers[codes] if len(values) else np.zeros(0)
+    codes, names = coded(values)
+    return np.array([_number(name) for name in names], dtype=np.float64)[codes]
 
 
 def _number(text: str | None) -> float:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.evaluator import intervals
 from components.evaluator.estimators import LoggedBatch
 from components.evaluator.logged_table import hashing, sentences
+from components.evaluator.logged_table.arrays import coded
 from components.evaluator.logged_table.columns import Columns, click_model
 from components.evaluator.logged_table.figures import Figures, Measures, PartFigures, RankingFigures, take
 from components.evaluator.logged_table.overlap import ActionFigures, ActionOverlap, groups
@@ -222,7 +222,9 @@ class _Views:
         if columns.estimates_propensities:
             from components.evaluator.logged_table.propensities import PropensityModel
 
-            self._propensity_model = PropensityModel(sample, self.propensity_context, options.folds)
+            self._propensity_model = PropensityModel(
+                sample, columns.context, columns.policy_version, options.folds
+            )
 
     def batch(self, rows: Rows) -> LoggedBatch:
         """The same rows in the same order."""
@@ -263,8 +265,10 @@ class _Views:
                 np.arange(len(rows)), _codes(action, rows.actions)
             ]
             return chosen
-        same: FloatArray = pc.equal(action, rows.texts["evaluation_action"]).to_numpy(zero_copy_only=False)
-        return same.astype(np.float64)
+        wanted = rows.texts["evaluation_action"]
+        known = sorted({*action.unique().to_pylist(), *wanted.unique().to_pylist()})
+        same: FloatArray = (_codes(action, known) == _codes(wanted, known)).astype(np.float64)
+        return same
 
 
 class _Parts:
@@ -305,8 +309,6 @@ class _Parts:
 def _codes(values: pa.Array, known: Sequence[str]) -> npt.NDArray[np.int64]:
     """Index of each value among ``known``, int64 [n]."""
     index = {name: place for place, name in enumerate(known)}
-    coded = values.dictionary_encode()
-    places = np.array([index[value] for value in coded.dictionary.to_pylist()], dtype=np.int64)
-    codes: npt.NDArray[Any] = coded.indices.to_numpy(zero_copy_only=False)
-    found: npt.NDArray[np.int64] = places[codes]
+    codes, names = coded(values)
+    found: npt.NDArray[np.int64] = np.array([index[str(name)] for name in names], dtype=np.int64)[codes]
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from components.evaluator.logged_table.arrays import coded
 from components.evaluator.logged_table.reading import Rows
 
 HashArray = npt.NDArray[np.uint64]
@@ -23,10 +23,9 @@ def users(rows: Rows) -> HashArray:
 
 def of_texts(values: pa.Array) -> HashArray:
     """uint64 [n] of texts."""
-    coded = values.dictionary_encode()
-    digests = (blake2b(text.encode(), digest_size=8).digest() for text in coded.dictionary.to_pylist())
+    codes, names = coded(values)
+    digests = (blake2b(str(name).encode(), digest_size=8).digest() for name in names)
     hashes: HashArray = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
-    codes: npt.NDArray[Any] = coded.indices.to_numpy(zero_copy_only=False)
     found: HashArray = hashes[codes]
     return found
 

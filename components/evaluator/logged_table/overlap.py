@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from components.evaluator.estimators import LoggedBatch
 from components.evaluator.estimators.diagnostics import Weights
+from components.evaluator.logged_table.arrays import coded
 from components.evaluator.logged_table.figures import take
 from components.evaluator.logged_table.reading import Rows
 
@@ -92,11 +93,7 @@ class ActionOverlap:
 
 def groups(values: pa.Array) -> list[tuple[str | None, npt.NDArray[np.int64]]]:
     """Each different value with the rows that hold it, int64 [m]; null is a value."""
-    coded = values.dictionary_encode(null_encoding="encode")
-    codes = coded.indices.to_numpy(zero_copy_only=False)
+    codes, names = coded(values)
     order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(len(coded.dictionary) + 1))
-    return [
-        (name, order[bounds[code] : bounds[code + 1]])
-        for code, name in enumerate(coded.dictionary.to_pylist())
-    ]
+    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    return [(name, order[bounds[code] : bounds[code + 1]]) for code, name in enumerate(names)]

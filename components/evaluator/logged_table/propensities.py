@@ -10,14 +10,16 @@ See "The Central Role of the Propensity Score in Observational Studies for Causa
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from components.evaluator.logged_table import sampling
+from components.evaluator.logged_table.arrays import coded
 from components.evaluator.logged_table.crossfit import C, check_folds
 from components.evaluator.logged_table.encoding import Encoder
 from components.evaluator.logged_table.reading import Rows
@@ -31,28 +33,29 @@ class PropensityModel:
 
     Args:
       sample: rows to fit on.
-      columns: labels of the sample that the logging policy may have looked at.
+      columns: labels of the sample that the logging policies may have looked at.
+      version: label that says which of them logged a row; each gets slopes of its own. None: there is one.
       folds: 2 or more; a fold's rows are estimated by the model of the others.
 
     Raises:
       DataError: a fold has no row.
     """
 
-    def __init__(self, sample: Sample, columns: Sequence[str], folds: int) -> None:
+    def __init__(self, sample: Sample, columns: Sequence[str], version: str | None, folds: int) -> None:
         check_folds(sample, folds)
         self._folds = folds
         self._actions = np.array(sample.actions, dtype=object)
         self._encoder = Encoder({column: sample.labels[column] for column in columns})
-        context = self._encoder.encode(sample.labels)
+        self._versions = Encoder({version: sample.labels[version]}) if version is not None else None
+        context = self._design(sample.labels)
         action = np.searchsorted(self._actions, sample.action)
         self._fits = [self._fit(context[t], action[t]) for t in (sample.fold != k for k in range(folds))]
 
     def estimate(self, rows: Rows) -> FloatArray:
         """Propensity of the logged action, float64 [n], more than 0."""
-        context = self._encoder.encode(rows.labels)
-        coded = rows.texts["action"].dictionary_encode()
-        codes = coded.indices.to_numpy(zero_copy_only=False)
-        action = np.searchsorted(self._actions, np.array(coded.dictionary.to_pylist(), dtype=object))[codes]
+        context = self._design(rows.labels)
+        codes, names = coded(rows.texts["action"])
+        action = np.searchsorted(self._actions, np.array(names, dtype=object))[codes]
         fold = sampling.folds(rows, self._folds)
         found = np.empty(len(rows))
         for number, (model, classes, n) in enumerate(self._fits):
@@ -66,6 +69,15 @@ class PropensityModel:
                 n + 1.0
             )
         return found
+
+    def _design(self, labels: Mapping[str, pa.Array]) -> FloatArray:
+        """Context, loggers, and their products."""
+        context = self._encoder.encode(labels)
+        if self._versions is None:
+            return context
+        version = self._versions.encode(labels)
+        products = (context[:, :, None] * version[:, None, :]).reshape(len(context), -1)
+        return np.concatenate([context, version, products], axis=1)
 
     def _fit(
         self, context: FloatArray, action: npt.NDArray[np.int64]

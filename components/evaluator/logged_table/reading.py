@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from components.evaluator.logged_table.arrays import coded, floats, nulls
 from components.evaluator.logged_table.columns import Columns
 from pipelines.errors import DataError
 
@@ -186,7 +186,7 @@ class LoggedTable:
         texts, numbers = {}, {}
         for role, column in self.columns.texts.items():
             texts[role] = arrays[f"text_{role}"]
-            where.refuse(column, _nulls(texts[role]), "a value")
+            where.refuse(column, nulls(texts[role]), "a value")
         for role, column in self.columns.numbers.items():
             numbers[role] = where.finite(column, arrays[f"number_{role}"])
         if "propensity" in numbers:
@@ -227,9 +227,9 @@ class LoggedTable:
             raise DataError(
                 f"{where.name(at)}: the {len(self.actions)} evaluation propensities sum to {total[at]:.6g}; allowed: 1"
             )
-        unknown = ~np.isin(np.asarray(action.dictionary_encode().dictionary), self.actions)
-        if unknown.any():
-            known = np.isin(np.asarray(action), self.actions)
+        codes, names = coded(action)
+        known = np.array([name in self.actions for name in names], dtype=np.bool_)[codes]
+        if not known.all():
             where.refuse(
                 self.columns.action, ~known, f"an action with a column: {', '.join(self.actions[:20])}"
             )
@@ -293,7 +293,7 @@ class _Where:
         return f"{self._sources[self._file[at].as_py()].path}: row {self._row[at].as_py()}"
 
     def finite(self, column: str, found: pa.Array) -> FloatArray:
-        values: FloatArray = found.to_numpy(zero_copy_only=False).astype(np.float64)
+        values = floats(found)
         self.refuse(column, ~np.isfinite(values), "a finite number")
         return values
 
@@ -377,11 +377,6 @@ def _unreadable(path: str, error: duckdb.Error) -> DataError:
 def _outside_unit(values: FloatArray) -> npt.NDArray[np.bool_]:
     outside: npt.NDArray[np.bool_] = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
     return outside
-
-
-def _nulls(values: pa.Array) -> npt.NDArray[Any]:
-    nulls: npt.NDArray[Any] = values.is_null().to_numpy(zero_copy_only=False)
-    return nulls
 
 
 def _quoted(name: str) -> str:

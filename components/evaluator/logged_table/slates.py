@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.evaluator.estimators.rankings import RankingBatch
 from components.evaluator.logged_table import hashing
+from components.evaluator.logged_table.arrays import coded
 from components.evaluator.logged_table.reading import Rows
 
 _PADDING = {"reward": 0.0, "propensity": 1.0, "evaluation": 1.0}
@@ -71,7 +72,7 @@ def _arranged(rows: Rows, slots: int, with_users: bool) -> Rankings:
 
 def _starts(rows: Rows) -> npt.NDArray[np.int64]:
     """Index of each ranking's first row."""
-    codes = rows.texts["slate"].dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    codes, _ = coded(rows.texts["slate"])
     return np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
 
 

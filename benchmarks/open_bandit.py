@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
@@ -128,65 +129,57 @@ def measure(data: Path, bootstraps: int, simulations: int) -> dict[str, Any]:
 def show(out: Console, result: dict[str, Any]) -> None:
     """Prints the tables."""
     for title, direction in result["directions"].items():
-        table = Table(
-            "",
-            "ours",
-            "sb-obp",
-            "gap",
-            "ours, smoothed rates",
-            "sb-obp",
-            "gap",
-            title=title,
-            title_justify="left",
+        regression, rates = direction["regression"], direction["smoothed_rate"]
+        _print(
+            out,
+            f"{title}: point values with a regression model, and with smoothed click rates",
+            ("", "ours", "sb-obp", "gap", "ours, rates", "sb-obp, rates", "gap"),
+            [(name, *_pair(regression[name]), *_pair(rates[name])) for name in regression],
         )
-        for name, row in direction["regression"].items():
-            other = direction["smoothed_rate"][name]
-            table.add_row(
-                name,
-                f"{row['ours']:.12f}",
-                f"{row['sb_obp']:.12f}",
-                f"{abs(row['ours'] - row['sb_obp']):.0e}",
-                f"{other['ours']:.12f}",
-                f"{other['sb_obp']:.12f}",
-                f"{abs(other['ours'] - other['sb_obp']):.0e}",
-            )
-        out.print(table)
-        table = Table(
-            "",
-            "value",
-            "from",
-            "to",
-            "covers",
-            title=f"{title}: 95% intervals, truth {direction['truth']:.4f}",
-            title_justify="left",
+        _print(
+            out,
+            f"{title}: 95% intervals with our cross-fitted model, truth {direction['truth']:.4f}",
+            ("", "value", "from", "to", "covers"),
+            [
+                (
+                    name,
+                    *(f"{row[key]:.5f}" for key in ("value", "low", "high")),
+                    "yes" if row["covers"] else "NO",
+                )
+                for name, row in direction["intervals"].items()
+            ],
         )
-        for name, row in direction["intervals"].items():
-            table.add_row(
-                name,
-                f"{row['value']:.5f}",
-                f"{row['low']:.5f}",
-                f"{row['high']:.5f}",
-                "yes" if row["covers"] else "NO",
-            )
-        out.print(table)
         out.print(
-            f"`evaluate` of the same log says: {direction['verdict']} {' '.join(direction['reasons'])}\n"
+            f"`evaluate` says of this log: {'; '.join([direction['verdict'], *direction['reasons']])}\n"
         )
-    table = Table(
-        "",
-        "ours",
-        "sb-obp",
-        "published",
-        title="Relative errors, BTS on the random log",
-        title_justify="left",
+    _print(
+        out,
+        f"Relative errors, BTS on the random log, {result['bootstraps']} bootstraps",
+        ("", "ours", "sb-obp", "published"),
+        [
+            (name, f"{row['ours']:.3f}", f"{row['sb_obp']:.3f}", f"{PUBLISHED[name]:.3f}")
+            for name, row in result["relative_errors"].items()
+        ],
     )
-    for name, row in result["relative_errors"].items():
-        table.add_row(name, f"{row['ours']:.3f}", f"{row['sb_obp']:.3f}", f"{PUBLISHED[name]:.3f}")
-    out.print(table)
-    out.print(f"Largest gap to sb-obp {result['largest_gap']:.1e}; to its published errors "
-              f"{result['largest_distance_to_published']:.3f}")  # fmt: skip
+    out.print(
+        f"Largest gap to sb-obp {result['largest_gap']:.1e}; "
+        f"to its published errors {result['largest_distance_to_published']:.3f}"
+    )
     for target, met in result["targets"].items():
         out.print(f"{'met   ' if met else 'MISSED'}  {target}")
+
+
+def _pair(row: dict[str, float]) -> tuple[str, str, str]:
+    return f"{row['ours']:.12f}", f"{row['sb_obp']:.12f}", f"{abs(row['ours'] - row['sb_obp']):.0e}"
+
+
+def _print(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    # A title of rich's own would wrap at the table's width.
+    out.print(title, style="bold")
+    out.print(table)
 
 
 def record(folder: Path, result: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -421,27 +421,27 @@ def evaluate(
         from components.evaluator.logged_table import Bounds, Columns, Options
         from pipelines import evaluate_file
 
-        bounds = {
+        bounds: dict[str, Any] = {
             "min_rows": min_rows,
             "min_effective_sample_size": min_effective_sample_size,
             "max_weight": max_weight,
             "mean_weight_tolerance": mean_weight_tolerance,
         }
         columns = Columns(
-            action,
-            reward,
-            propensity,
-            evaluation_propensity,
-            evaluation_propensities,
-            evaluation_action,
-            expected_reward,
-            reward_estimate,
-            tuple(context or ()),
-            user,
-            tuple(slice_ or ()),
-            policy_version,
-            slate,
-            position,
+            action=action,
+            reward=reward,
+            propensity=propensity,
+            evaluation_propensity=evaluation_propensity,
+            evaluation_propensities=evaluation_propensities,
+            evaluation_action=evaluation_action,
+            expected_reward=expected_reward,
+            reward_estimate=reward_estimate,
+            context=tuple(context or ()),
+            user=user,
+            slices=tuple(slice_ or ()),
+            policy_version=policy_version,
+            slate=slate,
+            position=position,
         )
         options = Options(
             weight_clip=weight_clip,

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from components.evaluator.logged_table import Columns, Evaluation, Options, evaluate, report
 from pipelines.errors import SettingsError
+from pipelines.progress import StepProgress
 
 # Exit code where the log does not support the evaluation policy; bad input is 2.
 CANNOT_TELL = 3
@@ -38,7 +39,8 @@ def run(
         raise SettingsError(
             f"--json: {json_file.parent}: no such folder; allowed: a file in a folder that exists"
         )
-    found = evaluate(files, columns, options)
+    with StepProgress(out, "Reading the log"):
+        found = evaluate(files, columns, options)
     if json_file is not None:
         try:
             found.write(json_file)

@@ -31,7 +31,9 @@ COLUMNS = Columns(
 ESTIMATED = replace(COLUMNS, propensity=None)
 
 
-def draw(path: Path, columns: Columns = COLUMNS, limit: int = 10_000, batch_rows: int = 1000) -> sampling.Sample:
+def draw(
+    path: Path, columns: Columns = COLUMNS, limit: int = 10_000, batch_rows: int = 1000
+) -> sampling.Sample:
     return sampling.draw(LoggedTable([path], columns), ("segment", "age", "version"), 3, limit, batch_rows)
 
 
@@ -110,7 +112,9 @@ def test_doubly_robust_with_a_cross_fitted_model_is_right_and_narrower_than_ips(
     assert found["dr"].standard_error < 0.9 * found["ips"].standard_error
 
 
-def test_propensities_are_estimated_where_the_context_holds_what_the_loggers_looked_at(tmp_path: Path) -> None:
+def test_propensities_are_estimated_where_the_context_holds_what_the_loggers_looked_at(
+    tmp_path: Path,
+) -> None:
     log = random_log(7, 20_000)
     path = write(tmp_path / "log.parquet", log)
     (rows,) = LoggedTable([path], ESTIMATED).batches(20_000)

@@ -72,7 +72,10 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--evaluation-propensity", "pi"], "--propensity: missing; allowed: a column, or --estimate-propensities"),
+        (
+            ["--evaluation-propensity", "pi"],
+            "--propensity: missing; allowed: a column, or --estimate-propensities",
+        ),
         (
             [*NAMES[4:], "--estimate-propensities", "--evaluation-action", "action"],
             "evaluation policy: found --evaluation-propensity and --evaluation-action",
@@ -123,6 +126,14 @@ def test_the_terminal_shows_everything_within_its_width(tmp_path: Path, width: i
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     words = " ".join(re.sub(r"[^\w%.-]+", " ", text).split())
-    for said in ("DR", "Switch-DR", "SNIPS", "ESTIMATED", "effective sample size", "weight in the top 1%", "v2"):
+    for said in (
+        "DR",
+        "Switch-DR",
+        "SNIPS",
+        "ESTIMATED",
+        "effective sample size",
+        "weight in the top 1%",
+        "v2",
+    ):
         assert said in words, said
     assert "Supported if the estimated propensities are right" in words

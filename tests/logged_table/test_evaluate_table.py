@@ -77,7 +77,10 @@ def test_slices_and_loggers_are_the_figures_of_their_rows(tmp_path: Path) -> Non
 def test_an_empty_slice_is_a_slice(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", FOUR_ROWS | {"country": ["CH", None, "CH", "CH"]})
     found = evaluate([path], replace(COLUMNS, slices=("country",)), options())
-    assert {name: part.weights.rows for name, part in found.slices["country"].items()} == {"(empty)": 1, "CH": 3}
+    assert {name: part.weights.rows for name, part in found.slices["country"].items()} == {
+        "(empty)": 1,
+        "CH": 3,
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,9 @@ def test_a_distribution_says_the_same_as_the_logged_actions_probability(
 def test_a_deterministic_policy_is_1_where_it_agrees_with_the_log(tmp_path: Path) -> None:
     log = random_log(2, 400)
     found = evaluate(
-        [write(tmp_path / "log.csv", log)], Columns("action", "reward", "p", evaluation_action="best"), options()
+        [write(tmp_path / "log.csv", log)],
+        Columns("action", "reward", "p", evaluation_action="best"),
+        options(),
     )
     agrees = np.array(log["action"]) == np.array(log["best"])
     expected = np.mean(agrees / np.array(log["p"]) * log["reward"])
@@ -208,7 +213,10 @@ def test_a_nearly_unsupported_policy_is_refused_with_a_reason(tmp_path: Path) ->
     found = evaluate([write(tmp_path / "log.parquet", nearly_unsupported())], COLUMNS)
     assert found.overall.weights.effective_sample_size == pytest.approx(2.0)
     assert found.verdict == "cannot_tell"
-    assert [check.name for check in found.checks if not check.passed] == ["effective sample size", "largest weight"]
+    assert [check.name for check in found.checks if not check.passed] == [
+        "effective sample size",
+        "largest weight",
+    ]
     assert "the 10,000 rows tell as much as 2 rows of the policy's own" in found.reasons[0]
     assert "one row counts as 5,000" in found.reasons[1]
 

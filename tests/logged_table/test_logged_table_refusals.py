@@ -56,7 +56,9 @@ def test_a_cell_that_cannot_be_used(
 def test_a_word_in_a_column_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("action,reward,p,pi\na,1,0.5,0.5\na,NA,0.5,0.5\n")
-    with pytest.raises(DataError, match=r"log.csv: column reward, row 2: found 'NA'; allowed: a finite number"):
+    with pytest.raises(
+        DataError, match=r"log.csv: column reward, row 2: found 'NA'; allowed: a finite number"
+    ):
         evaluate([path], COLUMNS, options())
 
 
@@ -96,16 +98,22 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_distributions_that_are_none(tmp_path: Path) -> None:
     path = write(tmp_path / "sum.csv", FOUR_ROWS | PI | {"pi_b": [0.2, 0.3, 0.2, 0.1]})
-    with pytest.raises(DataError, match=r"sum.csv: row 2: the 2 evaluation propensities sum to 1.1; allowed: 1"):
+    with pytest.raises(
+        DataError, match=r"sum.csv: row 2: the 2 evaluation propensities sum to 1.1; allowed: 1"
+    ):
         evaluate([path], PATTERN, options())
     path = write(tmp_path / "unknown.csv", changed("action", 3, "c"))
-    with pytest.raises(DataError, match=r"column action, row 3: found 'c'; allowed: an action with a column: a, b"):
+    with pytest.raises(
+        DataError, match=r"column action, row 3: found 'c'; allowed: an action with a column: a, b"
+    ):
         evaluate([path], PATTERN, options())
     with pytest.raises(DataError, match=r"no column like chance_\{action\}; found: action"):
         evaluate([path], replace(PATTERN, evaluation_propensities="chance_{action}"), options())
     other = write(tmp_path / "other.csv", FOUR_ROWS | {"pi_a": [1.0] * 4, "action": ["a"] * 4})
     good = write(tmp_path / "good.csv", FOUR_ROWS | PI)
-    with pytest.raises(DataError, match="other.csv: evaluation propensities of a; allowed: of the same actions"):
+    with pytest.raises(
+        DataError, match=r"other.csv: evaluation propensities of a; allowed: of the same actions"
+    ):
         evaluate([good, other], PATTERN, options())
 
 
@@ -132,11 +140,23 @@ def test_more_folds_than_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"evaluation_propensity": None}, "evaluation policy: found none; allowed: one of --evaluation-propensity"),
-        ({"evaluation_action": "q"}, "found --evaluation-propensity and --evaluation-action; allowed: one of"),
-        ({"evaluation_propensity": None, "evaluation_propensities": "pi"}, "--evaluation-propensities: found 'pi'"),
+        (
+            {"evaluation_propensity": None},
+            "evaluation policy: found none; allowed: one of --evaluation-propensity",
+        ),
+        (
+            {"evaluation_action": "q"},
+            "found --evaluation-propensity and --evaluation-action; allowed: one of",
+        ),
+        (
+            {"evaluation_propensity": None, "evaluation_propensities": "pi"},
+            "--evaluation-propensities: found 'pi'",
+        ),
         ({"expected_reward": "expected"}, "--expected-reward, --reward-estimate: found one of them"),
-        ({"context": ("q",)}, "--context: a cross-fitted reward model needs the evaluation policy's probability"),
+        (
+            {"context": ("q",)},
+            "--context: a cross-fitted reward model needs the evaluation policy's probability",
+        ),
         (
             {"context": ("q",), "expected_reward": "expected", "reward_estimate": "q"},
             "--context: a reward model was given",
@@ -173,7 +193,7 @@ def test_options_outside_their_range(changes: dict[str, Any], message: str) -> N
 
 
 def test_bounds_outside_their_range() -> None:
-    with pytest.raises(SettingsError, match="--max-weight: found 0.5; allowed: 1 or more"):
+    with pytest.raises(SettingsError, match=r"--max-weight: found 0.5; allowed: 1 or more"):
         Bounds(max_weight=0.5)
 
 

@@ -70,7 +70,9 @@ def columns_of(logger: str, evaluated: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("logger", "evaluated", "truth"), DIRECTIONS)
 def test_point_values_equal_sb_obps(logger: str, evaluated: str, truth: float) -> None:
     content = columns_of(logger, evaluated)
-    rows = LoggedBatch(*(content[name] for name in ("click", "propensity", "evaluation", "expected", "estimate")))
+    rows = LoggedBatch(
+        *(content[name] for name in ("click", "propensity", "evaluation", "expected", "estimate"))
+    )
     reference = REFERENCE[f"{logger} log, {evaluated} evaluated"]
     assert {name.split()[0] for name in reference} == set(ESTIMATORS)
     for name, expected in reference.items():

@@ -18,7 +18,7 @@ NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 8, "learning_rate
 AGENTS: dict[str, dict[str, Any]] = {
     "neural_epsilon_greedy": NETWORK,
     "boltzmann": {**NETWORK, "temperature": 0.1},
-    "recommender_features": {**NETWORK, "recommender_layers": [8]},
+    "recommender_features": {**NETWORK, "hidden_layers": [32], "recommender_layers": [16], "epochs": 20},
     "neural_lin_ucb": {**NETWORK, "encoding_dim": 8},
     "lin_ucb": {"alpha": 0.3},
     "lin_ts": {"alpha": 0.3, "samples": 50},

@@ -8,7 +8,8 @@
 """
 
 from components.evaluator.logged_table.columns import Columns
-from components.evaluator.logged_table.evaluating import Options, evaluate
+from components.evaluator.logged_table.evaluating import evaluate
+from components.evaluator.logged_table.options import Options
 from components.evaluator.logged_table.result import Evaluation
 from components.evaluator.logged_table.support import Bounds
 

@@ -5,93 +5,28 @@ With a context the table is read once more before, to fit models on a bounded sa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from components.evaluator import intervals
-from components.evaluator.estimators import LoggedBatch
-from components.evaluator.logged_table import hashing, sentences
-from components.evaluator.logged_table.arrays import coded
+from components.evaluator.logged_table import sentences
 from components.evaluator.logged_table.columns import Columns, click_model
 from components.evaluator.logged_table.figures import Figures, Measures, PartFigures, RankingFigures, take
+from components.evaluator.logged_table.options import Options
 from components.evaluator.logged_table.overlap import ActionFigures, ActionOverlap, groups
-from components.evaluator.logged_table.reading import BATCH_ROWS, LoggedTable, Rows
+from components.evaluator.logged_table.reading import LoggedTable
 from components.evaluator.logged_table.result import Evaluation
 from components.evaluator.logged_table.slates import rankings
-from components.evaluator.logged_table.support import Bounds, checks
-from pipelines.errors import DataError, SettingsError
-
-if TYPE_CHECKING:
-    from components.evaluator.logged_table.crossfit import RewardModel
-    from components.evaluator.logged_table.propensities import PropensityModel
+from components.evaluator.logged_table.support import checks
+from components.evaluator.logged_table.views import Views
+from pipelines.errors import DataError
 
 # Groups beyond this are left out, and the reader is told: memory stays bounded whatever a column holds.
 MAX_GROUPS = 200
 EMPTY = "(empty)"
-_NEEDS_RANGE = ("empirical_bernstein", "clopper_pearson")
-
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to evaluate.
-
-    Attributes:
-      weight_clip: largest weight used, more than 0; None uses the weights as they are.
-      reward_range: smallest and largest reward possible (of a ranking's place); a reward outside is refused. None:
-        unknown, so that no interval can allow for rewards too rare to have been seen.
-      confidence: of the two-sided intervals, in (0, 1).
-      interval: their method, one of `components.evaluator.intervals.METHODS`. None: the bootstrap by user where users
-        are known, else `DEFAULT` of that module.
-      click_model: how a ranking's places act on each other; with `Columns.slate` only.
-      bounds: what the log must hold to tell anything.
-      folds: of the cross-fit, 2 or more.
-      sample_rows: rows that models are fitted on, at most.
-      batch_rows: rows worked on at a time; the figures do not depend on it.
-
-    Raises:
-      SettingsError: a value is outside its range, or the method needs what was not given.
-    """
-
-    weight_clip: float | None = None
-    reward_range: tuple[float, float] | None = None
-    confidence: float = 0.95
-    interval: str | None = None
-    click_model: str | None = None
-    bounds: Bounds = field(default_factory=Bounds)
-    folds: int = 3
-    sample_rows: int = 100_000
-    batch_rows: int = BATCH_ROWS
-
-    def __post_init__(self) -> None:
-        if self.weight_clip is not None and not self.weight_clip > 0:
-            raise SettingsError(f"--weight-clip: found {self.weight_clip:g}; allowed: more than 0")
-        if not 0.0 < self.confidence < 1.0:
-            raise SettingsError(
-                f"--confidence: found {self.confidence:g}; allowed: more than 0 and less than 1"
-            )
-        if self.reward_range is not None:
-            low, high = self.reward_range
-            if not -math.inf < low < high < math.inf:
-                raise SettingsError(
-                    f"--reward-range: found {low:g} {high:g}; allowed: finite, the smaller first"
-                )
-        if self.interval is not None and self.interval not in intervals.METHODS:
-            raise SettingsError(f"--interval: found {self.interval}; allowed: {', '.join(intervals.METHODS)}")
-        if self.interval in _NEEDS_RANGE and self.reward_range is None:
-            raise SettingsError(
-                f"--interval {self.interval}: holds for rewards in a known range; allowed: with --reward-range"
-            )
-        if self.folds < 2:
-            raise SettingsError(f"--folds: found {self.folds}; allowed: 2 or more")
 
 
 def evaluate(files: Sequence[Path], columns: Columns, options: Options | None = None) -> Evaluation:
@@ -127,7 +62,7 @@ def evaluate(files: Sequence[Path], columns: Columns, options: Options | None = 
 
 def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evaluation:
     columns = table.columns
-    views = _Views(table, options, bool(measures.samples))
+    views = Views(table, options, bool(measures.samples))
     overall, overlap = Figures(measures), ActionOverlap(options.weight_clip)
     parts = _Parts(columns, lambda: Figures(measures))
     for rows in table.batches(options.batch_rows):
@@ -146,7 +81,7 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
 
 
 def _of_rankings(table: LoggedTable, measures: Measures, options: Options) -> Evaluation:
-    views = _Views(table, options, with_users=False)
+    views = Views(table, options, with_users=False)
     overall = RankingFigures(measures)
     parts = _Parts(table.columns, lambda: RankingFigures(measures))
     rows = ((each, views.probability(each)) for each in table.batches(options.batch_rows))
@@ -198,79 +133,6 @@ def _evaluation(
     )
 
 
-class _Views:
-    """Rows as the estimators see them; fits what was not logged."""
-
-    def __init__(self, table: LoggedTable, options: Options, with_users: bool) -> None:
-        columns = table.columns
-        self._with_users = with_users
-        self._reward_model: RewardModel | None = None
-        self._propensity_model: PropensityModel | None = None
-        version = () if columns.policy_version is None else (columns.policy_version,)
-        self.propensity_context = tuple(dict.fromkeys((*columns.context, *version)))
-        if not columns.fits_reward_model and not columns.estimates_propensities:
-            return
-        from components.evaluator.logged_table import sampling
-
-        sample = sampling.draw(
-            table, self.propensity_context, options.folds, options.sample_rows, options.batch_rows
-        )
-        if columns.fits_reward_model:
-            from components.evaluator.logged_table.crossfit import RewardModel
-
-            self._reward_model = RewardModel(sample, columns.context, options.folds)
-        if columns.estimates_propensities:
-            from components.evaluator.logged_table.propensities import PropensityModel
-
-            self._propensity_model = PropensityModel(
-                sample, columns.context, columns.policy_version, options.folds
-            )
-
-    def batch(self, rows: Rows) -> LoggedBatch:
-        """The same rows in the same order."""
-        numbers = rows.numbers
-        propensity = numbers.get("propensity")
-        if self._propensity_model is not None:
-            propensity = self._propensity_model.estimate(rows)
-        assert propensity is not None
-        expected, estimate = np.zeros(len(rows)), np.zeros(len(rows))
-        if "expected_reward" in numbers:
-            expected, estimate = numbers["expected_reward"], numbers["reward_estimate"]
-        elif self._reward_model is not None:
-            known = self._reward_model.actions
-            estimates = self._reward_model.estimate(rows)
-            every = np.arange(len(rows))
-            if rows.actions:
-                order = [known.index(action) for action in rows.actions]
-                expected = (estimates[:, order] * rows.evaluation_propensities).sum(axis=1)
-            else:
-                expected = estimates[every, _codes(rows.texts["evaluation_action"], known)]
-            estimate = estimates[every, _codes(rows.texts["action"], known)]
-        return LoggedBatch(
-            reward=numbers["reward"],
-            propensity=propensity,
-            evaluation_probability=self.probability(rows),
-            expected_reward=expected,
-            logged_estimate=estimate,
-            user=hashing.users(rows) if self._with_users else None,
-        )
-
-    def probability(self, rows: Rows) -> FloatArray:
-        """pi_e(a | x) of the logged action, [n]."""
-        if "evaluation_propensity" in rows.numbers:
-            return rows.numbers["evaluation_propensity"]
-        action = rows.texts["action"]
-        if rows.actions:
-            chosen: FloatArray = rows.evaluation_propensities[
-                np.arange(len(rows)), _codes(action, rows.actions)
-            ]
-            return chosen
-        wanted = rows.texts["evaluation_action"]
-        known = sorted({*action.unique().to_pylist(), *wanted.unique().to_pylist()})
-        same: FloatArray = (_codes(action, known) == _codes(wanted, known)).astype(np.float64)
-        return same
-
-
 class _Parts:
     """Figures of the rows that share a value of a slice or a logger; of at most `MAX_GROUPS` values a column."""
 
@@ -304,11 +166,3 @@ class _Parts:
             for (group, column), known in self._groups.items()
             if group == kind
         }
-
-
-def _codes(values: pa.Array, known: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Index of each value among ``known``, int64 [n]."""
-    index = {name: place for place, name in enumerate(known)}
-    codes, names = coded(values)
-    found: npt.NDArray[np.int64] = np.array([index[str(name)] for name in names], dtype=np.int64)[codes]
-    return found

@@ -191,6 +191,9 @@ def _part(
     def value(estimator: MeanOfTerms) -> Value:
         estimate = estimator.estimate()
         low, high = estimator.interval(measures.confidence, measures.interval)
+        if estimate.standard_error == 0.0 and measures.reward_range is None:
+            # Rows that are all alike tell how much they vary, not how much others could.
+            low, high = -math.inf, math.inf
         return Value(estimate.value, estimate.standard_error, low, high)
 
     return PartFigures(value(logging), {name: value(each) for name, each in estimators.items()}, weights)

@@ -1,17 +1,8 @@
-"""Reads a logged table of any size, batch by batch, and refuses what cannot be used by file, column and row.
-
-DuckDB parses; a CSV's cells are read as text and converted here, so that no cell is guessed at by its neighbours.
-Memory stays bounded, for sorting too: DuckDB then spills to a temporary folder.
-"""
+"""Reads a logged table of any size, batch by batch, and refuses what cannot be used by file, column and row."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,19 +13,11 @@ import pyarrow as pa
 
 from components.evaluator.logged_table.arrays import coded, floats, nulls
 from components.evaluator.logged_table.columns import Columns
+from components.evaluator.logged_table.files import Source, connect, quoted, unreadable
 from pipelines.errors import DataError
 
 BATCH_ROWS = 131_072
 MAX_SLOTS = 100
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
-_DELIMITERS = (",", ";", "\t", "|")
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "memory_limit": "1GB",
-}
-_NUMBER_TYPES = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-                 "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")  # fmt: skip
 # A distribution written as float32, or rounded to a few digits, may miss 1 by this much.
 SUM_TOLERANCE = 1e-3
 _ROUNDING = 1e-5
@@ -89,7 +72,7 @@ class LoggedTable:
         self.files = tuple(files)
         self.columns = columns
         self.reward_range = reward_range
-        self._sources = [_Source.open(path, columns) for path in files]
+        self._sources = [Source.open(path, columns) for path in files]
         self.actions = tuple(self._sources[0].propensities)
         for source in self._sources[1:]:
             if set(source.propensities) != set(self.actions):
@@ -114,7 +97,7 @@ class LoggedTable:
         )  # fmt: skip
         first_row = 0
         for query in queries:
-            with _connection() as connection:
+            with connect() as connection:
                 try:
                     reader = connection.sql(query).to_arrow_reader(batch_rows)
                     for batch in reader:
@@ -122,7 +105,7 @@ class LoggedTable:
                             yield self._rows(batch, first_row)
                             first_row += batch.num_rows
                 except duckdb.Error as error:
-                    raise _unreadable(
+                    raise unreadable(
                         ", ".join(str(source.path) for source in self._sources), error
                     ) from error
 
@@ -134,7 +117,7 @@ class LoggedTable:
         """
         slate, position = self.columns.slate, self.columns.position
         union = " UNION ALL ".join(
-            f"SELECT CAST({_quoted(str(slate))} AS VARCHAR) AS slate, {source.number(str(position))} AS place "
+            f"SELECT CAST({quoted(str(slate))} AS VARCHAR) AS slate, {source.number(str(position))} AS place "
             f"FROM {source.reader}"
             for source in self._sources
         )
@@ -144,12 +127,12 @@ class LoggedTable:
             "ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1"
         )
         names = ", ".join(str(source.path) for source in self._sources)
-        with _connection() as connection:
+        with connect() as connection:
             try:
                 twice = connection.execute(query).fetchone()
                 most = connection.execute(query.replace("ORDER BY 3 DESC, ", "ORDER BY ")).fetchone()
             except duckdb.Error as error:
-                raise _unreadable(names, error) from error
+                raise unreadable(names, error) from error
         if twice is None or most is None:
             return 0
         if twice[2]:
@@ -168,14 +151,14 @@ class LoggedTable:
         source = self._sources[number]
         selected = [f"{number} AS file", "row_number() OVER () AS row"]
         selected += [
-            f"CAST({_quoted(c)} AS VARCHAR) AS {_quoted('text_' + r)}" for r, c in self.columns.texts.items()
+            f"CAST({quoted(c)} AS VARCHAR) AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()
         ]
-        selected += [f"CAST({_quoted(c)} AS VARCHAR) AS {_quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [f"CAST({quoted(c)} AS VARCHAR) AS {quoted('label_' + c)}" for c in self.columns.labels]
         selected += [
-            f"{source.number(c)} AS {_quoted('number_' + r)}" for r, c in self.columns.numbers.items()
+            f"{source.number(c)} AS {quoted('number_' + r)}" for r, c in self.columns.numbers.items()
         ]
         selected += [
-            f"{source.number(source.propensities[action])} AS {_quoted('pi_' + action)}"
+            f"{source.number(source.propensities[action])} AS {quoted('pi_' + action)}"
             for action in self.actions
         ]
         return f"SELECT {', '.join(selected)} FROM {source.reader}"
@@ -236,55 +219,10 @@ class LoggedTable:
         return found
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One file, how DuckDB reads it, and what its columns hold."""
-
-    path: Path
-    reader: str
-    types: dict[str, str]
-    propensities: dict[str, str]
-
-    @classmethod
-    def open(cls, path: Path, columns: Columns) -> _Source:
-        reader = _reader(path, columns)
-        with _connection() as connection:
-            try:
-                described = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
-            except duckdb.Error as error:
-                raise _unreadable(str(path), error) from error
-        types = {str(row[0]): str(row[1]) for row in described}
-        propensities = columns.propensity_columns(list(types), str(path))
-        numbers = [*columns.numbers.values(), *propensities.values()]
-        asked = dict.fromkeys([*columns.texts.values(), *numbers, *columns.labels])
-        missing = [name for name in asked if name not in types]
-        if missing:
-            raise DataError(f"{path}: no column {', '.join(missing)}; found: {', '.join(types)}")
-        for name in numbers:
-            if re.sub(r"\(\d+,\d+\)$", "", types[name]) not in (*_NUMBER_TYPES, "VARCHAR"):
-                raise DataError(f"{path}: column {name}: found {types[name]}; allowed: numbers")
-        return cls(path, reader, types, propensities)
-
-    def number(self, column: str) -> str:
-        """Expression for the column as DOUBLE."""
-        name = _quoted(column)
-        if self.types[column] != "VARCHAR":
-            return f"CAST({name} AS DOUBLE)"
-        trimmed = f"trim({name})"
-        return f"coalesce(TRY_CAST({trimmed} AS DOUBLE), CAST(TRY_CAST({trimmed} AS BOOLEAN) AS DOUBLE))"
-
-    def cell(self, column: str, row: int) -> str | None:
-        """The cell as it stands in the file."""
-        with _connection() as connection:
-            query = f"SELECT CAST({_quoted(column)} AS VARCHAR) FROM {self.reader} LIMIT 1 OFFSET {row - 1}"
-            found = connection.execute(query).fetchone()
-        return None if found is None else found[0]
-
-
 class _Where:
     """Names the place of a value that is refused."""
 
-    def __init__(self, sources: Sequence[_Source], file: pa.Array, row: pa.Array) -> None:
+    def __init__(self, sources: Sequence[Source], file: pa.Array, row: pa.Array) -> None:
         self._sources = sources
         self._file = file
         self._row = row
@@ -310,78 +248,6 @@ class _Where:
         raise DataError(f"{source.path}: column {column}, row {row}: found {found}; allowed: {allowed}")
 
 
-def _reader(path: Path, columns: Columns) -> str:
-    """DuckDB's table function for the file."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; allowed: a CSV or Parquet file")
-    name = path.name.lower()
-    if not name.endswith(SUFFIXES):
-        raise DataError(f"{path}: found {path.suffix or 'no suffix'}; allowed: {', '.join(SUFFIXES)}")
-    # DuckDB takes a path for a pattern.
-    escaped = _text(re.sub(r"([*?\[])", r"[\1]", str(path)))
-    if name.endswith(".parquet"):
-        return f"read_parquet({escaped})"
-    header, delimiter = _header(path, columns)
-    types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in header)
-    return (
-        f"read_csv({escaped}, auto_detect = false, header = true, delim = {_text(delimiter)}, quote = '\"', "
-        f"escape = '\"', columns = {{{types}}})"
-    )
-
-
-def _header(path: Path, columns: Columns) -> tuple[list[str], str]:
-    """Column names of a CSV, and what parts them: the first of `_DELIMITERS` that leaves the fewest unknown."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        # What is not UTF-8 further down is told by DuckDB, with its line.
-        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
-            first = next(lines, "")
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: the header cannot be read: {error}") from error
-    asked = {*columns.texts.values(), *columns.numbers.values(), *columns.labels}
-    headers = {delimiter: next(csv.reader([first], delimiter=delimiter), []) for delimiter in _DELIMITERS}
-    delimiter = min(_DELIMITERS, key=lambda d: len(asked.difference(headers[d])))
-    header = headers[delimiter]
-    if not header:
-        raise DataError(f"{path}: empty; allowed: a line of column names, then one line a row")
-    lowered = [name.lower() for name in header]
-    repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 and name in asked})
-    if repeated:
-        raise DataError(f"{path}: column {', '.join(repeated)} stands twice in the header; allowed: once")
-    # Columns nobody asked for may bear any name, an empty or repeated one too: pandas writes its index so.
-    seen: set[str] = set()
-    for index, name in enumerate(header):
-        if not name or name.lower() in seen:
-            header[index] = f"{name} (column {index + 1})"
-        seen.add(header[index].lower())
-    return header, delimiter
-
-
-@contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix="logged_table_") as spill:
-        connection = duckdb.connect(":memory:", config=_CONFIG | {"temp_directory": spill})
-        try:
-            connection.execute("SET preserve_insertion_order = true")
-            yield connection
-        finally:
-            connection.close()
-
-
-def _unreadable(path: str, error: duckdb.Error) -> DataError:
-    lines = [line.strip() for line in str(error).strip().splitlines()]
-    told = [line for line in lines[:4] if line and not line.startswith("Possible")]
-    return DataError(f"{path}: cannot be read: {'; '.join(told)}")
-
-
 def _outside_unit(values: FloatArray) -> npt.NDArray[np.bool_]:
     outside: npt.NDArray[np.bool_] = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
     return outside
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -181,9 +181,7 @@ def _value(value: Value) -> tuple[str, str, str, str]:
 
 
 def _figure(value: float) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return f"{value:.5g}" if math.isfinite(value) else ("-inf" if value < 0 else "inf")
+    return f"{value:.5g}" if math.isfinite(value) else "unknown"
 
 
 def _plain(value: float | None) -> str:

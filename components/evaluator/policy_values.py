@@ -69,7 +69,9 @@ class _PolicyValue(Mergeable):
 
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
-        self.estimators = {name: kind(measuring.weight_clip, measuring.reward_bounds) for name, kind in ESTIMATORS.items()}
+        self.estimators = {
+            name: kind(measuring.weight_clip, measuring.reward_bounds) for name, kind in ESTIMATORS.items()
+        }
         self.weights = Weights(measuring.weight_clip)
 
     def add(self, batch: LoggedBatch) -> None:

@@ -151,7 +151,8 @@ def _days(row: Row, name: str) -> dt.timedelta:
     values = list(_values(row, name))
     if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= MAX_DAYS:
         raise RankingError(
-            "malformed", f"{COLUMN_PREFIX}{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}"
+            "malformed",
+            f"{COLUMN_PREFIX}{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}",
         )
     return dt.timedelta(days=values[0])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 from components.evaluator.intervals.summary import Summary
 
@@ -23,5 +23,5 @@ def upper(summary: Summary, tail: float) -> float:
     successes = min(max(summary.n * (summary.value - low) / (high - low), 0.0), float(summary.n))
     if successes >= summary.n:
         return high
-    share = float(stats.beta.ppf(1.0 - tail, successes + 1.0, summary.n - successes))
+    share = float(special.betaincinv(successes + 1.0, summary.n - successes, 1.0 - tail))
     return low + share * (high - low)

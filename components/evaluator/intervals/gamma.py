@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from scipy import stats
+from scipy import special
 
 from components.evaluator.intervals.summary import Summary
 
@@ -45,5 +45,5 @@ def upper(summary: Summary, tail: float) -> float:
         return value + NormalDist().inv_cdf(1.0 - tail) * error
     shape = skewness**-2
     side = 1.0 - tail if skewness > 0 else tail
-    quantile = float(stats.gamma.ppf(side, shape))
+    quantile = float(special.gammaincinv(shape, side))
     return float(value + error * skewness * (quantile - shape))

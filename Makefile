@@ -22,8 +22,8 @@ setup: $(INSTALLED) ## Installs everything into .venv; done once by the other ta
 demo: $(INSTALLED) ## The whole loop on simulated newsletters: train, gate, publish, predict, serve, and the truth.
 	.venv/bin/newsletter-bandit demo
 
-test: $(INSTALLED) ## All tests; PYTEST_ARGS='-k gate' runs some.
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+test: $(INSTALLED) ## All tests; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## ruff, its formatter and mypy.
 	.venv/bin/ruff check .

@@ -21,7 +21,6 @@ LIBRARIES = (
     "apache_beam.runners.worker.sdk_worker_main",
     "apache_beam.runners.worker.worker_pool_main",
     "tensorboard.summary._tf.summary",
-    "tfx.components.bulk_inferrer.executor",
     "tfx.components.evaluator.executor",
     "tfx.components.example_gen.driver",
     "tfx.components.pusher.executor",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from pipelines.cloud_settings import Dataflow
 from pipelines.settings import Processing
+
+if TYPE_CHECKING:
+    from tfx.dsl.components.base.base_component import BaseComponent
 
 _AUTOSCALING = {"throughput": "THROUGHPUT_BASED", "none": "NONE"}
 
@@ -29,6 +35,21 @@ def beam_args(processing: Processing, step: str | None = None) -> list[str]:
         f"--direct_num_workers={processing.workers}",
         *processing.beam_args,
     ]
+
+
+def with_beam_args(components: Sequence[BaseComponent], processing: Processing) -> list[BaseComponent]:
+    """The components, each that runs on Beam with its options.
+
+    Not as options of the whole pipeline, which a component can add to but not replace.
+    """
+    from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+
+    for component in components:
+        if isinstance(component.executor_spec, BeamExecutorSpec):
+            # Both ExampleGens are one step to the settings.
+            step = "ExampleGen" if component.id.endswith("ExampleGen") else component.id
+            component.executor_spec.add_beam_pipeline_args(beam_args(processing, step))
+    return list(components)
 
 
 def _dataflow_args(settings: Dataflow) -> list[str]:

@@ -14,6 +14,7 @@ import typer
 
 from pipelines import runtime_defaults
 from pipelines.errors import SettingsError
+from pipelines.names import Pipeline
 from pipelines.session import Session
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Table(enum.StrEnum):
 
 USE_CASE = Path("configs/newsletter.yaml")
 ENVIRONMENT = Path("configs/environments/local.yaml")
+VERTEX = Path("configs/environments/vertex.yaml")
 WORKDIR = Path("workdir")
 
 
@@ -276,6 +278,82 @@ def predict(
 
         session.open_log()
         commands.predict(session.out, workspace, _day(run_date))
+
+
+PipelineArgument = Annotated[Pipeline, typer.Argument(help="Which pipeline.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the request instead of sending it.")]
+
+
+@app.command("compile")
+def compile_(
+    pipeline: PipelineArgument,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In the work folder's `compiled/` unless given.")
+    ] = None,
+) -> None:
+    """Write a pipeline down as Vertex AI runs it."""
+    with Session("compile", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import cloud_runs
+
+        session.open_log()
+        cloud_runs.compile_pipeline(session.out, workspace, pipeline, output)
+
+
+@app.command()
+def submit(
+    pipeline: PipelineArgument,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    run_date: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            "--run-date",
+            metavar="YYYY-MM-DD",
+            formats=["%Y-%m-%d"],
+            help="Day of the run; the day on which it starts (UTC) unless given.",
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it has ended.")] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Start a run of a pipeline on Vertex AI."""
+    with Session("submit", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import cloud_runs
+
+        session.open_log()
+        if dry_run:
+            cloud_runs.describe(session.out, workspace, [pipeline], _date(run_date), scheduled=False)
+        else:
+            cloud_runs.submit(session.out, workspace, pipeline, _date(run_date), wait)
+
+
+@app.command()
+def schedule(
+    pipelines: Annotated[
+        list[Pipeline] | None, typer.Argument(metavar="[PIPELINE]...", help="Both unless given.")
+    ] = None,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make the schedules of the pipelines on Vertex AI, or bring those that exist up to date."""
+    with Session("schedule", workdir) as session:
+        workspace = _workspace(use_case, environment, workdir)
+        from pipelines import cloud_runs
+
+        session.open_log()
+        chosen = list(dict.fromkeys(pipelines or Pipeline))
+        if dry_run:
+            cloud_runs.describe(session.out, workspace, chosen, None, scheduled=True)
+        else:
+            cloud_runs.schedule(session.out, workspace, chosen)
 
 
 @app.command()

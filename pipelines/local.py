@@ -154,7 +154,7 @@ def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Trainin
     from pipelines.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, schema_file, window, tuned)
+    pipeline = training.create(use_case, environment, schema_file, run_date.isoformat(), tuned)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     steps = _run(pipeline, executions, on_event)
 
@@ -200,7 +200,7 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
     from pipelines.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = tuning.create(use_case, environment, schema_file, window)
+    pipeline = tuning.create(use_case, environment, schema_file, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), tuning.pipeline_name(use_case))
     _run(pipeline, executions, on_event)
     found, rows = tuning.search(
@@ -222,20 +222,20 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
 
     use_case, environment = workspace.use_case, workspace.environment
     registry = Registry(environment.registry, use_case.name)
-    version = registry.require_current()
+    registry.require_current()
 
     from pipelines import batch_prediction
     from pipelines.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = batch_prediction.create(use_case, environment, registry.model_uri(version), version, run_date)
+    pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
     steps = _run(pipeline, executions, on_event)
     summary = json.loads(
         (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()
     )
     return PredictionOutcome(
-        model_version=version,
+        model_version=summary["model_version"],
         stored=summary["stored"],
         rejected=summary["rejected"],
         dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import BaseChannel
 
+from components.curated_schema.component import CuratedSchema
 from components.example_gen.component import make_example_gen
-from components.example_gen.queries import render_training_query
+from components.example_gen.queries import training_query
 from components.example_validator.component import StrictExampleValidator
 from components.transform.component import make_transform
 from pipelines.settings import Environment, UseCase
@@ -29,15 +30,15 @@ class Preparation:
 
 
 def create(
-    use_case: UseCase, environment: Environment, schema_file: Path, window: tuple[dt.date, dt.date]
+    use_case: UseCase, environment: Environment, schema_file: Path, run_date: str | RuntimeParameter
 ) -> Preparation:
-    """Reads ``window`` (first day, day after the last), checks it against the schema and transforms it."""
-    query = render_training_query(use_case, environment.warehouse, *window)
-    example_gen = make_example_gen(use_case, environment.warehouse, query, split="train_eval")
+    """Reads the newest window that is complete on ``run_date``, checks it against the schema and transforms it."""
+    query = training_query(use_case, environment.warehouse)
+    example_gen = make_example_gen(use_case, environment.warehouse, query, "train_eval", run_date)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=str(schema_file))
-    schema = schema_gen.outputs["schema"]
+    curated_schema = CuratedSchema(schema_file)
+    schema = curated_schema.outputs["schema"]
     example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
     transform = make_transform(examples, schema, use_case)
     # A schema that the data contradicts stops the run before anything is learned from it.
@@ -47,5 +48,5 @@ def create(
         schema=schema,
         transformed_examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        components=(example_gen, statistics_gen, schema_gen, example_validator, transform),
+        components=(example_gen, statistics_gen, curated_schema, example_validator, transform),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 from tfx import v1 as tfx
+from tfx.orchestration.data_types import RuntimeParameter
 
 from components.evaluator.component import Evaluator
 from components.hyperparameters_gen.component import HyperparametersGen
@@ -16,7 +16,7 @@ from components.serving_model_resolver.component import ServingModelResolver
 from components.trainer.component import make_trainer
 from components.tuner.result import TunedSet
 from pipelines import preparation
-from pipelines.beam import beam_args
+from pipelines.beam import with_beam_args
 from pipelines.metadata import connection_config
 from pipelines.settings import Environment, UseCase
 
@@ -30,21 +30,21 @@ def create(
     use_case: UseCase,
     environment: Environment,
     schema_file: Path,
-    window: tuple[dt.date, dt.date],
+    run_date: str | RuntimeParameter,
     tuned: TunedSet | None = None,
 ) -> tfx.dsl.Pipeline:
-    """Builds the pipeline that trains on ``window`` and publishes if blessed.
+    """Builds the pipeline that trains on the newest complete window and publishes if blessed.
 
     Args:
       use_case: what is decided.
       environment: where it runs.
       schema_file: the curated schema.
-      window: first day and day after the last of the rows.
+      run_date: YYYY-MM-DD, or "" for the day on which the run starts, UTC.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
     """
     name = pipeline_name(use_case)
 
-    prepared = preparation.create(use_case, environment, schema_file, window)
+    prepared = preparation.create(use_case, environment, schema_file, run_date)
     hyperparameters_gen = HyperparametersGen(use_case=use_case, tuned=tuned)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(
@@ -82,17 +82,19 @@ def create(
     return tfx.dsl.Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
-        components=[
-            *prepared.components,
-            hyperparameters_gen,
-            production_model,
-            trainer,
-            evaluator,
-            serving_model_resolver,
-            pusher,
-            pushing_finalizer,
-        ],
+        components=with_beam_args(
+            [
+                *prepared.components,
+                hyperparameters_gen,
+                production_model,
+                trainer,
+                evaluator,
+                serving_model_resolver,
+                pusher,
+                pushing_finalizer,
+            ],
+            environment.processing,
+        ),
         enable_cache=environment.enable_cache,
         metadata_connection_config=connection_config(environment.metadata),
-        beam_pipeline_args=beam_args(environment.processing),
     )

@@ -16,7 +16,7 @@ from components.tuner.result import settings_hash
 from components.tuner.search import Trial
 from components.tuner.search import search as search_sets
 from pipelines import preparation
-from pipelines.beam import beam_args
+from pipelines.beam import with_beam_args
 from pipelines.executions import Executions
 from pipelines.local import OnEvent, StepEvent, Workspace
 from pipelines.metadata import connection_config
@@ -28,19 +28,16 @@ def pipeline_name(use_case: UseCase) -> str:
     return f"{use_case.name}-tuning"
 
 
-def create(
-    use_case: UseCase, environment: Environment, schema_file: Path, window: tuple[dt.date, dt.date]
-) -> tfx.dsl.Pipeline:
-    """Builds the pipeline that prepares ``window`` (first day, day after the last) for a search."""
+def create(use_case: UseCase, environment: Environment, schema_file: Path, run_date: str) -> tfx.dsl.Pipeline:
+    """Builds the pipeline that prepares the newest window that is complete on ``run_date`` for a search."""
     name = pipeline_name(use_case)
-    prepared = preparation.create(use_case, environment, schema_file, window)
+    prepared = preparation.create(use_case, environment, schema_file, run_date)
     return tfx.dsl.Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
-        components=list(prepared.components),
+        components=with_beam_args(prepared.components, environment.processing),
         enable_cache=environment.enable_cache,
         metadata_connection_config=connection_config(environment.metadata),
-        beam_pipeline_args=beam_args(environment.processing),
     )
 
 

@@ -7,10 +7,11 @@ do. The API is spoken to over REST, which passes through proxies that gRPC does 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.cloud_settings import Vertex
 from pipelines.errors import SettingsError, UserError
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 60.0
 POLL_SECONDS = 15.0
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
-_TASK_STATES = {
+State = Literal["running", "finished", "cached", "failed"]
+_TASK_STATES: dict[str, State] = {
     "RUNNING": "running",
     "SUCCEEDED": "finished",
     "SKIPPED": "cached",
@@ -63,10 +65,10 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """A step of a followed run has changed its state; `state` is running, finished, cached or failed."""
+    """A step of a followed run has changed its state."""
 
     step: str
-    state: str
+    state: State
     detail: str = ""
 
 
@@ -85,11 +87,33 @@ class Client:
     sleep: Callable[[float], None] = time.sleep
     _services: dict[str, Any] = field(default_factory=dict, init=False)
 
+    def require_credentials(self) -> None:
+        """Raises `SettingsError` where there are none, without asking the network for them."""
+        if self.google_credentials is None:
+            self.google_credentials = credentials()
+
+    def job(self, spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+        """The request that `submit` sends, as JSON."""
+        from google.cloud import aiplatform_v1
+
+        made: dict[str, Any] = json.loads(
+            aiplatform_v1.PipelineJob.to_json(
+                self._job(spec, parameters),
+                including_default_value_fields=False,
+                use_integers_for_enums=False,
+            )
+        )
+        return made
+
+    def cron(self, expression: str) -> str:
+        """A cron expression with its time zone, as the service reads it."""
+        return f"CRON_TZ={self.settings.time_zone} {expression}"
+
     def submit(self, spec: Mapping[str, Any], run_id: str, parameters: Mapping[str, str]) -> Run:
         """Starts a run of a compiled pipeline.
 
         Args:
-          spec: what `compiling.compile_pipeline` wrote.
+          spec: what `compiling.compiled` gives.
           run_id: last part of the run's name, unique in the project: a second call with it starts nothing.
           parameters: values of the pipeline's parameters.
 
@@ -119,7 +143,7 @@ class Client:
         Raises:
           UserError: the run failed or was cancelled; names the steps and their errors.
         """
-        seen: dict[str, str] = {}
+        seen: dict[str, State] = {}
         while True:
             with explained(f"follow {run.name}"):
                 job = self._pipelines.get_pipeline_job(name=run.name, **self._retried())
@@ -150,7 +174,7 @@ class Client:
 
         wanted = aiplatform_v1.Schedule(
             display_name=display_name,
-            cron=f"CRON_TZ={self.settings.time_zone} {cron}",
+            cron=self.cron(cron),
             max_concurrent_run_count=1,
             create_pipeline_job_request=aiplatform_v1.CreatePipelineJobRequest(
                 parent=self._parent, pipeline_job=self._job(spec, parameters)

@@ -1,33 +1,33 @@
-"""TFX's BulkInferrer, set up to call the published model's serving signature."""
+"""TFX's BulkInferrer, with an executor of its own, set up to call the published model's serving signature."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from tfx import v1 as tfx
-from tfx.proto import bulk_inferrer_pb2
+from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
-from components.bulk_inferrer.columns import COLUMN_PREFIX, OUTPUTS
+from components.bulk_inferrer.executor import Executor
 
-SIGNATURE = "serving_default"
+SPLIT: Final = "inference"
 
 
-def make_bulk_inferrer(examples: BaseChannel, model: BaseChannel) -> tfx.components.BulkInferrer:
-    """Emits `output_examples`: the input examples with the signature's outputs as further columns."""
-    columns = [
-        bulk_inferrer_pb2.PredictOutputCol(output_key=name, output_column=COLUMN_PREFIX + name)
-        for name in OUTPUTS
-    ]
-    return tfx.components.BulkInferrer(
-        examples=examples,
-        model=model,
-        data_spec=tfx.proto.DataSpec(example_splits=["inference"]),
-        model_spec=tfx.proto.ModelSpec(model_signature_name=[SIGNATURE], tag=["serve"]),
-        output_example_spec=tfx.proto.OutputExampleSpec(
-            output_columns_spec=[
-                bulk_inferrer_pb2.OutputColumnsSpec(
-                    signature_name=SIGNATURE,
-                    predict_output=bulk_inferrer_pb2.PredictOutput(output_columns=columns),
-                )
-            ]
-        ),
-    )
+class BulkInferrer(tfx.components.BulkInferrer):
+    """Emits `output_examples`, a table of predictions as `components.bulk_inferrer.schema` describes it.
+
+    Args:
+      examples: the users, split ``inference``.
+      model: with the signature ``serving_default``.
+    """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, examples: BaseChannel, model: BaseChannel) -> None:
+        super().__init__(
+            examples=examples,
+            model=model,
+            data_spec=tfx.proto.DataSpec(example_splits=[SPLIT]),
+            # What makes the base class emit `output_examples`; the columns are the signature's.
+            output_example_spec=tfx.proto.OutputExampleSpec(),
+        )

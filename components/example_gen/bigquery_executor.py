@@ -9,10 +9,12 @@ from absl import logging
 from tfx import types
 from tfx.extensions.google_cloud_big_query.example_gen import executor
 from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils, telemetry_utils
 
 from components.example_gen.bigquery import BigQuery
+from components.example_gen.executor import date_query
 from pipelines.errors import DataError, SettingsError
 from pipelines.settings import BigQueryWarehouse
 
@@ -37,10 +39,11 @@ class Executor(executor.Executor):
         Args:
           input_dict: empty.
           output_dict: `examples`.
-          exec_properties: those of QueryBasedExampleGen; `custom_config` holds `warehouse` and `labels`.
+          exec_properties: those of QueryBasedExampleGen, `run_date` and `use_case`; `custom_config` holds
+            `warehouse` and `labels`.
 
         Raises:
-          SettingsError: the query would read more than the environment allows, or Beam has no bucket to export to.
+          SettingsError: no window is complete on the run date, the query would read more than the environment allows, or Beam has no bucket to export to.
           DataError: a table or column is missing, or the query finds no row.
         """
         settings = json.loads(exec_properties[keys.CUSTOM_CONFIG_KEY])["custom_config"]["value"]
@@ -49,6 +52,8 @@ class Executor(executor.Executor):
         input_config = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
         (source,) = input_config.splits
+        examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
+        source.pattern = date_query(source.pattern, exec_properties, examples)
 
         self._beam_pipeline_args = _with_project(self._beam_pipeline_args or [], warehouse)
         client = BigQuery(warehouse, settings["labels"])
@@ -61,6 +66,7 @@ class Executor(executor.Executor):
         logging.info("BigQuery reads %d bytes for %d rows", expected, count["n"])
 
         others = {key: value for key, value in exec_properties.items() if key != keys.CUSTOM_CONFIG_KEY}
+        others[keys.INPUT_CONFIG_KEY] = proto_utils.proto_to_json(input_config)
         with telemetry_utils.scoped_labels(labels):
             super().Do(input_dict, output_dict, others)
 

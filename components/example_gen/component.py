@@ -8,14 +8,17 @@ from google.protobuf import struct_pb2
 from tfx.components.example_gen import component, utils
 from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_big_query.example_gen.component import BigQueryExampleGen
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 
 from components.example_gen import bigquery_executor
 from components.example_gen.executor import Executor
 from components.example_gen.partition import BUCKETS, eval_buckets
+from components.example_gen.run_date import RUN_DATE
 from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
 
 TRAIN, EVAL, INFERENCE = "train", "eval", "inference"
+USE_CASE = "use_case"
 
 
 class DuckDBExampleGen(component.QueryBasedExampleGen):
@@ -43,6 +46,7 @@ def make_example_gen(
     warehouse: DuckDBWarehouse | BigQueryWarehouse,
     query: str,
     split: Literal["train_eval", "inference"],
+    run_date: str | RuntimeParameter = "",
 ) -> component.QueryBasedExampleGen:
     """The ExampleGen of the setting: `DuckDBExampleGen` or TFX's own BigQueryExampleGen, with the same query.
 
@@ -54,6 +58,7 @@ def make_example_gen(
       query: BigQuery SQL.
       split: `train_eval` gives the splits `train` and `eval`, all rows of a user in the same one; `inference`
         gives the one split `inference`.
+      run_date: YYYY-MM-DD, or "" for the day of the run, of which the query's dates are made; see `run_date`.
     """
     if split == "train_eval":
         output_config = train_eval_config(use_case.eval_share)
@@ -64,14 +69,18 @@ def make_example_gen(
             )
         )
     if isinstance(warehouse, DuckDBWarehouse):
-        return DuckDBExampleGen(query, warehouse.path, output_config)
-    labels = {"use_case": use_case.name, "split": split}
-    return BigQueryExampleGen(
-        query=query,
-        output_config=output_config,
-        custom_executor_spec=executor_spec.BeamExecutorSpec(bigquery_executor.Executor),
-        custom_config=_custom_config({"warehouse": warehouse.model_dump_json(), "labels": labels}),
-    )
+        made = DuckDBExampleGen(query, warehouse.path, output_config)
+    else:
+        labels = {"use_case": use_case.name, "split": split}
+        made = BigQueryExampleGen(
+            query=query,
+            output_config=output_config,
+            custom_executor_spec=executor_spec.BeamExecutorSpec(bigquery_executor.Executor),
+            custom_config=_custom_config({"warehouse": warehouse.model_dump_json(), "labels": labels}),
+        )
+    # TFX's specification has no place for what a run is told when it starts; both executors look for it here.
+    made.exec_properties.update({RUN_DATE: run_date, USE_CASE: use_case.to_json()})
+    return made
 
 
 def _custom_config(values: dict[str, Any]) -> example_gen_pb2.CustomConfig:

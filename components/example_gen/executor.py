@@ -21,8 +21,10 @@ from tfx.utils import proto_utils
 
 from components.example_gen.encode import serialize
 from components.example_gen.partition import split_of
+from components.example_gen.run_date import RUN_DATE, dated
 from components.example_gen.warehouse import read_batches, require_rows
 from pipelines.errors import DataError
+from pipelines.settings import UseCase
 
 ROWS_PER_FILE = 50_000
 
@@ -44,10 +46,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: empty.
           output_dict: `examples`.
-          exec_properties: those of QueryBasedExampleGen; `custom_config` holds `warehouse_path`.
+          exec_properties: those of QueryBasedExampleGen, `run_date` and `use_case`; `custom_config` holds
+            `warehouse_path`.
 
         Raises:
-          SettingsError: the query is outside the warehouse's subset.
+          SettingsError: the query is outside the warehouse's subset, or no window is complete on the run date.
           DataError: file, table or column is missing, or the query leaves a split without a row.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -56,9 +59,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_config = example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties[keys.OUTPUT_CONFIG_KEY], output_config)
         (source,) = input_config.splits
-        query, path = source.pattern, warehouse_path(exec_properties[keys.CUSTOM_CONFIG_KEY])
+        path = warehouse_path(exec_properties[keys.CUSTOM_CONFIG_KEY])
 
         artifact = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
+        query = date_query(source.pattern, exec_properties, artifact)
         names = utils.generate_output_split_names(input_config, output_config)
         artifact.split_names = artifact_utils.encode_split_names(names)
         folders = [artifact_utils.get_split_uri([artifact], name) for name in names]
@@ -83,6 +87,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     f"{path}: the rows that were read leave the split {name!r} empty; allowed: enough different "
                     f"{partition_feature or 'rows'} for one in each of {', '.join(names)}"
                 )
+
+
+def date_query(query: str, exec_properties: dict[str, Any], examples: types.Artifact) -> str:
+    """The query with the dates of the run, which the artifact is told.
+
+    Raises:
+      SettingsError: as `components.example_gen.run_date.dated`.
+    """
+    found = dated(query, UseCase.from_json(exec_properties["use_case"]), exec_properties[RUN_DATE])
+    for name, value in found.properties.items():
+        examples.set_string_custom_property(name, value)
+    return found.query
 
 
 def warehouse_path(custom_config: str) -> str:

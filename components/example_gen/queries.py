@@ -1,7 +1,7 @@
 """BigQuery SQL of a use case, rendered from the templates in ``configs/queries``.
 
-Every value that reaches a template is a literal or an identifier that the settings have validated; dates
-stand in the text, so that another date is another query and never a stale cache hit.
+Every value that reaches a template is a literal or an identifier that the settings have validated. The queries of
+ExampleGen hold marks for their dates (`components.example_gen.run_date`), the others the dates themselves.
 """
 
 from __future__ import annotations
@@ -12,12 +12,23 @@ from typing import Any
 
 import jinja2
 
+from components.example_gen.run_date import RUN_DATE_MARK, WINDOW_END_MARK, WINDOW_START_MARK
 from pipelines.errors import SettingsError
 from pipelines.settings import RESERVED_COLUMNS, BigQueryWarehouse, DuckDBWarehouse, UseCase
 
 Warehouse = DuckDBWarehouse | BigQueryWarehouse
 
 DEFAULT_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def training_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
+    """`render_training_query` with marks for the window's days."""
+    return _training(use_case, warehouse, WINDOW_START_MARK, WINDOW_END_MARK, configs)
+
+
+def inference_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
+    """`render_inference_query` with a mark for the run date."""
+    return _inference(use_case, warehouse, RUN_DATE_MARK, configs)
 
 
 def render_training_query(
@@ -37,14 +48,7 @@ def render_training_query(
       SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
     """
     _check_window(start, end)
-    return render(
-        "training.sql",
-        configs,
-        use_case,
-        table=table_name(use_case.tables.training, warehouse),
-        start=start.isoformat(),
-        end=end.isoformat(),
-    )
+    return _training(use_case, warehouse, start.isoformat(), end.isoformat(), configs)
 
 
 def render_inference_query(
@@ -52,13 +56,7 @@ def render_inference_query(
 ) -> str:
     """Every row of the inference table, dates relative to ``run_date``; otherwise as `render_training_query`."""
     _check_date(run_date)
-    return render(
-        "inference.sql",
-        configs,
-        use_case,
-        table=table_name(use_case.tables.inference, warehouse),
-        run_date=run_date.isoformat(),
-    )
+    return _inference(use_case, warehouse, run_date.isoformat(), configs)
 
 
 def render_arms_query(
@@ -127,6 +125,16 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
         raise SettingsError(
             f"{template}: {error.message}; allowed: {', '.join(sorted(context))} and feature_columns"
         ) from error
+
+
+def _training(use_case: UseCase, warehouse: Warehouse, start: str, end: str, configs: Path | None) -> str:
+    table = table_name(use_case.tables.training, warehouse)
+    return render("training.sql", configs, use_case, table=table, start=start, end=end)
+
+
+def _inference(use_case: UseCase, warehouse: Warehouse, run_date: str, configs: Path | None) -> str:
+    table = table_name(use_case.tables.inference, warehouse)
+    return render("inference.sql", configs, use_case, table=table, run_date=run_date)
 
 
 def _check_date(date: dt.date) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from tfx import types
@@ -12,7 +11,6 @@ from tfx.types.artifact import Artifact
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.prediction_storer.executor import Executor
-from pipelines.errors import SettingsError
 from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
 
 
@@ -29,8 +27,6 @@ class PredictionStorerSpec(types.ComponentSpec):
     PARAMETERS = {
         "use_case": ExecutionParameter(type=str),
         "store": ExecutionParameter(type=str),
-        "model_version": ExecutionParameter(type=str),
-        "generated_at": ExecutionParameter(type=str),
     }
     INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
     OUTPUTS = {"summary": ChannelParameter(type=StoringSummary)}
@@ -40,15 +36,10 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
     """Checks BulkInferrer's rankings and writes them to the store; emits `summary`.
 
     Args:
-      predictions: BulkInferrer's `output_examples`, split ``inference``, with the serving signature's outputs
-        in columns named as `components.bulk_inferrer.columns` says.
+      predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and `run_date` say which
+        model made them and for which day.
       store: where the rankings go.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
-      model_version: version in the registry that made the predictions.
-      generated_at: time of the run, with its zone; the same on a rerun of the day.
-
-    Raises:
-      SettingsError: ``generated_at`` has no time zone.
     """
 
     SPEC_CLASS = PredictionStorerSpec
@@ -59,18 +50,12 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
         predictions: types.BaseChannel[Any],
         store: SQLiteStore | DatastoreStore,
         use_case: UseCase,
-        model_version: str,
-        generated_at: dt.datetime,
     ) -> None:
-        if generated_at.tzinfo is None:
-            raise SettingsError(f"generated_at is {generated_at}; allowed: a time with its zone")
         super().__init__(
             spec=PredictionStorerSpec(
                 predictions=predictions,
                 use_case=use_case.to_json(),
                 store=store.model_dump_json(),
-                model_version=model_version,
-                generated_at=generated_at.isoformat(),
                 summary=types.Channel(type=StoringSummary),
             )
         )

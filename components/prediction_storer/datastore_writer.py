@@ -8,6 +8,7 @@ import apache_beam as beam
 from apache_beam.io.gcp.datastore.v1new import datastoreio
 from apache_beam.io.gcp.datastore.v1new.types import Entity, Key
 
+from components.prediction_storer.checking import Checker
 from pipelines.settings import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
@@ -15,15 +16,17 @@ from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 class WriteToDatastore(beam.PTransform):
     """Beam's own writer; it finds an emulator through ``DATASTORE_EMULATOR_HOST``, as the client does."""
 
-    def __init__(self, store: DatastoreStore) -> None:
+    def __init__(self, store: DatastoreStore, checker: Checker) -> None:
         super().__init__()
         self._store = store
+        self._checker = checker
 
-    def expand(self, rankings: Any) -> Any:
+    def expand(self, checked: Any) -> Any:
         """Builds the graph."""
         store = self._store
         return (
-            rankings
+            checked
+            | "Rankings" >> beam.FlatMap(self._checker.rankings)
             | "ToEntity" >> beam.Map(to_entity, store.project, store.entity_kind, store.namespace)
             | "Write"
             >> datastoreio.WriteToDatastore(

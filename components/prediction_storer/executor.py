@@ -15,10 +15,12 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.bulk_inferrer.files import read_predictions
+from components.example_gen.run_date import RUN_DATE
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
-from components.prediction_storer.rows import parse_example
 from components.prediction_storer.transforms import StorePredictions
+from components.production_model.component import VERSION_KEY
 from pipelines.errors import DataError
 from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
 from serving.stores.base import StoreError
@@ -44,26 +46,33 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
-        generated_at = dt.datetime.fromisoformat(exec_properties["generated_at"])
+        predictions = artifact_utils.get_single_instance(input_dict["predictions"])
+        model_version = predictions.get_string_custom_property(VERSION_KEY)
+        # The day's start, not the clock: a rerun of the day then writes the very same records.
+        day = dt.date.fromisoformat(predictions.get_string_custom_property(RUN_DATE))
+        generated_at = dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
         folder = artifact_utils.get_single_instance(output_dict["summary"]).uri
         dead_letters = os.path.join(folder, "dead_letters.jsonl")
         counts_file = os.path.join(folder, "counts.json")
         max_rejected_share = use_case.storing.max_rejected_share
 
+        files = _files(predictions)
         store_predictions = StorePredictions(
             recommenders=use_case.recommenders,
-            stamp=Stamp(exec_properties["model_version"], generated_at),
+            stamp=Stamp(model_version, generated_at),
             store=_STORE.validate_json(exec_properties["store"]),
             max_rejected_share=max_rejected_share,
             dead_letters=dead_letters,
             counts=counts_file,
+            shards=len(files),
         )
         try:
             with self._make_beam_pipeline() as pipeline:
                 _ = (
                     pipeline
-                    | "ReadPredictions" >> beam.io.ReadFromTFRecord(_pattern(input_dict["predictions"]))
-                    | "ParseExample" >> beam.Map(parse_example)
+                    | "Files" >> beam.Create(files, reshuffle=False)
+                    | "Spread" >> beam.Reshuffle()
+                    | "ReadPredictions" >> beam.FlatMap(read_predictions)
                     | "StorePredictions" >> store_predictions
                 )
         except StoreError as error:
@@ -77,6 +86,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")
         counts.check(max_rejected_share)
         summary = {
+            "model_version": model_version,
+            "generated_at": generated_at.isoformat(),
             "read": counts.read,
             "stored": counts.stored,
             "rejected": counts.total_rejected,
@@ -87,14 +98,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         io_utils.write_string_file(os.path.join(folder, "summary.json"), json.dumps(summary, indent=2))
 
 
-def _pattern(predictions: list[types.Artifact]) -> str:
-    artifact = artifact_utils.get_single_instance(predictions)
-    if SPLIT not in artifact_utils.decode_split_names(artifact.split_names):
-        raise DataError(f"predictions: {artifact.uri} has no split {SPLIT}; BulkInferrer wrote no rows")
-    pattern: str = io_utils.all_files_pattern(artifact_utils.get_split_uri([artifact], SPLIT))
-    if not fileio.glob(pattern):
+def _files(predictions: types.Artifact) -> list[str]:
+    if SPLIT not in artifact_utils.decode_split_names(predictions.split_names):
+        raise DataError(f"predictions: {predictions.uri} has no split {SPLIT}; BulkInferrer wrote no rows")
+    pattern: str = io_utils.all_files_pattern(artifact_utils.get_split_uri([predictions], SPLIT))
+    files = sorted(fileio.glob(pattern))
+    if not files:
         raise DataError(f"predictions: found no file {pattern}; BulkInferrer wrote no rows")
-    return pattern
+    return files
 
 
 def _read(path: str) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.bulk_inferrer.columns import COLUMN_PREFIX
 from serving.ranking import Ranking, RankingError
 
-# A tf.Example as plain values: column name -> its list of bytes, floats or integers.
+# A prediction as plain values: column name -> its list of bytes, floats or integers.
 Row = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
 
 DUPLICATE = "duplicate_user_id"
@@ -54,8 +53,7 @@ def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking
     """Checks and stamps one row of the serving signature's outputs; no figure is rounded.
 
     Args:
-      row: columns `out_user_id`, `out_campaign`, `out_recommenders`, `out_scores`, `out_propensities`,
-        `out_explored` and `out_expires_after_days`; the input's columns may stand beside them.
+      row: the columns of `components.bulk_inferrer.schema`; others may stand beside them.
       recommenders: names that may be stored.
       stamp: version and times.
 
@@ -119,15 +117,13 @@ def _to_ranking(row: Row, recommenders: frozenset[str], stamp: Stamp) -> Ranking
 
 
 def _values(row: Row, name: str) -> Sequence[Any]:
-    return row.get(COLUMN_PREFIX + name, ())
+    return row.get(name, ())
 
 
 def _text(row: Row, name: str, required: str) -> str:
     values = _values(row, name)
     if len(values) != 1 or values[0] == b"":
-        raise RankingError(
-            required, f"{COLUMN_PREFIX}{name} has {len(values)} values; allowed: one, not empty"
-        )
+        raise RankingError(required, f"{name} has {len(values)} values; allowed: one, not empty")
     return _decode(name, values[0])
 
 
@@ -135,15 +131,13 @@ def _decode(name: str, value: Any) -> str:
     try:
         return bytes.decode(value, "utf-8")
     except (UnicodeDecodeError, TypeError) as error:
-        raise RankingError(
-            f"invalid_{name}", f"{COLUMN_PREFIX}{name} is {value!r}; allowed: UTF-8 text"
-        ) from error
+        raise RankingError(f"invalid_{name}", f"{name} is {value!r}; allowed: UTF-8 text") from error
 
 
 def _flag(row: Row, name: str) -> bool:
     values = list(_values(row, name))
     if values not in ([0], [1]):
-        raise RankingError("malformed", f"{COLUMN_PREFIX}{name} is {values}; allowed: 0 or 1")
+        raise RankingError("malformed", f"{name} is {values}; allowed: 0 or 1")
     return bool(values[0])
 
 
@@ -152,7 +146,7 @@ def _days(row: Row, name: str) -> dt.timedelta:
     if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= MAX_DAYS:
         raise RankingError(
             "malformed",
-            f"{COLUMN_PREFIX}{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}",
+            f"{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}",
         )
     return dt.timedelta(days=values[0])
 

@@ -2,56 +2,48 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
-from serving.ranking import Ranking
+from components.prediction_storer.checking import Checker
 from serving.stores.sqlite import SQLiteStore
 
-_ROWS_PER_TRANSACTION = 1000
+_ROWS_PER_TRANSACTION = 10_000
 
 
 class WriteToSQLite(beam.PTransform):
-    """PCollection of `Ranking` -> rows of the file at ``path``, which is made where it is missing."""
+    """PCollection of checked batches -> rows of the file at ``path``, which is made where it is missing."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, checker: Checker) -> None:
         super().__init__()
         self._path = path
+        self._checker = checker
 
-    def expand(self, rankings: Any) -> Any:
+    def expand(self, checked: Any) -> Any:
         """Builds the graph."""
-        return rankings | "Write" >> beam.ParDo(_Write(self._path))
+        return checked | "Write" >> beam.ParDo(_Write(self._path, self._checker))
 
 
 class _Write(beam.DoFn):
-    """One transaction a batch; several workers take turns."""
+    """A transaction for so many rows; several workers take turns."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, checker: Checker) -> None:
         super().__init__()
         self._path = path
+        self._checker = checker
         self._store: SQLiteStore | None = None
-        self._batch: list[Ranking] = []
 
-    def start_bundle(self) -> None:
-        self._batch = []
-
-    def process(self, ranking: Ranking) -> None:
-        self._batch.append(ranking)
-        if len(self._batch) >= _ROWS_PER_TRANSACTION:
-            self._flush()
-
-    def finish_bundle(self) -> None:
-        if self._batch:
-            self._flush()
+    def process(self, checked: pa.RecordBatch) -> None:
+        if self._store is None:
+            self._store = SQLiteStore(self._path)
+        rankings = self._checker.rankings(checked)
+        while part := list(islice(rankings, _ROWS_PER_TRANSACTION)):
+            self._store.put_many(part)
 
     def teardown(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-    def _flush(self) -> None:
-        if self._store is None:
-            self._store = SQLiteStore(self._path)
-        self._store.put_many(self._batch)
-        self._batch = []

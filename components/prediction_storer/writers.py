@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.prediction_storer.checking import Checker
 from pipelines.settings import DatastoreStore, SQLiteStore
 
 
-def make_writer(store: SQLiteStore | DatastoreStore) -> Any:
-    """The transform that writes a PCollection of `Ranking` to ``store``; only its library is imported."""
+def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker) -> Any:
+    """The transform that writes a PCollection of checked batches to ``store``; only its library is imported."""
     if isinstance(store, SQLiteStore):
         from components.prediction_storer.sqlite_writer import WriteToSQLite
 
-        return WriteToSQLite(store.path)
+        return WriteToSQLite(store.path, checker)
     from components.prediction_storer.datastore_writer import WriteToDatastore
 
-    return WriteToDatastore(store)
+    return WriteToDatastore(store, checker)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import pytest
 from server_processes import PROJECT
 
+from components.bulk_inferrer.schema import SCHEMA
 from components.prediction_storer.counts import Counts
-from components.prediction_storer.post_process import Row, Stamp
+from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
 from pipelines.settings import DatastoreStore
 
@@ -20,19 +23,19 @@ GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 STAMP = Stamp("7", GENERATED_AT)
 
 
-def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> Row:
-    return {
-        "out_user_id": [user_id.encode()],
-        "out_campaign": [campaign.encode()],
-        "out_recommenders": [b"deals", b"refill", b""],
-        "out_scores": [score, 0.25, 0.0],
-        "out_propensities": [0.925, 1.0, 0.0],
-        "out_explored": [0],
-        "out_expires_after_days": [8],
-    }
+def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> tuple[Any, ...]:
+    return (
+        user_id.encode(),
+        campaign.encode(),
+        [b"deals", b"refill", b""],
+        [score, 0.25, 0.0],
+        [0.875, 1.0, 0.0],
+        0,
+        8,
+    )
 
 
-def store_day(rows: list[Row], namespace: str, folder: Path) -> Counts:
+def store_day(rows: list[tuple[Any, ...]], namespace: str, folder: Path) -> Counts:
     settings = DatastoreStore(kind="datastore", project=PROJECT, namespace=namespace, throttle_rampup=False)
     graph = StorePredictions(
         recommenders=("deals", "refill", "top_rated"),
@@ -43,7 +46,11 @@ def store_day(rows: list[Row], namespace: str, folder: Path) -> Counts:
         counts=str(folder / "counts.json"),
     )
     with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        _ = pipeline | beam.Create(rows) | graph
+        columns = [
+            pa.array(values, field.type)
+            for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)
+        ]
+        _ = pipeline | beam.Create([pa.record_batch(columns, schema=SCHEMA)]) | graph
     return Counts.from_json((folder / "counts.json").read_text())
 
 
@@ -59,7 +66,7 @@ def test_stores_rewrites_and_refuses_a_day(datastore_emulator: str, namespace: s
     first = rankings.get("user-0")
     assert first is not None
     assert first.recommenders == ("deals", "refill")
-    assert first.propensities == (0.925, 1.0)
+    assert first.propensities == (0.875, 1.0)
     assert (first.generated_at, first.expires_at) == (GENERATED_AT, GENERATED_AT + dt.timedelta(days=8))
 
     # The day again gives the same records, no further ones.

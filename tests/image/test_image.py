@@ -24,9 +24,11 @@ print(json.dumps({"packages": packages, "path": sys.path}))
 WORKER = """
 import datetime as dt, sys
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from components.bulk_inferrer.schema import SCHEMA
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
 from pipelines.settings import SQLiteStore
@@ -34,21 +36,11 @@ from serving.stores.sqlite import SQLiteStore as Rankings
 
 folder = sys.argv[1]
 Rankings(folder + "/rankings.sqlite").close()
-rows = [
-    {
-        "out_user_id": [f"user-{number}".encode()],
-        "out_campaign": [b"monday"],
-        "out_recommenders": [b"refill", b"deals"],
-        "out_scores": [0.5, 0.25],
-        "out_propensities": [0.925, 1.0],
-        "out_explored": [0],
-        "out_expires_after_days": [3],
-    }
-    for number in range(100)
-]
+rows = [(f"user-{number}".encode(), b"monday", [b"refill", b"deals"], [0.5, 0.25], [0.925, 1.0], 0, 3) for number in range(100)]
+columns = [pa.array(values, field.type) for values, field in zip(zip(*rows), SCHEMA)]
 worker = SubprocessSDKEnvironment(f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main")
 with beam.Pipeline(runner=FnApiRunner(worker), options=PipelineOptions([])) as pipeline:
-    pipeline | beam.Create(rows) | StorePredictions(
+    pipeline | beam.Create([pa.record_batch(columns, schema=SCHEMA)]) | StorePredictions(
         ("refill", "deals"),
         Stamp("7", dt.datetime(2026, 3, 2, tzinfo=dt.UTC)),
         SQLiteStore(kind="sqlite", path=folder + "/rankings.sqlite"),

@@ -51,11 +51,6 @@ def test_padding_between_is_dropped_with_its_figures() -> None:
     )
 
 
-def test_input_columns_stand_beside() -> None:
-    beside = {**row(), "user_id": [b"input"], "age": [41.0]}
-    assert post_process(beside, RECOMMENDERS, STAMP) == make_ranking()
-
-
 @given(st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3))
 def test_rounds_nothing(scores: list[float]) -> None:
     ranking = make_ranking(

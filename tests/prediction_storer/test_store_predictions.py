@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
+from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Row
@@ -19,7 +19,7 @@ from pipelines.settings import SQLiteStore as Settings
 from serving.stores.sqlite import SQLiteStore
 
 
-def store_day(rows: list[Row], folder: Path, max_rejected_share: float = 0.1) -> Counts:
+def store_day(rows: list[Row], folder: Path, max_rejected_share: float = 0.1, shards: int = 3) -> Counts:
     """Runs the graph; the store is ``rankings.sqlite`` in ``folder``."""
     graph = StorePredictions(
         recommenders=RECOMMENDERS,
@@ -28,9 +28,11 @@ def store_day(rows: list[Row], folder: Path, max_rejected_share: float = 0.1) ->
         max_rejected_share=max_rejected_share,
         dead_letters=str(folder / "dead_letters.jsonl"),
         counts=str(folder / "counts.json"),
+        shards=shards,
     )
     with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        _ = pipeline | beam.Create(rows) | graph
+        batches = [batch(rows[start : start + 7]) for start in range(0, len(rows), 7)]
+        _ = pipeline | beam.Create(batches) | graph
     return Counts.from_json((folder / "counts.json").read_text())
 
 
@@ -54,7 +56,7 @@ def test_stores_the_good_rows_and_writes_the_others_down(tmp_path: Path) -> None
     # Of the two rows of user-3 the one that sorts first is kept.
     assert records(tmp_path, 30)["user-3"]["campaign"] == "monday"
     letters = {letter["reason"]: letter["row"] for letter in dead_letters(tmp_path)}
-    assert letters["missing_user_id"]["out_user_id"] == [""]
+    assert letters["missing_user_id"]["user_id"] == [""]
     assert letters["duplicate_user_id"]["campaign"] == "sunday"
 
 
@@ -92,14 +94,14 @@ class Stops(SQLiteStore):
     calls = 0
     def put_many(self, rankings):
         Stops.calls += 1
-        if Stops.calls == 3:
+        if Stops.calls == 6:
             print("halfway", flush=True)
             sys.stdin.read()  # until killed
         super().put_many(rankings)
 
 sqlite_writer.SQLiteStore = Stops
-sqlite_writer._ROWS_PER_TRANSACTION = 50
-store_day([row(f"user-{number}") for number in range(200)], pathlib.Path(sys.argv[1]))
+sqlite_writer._ROWS_PER_TRANSACTION = 20
+store_day([row(f"user-{number}") for number in range(200)], pathlib.Path(sys.argv[1]), shards=1)
 """
 
 

@@ -1,0 +1,46 @@
+"""A published model's serving signature over files of tf.Examples, in large batches and without a proto in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from components.bulk_inferrer.schema import SCHEMA
+
+SIGNATURE = "serving_default"
+# Beyond some thousand rows a larger batch is no faster, only larger.
+BATCH = 4096
+
+
+class Model:
+    """The SavedModel in ``folder``."""
+
+    def __init__(self, folder: str) -> None:
+        # The signature lives as long as the model it belongs to.
+        self._model = tf.saved_model.load(folder)
+        self._signature = self._model.signatures[SIGNATURE]
+
+    def score(self, path: str) -> Iterator[pa.RecordBatch]:
+        """Predictions for the tf.Examples of a TFRecord file, in its order."""
+        compression = "GZIP" if path.endswith(".gz") else ""
+        for examples in tf.data.TFRecordDataset(path, compression).batch(BATCH).prefetch(2):
+            yield record_batch(self._signature(examples=examples))
+
+
+def record_batch(outputs: Mapping[str, tf.Tensor]) -> pa.RecordBatch:
+    """The signature's outputs, [B, 1] or [B, K], as rows of `SCHEMA`; others are left out."""
+    return pa.record_batch(
+        [_column(outputs[field.name].numpy(), field.type) for field in SCHEMA], schema=SCHEMA
+    )
+
+
+def _column(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_list(kind):
+        return pa.array(values[:, 0], type=kind)
+    rows, width = values.shape
+    offsets = pa.array(np.arange(0, (rows + 1) * width, width, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1), type=kind.value_type))

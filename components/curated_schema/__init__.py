@@ -1,0 +1,1 @@
+"""CuratedSchema: the schema that somebody looked over, as an artifact."""

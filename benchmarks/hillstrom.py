@@ -63,7 +63,7 @@ def measure(data: Path, folds: int, customers: int | None = None) -> dict[str, A
     from components.trainer.data import ArrayData
     from components.trainer.training import fit
     from components.transform.in_memory import Transformer, analyse
-    from components.transform.layout import Layout, vocabulary_name
+    from components.transform.layout import Layout, vocabulary_sizes
 
     started = time.perf_counter()
     use_case = load_use_case(REPOSITORY / "configs" / "hillstrom.yaml")
@@ -76,10 +76,7 @@ def measure(data: Path, folds: int, customers: int | None = None) -> dict[str, A
     with tempfile.TemporaryDirectory() as folder:
         transform = analyse(use_case, list(examples), Path(folder) / "transform")
         arrays = Transformer(transform)(examples)
-        sizes = tuple(
-            transform.vocabulary_size_by_name(vocabulary_name(name)) + 1
-            for name in layout.categorical_features
-        )
+        sizes = vocabulary_sizes(use_case, transform)
         for number in range(folds):
             mine = fold != number
             data_of_fold = ArrayData(

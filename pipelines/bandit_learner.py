@@ -38,7 +38,7 @@ from components.trainer.export import BanditModel
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.in_memory import Transformer, analyse
-from components.transform.layout import Layout, vocabulary_name
+from components.transform.layout import Layout, vocabulary_sizes
 from pipelines.settings import UseCase
 from simulation.learner import FirstSlots, Gating, Learnt
 
@@ -201,19 +201,14 @@ class BanditLearner:
             return WarmStartState.load(folder)
 
     def _training_data(self, weeks: Sequence[Week]) -> ArrayData:
-        layout = Layout.of(self._use_case)
         output = self._shared.transform_output
         return ArrayData(
             {
                 key: np.concatenate([week.arrays[key][~week.encoded.held_out] for week in weeks])
                 for key in weeks[0].arrays
             },
-            layout,
-            # One index above the vocabulary stands for every value that it does not hold.
-            tuple(
-                output.vocabulary_size_by_name(vocabulary_name(name)) + 1
-                for name in layout.categorical_features
-            ),
+            Layout.of(self._use_case),
+            vocabulary_sizes(self._use_case, output),
             self._use_case.propensity_weighting,
         )
 

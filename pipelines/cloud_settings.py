@@ -99,6 +99,28 @@ class DataflowStep(Settings):
     autoscaling: Literal["throughput", "none"] | None = None
 
 
+class TrainingJob(Settings):
+    """Training as a job of Vertex AI's training service, on machines of its own; without it, it is a step like others.
+
+    Attributes:
+      image: container image of the workers, the pipelines' own.
+      service_account: identity of the workers.
+      workers: that train together (data-parallel), each with one accelerator or none.
+      accelerator: of each worker, such as ``NVIDIA_TESLA_T4``.
+      timeout_hours: after which the job is cancelled.
+    """
+
+    project: ProjectId
+    region: Region
+    image: Image
+    service_account: ServiceAccount
+    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "n2-standard-4"
+    workers: int = Field(default=1, ge=1, le=100)
+    accelerator: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")] | None = None
+    timeout_hours: int = Field(default=12, ge=1, le=168)
+    labels: Labels = {}
+
+
 class CloudFunction(Settings):
     """The endpoint as a Cloud Function of the second generation; callers need the role to invoke it.
 

@@ -24,6 +24,7 @@ from pipelines.cloud_settings import (
     DataflowStep,
     Labels,
     ProjectId,
+    TrainingJob,
     Vertex,
 )
 from pipelines.errors import SettingsError
@@ -485,6 +486,7 @@ class Environment(Settings):
     )
     processing: Processing = Processing()
     vertex: Vertex | None = None
+    training_job: TrainingJob | None = None
     function: CloudFunction | None = None
     enable_cache: bool = False
 

@@ -55,6 +55,7 @@ def create(
         use_case=use_case,
         # Where a warm start begins.
         production_model=production_model.outputs["model"],
+        training_job=environment.training_job,
     )
     evaluator = Evaluator(
         examples=prepared.examples,

@@ -1,11 +1,16 @@
-"""TFX's Trainer for a use case."""
+"""TFX's Trainer for a use case: a step of the pipeline, or a training job on Vertex AI that the step starts."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.types import BaseChannel
 
+from pipelines.cloud_settings import TrainingJob
 from pipelines.settings import UseCase
+
+RUN_FN = "components.trainer.run_fn.run_fn"
 
 
 def make_trainer(
@@ -15,13 +20,20 @@ def make_trainer(
     hyperparameters: BaseChannel,
     use_case: UseCase,
     production_model: BaseChannel | None = None,
+    training_job: TrainingJob | None = None,
 ) -> tfx.components.Trainer:
     """Trainer that runs `components.trainer.run_fn`; emits `model` and `model_run` (TensorBoard logs).
 
-    A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew.
+    A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew. With a
+    ``training_job`` it runs on Vertex AI's training service, on as many workers as that says.
     """
-    return tfx.components.Trainer(
-        run_fn="components.trainer.run_fn.run_fn",
+    custom_config: dict[str, Any] = {"use_case": use_case.to_json()}
+    kind = tfx.components.Trainer
+    if training_job is not None:
+        kind = tfx.extensions.google_cloud_ai_platform.Trainer
+        custom_config |= vertex_config(training_job)
+    return kind(
+        run_fn=RUN_FN,
         examples=transformed_examples,
         transform_graph=transform_graph,
         schema=schema,
@@ -30,5 +42,34 @@ def make_trainer(
         # How long to train is a hyperparameter of the agent; TFX wants a number of steps all the same.
         train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=0),
         eval_args=tfx.proto.EvalArgs(splits=["eval"], num_steps=0),
-        custom_config={"use_case": use_case.to_json()},
+        custom_config=custom_config,
     )
+
+
+def vertex_config(job: TrainingJob) -> dict[str, Any]:
+    """What TFX's Trainer for Vertex AI wants in its `custom_config`.
+
+    The first pool is the chief, the second the others: Vertex AI tells them of each other in TF_CONFIG.
+    """
+    keys = tfx.extensions.google_cloud_ai_platform
+    machine: dict[str, Any] = {"machine_type": job.machine_type}
+    if job.accelerator is not None:
+        machine |= {"accelerator_type": job.accelerator, "accelerator_count": 1}
+    # The command is TFX's own.
+    pool = {"machine_spec": machine, "container_spec": {"image_uri": job.image}}
+    pools = [{**pool, "replica_count": 1}]
+    if job.workers > 1:
+        pools.append({**pool, "replica_count": job.workers - 1})
+    return {
+        keys.ENABLE_VERTEX_KEY: True,
+        keys.VERTEX_REGION_KEY: job.region,
+        keys.TRAINING_ARGS_KEY: {
+            "project": job.project,
+            "labels": dict(job.labels),
+            "job_spec": {
+                "worker_pool_specs": pools,
+                "service_account": job.service_account,
+                "scheduling": {"timeout": f"{job.timeout_hours * 3600}s"},
+            },
+        },
+    }

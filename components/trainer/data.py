@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.trainer.distribution import Workers
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
 from pipelines.agent_settings import PropensityWeighting
 from pipelines.errors import DataError
@@ -62,6 +63,10 @@ class TrainingData(abc.ABC):
         only one.
         """
 
+    @abc.abstractmethod
+    def shard(self, index: int, count: int) -> TrainingData:
+        """Every ``count``-th row, from row ``index`` on."""
+
     def _checked(self, totals: Totals) -> Totals:
         if totals.rows == totals.unknown_recommender:
             raise DataError(
@@ -77,12 +82,18 @@ class FileData(TrainingData):
 
     Attributes:
       files: gzipped TFRecord files of transformed examples.
+      part: (index, count): only every ``count``-th row, from row ``index`` on.
     """
 
     files: Sequence[str]
     layout: Layout
     vocabulary_sizes: tuple[int, ...]
     weighting: PropensityWeighting
+    part: tuple[int, int] = (0, 1)
+
+    def shard(self, index: int, count: int) -> FileData:
+        """See `TrainingData.shard`."""
+        return replace(self, part=(index, count))
 
     @property
     def feature_spec(self) -> dict[str, tf.io.FixedLenFeature]:
@@ -111,7 +122,7 @@ class FileData(TrainingData):
             known = batch[ACTION].numpy() >= 0
             rows += len(known)
             unknown += int(np.count_nonzero(~known))
-            weight_sum += float(tf.reduce_sum(batch[WEIGHT]))
+            weight_sum += float(tf.reduce_sum(tf.cast(batch[WEIGHT], tf.float64)))
         return self._checked(Totals(rows, unknown, weight_sum))
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
@@ -126,7 +137,9 @@ class FileData(TrainingData):
         return self._parsed(records.batch(batch_size, drop_remainder=whole))
 
     def _records(self) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(sorted(self.files), compression_type="GZIP")
+        records = tf.data.TFRecordDataset(sorted(self.files), compression_type="GZIP")
+        index, count = self.part
+        return records if count == 1 else records.shard(count, index)
 
     def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -156,6 +169,10 @@ class ArrayData(TrainingData):
     layout: Layout
     vocabulary_sizes: tuple[int, ...]
     weighting: PropensityWeighting
+
+    def shard(self, index: int, count: int) -> ArrayData:
+        """See `TrainingData.shard`."""
+        return replace(self, arrays={key: values[index::count] for key, values in self.arrays.items()})
 
     @cached_property
     def totals(self) -> Totals:
@@ -196,6 +213,45 @@ class ArrayData(TrainingData):
         weight = weights(columns[PROPENSITY], len(self.layout.recommenders), self.weighting).numpy()
         columns[WEIGHT] = np.where(columns[ACTION] >= 0, weight, 0.0).astype(np.float32)
         return columns
+
+
+class SharedData(TrainingData):
+    """A worker's share of the rows, which knows the totals of all.
+
+    Args:
+      whole: the rows of all workers.
+      workers: who shares them.
+    """
+
+    def __init__(self, whole: TrainingData, workers: Workers) -> None:
+        self.layout = whole.layout
+        self.vocabulary_sizes = whole.vocabulary_sizes
+        self.weighting = whole.weighting
+        self._own = whole.shard(workers.index, workers.count)
+        self._workers = workers
+
+    @cached_property
+    def totals(self) -> Totals:
+        """See `TrainingData.totals`; of all workers' rows."""
+        own = self._own.totals
+        rows, unknown, weight = self._workers.sum(
+            np.array([own.rows, own.unknown_recommender, own.weight_sum])
+        )
+        return self._checked(Totals(round(rows), round(unknown), float(weight)))
+
+    def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
+        """See `TrainingData.batches`; this worker's part of each batch.
+
+        Shuffled, there is an epoch to spare: a worker with a row less must not run out before the others.
+        """
+        own = -(-batch_size // self._workers.count)
+        if seed is None:
+            return self._own.batches(own, epochs)
+        return self._own.batches(own, epochs + 1, seed + self._workers.index)
+
+    def shard(self, index: int, count: int) -> TrainingData:
+        """See `TrainingData.shard`."""
+        return self._own.shard(index, count)
 
 
 def weights(propensity: Any, recommenders: int, weighting: PropensityWeighting) -> tf.Tensor:

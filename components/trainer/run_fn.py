@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from typing import Any
 
 import tensorflow as tf
@@ -11,9 +12,10 @@ import tensorflow_transform as tft
 
 from components.hyperparameters_gen import hyperparameters as hp
 from components.trainer.data import FileData
+from components.trainer.distribution import workers
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
-from components.transform.layout import Layout, vocabulary_name
+from components.transform.layout import Layout, vocabulary_sizes
 from pipelines.settings import UseCase
 
 SUMMARY = "training.json"
@@ -30,6 +32,8 @@ def run_fn(fn_args: Any) -> None:
     Raises:
       DataError: the training split holds no row that can be trained on.
     """
+    # First of all: TensorFlow joins the other workers before it computes anything, or never.
+    together = workers()
     use_case = UseCase.from_json(fn_args.custom_config["use_case"])
     settings = hp.parse(fn_args.hyperparameters)
     use_case = use_case.model_copy(
@@ -40,20 +44,20 @@ def run_fn(fn_args: Any) -> None:
         }
     )
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
-    layout = Layout.of(use_case)
     data = FileData(
         files=[name for pattern in fn_args.train_files for name in tf.io.gfile.glob(pattern)],
-        layout=layout,
-        # One index above the vocabulary stands for every value that it does not hold.
-        vocabulary_sizes=tuple(
-            transform_output.vocabulary_size_by_name(vocabulary_name(name)) + 1
-            for name in layout.categorical_features
-        ),
+        layout=Layout.of(use_case),
+        vocabulary_sizes=vocabulary_sizes(use_case, transform_output),
         weighting=settings.propensity_weighting,
     )
 
     figures: dict[str, Any] = {"agent": settings.agent.type, "rows": data.totals.rows}
-    writer = tf.summary.create_file_writer(fn_args.model_run_dir)
+    if together.is_chief:
+        model_run_dir, serving_model_dir = fn_args.model_run_dir, fn_args.serving_model_dir
+    else:
+        # All must save, and only one may write: https://www.tensorflow.org/tutorials/distribute/save_and_load
+        model_run_dir = serving_model_dir = tempfile.mkdtemp(prefix="newsletter_bandit_worker_")
+    writer = tf.summary.create_file_writer(model_run_dir)
 
     def log(name: str, value: float, step: int) -> None:
         figures[name] = value
@@ -64,8 +68,10 @@ def run_fn(fn_args: Any) -> None:
     warm_start = None
     if use_case.warm_start.enabled and fn_args.base_model:
         warm_start = WarmStartState.load(fn_args.base_model)
-    model = fit(use_case, data, transform_output, log, warm_start)
+    model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
-    model.save(fn_args.serving_model_dir)
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, SUMMARY), "w") as file:
+    model.save(serving_model_dir)
+    with tf.io.gfile.GFile(os.path.join(model_run_dir, SUMMARY), "w") as file:
         file.write(json.dumps(figures, indent=2))
+    if not together.is_chief:
+        tf.io.gfile.rmtree(serving_model_dir)

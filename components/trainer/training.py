@@ -6,7 +6,8 @@ import tensorflow_transform as tft
 from absl import logging
 
 from components.trainer.agents import AGENTS, Log, Task
-from components.trainer.data import TrainingData
+from components.trainer.data import SharedData, TrainingData
+from components.trainer.distribution import Workers
 from components.trainer.export import BanditModel
 from components.trainer.warm_start import Names, WarmStartState
 from pipelines.settings import UseCase
@@ -18,6 +19,7 @@ def fit(
     transform_output: tft.TFTransformOutput,
     log: Log = lambda _name, _value, _step: None,
     warm_start: WarmStartState | None = None,
+    workers: Workers | None = None,
 ) -> BanditModel:
     """Trains on the whole of ``data``.
 
@@ -27,6 +29,7 @@ def fit(
       transform_output: the graph that made it, which becomes part of the model.
       log: called with (name, value, step) of what the agent measures.
       warm_start: what an earlier model left; None starts anew.
+      workers: who train together; each is given the whole of ``data`` and takes its share. None trains alone.
 
     Raises:
       DataError: no row shows a recommender of the use case.
@@ -37,5 +40,10 @@ def fit(
             "Warm start: the earlier agent is %s, not %s; starting anew.", warm_start.agent, agent
         )
         warm_start = None
-    task = Task(use_case, data, Names.of(use_case, transform_output), log, warm_start)
-    return BanditModel(transform_output, AGENTS[agent](task), use_case)
+    workers = workers or Workers()
+    if workers.count > 1:
+        data = SharedData(data, workers)
+    task = Task(use_case, data, Names.of(use_case, transform_output), log, warm_start, workers)
+    with workers.scope():
+        trained = AGENTS[agent](task)
+    return BanditModel(transform_output, trained, use_case)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipelines.settings import StringFeature, UseCase
+
+if TYPE_CHECKING:
+    import tensorflow_transform as tft
 
 # Keys of the transformed example. Features are packed into two vectors: a packed example parses several
 # times faster than one with a key a feature, and the agents take it as it is.
@@ -56,3 +60,12 @@ class Layout:
 def vocabulary_name(feature: str) -> str:
     """Name under which Transform files a string feature's vocabulary."""
     return f"vocabulary_{feature}"
+
+
+def vocabulary_sizes(use_case: UseCase, transform_output: tft.TFTransformOutput) -> tuple[int, ...]:
+    """Number of values of each categorical feature, in the order of `Layout`.
+
+    One index above the vocabulary stands for every value that it does not hold.
+    """
+    names = Layout.of(use_case).categorical_features
+    return tuple(transform_output.vocabulary_size_by_name(vocabulary_name(name)) + 1 for name in names)

@@ -24,7 +24,7 @@ from components.hyperparameters_gen import hyperparameters as hp
 from components.trainer.data import ArrayData
 from components.trainer.training import fit
 from components.transform.in_memory import Transformer
-from components.transform.layout import PROPENSITY, REWARD, Layout, vocabulary_name
+from components.transform.layout import PROPENSITY, REWARD, Layout, vocabulary_sizes
 from components.tuner import split
 from components.tuner.search import Score
 from components.tuner.space import sections
@@ -134,15 +134,10 @@ class OffPolicyValue:
     def _measure(self, values: Mapping[str, Any]) -> LoggedBatch | None:
         settings = hp.parse(hp.hyperparameters(self._use_case, sections(values)))
         use_case = hp.merged(self._use_case, settings)
-        layout = Layout.of(use_case)
         data = ArrayData(
             self._arrays,
-            layout,
-            # One index above the vocabulary stands for every value that it does not hold.
-            tuple(
-                self._transform_output.vocabulary_size_by_name(vocabulary_name(name)) + 1
-                for name in layout.categorical_features
-            ),
+            Layout.of(use_case),
+            vocabulary_sizes(use_case, self._transform_output),
             use_case.propensity_weighting,
         )
         model = fit(use_case, data, self._transform_output)

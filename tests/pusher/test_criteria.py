@@ -54,15 +54,12 @@ def exported(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     from components.trainer.data import FileData
     from components.trainer.training import fit
-    from components.transform.layout import Layout, vocabulary_name
+    from components.transform.layout import Layout, vocabulary_sizes
 
     use_case = prepared.use_case
     transform_output = tft.TFTransformOutput(prepared.transform_output)
     layout = Layout.of(use_case)
-    sizes = tuple(
-        transform_output.vocabulary_size_by_name(vocabulary_name(name)) + 1
-        for name in layout.categorical_features
-    )
+    sizes = vocabulary_sizes(use_case, transform_output)
     data = FileData(prepared.files, layout, sizes, use_case.propensity_weighting)
     folder = tmp_path_factory.mktemp("exported") / "model"
     fit(use_case, data, transform_output).save(folder)

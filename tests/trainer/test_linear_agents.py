@@ -17,7 +17,7 @@ def make_task(prepared: Prepared, agent: Any, weighted: bool) -> Any:
     from components.trainer.agents.task import Task
     from components.trainer.data import FileData
     from components.trainer.warm_start import Names
-    from components.transform.layout import Layout, vocabulary_name
+    from components.transform.layout import Layout, vocabulary_sizes
 
     use_case = prepared.use_case.model_copy(update={"agent": agent})
     layout = Layout.of(use_case)
@@ -25,7 +25,7 @@ def make_task(prepared: Prepared, agent: Any, weighted: bool) -> Any:
     data = FileData(
         prepared.files,
         layout,
-        tuple(output.vocabulary_size_by_name(vocabulary_name(n)) + 1 for n in layout.categorical_features),
+        vocabulary_sizes(use_case, output),
         PropensityWeighting(enabled=weighted, clip=5.0),
     )
     return Task(use_case, data, Names.of(use_case, output), lambda *_: None)

@@ -31,10 +31,10 @@ def arrays(prepared: Prepared, transform_output: Any) -> dict[str, Any]:
 
 def array_data(use_case: UseCase, arrays: dict[str, Any], output: Any) -> Any:
     from components.trainer.data import ArrayData
-    from components.transform.layout import Layout, vocabulary_name
+    from components.transform.layout import Layout, vocabulary_sizes
 
     layout = Layout.of(use_case)
-    sizes = tuple(output.vocabulary_size_by_name(vocabulary_name(n)) + 1 for n in layout.categorical_features)
+    sizes = vocabulary_sizes(use_case, output)
     return ArrayData(arrays, layout, sizes, use_case.propensity_weighting)
 
 

@@ -112,6 +112,7 @@ def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: in
     """
     sizes = task.data.vocabulary_sizes
     found = sums(task.data, batch_size, lambda batch: context(batch, sizes), context_width(task.data))
+    found = of_all_workers(found, task)
     found = _with_earlier(found, task)
     ridge = found.a + float(agent._tikhonov_weight) * np.eye(found.a.shape[1])
     for k in range(len(found.a)):
@@ -120,6 +121,11 @@ def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: in
         agent.num_samples[k].assign(found.rows[k])
     agent._theta.assign(np.linalg.solve(ridge, found.b[..., None])[..., 0])
     return found
+
+
+def of_all_workers(own: Sums, task: Task) -> Sums:
+    """The sums over the rows of all who train together."""
+    return Sums(*(task.workers.sum(part) for part in own))
 
 
 def _with_earlier(new: Sums, task: Task) -> Sums:

@@ -191,18 +191,22 @@ def train(
 ) -> None:
     """Runs `agent.train` over shuffled, weighted batches of the split, and logs the mean loss."""
     agent.initialize()
+    workers = task.workers
     count = steps(task, settings)
     batches = iter(task.data.batches(settings.batch_size, settings.epochs, settings.seed))
 
     # Without autograph: converting TF-Agents' code takes ten seconds and changes nothing here.
     @tf.function(autograph=False)
     def run(iterator: Any, limit: tf.Tensor) -> tf.Tensor:
+        def learn(batch: Batch) -> tf.Tensor:
+            # Mean 1 within the batch, so that the learning rate means the same whatever the propensities; the gradients
+            # of several workers are added up.
+            weights = batch[WEIGHT] / tf.maximum(tf.reduce_mean(batch[WEIGHT]), 1e-6) / workers.count
+            return agent.train(as_trajectory(batch), weights=weights).loss
+
         def step(done: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            batch = next(iterator)
-            # Mean 1 within the batch, so that the learning rate means the same whatever the propensities.
-            weights = batch[WEIGHT] / tf.maximum(tf.reduce_mean(batch[WEIGHT]), 1e-6)
-            loss = agent.train(as_trajectory(batch), weights=weights).loss
-            return done + 1, total + tf.cast(loss, tf.float32)
+            loss = workers.run(learn, next(iterator))
+            return done + 1, total + tf.cast(loss, tf.float32) * workers.count
 
         _, total = tf.while_loop(lambda done, _: done < limit, step, (tf.constant(0), tf.constant(0.0)))
         return total / tf.cast(limit, tf.float32)

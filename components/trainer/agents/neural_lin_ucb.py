@@ -76,6 +76,7 @@ def train(task: Task) -> RewardModel:
     totals = linear.sums(
         task.data, settings.batch_size, lambda batch: encoder(network.observation(batch))[0], width
     )
+    totals = linear.of_all_workers(totals, task)
     for k in range(len(totals.a)):
         agent.cov_matrix[k].assign(totals.a[k])
         agent.data_vector[k].assign(totals.b[k])

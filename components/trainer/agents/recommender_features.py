@@ -102,6 +102,8 @@ def _towers(
     task: Task, settings: RecommenderFeatures, observation: Mapping[str, tensor_spec.TensorSpec]
 ) -> global_and_arm_feature_network.GlobalAndArmCommonTowerNetwork:
     initial = tf.keras.initializers.HeNormal
+    # TF-Agents' last layer takes no seed of its own.
+    tf.keras.utils.set_random_seed(settings.seed)
     *_, width = settings.hidden_layers
     # Of one recommender: training sees the one that was shown, ranking all of them.
     one = tensor_spec.TensorSpec(observation[_RECOMMENDER].shape[1:], tf.float32)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.trainer.data import TrainingData
+from components.trainer.distribution import Workers
 from components.trainer.warm_start import Names, WarmStartState
 from pipelines.settings import UseCase
 
@@ -23,6 +24,7 @@ class Task:
       names: what the indices in the data stand for.
       log: called with what the agent measures.
       warm_start: what an earlier agent of the same type left; None starts anew.
+      workers: who train together; `data` is then this one's share.
     """
 
     use_case: UseCase
@@ -30,3 +32,4 @@ class Task:
     names: Names
     log: Log
     warm_start: WarmStartState | None = None
+    workers: Workers = field(default_factory=Workers)

@@ -96,7 +96,6 @@ def test_a_network_is_worth_what_one_worker_makes_of_it(
 ) -> None:
     alone = train(agent, prepared.transform_output, prepared.files, tmp_path)
     one, two = (value(model, prepared) for model in (alone, together / "0" / agent / "model"))
-    print(agent, one, two)
     assert one > least
     assert two > least
     assert two == pytest.approx(one, abs=0.05)

@@ -69,6 +69,8 @@ def train(task: Task) -> RewardModel:
         optimizer=network.optimizer(task, settings),
         alpha=settings.alpha,
         observation_and_action_constraint_splitter=specs.split_observation_and_mask,
+        # Under a strategy the agent does not look at its counter; its other phase is `linear.sums`.
+        distributed_train_encoding_network=task.workers.count > 1,
     )
     # The counter is the process's; the agent trains its network while it is below the number of steps.
     agent.train_step_counter.assign(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,12 @@ def submit(
       client_of: another client than Google's own.
 
     Raises:
-      SettingsError: as `compiling.compiled`; or credentials, permission, API or project are missing.
+      SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API or
+        project are missing.
       UserError: the run failed or was cancelled.
     """
     settings = compiling.check(workspace.environment)
+    _require_window(workspace, pipeline, run_date)
     # Before the pipeline is compiled: a credential that is missing is said at once.
     client = client_of(settings)
     client.require_credentials()
@@ -63,7 +64,9 @@ def submit(
     out.print(f"Submitted {run.name}\n{run.console}", markup=False, soft_wrap=True)
     if wait:
         with StepProgress(out, "Waiting for the first step") as progress:
-            client.follow(run, _Steps(progress))
+            client.follow(
+                run, lambda event: progress(StepEvent(event.step, event.state, event.seconds, event.detail))
+            )
         out.print("The run has succeeded.")
     return run
 
@@ -104,6 +107,8 @@ def describe(
     settings = compiling.check(workspace.environment)
     client = vertex.Client(settings)
     for pipeline in pipelines:
+        if not scheduled:
+            _require_window(workspace, pipeline, run_date)
         spec = compiling.compiled(workspace, pipeline)
         request = client.job(spec, parameters(run_date))
         request["pipelineSpec"] = f"{len(spec['pipelineSpec']['root']['dag']['tasks'])} steps; see `compile`"
@@ -122,16 +127,8 @@ def parameters(run_date: dt.date | None) -> dict[str, Any]:
     return {RUN_DATE: "" if run_date is None else run_date.isoformat()}
 
 
-class _Steps:
-    """Turns a followed run's events into those of the terminal, with the seconds between them."""
-
-    def __init__(self, progress: StepProgress) -> None:
-        self._progress = progress
-        self._since: dict[str, float] = {}
-
-    def __call__(self, event: vertex.TaskEvent) -> None:
-        if event.state == "running":
-            self._since[event.step] = time.monotonic()
-        since = self._since.get(event.step)
-        seconds = None if since is None or event.state == "running" else time.monotonic() - since
-        self._progress(StepEvent(event.step, event.state, seconds, event.detail))
+def _require_window(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> None:
+    """Raises `SettingsError` where ExampleGen would find no complete window, minutes after the run has started."""
+    if pipeline is Pipeline.TRAINING:
+        use_case = workspace.use_case
+        use_case.window.latest(run_date or dt.datetime.now(dt.UTC).date(), use_case.attribution_days)

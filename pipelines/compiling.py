@@ -89,6 +89,14 @@ def check(environment: Environment) -> Vertex:
                 f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., for a step on Vertex AI cannot "
                 "reach this machine's files"
             )
+    processing = environment.processing
+    if processing.dataflow is None and not any(
+        arg.startswith("--temp_location=gs://") for arg in processing.beam_args
+    ):
+        raise SettingsError(
+            f"processing.runner: found {processing.runner}, and no bucket that BigQuery's rows can be exported through; "
+            "allowed: dataflow, or --temp_location=gs://BUCKET/temp among processing.beam_args"
+        )
     return environment.vertex
 
 

@@ -65,10 +65,11 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """A step of a followed run has changed its state."""
+    """A step of a followed run has changed its state; ``seconds`` it ran, once it has ended."""
 
     step: str
     state: State
+    seconds: float | None = None
     detail: str = ""
 
 
@@ -144,14 +145,16 @@ class Client:
           UserError: the run failed or was cancelled; names the steps and their errors.
         """
         seen: dict[str, State] = {}
+        # Among the tasks the service may list the run itself, which is no step.
+        run_id = run.name.rpartition("/")[2]
         while True:
             with explained(f"follow {run.name}"):
                 job = self._pipelines.get_pipeline_job(name=run.name, **self._retried())
             for task in job.job_detail.task_details:
                 state = _TASK_STATES.get(task.state.name)
-                if state is not None and seen.get(task.task_name) != state and task.task_name != run.name:
+                if state is not None and seen.get(task.task_name) != state and task.task_name != run_id:
                     seen[task.task_name] = state
-                    on_event(TaskEvent(task.task_name, state, task.error.message))
+                    on_event(TaskEvent(task.task_name, state, _seconds(task), task.error.message))
             outcome = job.state.name.removeprefix("PIPELINE_STATE_")
             if outcome in _ENDED:
                 break
@@ -264,3 +267,10 @@ class Client:
             f"https://console.cloud.google.com/vertex-ai/pipelines/locations/{self.settings.region}/runs/{run}"
             f"?project={self.settings.project}"
         )
+
+
+def _seconds(task: Any) -> float | None:
+    """How long a task ran by the service's clock; None while it runs, or where the service does not say."""
+    if not task.start_time or not task.end_time:
+        return None
+    return float((task.end_time - task.start_time).total_seconds())

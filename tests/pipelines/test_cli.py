@@ -21,6 +21,9 @@ COMMANDS = [
     ["predict"],
     ["serve"],
     ["build-tables"],
+    ["compile"],
+    ["submit"],
+    ["schedule"],
     ["deploy-function"],
     ["models"],
     ["models", "list"],
@@ -96,10 +99,18 @@ def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
         (["models", "rollback"], "VERSION"),
         (["models", "rollback", "20260101T000000Z-00000000"], "no version 20260101T000000Z-00000000"),
         (["predict"], "nothing is in production"),
+        (["compile", "tuning"], "'training', 'prediction'"),
+        (["compile", "training", "--environment", "configs/environments/local.yaml"], "vertex: missing"),
+        (["submit", "prediction"], "no credentials were found; run `gcloud auth application-default login`"),
+        (["schedule"], "no credentials were found; run `gcloud auth application-default login`"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_refusals(arguments: list[str], words: str, tmp_path: Path) -> None:
+def test_refusals(arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever runs the tests may be logged in.
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
     done = run(*arguments, "--workdir", tmp_path / "work")
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())

@@ -6,21 +6,25 @@ writes them anew; look the difference over.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from rich.console import Console
 from vertex_api import VertexApi, vertex_api
 
-from pipelines import cloud_runs, compiling
+from components.tuner.result import settings_hash
+from pipelines import cli, cloud_runs, compiling
 from pipelines.cloud_settings import Vertex
 from pipelines.compiling import compiled
 from pipelines.errors import SettingsError, UserError
@@ -140,6 +144,60 @@ def test_each_beam_step_has_its_own_dataflow_options(tmp_path: Path) -> None:
         assert len([word for word in arguments(prediction, step) if word.startswith("--machine_type")]) == 1
 
 
+@pytest.mark.parametrize("pipeline", list(Pipeline))
+def test_the_entry_point_leaves_every_option_to_beam(
+    specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline
+) -> None:
+    """Imports define flags of their own, and one of Dataflow's name would swallow it."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as entry_point
+
+    seen = 0
+    for step in specs[pipeline]["pipelineSpec"]["root"]["dag"]["tasks"]:
+        words = arguments(specs[pipeline], step)
+        if "--runner=DataflowRunner" in words:
+            # absl hands over the program's name too.
+            _, options = entry_point._parse_flags(["step", *words])
+            assert options == ["step", *words[words.index("--runner=DataflowRunner") :]]
+            seen += 1
+    assert seen == {Pipeline.TRAINING: 4, Pipeline.PREDICTION: 3}[pipeline]
+
+
+def test_what_a_search_found_is_compiled_in(tmp_path: Path) -> None:
+    made = workspace(tmp_path)
+    values = {"agent.learning_rate": 0.004}
+    found = {
+        "value": 0.2,
+        "standard_error": 0.01,
+        "gain": 0.05,
+        "gain_low": 0.02,
+        "gain_high": 0.08,
+        "confidence": 0.95,
+        "is_better": True,
+        "trial": 3,
+        "trials": 8,
+        "rows": 1000,
+        "window": ["2026-10-12", "2026-11-09"],
+        "settings": settings_hash(made.use_case),
+        "finished_at": "2026-11-23T00:00:00Z",
+    }
+    tuned = {"use_case": "newsletter", "agent": made.use_case.agent.type, "values": values, "found": found}
+    made.tuned_file.parent.mkdir()
+    made.tuned_file.write_text(json.dumps(tuned))
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    overrides = tasks["HyperparametersGen"]["inputs"]["parameters"]["overrides"]["runtimeValue"]["constant"]
+    assert json.loads(overrides) == {"agent": {"learning_rate": 0.004}}
+
+
+def test_the_schema_that_somebody_edited_is_compiled_in(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    made = dataclasses.replace(workspace(tmp_path), use_case_path=tmp_path / "configs" / "newsletter.yaml")
+    with made.schema_file.open("a") as file:
+        file.write("# looked over\n")
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    text = tasks["CuratedSchema"]["inputs"]["parameters"]["text"]["runtimeValue"]["constant"]
+    assert text == made.schema_file.read_text()
+
+
 def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) -> None:
     settings = load_environment(CONFIGS / "environments" / "vertex.yaml")
     assert settings.vertex is not None
@@ -162,6 +220,10 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
         ({"pipeline_root": "/home"}, "pipeline_root: found /home"),
         ({"warehouse": {"kind": "duckdb", "path": "w"}}, "warehouse.kind: found duckdb; allowed: bigquery"),
         ({"store": {"kind": "sqlite", "path": "s"}}, "store.kind: found sqlite; allowed: datastore"),
+        (
+            {"processing": {"runner": "in_process"}},
+            "processing.runner: found in_process, and no bucket .* allowed: dataflow, or --temp_location=gs://",
+        ),
     ],
 )
 def test_what_vertex_cannot_reach_is_refused(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -227,6 +289,15 @@ def test_a_run_that_fails_ends_the_command_with_its_step(api: VertexApi, tmp_pat
     assert api.posted("pipelineJobs")[0].body["runtimeConfig"]["parameterValues"] == {"run_date": ""}
 
 
+def test_a_day_without_a_window_is_refused_before_anything_is_sent(api: VertexApi, tmp_path: Path) -> None:
+    made, day = workspace(tmp_path), dt.date(2026, 1, 20)
+    with pytest.raises(SettingsError, match="run date 2026-01-20: the first training window"):
+        cloud_runs.submit(console(), made, Pipeline.TRAINING, day, False, client_of(api))
+    with pytest.raises(SettingsError, match="run date 2026-01-20: the first training window"):
+        cloud_runs.describe(console(), made, [Pipeline.TRAINING], day, scheduled=False)
+    assert not api.requests
+
+
 def test_schedules_are_made_once_each_and_then_updated(api: VertexApi, tmp_path: Path) -> None:
     made, out = workspace(tmp_path), console()
     for _ in range(2):
@@ -253,3 +324,67 @@ def test_a_dry_run_prints_the_request_and_asks_for_no_credential(tmp_path: Path)
     out = console()
     cloud_runs.describe(out, workspace(tmp_path), [Pipeline.PREDICTION], None, scheduled=True)
     assert json.loads(printed(out))["cron"] == "CRON_TZ=Europe/Zurich 0 5 * * *"
+
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(api: VertexApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line in this process, with an API that needs no credentials; its exit code."""
+    settings = yaml.safe_load((CONFIGS / "environments" / "vertex.yaml").read_text())
+    settings["vertex"]["api_endpoint"] = api.address
+    environment = tmp_path / "environment.yaml"
+    environment.write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(CONFIGS.parent)
+    monkeypatch.setattr("pipelines.vertex.credentials", AnonymousCredentials)
+    monkeypatch.setattr("pipelines.vertex.POLL_SECONDS", 0.0)
+
+    def run(*words: str) -> int:
+        where = ["--environment", str(environment), "--workdir", str(tmp_path / "workdir")]
+        try:
+            typer.main.get_command(cli.app).main([*words, *where], standalone_mode=True)
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    return run
+
+
+def test_the_command_submit_ends_as_the_run_does(
+    api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": _tasks(BulkInferrer="SUCCEEDED")}]
+    assert command("submit", "prediction", "--run-date", "2026-11-20", "--wait") == 0
+    assert "✓ BulkInferrer" in capfd.readouterr().out
+    api.progress = [{"state": "PIPELINE_STATE_FAILED", "jobDetail": _tasks(BulkInferrer="FAILED")}]
+    api.jobs.clear()
+    assert command("submit", "prediction", "--wait") == 1
+    assert "steps that failed: BulkInferrer; see https://console" in capfd.readouterr().err
+    dates = [request.body["runtimeConfig"]["parameterValues"] for request in api.posted("pipelineJobs")]
+    assert dates == [{"run_date": "2026-11-20"}, {"run_date": ""}]
+    api.failures = [(403, "PERMISSION_DENIED", "Vertex AI API has not been used in project my-project")]
+    assert command("submit", "prediction") == 2
+    assert "enable the API" in capfd.readouterr().err
+
+
+def test_the_command_schedule_takes_both_pipelines_or_one(
+    api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command("schedule", "--dry-run") == 0
+    assert not api.requests
+    assert capfd.readouterr().out.count('"cron"') == 2
+    assert command("schedule", "training") == 0
+    assert command("schedule") == 0
+    assert [schedule["displayName"] for schedule in api.schedules.values()] == [
+        "newsletter-training",
+        "newsletter-prediction",
+    ]
+
+
+def test_the_command_compile_writes_the_specification(
+    specs: dict[Pipeline, dict[str, Any]], command: Command, tmp_path: Path
+) -> None:
+    assert command("compile", "training") == 0
+    path = tmp_path / "workdir" / "compiled" / "newsletter-training.json"
+    assert json.loads(path.read_text()) == specs[Pipeline.TRAINING]

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import vertex_run
 
 from pipelines.local import PredictionOutcome, StepEvent, TrainingOutcome, Workspace, predict, train
 from pipelines.settings import load_environment, load_use_case
@@ -118,6 +119,25 @@ def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
     before = run.rankings()
     predict(run.workspace, RUN_DATE, lambda _: None)
     assert run.rankings() == before
+
+
+def test_the_compiled_pipeline_stores_the_same_rankings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through TFX's entry point of Vertex AI's steps: day, version and splits must survive the way between them."""
+    from pipelines import compiling
+    from pipelines.names import Pipeline
+
+    vertex = load_environment(ROOT / "configs" / "environments" / "vertex.yaml").vertex
+    store = run.workspace.environment.store.model_copy(update={"path": str(tmp_path / "rankings.sqlite")})
+    environment = run.workspace.environment.model_copy(update={"store": store, "vertex": vertex})
+    # What it refuses is a place that another machine could not reach; the steps run on this one.
+    monkeypatch.setattr(compiling, "check", lambda environment: environment.vertex)
+    again = dataclasses.replace(run, workspace=dataclasses.replace(run.workspace, environment=environment))
+    spec = compiling.compiled(again.workspace, Pipeline.PREDICTION)
+    steps = vertex_run.run(spec, {"run_date": RUN_DATE.isoformat()}, tmp_path / "steps")
+    assert steps[-2:] == ["BulkInferrer", "PredictionStorer"]
+    assert again.rankings() == run.rankings()
 
 
 def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:

@@ -107,19 +107,27 @@ def _task(name: str, state: str, error: str = "") -> dict[str, Any]:
 
 def test_a_followed_run_reports_each_change_once(api: VertexApi, client: Client) -> None:
     run = client.submit(SPEC, "followed", {})
+    ran = {"startTime": "2026-11-23T05:00:00.250Z", "endTime": "2026-11-23T05:01:30Z"}
     api.progress = [
         {"state": "PIPELINE_STATE_RUNNING", "jobDetail": {"taskDetails": [_task("Trainer", "RUNNING")]}},
         {"state": "PIPELINE_STATE_RUNNING", "jobDetail": {"taskDetails": [_task("Trainer", "RUNNING")]}},
         {
             "state": "PIPELINE_STATE_SUCCEEDED",
-            "jobDetail": {"taskDetails": [_task("Trainer", "SUCCEEDED"), _task("Evaluator", "SKIPPED")]},
+            "jobDetail": {
+                "taskDetails": [
+                    # The service lists the run itself among its tasks.
+                    _task("followed", "RUNNING"),
+                    _task("Trainer", "SUCCEEDED") | ran,
+                    _task("Evaluator", "SKIPPED"),
+                ]
+            },
         },
     ]
     events: list[TaskEvent] = []
     client.follow(run, events.append)
     assert events == [
         TaskEvent("Trainer", "running"),
-        TaskEvent("Trainer", "finished"),
+        TaskEvent("Trainer", "finished", 89.75),
         TaskEvent("Evaluator", "cached"),
     ]
 
@@ -131,7 +139,7 @@ def test_a_run_that_fails_is_an_error_that_names_the_step(api: VertexApi, client
     events: list[TaskEvent] = []
     with pytest.raises(UserError, match=r"failed: steps that failed: Transform; see https://console"):
         client.follow(run, events.append)
-    assert events == [TaskEvent("Transform", "failed", "out of memory")]
+    assert events == [TaskEvent("Transform", "failed", None, "out of memory")]
 
 
 def test_a_schedule_is_made_once_and_then_updated(api: VertexApi, client: Client) -> None:

@@ -11,9 +11,10 @@ from prediction_rows import batch, row
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
+from tfx.types.experimental.simple_artifacts import File
 
 from components.bulk_inferrer.files import PredictionsWriter
-from components.prediction_storer.component import PredictionStorer, StoringSummary
+from components.prediction_storer.component import PredictionStorer
 from components.prediction_storer.executor import Executor
 from components.prediction_storer.post_process import Row
 from pipelines.errors import DataError
@@ -48,7 +49,7 @@ def run_step(folder: Path, rows: list[Row], split: str = "inference") -> Path:
     for shard in range(2):
         with PredictionsWriter(str(files / f"predictions-0000{shard}-of-00002.parquet")) as writer:
             writer.write(batch(rows[shard::2]))
-    summary = StoringSummary()
+    summary = File()
     summary.uri = str(folder / "summary" / "1")
     Path(summary.uri).mkdir(parents=True, exist_ok=True)
     component = PredictionStorer(

@@ -19,7 +19,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "neural_epsilon_greedy": NETWORK,
     "boltzmann": {**NETWORK, "temperature": 0.1},
     "recommender_features": {**NETWORK, "hidden_layers": [32], "recommender_layers": [16], "epochs": 20},
-    "neural_lin_ucb": {**NETWORK, "encoding_dim": 8},
+    "neural_lin_ucb": {**NETWORK, "encoding_dim": 8, "epochs": 20},
     "lin_ucb": {"alpha": 0.3},
     "lin_ts": {"alpha": 0.3, "samples": 50},
 }

@@ -55,6 +55,8 @@ class _EncodedModel(RewardModel):
 def train(task: Task) -> RewardModel:
     """Trains the network, then adds up the split in the space of its last layer."""
     settings = cast(NeuralLinUCB, task.use_case.agent)
+    # TF-Agents' reward layer takes no seed of its own.
+    tf.keras.utils.set_random_seed(settings.seed)
     layers = (*settings.hidden_layers, settings.encoding_dim)
     encoder = network.ContextNetwork(task, layers, None, settings.seed, constant=True)
     encoder.create_variables()

@@ -1,0 +1,113 @@
+"""The registry in a bucket: TensorFlow's own client against the emulator of Cloud Storage."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cloud_storage import StorageProxy, tensorflow_storage
+
+from components.registry import Registry
+from components.registry.files import copy_tree, files_of, read_bytes, write_bytes
+
+if TYPE_CHECKING:
+    from conftest import GoogleServers
+
+pytestmark = pytest.mark.emulator
+
+FIRST = "20261123T101500Z-1a2b3c4d"
+SECOND = "20261130T101500Z-0a2b3c4d"
+EVIDENCE: dict[str, Any] = {
+    "metrics.json": {"overall": {"rows": 500}},
+    "verdict.json": {"verdict": "blessed", "compared_with": "logging policy", "checks": []},
+    "decision.json": {"policy": "serving_policy"},
+}
+
+
+@pytest.fixture
+def storage(google: GoogleServers, tmp_path: Path) -> Iterator[StorageProxy]:
+    with tensorflow_storage(google.storage, tmp_path) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def root(google: GoogleServers, storage: StorageProxy) -> str:
+    return f"gs://{google.bucket}/registry-{uuid.uuid4().hex[:8]}"
+
+
+def make_model(folder: Path, factor: float) -> str:
+    import tensorflow as tf
+
+    class Times(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = tf.Variable(factor)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def __call__(self, x: tf.Tensor) -> tf.Tensor:
+            return self.factor * x
+
+    tf.saved_model.save(Times(), str(folder))
+    return str(folder)
+
+
+def test_versions_are_published_served_and_rolled_back(root: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    registry = Registry(root, "tiny")
+    assert registry.versions() == []
+    assert registry.current() is None
+    for version, factor in ((FIRST, 2.0), (SECOND, 3.0)):
+        registry.publish(version, make_model(tmp_path / version, factor), EVIDENCE)
+        registry.set_current(version)
+    assert [info.version for info in registry.versions()] == [FIRST, SECOND]
+    assert registry.require_current() == SECOND
+    assert json.loads(read_bytes(f"{root}/tiny/CURRENT")) == {"version": SECOND}
+
+    # TensorFlow loads the model from the bucket, and a step that copies it has the very same files.
+    loaded = tf.saved_model.load(f"{registry.current_model_uri()}/Format-Serving")
+    assert float(loaded(tf.constant(5.0))) == 15.0
+    copy_tree(registry.current_model_uri(), str(tmp_path / "copy"))
+    for path in (tmp_path / SECOND).rglob("*"):
+        if path.is_file():
+            copied = tmp_path / "copy" / "Format-Serving" / path.relative_to(tmp_path / SECOND)
+            assert copied.read_bytes() == path.read_bytes()
+
+    assert registry.rollback() == FIRST
+    assert registry.require_current() == FIRST
+    # Another process sees the same.
+    assert Registry(root, "tiny").current() == FIRST
+
+
+def test_a_publication_that_breaks_off_leaves_the_pointer(
+    root: str, storage: StorageProxy, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    registry = Registry(root, "tiny")
+    registry.publish(FIRST, make_model(tmp_path / "first", 2.0), EVIDENCE)
+    registry.set_current(FIRST)
+    # A refusal is not retried.
+    storage.fail("POST", "verdict.json", 403)
+    with pytest.raises(tf.errors.OpError):
+        registry.publish(SECOND, make_model(tmp_path / "second", 3.0), EVIDENCE)
+    assert not storage.pending()
+    assert registry.require_current() == FIRST
+    with pytest.raises(Exception, match=SECOND):
+        registry.set_current(SECOND)
+    # A rerun mends it.
+    registry.publish(SECOND, str(tmp_path / "second"), EVIDENCE)
+    registry.set_current(SECOND)
+    assert registry.require_current() == SECOND
+
+
+def test_what_passes_is_retried(root: str, storage: StorageProxy) -> None:
+    storage.fail("POST", "note.txt", 503)
+    write_bytes(f"{root}/note.txt", b"a note")
+    assert not storage.pending()
+    assert read_bytes(f"{root}/note.txt") == b"a note"
+    assert files_of(root).names(root) == ["note.txt"]

@@ -19,10 +19,11 @@ def train(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.
 
     window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
     out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
-    _print_cost(out, training_cost(workspace, window))
+    reads = training_cost(workspace, window)
+    _print_cost(out, reads)
     out.print(summary.arms(arm_summary(workspace, window)))
     with StepProgress(out) as progress:
-        outcome = local.train(workspace, run_date, progress)
+        outcome = local.train(workspace, run_date, progress, reads)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
@@ -48,9 +49,10 @@ def tune(
 
 def predict(out: Console, workspace: local.Workspace, run_date: dt.date) -> local.PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
-    _print_cost(out, prediction_cost(workspace, run_date))
+    reads = prediction_cost(workspace, run_date)
+    _print_cost(out, reads)
     with StepProgress(out) as progress:
-        outcome = local.predict(workspace, run_date, progress)
+        outcome = local.predict(workspace, run_date, progress, reads)
     out.print(summary.prediction(outcome))
     return outcome
 

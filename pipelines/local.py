@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.errors import SettingsError, UserError
+from pipelines.run_report import RunReport
 from pipelines.settings import Environment, UseCase
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ class Workspace:
 
 @dataclass(frozen=True)
 class StepEvent:
-    """A step has begun or ended; `detail` says in a phrase what it produced or why it failed."""
+    """A step has begun or ended; `detail` says in a phrase what it produced or why it failed, `figures` in numbers."""
 
     step: str
     state: Literal["running", "finished", "failed", "cached"]
     seconds: float | None = None
     detail: str = ""
+    figures: dict[str, int] = field(default_factory=dict)
 
 
 OnEvent = Callable[[StepEvent], None]
@@ -133,8 +135,13 @@ class PredictionOutcome:
     steps: list[StepEvent] = field(default_factory=list)
 
 
-def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> TrainingOutcome:
+def train(
+    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+) -> TrainingOutcome:
     """Trains on the newest complete window, evaluates, and publishes if the gate blesses the model.
+
+    A report of the run lies in the work folder's `runs/` when it has ended, however it has ended; ``reads`` is what its
+    query is expected to read.
 
     Raises:
       SettingsError: there is no curated schema, no window is complete on ``run_date``, or the tuned
@@ -156,7 +163,7 @@ def train(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Trainin
 
     pipeline = training.create(use_case, environment, schema_file, run_date.isoformat(), tuned)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
-    steps = _run(pipeline, executions, on_event)
+    steps = _run(workspace, run_date, pipeline, executions, on_event, reads)
 
     evaluation = Path(executions.outputs("Evaluator")["evaluation"])
     decision = Path(executions.outputs("ServingModelResolver")["decision"])
@@ -202,7 +209,7 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
 
     pipeline = tuning.create(use_case, environment, schema_file, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), tuning.pipeline_name(use_case))
-    _run(pipeline, executions, on_event)
+    _run(workspace, run_date, pipeline, executions, on_event, None)
     found, rows = tuning.search(
         workspace, window, default, pipeline, executions, trials or use_case.tuning.trials, on_event
     )
@@ -212,8 +219,12 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
     return TuningOutcome(window, default, found, winner, tuned, workspace.tuned_file)
 
 
-def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> PredictionOutcome:
+def predict(
+    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+) -> PredictionOutcome:
     """Ranks for every user of the inference table with the model in production, and stores the rankings.
+
+    A report of the run is written as `train` does.
 
     Raises:
       DataError: nothing is in production, the table is empty, or too many rows cannot be stored.
@@ -230,7 +241,7 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
 
     pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
-    steps = _run(pipeline, executions, on_event)
+    steps = _run(workspace, run_date, pipeline, executions, on_event, reads)
     summary = json.loads(
         (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()
     )
@@ -244,7 +255,14 @@ def predict(workspace: Workspace, run_date: dt.date, on_event: OnEvent) -> Predi
     )
 
 
-def _run(pipeline: tfx.dsl.Pipeline, executions: Executions, on_event: OnEvent) -> list[StepEvent]:
+def _run(
+    workspace: Workspace,
+    run_date: dt.date,
+    pipeline: tfx.dsl.Pipeline,
+    executions: Executions,
+    on_event: OnEvent,
+    reads: str | None,
+) -> list[StepEvent]:
     from absl import logging as absl_logging
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
@@ -252,13 +270,18 @@ def _run(pipeline: tfx.dsl.Pipeline, executions: Executions, on_event: OnEvent) 
     steps = _Steps(executions, on_event)
     logger = logging.getLogger("absl")
     logger.addHandler(steps)
+    started_at, clock, succeeded = dt.datetime.now(dt.UTC), time.monotonic(), False
     try:
         LocalDagRunner().run(pipeline)
+        succeeded = True
     except BaseException as error:
         steps.fail(error)
         raise
     finally:
         logger.removeHandler(steps)
+        seconds = time.monotonic() - clock
+        name = pipeline.pipeline_info.pipeline_name
+        RunReport(name, run_date, started_at, seconds, succeeded, reads, steps.ended).write(workspace.workdir)
     return steps.ended
 
 
@@ -282,11 +305,12 @@ class _Steps(logging.Handler):
         elif record.msg == "A cached execution %d is used.":
             self._cached = True
         elif record.msg == "Component %s is finished." and self._running is not None:
-            from pipelines.step_details import detail
+            from pipelines.step_details import detail, figures
 
             step = self._running
-            text = detail(step, self._executions.outputs(step))
-            self._end("cached" if self._cached else "finished", text)
+            outputs = self._executions.outputs(step)
+            state: Literal["cached", "finished"] = "cached" if self._cached else "finished"
+            self._end(state, detail(step, outputs), figures(step, outputs))
 
     def fail(self, error: BaseException) -> None:
         """The step that runs has raised ``error``."""
@@ -294,9 +318,11 @@ class _Steps(logging.Handler):
             text = str(error) if isinstance(error, UserError) else type(error).__name__
             self._end("failed", text.splitlines()[0] if text else "")
 
-    def _end(self, state: Literal["finished", "failed", "cached"], text: str) -> None:
+    def _end(
+        self, state: Literal["finished", "failed", "cached"], text: str, figures: dict[str, int] | None = None
+    ) -> None:
         assert self._running is not None
-        event = StepEvent(self._running, state, time.monotonic() - self._since, text)
+        event = StepEvent(self._running, state, time.monotonic() - self._since, text, figures or {})
         self._running = None
         self.ended.append(event)
         self._on_event(event)

@@ -1,4 +1,4 @@
-"""One phrase a step about what it produced, for the terminal."""
+"""What a step produced: in a phrase for the terminal, in numbers for the run's report."""
 
 from __future__ import annotations
 
@@ -14,25 +14,40 @@ def detail(step: str, outputs: Mapping[str, str]) -> str:
     return describe(outputs) if describe is not None and outputs else ""
 
 
+def figures(step: str, outputs: Mapping[str, str]) -> dict[str, int]:
+    """Rows, bytes and users of what ``step`` did, by name; empty where it counts nothing."""
+    count = _FIGURES.get(step)
+    return count(outputs) if count is not None and outputs else {}
+
+
 def _json(folder: str, name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((Path(folder) / name).read_text())
     return content
 
 
-def _rows(outputs: Mapping[str, str]) -> str:
+def _row_counts(outputs: Mapping[str, str]) -> dict[str, int]:
     from tensorflow_data_validation import load_stats_binary
 
-    counts = []
+    counts = {}
     for split in sorted(Path(outputs["statistics"]).glob("Split-*"), reverse=True):
         (file,) = split.iterdir()
         statistics = load_stats_binary(str(file))
-        counts.append(f"{statistics.datasets[0].num_examples:,} {split.name.removeprefix('Split-')}")
-    return " and ".join(counts) + " rows"
+        counts[f"{split.name.removeprefix('Split-')}_rows"] = int(statistics.datasets[0].num_examples)
+    return counts
+
+
+def _rows(outputs: Mapping[str, str]) -> str:
+    counts = _row_counts(outputs).items()
+    return " and ".join(f"{count:,} {name.removesuffix('_rows')}" for name, count in counts) + " rows"
+
+
+def _bytes(outputs: Mapping[str, str]) -> dict[str, int]:
+    files = [path for path in Path(outputs["examples"]).rglob("*.gz") if path.is_file()]
+    return {"bytes_written": sum(path.stat().st_size for path in files)}
 
 
 def _size(outputs: Mapping[str, str]) -> str:
-    files = [path for path in Path(outputs["examples"]).rglob("*.gz") if path.is_file()]
-    return f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB of examples"
+    return f"{_bytes(outputs)['bytes_written'] / 1e6:.1f} MB of examples"
 
 
 def _training(outputs: Mapping[str, str]) -> str:
@@ -72,4 +87,15 @@ _DETAILS: dict[str, Callable[[Mapping[str, str]], str]] = {
     "ServingModelResolver": _decision,
     "PushingFinalizer": _publication,
     "PredictionStorer": _stored,
+}
+
+_FIGURES: dict[str, Callable[[Mapping[str, str]], dict[str, int]]] = {
+    "StatisticsGen": _row_counts,
+    "DuckDBExampleGen": _bytes,
+    "BigQueryExampleGen": _bytes,
+    "Trainer": lambda outputs: {"rows": int(_json(outputs["model_run"], "training.json")["rows"])},
+    "PredictionStorer": lambda outputs: {
+        f"users_{name}": int(_json(outputs["summary"], "summary.json")[name])
+        for name in ("read", "stored", "rejected")
+    },
 }

@@ -85,6 +85,21 @@ def test_each_step_reports_what_it_produced(run: Run) -> None:
     assert not [event for event in run.events if event.state == "failed"]
 
 
+def test_each_run_writes_down_what_it_read_and_cost(run: Run) -> None:
+    paths = sorted((run.workspace.workdir / "runs").glob("newsletter-training-*.json"))
+    report = json.loads(paths[0].read_text())
+    assert (report["succeeded"], report["run_date"], report["reads"]) == (True, RUN_DATE.isoformat(), None)
+    steps = {step["step"]: step for step in report["steps"]}
+    rows = steps["StatisticsGen"]
+    assert rows["train_rows"] + rows["eval_rows"] == NEWSLETTERS
+    assert steps["Trainer"]["rows"] == rows["train_rows"]
+    assert steps["DuckDBExampleGen"]["bytes_written"] > 1e6
+    assert 0 < steps["Trainer"]["seconds"] < report["seconds"]
+    first = sorted((run.workspace.workdir / "runs").glob("newsletter-prediction-*.json"))[0]
+    stored = json.loads(first.read_text())["steps"][-1]
+    assert (stored["users_read"], stored["users_stored"], stored["users_rejected"]) == (USERS, USERS, 0)
+
+
 def test_the_first_model_is_blessed_and_published(run: Run) -> None:
     assert run.training.verdict.verdict == "blessed"
     assert run.training.verdict.compared_with == "logging policy"

@@ -409,14 +409,20 @@ class SQLiteStore(Settings):
 
 
 class DatastoreStore(Settings):
-    """Rankings as entities of one kind in Firestore in Datastore mode."""
+    """Rankings as entities of one kind in Firestore in Datastore mode.
+
+    Attributes:
+      throttle_rampup: write 500 entities a second at first and half as many again every five minutes, as Datastore asks
+        of new traffic; None does on Dataflow only.
+      hint_num_workers: workers that share this budget evenly; None takes the most that the runner may start.
+    """
 
     kind: Literal["datastore"]
     project: ProjectId
     entity_kind: Identifier = "Ranking"
     namespace: str | None = None
-    throttle_rampup: bool = True
-    hint_num_workers: int = Field(default=1, ge=1, le=10000)
+    throttle_rampup: bool | None = None
+    hint_num_workers: int | None = Field(default=None, ge=1, le=10000)
 
 
 class SQLiteMetadata(Settings):

@@ -7,6 +7,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.gcp.datastore.v1new import datastoreio
 from apache_beam.io.gcp.datastore.v1new.types import Entity, Key
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 
 from components.prediction_storer.checking import Checker
 from pipelines.settings import DatastoreStore
@@ -24,6 +25,7 @@ class WriteToDatastore(beam.PTransform):
     def expand(self, checked: Any) -> Any:
         """Builds the graph."""
         store = self._store
+        throttle = throttle_of(store, checked.pipeline.options)
         return (
             checked
             | "Rankings" >> beam.FlatMap(self._checker.rankings)
@@ -31,10 +33,29 @@ class WriteToDatastore(beam.PTransform):
             | "Write"
             >> datastoreio.WriteToDatastore(
                 store.project,
-                throttle_rampup=store.throttle_rampup,
-                hint_num_workers=store.hint_num_workers,
+                throttle_rampup=throttle is not None,
+                hint_num_workers=throttle or 1,
             )
         )
+
+
+def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
+    """Workers among which Beam divides the budget of writes a second, or None where it is not to throttle.
+
+    Args:
+      store: its own settings come first.
+      options: of the pipeline that writes; they name the runner and how many workers it may start.
+    """
+    enabled = store.throttle_rampup
+    if enabled is None:
+        # One machine's writer slows down by itself when Datastore does; many that begin at once are too late for that.
+        enabled = options.view_as(StandardOptions).runner == "DataflowRunner"
+    if not enabled:
+        return None
+    workers = options.view_as(WorkerOptions)
+    # Without autoscaling Dataflow keeps the number that it began with.
+    fixed = workers.num_workers if workers.autoscaling_algorithm == "NONE" else None
+    return store.hint_num_workers or fixed or workers.max_num_workers or 1
 
 
 def to_entity(ranking: Ranking, project: str, kind: str, namespace: str | None) -> Entity:

@@ -47,12 +47,23 @@ class TrainingData(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def counted(self) -> Totals:
+        """Counts of the split, whatever it holds; one pass."""
+
+    @property
     def totals(self) -> Totals:
         """Counts of the split.
 
         Raises:
           DataError: no row shows a recommender of the use case.
         """
+        totals = self.counted
+        if totals.rows == totals.unknown_recommender:
+            raise DataError(
+                f"training split: {totals.rows} rows, none of which shows one of the use case's recommenders "
+                f"{list(self.layout.recommenders)}"
+            )
+        return totals
 
     @abc.abstractmethod
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
@@ -66,14 +77,6 @@ class TrainingData(abc.ABC):
     @abc.abstractmethod
     def shard(self, index: int, count: int) -> TrainingData:
         """Every ``count``-th row, from row ``index`` on."""
-
-    def _checked(self, totals: Totals) -> Totals:
-        if totals.rows == totals.unknown_recommender:
-            raise DataError(
-                f"training split: {totals.rows} rows, none of which shows one of the use case's recommenders "
-                f"{list(self.layout.recommenders)}"
-            )
-        return totals
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,8 @@ class FileData(TrainingData):
         return spec
 
     @cached_property
-    def totals(self) -> Totals:
-        """See `TrainingData.totals`; one pass over the files."""
+    def counted(self) -> Totals:
+        """See `TrainingData.counted`."""
         rows = unknown = 0
         weight_sum = 0.0
         for batch in self._parsed(self._records().batch(8192)):
@@ -123,17 +126,17 @@ class FileData(TrainingData):
             rows += len(known)
             unknown += int(np.count_nonzero(~known))
             weight_sum += float(tf.reduce_sum(tf.cast(batch[WEIGHT], tf.float64)))
-        return self._checked(Totals(rows, unknown, weight_sum))
+        return Totals(rows, unknown, weight_sum)
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`."""
         records = self._records()
         if seed is None:
             return self._parsed(records.repeat(epochs).batch(batch_size))
-        if self.totals.rows <= CACHED_ROWS:
+        if self.counted.rows <= CACHED_ROWS:
             records = records.cache()
         records = records.shuffle(SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).repeat(epochs)
-        whole = self.totals.rows * epochs >= batch_size
+        whole = self.counted.rows * epochs >= batch_size
         return self._parsed(records.batch(batch_size, drop_remainder=whole))
 
     def _records(self) -> tf.data.Dataset:
@@ -175,16 +178,16 @@ class ArrayData(TrainingData):
         return replace(self, arrays={key: values[index::count] for key, values in self.arrays.items()})
 
     @cached_property
-    def totals(self) -> Totals:
-        """See `TrainingData.totals`."""
+    def counted(self) -> Totals:
+        """See `TrainingData.counted`."""
         known = self._columns[ACTION].astype(np.int64) >= 0
         weight_sum = float(self._columns[WEIGHT].sum(dtype=np.float64))
-        return self._checked(Totals(len(known), int(np.count_nonzero(~known)), weight_sum))
+        return Totals(len(known), int(np.count_nonzero(~known)), weight_sum)
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`; each epoch is a permutation of all rows."""
         columns = {name: tf.constant(column) for name, column in self._columns.items()}
-        rows = self.totals.rows
+        rows = self.counted.rows
         rng = np.random.default_rng(seed)
         epoch = [np.arange(rows) if seed is None else rng.permutation(rows) for _ in range(epochs)]
         order = tf.constant(np.concatenate(epoch).astype(np.int32))
@@ -231,23 +234,33 @@ class SharedData(TrainingData):
         self._workers = workers
 
     @cached_property
-    def totals(self) -> Totals:
-        """See `TrainingData.totals`; of all workers' rows."""
-        own = self._own.totals
+    def counted(self) -> Totals:
+        """See `TrainingData.counted`; of all workers' rows.
+
+        Raises:
+          DataError: a worker has no row.
+        """
+        own = self._own.counted
         rows, unknown, weight = self._workers.sum(
             np.array([own.rows, own.unknown_recommender, own.weight_sum])
         )
-        return self._checked(Totals(round(rows), round(unknown), float(weight)))
+        if rows < self._workers.count:
+            raise DataError(
+                f"training split: {rows:.0f} rows for {self._workers.count} workers; allowed: at least one each"
+            )
+        return Totals(round(rows), round(unknown), float(weight))
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`; this worker's part of each batch.
 
-        Shuffled, there is an epoch to spare: a worker with a row less must not run out before the others.
+        Shuffled, each worker has a part of every batch: its rows start anew where its share is a little short.
         """
         own = -(-batch_size // self._workers.count)
         if seed is None:
             return self._own.batches(own, epochs)
-        return self._own.batches(own, epochs + 1, seed + self._workers.index)
+        read = self.totals.rows * epochs // batch_size * own
+        epochs = max(epochs, -(-read // self._own.counted.rows))
+        return self._own.batches(own, epochs, seed + self._workers.index)
 
     def shard(self, index: int, count: int) -> TrainingData:
         """See `TrainingData.shard`."""

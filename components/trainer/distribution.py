@@ -19,11 +19,21 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.errors import SettingsError
 
 # For all to come up, after which one that still waits gives up.
 START_SECONDS = 900.0
+# Tasks by the names that TF_CONFIG gives them: TensorFlow's, an older one that Vertex AI may still use
+# (https://cloud.google.com/ai-platform/training/docs/distributed-training-details), and those of its CLUSTER_SPEC.
+_TASKS = {
+    "chief": "chief",
+    "master": "chief",
+    "workerpool0": "chief",
+    "worker": "worker",
+    "workerpool1": "worker",
+}
 _T = TypeVar("_T")
 
 
@@ -55,6 +65,9 @@ class Workers:
         """Elementwise sum over the processes, of the same shape in each; float64."""
         return np.asarray(values, dtype=np.float64)
 
+    def wait(self) -> None:
+        """Until all processes have come here."""
+
 
 class MirroredWorkers(Workers):
     """This process among several.
@@ -77,8 +90,7 @@ class MirroredWorkers(Workers):
             first = 1 if resolver.task_type == "worker" and "chief" in cluster else 0
             self.index = int(resolver.task_id) + first
             self.count = sum(len(tasks) for name, tasks in cluster.items() if name in ("chief", "worker"))
-            # Nobody goes on before everybody is there.
-            self.sum(np.zeros(1))
+            self.wait()
         if self._strategy.num_replicas_in_sync != self.count:
             raise SettingsError(
                 f"training: found {self._strategy.num_replicas_in_sync} replicas in {self.count} workers; allowed: one "
@@ -107,16 +119,66 @@ class MirroredWorkers(Workers):
         found: npt.NDArray[Any] = total(tf.constant(np.asarray(values, dtype=np.float64))).numpy()
         return found
 
+    def wait(self) -> None:
+        """See `Workers.wait`."""
+        self.sum(np.zeros(1))
+
 
 @functools.cache
 def workers() -> Workers:
     """Those that `TF_CONFIG` names; this process by itself where it names no other.
 
     Call it before anything is computed: TensorFlow cannot join others later, and only once.
+
+    Raises:
+      SettingsError: see `tf_config`.
     """
-    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
-    several = sum(len(cluster.get(name, ())) for name in ("chief", "worker")) > 1
-    return MirroredWorkers() if several else Workers()
+    found = tf_config(os.environ.get("TF_CONFIG") or "{}")
+    if found is None:
+        return Workers()
+    # Where TensorFlow looks.
+    os.environ["TF_CONFIG"] = json.dumps(found)
+    return MirroredWorkers()
+
+
+class _Task(BaseModel):
+    type: str
+    index: int = Field(ge=0)
+
+
+class _Config(BaseModel):
+    cluster: dict[str, list[str]] = {}
+    task: _Task | None = None
+
+
+def tf_config(text: str) -> dict[str, Any] | None:
+    """`TF_CONFIG` with TensorFlow's names of the tasks; None where it names one process or none.
+
+    Raises:
+      SettingsError: it is anything else than a chief and workers, or workers alone, of which this process is one. Left
+        to train alone, such a process would write its model over the others'.
+    """
+    try:
+        given = _Config.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"]) or "(all)"
+        raise SettingsError(f"TF_CONFIG: {key}: {fault['msg']}; found {text[:200]}") from error
+    named = {name: addresses for name, addresses in given.cluster.items() if addresses}
+    if sum(map(len, named.values())) <= 1:
+        return None
+    tasks: dict[str, list[str]] = {}
+    for name, addresses in named.items():
+        if name not in _TASKS:
+            raise SettingsError(f"TF_CONFIG: cluster: found {name}; allowed: {', '.join(_TASKS)}")
+        tasks.setdefault(_TASKS[name], []).extend(addresses)
+    if len(tasks.get("chief", ())) > 1:
+        raise SettingsError(f"TF_CONFIG: cluster: found {len(tasks['chief'])} chiefs; allowed: one, or none")
+    kind = _TASKS.get(given.task.type) if given.task else None
+    if given.task is None or kind is None or given.task.index >= len(tasks.get(kind, ())):
+        task = f"{given.task.type} {given.task.index}" if given.task else "none"
+        raise SettingsError(f"TF_CONFIG: task: found {task}; allowed: one of the cluster {named}")
+    return {"cluster": tasks, "task": {"type": kind, "index": given.task.index}}
 
 
 @contextlib.contextmanager

@@ -75,3 +75,5 @@ def run_fn(fn_args: Any) -> None:
         file.write(json.dumps(figures, indent=2))
     if not together.is_chief:
         tf.io.gfile.rmtree(serving_model_dir)
+    # In each process TFX's Trainer fails unless the model is there when this returns.
+    together.wait()

@@ -158,6 +158,6 @@ def test_compiles_for_vertex(tmp_path: Path) -> None:
         "project": "my-project",
         "entity_kind": "Ranking",
         "namespace": "blue",
-        "throttle_rampup": True,
-        "hint_num_workers": 1,
+        "throttle_rampup": None,
+        "hint_num_workers": None,
     }

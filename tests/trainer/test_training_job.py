@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.cloud.aiplatform_v1.types.accelerator_type import AcceleratorType
+from google.cloud.aiplatform_v1.types.custom_job import CustomJob
 from tfx import v1 as tfx
 from tfx.extensions.google_cloud_ai_platform import training_clients
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as vertex_executor
@@ -33,13 +36,12 @@ def trainer(job: TrainingJob | None) -> tfx.components.Trainer:
     return make_trainer(*channels, use_case=make_use_case(), training_job=job)
 
 
-def request(job: TrainingJob) -> dict[str, Any]:
-    """The CustomJob that TFX's client would send."""
+def request(job: TrainingJob) -> CustomJob:
+    """What TFX's client would send, as the API reads it: a field that it does not know is an error."""
     # Made without a connection, which the client opens when it is made.
     client = training_clients.VertexJobClient.__new__(training_clients.VertexJobClient)
     arguments = vertex_config(job)[vertex_executor.TRAINING_ARGS_KEY]
-    made: dict[str, Any] = client.create_training_job({}, {}, {}, "module.Executor", arguments, None, None)
-    return made
+    return CustomJob(client.create_training_job({}, {}, {}, "module.Executor", arguments, None, None))
 
 
 def test_without_a_job_it_is_a_step_like_others() -> None:
@@ -57,20 +59,21 @@ def test_a_job_starts_the_same_function() -> None:
 
 @pytest.mark.parametrize(("workers", "pools"), [(1, [1]), (2, [1, 1]), (5, [1, 4])])
 def test_the_first_pool_is_the_chief(workers: int, pools: list[int]) -> None:
-    found = request(TrainingJob(**JOB, workers=workers))["job_spec"]
-    assert [pool["replica_count"] for pool in found["worker_pool_specs"]] == pools
-    for pool in found["worker_pool_specs"]:
-        assert pool["machine_spec"] == {"machine_type": "n2-standard-4"}
-        assert pool["container_spec"]["image_uri"] == JOB["image"]
-        assert pool["container_spec"]["command"][:3] == ["python", "-m", "tfx.scripts.run_executor"]
-    assert found["service_account"] == JOB["service_account"]
-    assert found["scheduling"] == {"timeout": "43200s"}
+    found = request(TrainingJob(**JOB, workers=workers)).job_spec
+    assert [pool.replica_count for pool in found.worker_pool_specs] == pools
+    for pool in found.worker_pool_specs:
+        assert pool.machine_spec.machine_type == "n2-standard-4"
+        assert pool.machine_spec.accelerator_count == 0
+        assert pool.container_spec.image_uri == JOB["image"]
+        assert pool.container_spec.command[:3] == ["python", "-m", "tfx.scripts.run_executor"]
+    assert found.service_account == JOB["service_account"]
+    assert found.scheduling.timeout == timedelta(hours=12)
 
 
 def test_an_accelerator_each() -> None:
     job = TrainingJob(**JOB, accelerator="NVIDIA_TESLA_T4", labels={"team": "mail"})
     found = request(job)
-    (pool,) = found["job_spec"]["worker_pool_specs"]
-    assert pool["machine_spec"]["accelerator_type"] == "NVIDIA_TESLA_T4"
-    assert pool["machine_spec"]["accelerator_count"] == 1
-    assert found["labels"]["team"] == "mail"
+    (pool,) = found.job_spec.worker_pool_specs
+    assert pool.machine_spec.accelerator_type == AcceleratorType.NVIDIA_TESLA_T4
+    assert pool.machine_spec.accelerator_count == 1
+    assert found.labels["team"] == "mail"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +50,20 @@ def train(agent: str, transform_output: str, files: list[str], folder: Path) -> 
     return folder / agent / "model"
 
 
+def write_late() -> None:
+    """Lets the others be done with their first model before this process writes its own."""
+    from components.trainer import export
+
+    save = export.BanditModel.save
+
+    def late(model: export.BanditModel, directory: Path | str) -> None:
+        export.BanditModel.save = save  # type: ignore[method-assign]
+        time.sleep(2)
+        save(model, directory)
+
+    export.BanditModel.save = late  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     index, ports, work = int(sys.argv[1]), sys.argv[2].split(","), json.loads(sys.argv[3])
     addresses = [f"127.0.0.1:{port}" for port in ports]
@@ -59,5 +74,11 @@ if __name__ == "__main__":
         from components.trainer import distribution
 
         distribution.MirroredWorkers(start_seconds=float(sys.argv[4]))
+    folder = Path(work["folder"])
+    if not index:
+        write_late()
     for name in AGENTS:
-        train(name, work["transform_output"], work["files"], Path(work["folder"]) / str(index))
+        train(name, work["transform_output"], work["files"], folder / str(index))
+        # TFX's Trainer looks for it in each worker, where all write to the chief's folder.
+        if not (folder / "0" / name / "model").exists():
+            sys.exit(f"{name}: the chief's model is not there yet")

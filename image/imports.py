@@ -35,6 +35,7 @@ LIBRARIES = (
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
     "tfx.orchestration.kubeflow.v2.file_based_example_gen.driver",
     "tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner",
+    "tfx.scripts.run_executor",
 )
 PROJECT = ("components", "pipelines", "serving", "simulation")
 

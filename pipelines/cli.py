@@ -543,6 +543,8 @@ def list_models(
 ) -> None:
     """List the published versions and mark the one in production."""
     with Session("models-list", workdir) as session:
+        # A bucket is read by TensorFlow, which has much to say.
+        session.open_log()
         registry = _registry(use_case, environment, workdir)
         from pipelines import summary
 
@@ -562,6 +564,8 @@ def rollback(
 ) -> None:
     """Put an earlier version back into production; the next prediction uses it."""
     with Session("models-rollback", workdir) as session:
+        # A bucket is read by TensorFlow, which has much to say.
+        session.open_log()
         registry = _registry(use_case, environment, workdir)
         # Without a look at what was current: a damaged pointer is a reason to roll back, not an obstacle.
         now = registry.rollback(version)

@@ -106,7 +106,8 @@ class TrainingJob(Settings):
       image: container image of the workers, the pipelines' own.
       service_account: identity of the workers.
       workers: that train together (data-parallel), each with one accelerator or none.
-      accelerator: of each worker, such as ``NVIDIA_TESLA_T4``.
+      accelerator: of each worker, such as ``NVIDIA_TESLA_T4``; without CUDA's libraries, which the pipelines' own image does
+        not hold, TensorFlow leaves it idle.
       timeout_hours: after which the job is cancelled.
     """
 

@@ -39,6 +39,7 @@ def tune(
     """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
     window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
     out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    _print_cost(out, training_cost(workspace, window))
     with StepProgress(out) as progress:
         outcome = local.tune(workspace, run_date, trials, progress)
     out.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pipelines.errors import SettingsError
@@ -42,8 +43,13 @@ def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> 
     """Serves until it is interrupted or terminated.
 
     Raises:
-      SettingsError: the address cannot be listened on, or nothing has been stored yet.
+      SettingsError: the address cannot be listened on, nothing has been stored yet, or Datastore's credentials are missing.
     """
+    if isinstance(environment.store, DatastoreStore) and "DATASTORE_EMULATOR_HOST" not in os.environ:
+        from pipelines.google_errors import credentials
+
+        # Said now, and not with each answer.
+        credentials()
     from serving.config import ConfigError
     from serving.server import serve as serve_config
     from serving.stores.base import StoreError

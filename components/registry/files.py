@@ -7,7 +7,9 @@ seconds and brings TensorFlow. Every other path is this machine's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import functools
 import io
 import os
 import shutil
@@ -16,8 +18,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import IO, Any, Protocol
 
+from pipelines.errors import SettingsError
+from pipelines.google_errors import credentials
+
 _PARTIAL = ".partial-"
 _LOCK = ".lock"
+# Cloud Storage, which has no folders: objects are named with slashes.
+_BUCKETS = "gs://"
 
 
 class Files(Protocol):
@@ -117,6 +124,8 @@ class RemoteFiles:
 
     There is neither lock nor rename of a folder. Readers must take a folder for complete by the file that is
     written last, and two writers of one folder must write the same.
+
+    A file that is missing is a `FileNotFoundError`, as on this machine; what else fails a `SettingsError`.
     """
 
     def __init__(self) -> None:
@@ -125,29 +134,41 @@ class RemoteFiles:
         self._io: Any = fileio
 
     def exists(self, path: str) -> bool:
-        return bool(self._io.exists(path))
+        with _explained(path):
+            return bool(self._io.exists(path))
 
     def names(self, folder: str) -> list[str]:
-        if not self._io.isdir(folder):
-            return []
-        return sorted(name.rstrip("/") for name in self._io.listdir(folder))
+        return sorted(name.rstrip("/") for name in self._listing(folder))
 
     def tree(self, folder: str) -> list[str]:
-        prefix = folder.rstrip("/") + "/"
-        return sorted(
-            os.path.join(parent, name).removeprefix(prefix)
-            for parent, _, names in self._io.walk(folder)
-            for name in names
-        )
+        # Not by TFX's walk, which passes over a folder that it cannot list.
+        found = []
+        for name in self._listing(folder):
+            path = os.path.join(folder, name)
+            if name.endswith("/") or self._io.isdir(path):
+                found += [os.path.join(name, inner) for inner in self.tree(path)]
+            else:
+                found.append(name)
+        return sorted(found)
 
-    def read(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        opened: AbstractContextManager[IO[bytes]] = self._io.open(path, "rb")
-        return opened
+    @contextlib.contextmanager
+    def read(self, path: str) -> Iterator[IO[bytes]]:
+        with _explained(path), self._io.open(path, "rb") as file:
+            yield file
 
     def write(self, path: str, content: IO[bytes]) -> None:
-        self._io.makedirs(os.path.dirname(path))
-        with self._io.open(path, "wb") as file:
-            shutil.copyfileobj(content, file)
+        with _explained(path):
+            if not path.startswith(_BUCKETS):
+                self._io.makedirs(os.path.dirname(path))
+            with self._io.open(path, "wb") as file:
+                shutil.copyfileobj(content, file)
+
+    def _listing(self, folder: str) -> list[str]:
+        # Not `isdir`, which answers no where it may not look.
+        if not self.exists(folder):
+            return []
+        with _explained(folder):
+            return list(self._io.listdir(folder))
 
     @contextlib.contextmanager
     def locked(self, folder: str) -> Iterator[None]:  # noqa: ARG002
@@ -159,8 +180,16 @@ class RemoteFiles:
 
 
 def files_of(path: str) -> Files:
-    """The file system that ``path`` lies in."""
-    return RemoteFiles() if "://" in path else LocalFiles()
+    """The file system that ``path`` lies in.
+
+    Raises:
+      SettingsError: it is a bucket of Google's, and there are no credentials.
+    """
+    if "://" not in path:
+        return LocalFiles()
+    if path.startswith(_BUCKETS):
+        _require_credentials()
+    return RemoteFiles()
 
 
 def copy_tree(source: str, target: str) -> None:
@@ -180,6 +209,34 @@ def read_bytes(path: str) -> bytes:
 def write_bytes(path: str, content: bytes) -> None:
     """Makes or replaces a file, whole or not at all."""
     files_of(path).write(path, io.BytesIO(content))
+
+
+@functools.cache
+def _require_credentials() -> None:
+    # TensorFlow goes on without any, and is refused in many more words.
+    credentials()
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file or bucket", path) from error
+    except tf.errors.PermissionDeniedError as error:
+        raise SettingsError(
+            f"{path}: permission denied: {_said(error)}; grant the account the missing role on the bucket, such as "
+            "roles/storage.objectUser"
+        ) from error
+    except tf.errors.OpError as error:
+        raise SettingsError(f"{path}: {_said(error)}") from error
+
+
+def _said(error: Any) -> str:
+    # TensorFlow adds the request and the body of its answer, over many lines.
+    return " ".join(str(error.message).split())[:300]
 
 
 def _sync_folder(folder: str) -> None:

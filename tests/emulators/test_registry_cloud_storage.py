@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloud_storage import StorageProxy, tensorflow_storage
+from publishing import Workplace
+from tiny import make_use_case
 
+from components.pushing_finalizer.finalizing import finalize
 from components.registry import Registry
 from components.registry.files import copy_tree, files_of, read_bytes, write_bytes
+from pipelines.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from conftest import GoogleServers
@@ -86,23 +90,36 @@ def test_versions_are_published_served_and_rolled_back(root: str, tmp_path: Path
 def test_a_publication_that_breaks_off_leaves_the_pointer(
     root: str, storage: StorageProxy, tmp_path: Path
 ) -> None:
-    import tensorflow as tf
-
     registry = Registry(root, "tiny")
     registry.publish(FIRST, make_model(tmp_path / "first", 2.0), EVIDENCE)
     registry.set_current(FIRST)
     # A refusal is not retried.
     storage.fail("POST", "verdict.json", 403)
-    with pytest.raises(tf.errors.OpError):
+    with pytest.raises(SettingsError, match="permission denied"):
         registry.publish(SECOND, make_model(tmp_path / "second", 3.0), EVIDENCE)
     assert not storage.pending()
     assert registry.require_current() == FIRST
-    with pytest.raises(Exception, match=SECOND):
+    with pytest.raises(DataError, match=f"no version {SECOND}; available: {FIRST}"):
         registry.set_current(SECOND)
     # A rerun mends it.
     registry.publish(SECOND, str(tmp_path / "second"), EVIDENCE)
     registry.set_current(SECOND)
     assert registry.require_current() == SECOND
+
+
+def test_what_may_not_be_looked_at_is_not_taken_for_empty(root: str, storage: StorageProxy) -> None:
+    write_bytes(f"{root}/tiny/note.txt", b"a note")
+    for look in (files_of(root).names, files_of(root).tree):
+        storage.fail("GET", "tiny", 403)
+        with pytest.raises(SettingsError, match=f"{root}/tiny: permission denied"):
+            look(f"{root}/tiny")
+        assert not storage.pending()
+    assert files_of(root).names(f"{root}/nothing") == files_of(root).tree(f"{root}/nothing") == []
+
+
+def test_missing_evidence_is_named(root: str) -> None:
+    with pytest.raises(DataError, match=f"{root}/evaluation/verdict.json: cannot be read"):
+        finalize(Registry(root, "tiny"), None, f"{root}/evaluation", f"{root}/decision", make_use_case())
 
 
 def test_what_passes_is_retried(root: str, storage: StorageProxy) -> None:
@@ -111,3 +128,29 @@ def test_what_passes_is_retried(root: str, storage: StorageProxy) -> None:
     assert not storage.pending()
     assert read_bytes(f"{root}/note.txt") == b"a note"
     assert files_of(root).names(root) == ["note.txt"]
+
+
+@pytest.mark.pipeline
+def test_the_steps_around_publishing_work_in_a_bucket(root: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    workplace = Workplace(tmp_path, root)
+    workplace.make_candidate("one", 1.0)
+    workplace.judge("one", "blessed")
+    registry = workplace.registry
+    registry.publish(FIRST, make_model(tmp_path / "production", 2.0), EVIDENCE)
+    registry.set_current(FIRST)
+
+    executions = workplace.run("one", blessed=True)
+    production = executions.outputs("ProductionModel")["model"]
+    copied = read_bytes(f"{production}/Format-Serving/saved_model.pb")
+    assert copied == (tmp_path / "production" / "saved_model.pb").read_bytes()
+    publication = f"{executions.outputs('PushingFinalizer')['publication']}/publication.json"
+    second = json.loads(read_bytes(publication))
+    assert (second["published"], second["reason"]) == (True, "blessed")
+    assert registry.require_current() == second["version"]
+    served = tf.saved_model.load(f"{registry.current_model_uri()}/Format-Serving")
+    answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))
+    assert answer["scores"].numpy().tolist() == [[-1.0]]
+    # The criteria that the Pusher attached to what it pushed.
+    assert answer["expires_after_days"].numpy().tolist() == [[8]]

@@ -41,7 +41,8 @@ class Throttles(PipelineVisitor):
 
 def throttles(processing: Processing, **settings: Any) -> list[int]:
     store = DatastoreStore(kind="datastore", project="my-project", **settings)
-    pipeline = beam.Pipeline(argv=beam_args(processing, "PredictionStorer"))
+    # Named here too, else Beam's DataflowRunner asks Google at once whether its bucket is there.
+    pipeline = beam.Pipeline("FnApiRunner", argv=beam_args(processing, "PredictionStorer"))
     _ = pipeline | beam.Create([]) | WriteToDatastore(store, Checker(RECOMMENDERS, STAMP))
     found = Throttles()
     pipeline.visit(found)

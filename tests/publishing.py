@@ -1,0 +1,133 @@
+"""The steps around publishing, as a pipeline of their own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tiny import make_use_case
+
+from components.registry import Registry
+from pipelines.executions import Executions
+from pipelines.metadata import connection_config
+from pipelines.settings import SQLiteMetadata
+
+# 0.5 is more than exploration.max_cost, by so much that nothing may explore.
+OVERALL = {
+    "candidate": {
+        "exploration_cost": 0.5,
+        "exploration_cost/standard_error": 0.1,
+        "exploration_cost/low": 0.3,
+        "exploration_cost/high": 0.7,
+    },
+    "score_floor": {"value": None, "gain": None, "lower_bound": None, "share": None},
+}
+
+
+@dataclass
+class Workplace:
+    """A candidate, its evaluation, and the folders of the pipeline.
+
+    Attributes:
+      folder: on this machine.
+      bucket: where the steps and the registry write instead, a ``gs://`` path.
+    """
+
+    folder: Path
+    bucket: str | None = None
+
+    @property
+    def root(self) -> str:
+        return self.bucket or str(self.folder)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(f"{self.root}/registry", "tiny")
+
+    @property
+    def metadata(self) -> Any:
+        return connection_config(SQLiteMetadata(kind="sqlite", path=str(self.folder / "metadata.sqlite")))
+
+    def make_candidate(self, name: str, weight: float) -> None:
+        import tensorflow as tf
+
+        module = tf.Module()
+        module.weight = tf.Variable(weight)
+        module.exploration_rate = tf.Variable(1.0)
+        module.score_floor = tf.Variable(-1.0)
+        module.expires_after_days = tf.Variable(30, dtype=tf.int64)
+        spec = [tf.TensorSpec([None], tf.string, name="examples")]
+        module.serving_policy = tf.function(
+            lambda examples: {"scores": tf.fill([tf.size(examples), 1], module.weight)}, input_signature=spec
+        )
+        module.eval_policy = tf.function(
+            lambda examples: {
+                "scores": tf.fill([tf.size(examples), 1], -module.weight),
+                "expires_after_days": tf.fill([tf.size(examples), 1], module.expires_after_days),
+            },
+            input_signature=spec,
+        )
+        policies = {"serving_policy": module.serving_policy, "eval_policy": module.eval_policy}
+        tf.saved_model.save(module, str(self.folder / name / "Format-Serving"), signatures=policies)
+
+    def judge(self, name: str, verdict: str) -> None:
+        evaluation = self.folder / f"{name}-evaluation"
+        evaluation.mkdir(exist_ok=True)
+        (evaluation / "metrics.json").write_text(json.dumps({"overall": OVERALL}))
+        checks = [{"name": "value", "passed": verdict == "blessed"}]
+        (evaluation / "verdict.json").write_text(
+            json.dumps({"verdict": verdict, "compared_with": "logging policy", "checks": checks})
+        )
+
+    def pipeline(self, name: str, blessed: bool) -> Any:
+        from tfx import v1 as tfx
+        from tfx.types import standard_artifacts
+
+        from components.hyperparameters_gen.component import HyperparametersGen
+        from components.production_model.component import ProductionModel
+        from components.pusher.component import Pusher
+        from components.pushing_finalizer.component import PushingFinalizer
+        from components.serving_model_resolver.component import ServingModelResolver
+
+        use_case = make_use_case()
+
+        def given(what: str, kind: type, **properties: int) -> Any:
+            node = tfx.dsl.Importer(
+                source_uri=str(self.folder / what), artifact_type=kind, custom_properties=properties
+            )
+            return node.with_id(what)
+
+        model = given(name, standard_artifacts.Model)
+        evaluation = given(f"{name}-evaluation", standard_artifacts.ModelEvaluation)
+        blessing = given(f"{name}-blessing", standard_artifacts.ModelBlessing, blessed=int(blessed))
+        resolver = ServingModelResolver(model.outputs["result"], evaluation.outputs["result"], use_case)
+        pusher = Pusher(
+            resolver.outputs["resolved_model"],
+            blessing.outputs["result"],
+            resolver.outputs["decision"],
+            f"{self.root}/pushed",
+        )
+        finalizer = PushingFinalizer(
+            pushed_model=pusher.outputs["pushed_model"],
+            evaluation=evaluation.outputs["result"],
+            decision=resolver.outputs["decision"],
+            registry=f"{self.root}/registry",
+            use_case=use_case,
+        )
+        steps = [HyperparametersGen(use_case), ProductionModel(f"{self.root}/registry", "tiny")]
+        return tfx.dsl.Pipeline(
+            pipeline_name="publishing",
+            pipeline_root=f"{self.root}/root",
+            components=[*steps, model, evaluation, blessing, resolver, pusher, finalizer],
+            enable_cache=True,
+            metadata_connection_config=self.metadata,
+        )
+
+    def run(self, name: str, blessed: bool) -> Executions:
+        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+        (self.folder / f"{name}-blessing").mkdir(exist_ok=True)
+        LocalDagRunner().run(self.pipeline(name, blessed))
+        return Executions(self.metadata, "publishing")

@@ -14,7 +14,7 @@ from components.curated_schema.component import CuratedSchema
 from components.example_gen.component import make_example_gen
 from components.example_gen.queries import training_query
 from components.example_validator.component import StrictExampleValidator
-from components.transform.component import make_transform
+from components.transform.component import Transform
 from pipelines.settings import Environment, UseCase
 
 
@@ -40,7 +40,7 @@ def create(
     curated_schema = CuratedSchema(schema_file)
     schema = curated_schema.outputs["schema"]
     example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    transform = make_transform(examples, schema, use_case)
+    transform = Transform(examples, schema, use_case)
     # A schema that the data contradicts stops the run before anything is learned from it.
     transform.add_upstream_node(example_validator)
     return Preparation(

@@ -1,35 +1,34 @@
-"""Runs TFMA over the evaluation split, then the gate."""
+"""Runs the step inside TFX: the figures, then the gate."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
-from dataclasses import asdict
 from typing import Any
 
-import tensorflow_model_analysis as tfma
+import apache_beam as beam
 from absl import logging
 from tfx.components.evaluator import constants
-from tfx.components.evaluator import executor as tfx_executor
+from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
-from tfx.types import Artifact, artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.types import Artifact, artifact_utils
+from tfx.types import standard_component_specs as keys
+from tfx.utils import io_utils, path_utils
 
-from components.evaluator import results, rows, tfma_metrics
+from components.evaluator import results, tfma_results
 from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from components.evaluator.policy_values import Measuring
+from components.evaluator.transforms import EvaluateFiles
+from pipelines.errors import DataError
 from pipelines.settings import UseCase
 
 USE_CASE_KEY = "use_case"
 METRICS_FILE = "metrics.json"
 VERDICT_FILE = "verdict.json"
-_MODEL = standard_component_specs.MODEL_KEY
-_BASELINE = standard_component_specs.BASELINE_MODEL_KEY
+SPLIT = "eval"
 
 
-class Executor(tfx_executor.Executor):
-    """TFX's Evaluator with off-policy metrics; the gate, not TFMA's thresholds, blesses.
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Off-policy values in TFMA's result files; the gate, not TFMA's thresholds, blesses.
 
     A production model artifact with no SavedModel inside means that nothing is in production yet.
     """
@@ -42,103 +41,59 @@ class Executor(tfx_executor.Executor):
     ) -> None:
         """Writes TFMA's results, `metrics.json` and `verdict.json`, and the blessing.
 
+        Args:
+          input_dict: `examples` with the split ``eval``, `model` and `baseline_model`.
+          output_dict: `evaluation` and `blessing`.
+          exec_properties: `use_case`.
+
         Raises:
           DataError: rows that cannot be evaluated, or none.
         """
+        self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties[USE_CASE_KEY])
+        candidate = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
         production = _production(input_dict)
-        inputs = {key: artifacts for key, artifacts in input_dict.items() if key != _BASELINE}
-        if production is not None:
-            inputs[_BASELINE] = [production]
-        config = eval_config(use_case, has_production=production is not None)
-        properties = {
-            **exec_properties,
-            standard_component_specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config),
-        }
-        super().Do(inputs, output_dict, properties)
-
-        evaluation = artifact_utils.get_single_instance(output_dict[standard_component_specs.EVALUATION_KEY])
+        models = [(results.CANDIDATE, _saved_model(candidate))]
         compared_with = LOGGING_POLICY
         if production is not None:
+            models.append((results.PRODUCTION, _saved_model(production)))
             compared_with = production.get_string_custom_property("version") or production.uri
-        metrics = results.build(_read(evaluation.uri), use_case, compared_with)
+        config = tfma_results.eval_config(use_case, has_production=production is not None)
+        evaluation = artifact_utils.get_single_instance(output_dict[keys.EVALUATION_KEY])
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Files" >> beam.Create(_files(input_dict), reshuffle=False)
+                | "Spread" >> beam.Reshuffle()
+                | EvaluateFiles(models, Measuring.of(use_case), use_case.slices, config, evaluation.uri)
+            )
+        metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
         verdict = decide(results.gate_metrics(metrics), use_case.gate)
         _publish(evaluation.uri, METRICS_FILE, results.to_json(metrics))
         _publish(evaluation.uri, VERDICT_FILE, verdict.to_json())
-        blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
-        candidate = artifact_utils.get_single_instance(input_dict[_MODEL])
+        blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
         logging.info("Verdict: %s, compared with %s.", verdict.verdict, verdict.compared_with)
 
 
-def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
-    """All policy values and AUC for clicks, overall and for each value of the use case's slices."""
-    names = [results.CANDIDATE, results.PRODUCTION] if has_production else [results.CANDIDATE]
-    return tfma.EvalConfig(
-        model_specs=[
-            tfma.ModelSpec(
-                name=name,
-                signature_name=rows.SIGNATURE,
-                label_key=tfma_metrics.LABEL,
-                prediction_key=rows.SCORE,
-                is_baseline=name == results.PRODUCTION,
-            )
-            for name in names
-        ],
-        slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[feature]) for feature in use_case.slices),
-        ],
-        metrics_specs=[
-            tfma.MetricsSpec(
-                metrics=[
-                    tfma.MetricConfig(
-                        class_name=tfma_metrics.METRIC,
-                        module=tfma_metrics.__name__,
-                        config=json.dumps({"measuring": asdict(Measuring.of(use_case))}),
-                    ),
-                ]
-            )
-        ],
-    )
+def _files(input_dict: dict[str, list[Artifact]]) -> list[str]:
+    folder = artifact_utils.get_split_uri(input_dict[keys.EXAMPLES_KEY], SPLIT)
+    found = sorted(fileio.glob(io_utils.all_files_pattern(folder)))
+    if not found:
+        raise DataError(f"examples: found no file in {folder}; allowed: one or more")
+    return found
+
+
+def _saved_model(model: Artifact) -> str:
+    return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
 
 
 def _production(input_dict: dict[str, list[Artifact]]) -> Artifact | None:
-    if not input_dict.get(_BASELINE):
+    if not input_dict.get(keys.BASELINE_MODEL_KEY):
         return None
-    artifact: Artifact = artifact_utils.get_single_instance(input_dict[_BASELINE])
+    artifact: Artifact = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
     saved_model = os.path.join(artifact.uri, "Format-Serving", "saved_model.pb")
     return artifact if fileio.exists(saved_model) else None
-
-
-def _read(evaluation_uri: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """Slice -> model -> figure of what TFMA wrote; differences that TFMA adds of its own are left out."""
-    slices: dict[str, dict[str, dict[str, Any]]] = {}
-    for record in tfma.load_metrics(evaluation_uri):
-        models = slices.setdefault(_slice_name(record.slice_key), {})
-        for entry in record.metric_keys_and_values:
-            if not entry.key.is_diff:
-                # TFMA drops the name of a model that is alone.
-                model = models.setdefault(entry.key.model_name or results.CANDIDATE, {})
-                model[entry.key.name] = _value(entry.value)
-    return slices
-
-
-def _slice_name(key: Any) -> str:
-    parts = []
-    for part in key.single_slice_keys:
-        value = getattr(part, part.WhichOneof("kind"))
-        parts.append(
-            f"{part.column}={value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}"
-        )
-    return ",".join(parts) or results.OVERALL
-
-
-def _value(value: Any) -> Any:
-    kind = value.WhichOneof("type")
-    if kind == "array_value":
-        return list(value.array_value.float64_values)
-    return float(value.double_value.value) if kind == "double_value" else math.nan
 
 
 def _publish(folder: str, name: str, text: str) -> None:

@@ -13,7 +13,6 @@ is one, is in production. pi_d takes the default recommender; where none is elig
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,58 +85,6 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     return np.stack(columns, axis=1)
 
 
-def compact_row(features: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> Row:
-    """The row that `table` gives for one example; a tenth of its time, since TFMA hands over one row at a time.
-
-    Args:
-      features: of the example; one value each of reward, propensity, clicked and unsubscribed.
-      outputs: of each model's `evaluation` signature for it, the candidate's first.
-
-    Raises:
-      DataError: a feature is missing, or as `table`.
-    """
-    _check_outputs(outputs)
-    user = _flat(outputs[0]["user_id"])
-    reward, propensity, clicked, unsubscribed = (_scalar(features, name, user) for name in _FEATURES)
-    if not 0.0 < propensity <= 1.0:
-        raise _outside(user[0], "propensity", propensity, _PROPENSITY)
-    if not math.isfinite(reward):
-        raise _outside(user[0], "reward", reward, _REWARD)
-    action, shared, part = _said(outputs[0])
-    row = (reward, propensity, clicked, unsubscribed, float(action), *shared, *part)
-    for output in outputs[1:]:
-        row += _said(output)[2]
-    return row
-
-
-def _said(output: Mapping[str, Any]) -> tuple[int, Row, Row]:
-    """What a model says of one row: the logged action, what is shared of it, and the model's columns."""
-    estimates, serving, greedy = (
-        _flat(output[name]).astype(np.float64)
-        for name in ("reward_estimates", "serving_probabilities", "eval_probabilities")
-    )
-    action, default = (int(_flat(output[name])[0]) for name in ("logged_action", "default_action"))
-    best, expected = float(_flat(output["best_score"])[0]), float((greedy * estimates).sum())
-    known = action >= 0
-    logged = (
-        float(estimates[action]) if known else 0.0,
-        float(serving[action]) if known else 0.0,
-        float(greedy[action]) if known else 0.0,
-    )
-    taken = (float(default == action), float(estimates[default])) if default >= 0 else (logged[2], expected)
-    score = float(_flat(output[SCORE])[0]) if known else 0.0
-    part = (
-        float(known),
-        score,
-        logged[0],
-        logged[1],
-        float((serving * estimates).sum()),
-        logged[2],
-        expected,
-    )
-    return action, (best, *taken), part
-
-
 class _Model:
     """What one model says of n rows; a logged recommender that it does not know has action -1."""
 
@@ -196,7 +143,7 @@ def _refuse(
 
 
 def _outside(user: Any, name: str, found: float, allowed: str) -> DataError:
-    return DataError(f"evaluation row of user {_text(user)}: {name} is {found:g}; allowed: {allowed}")
+    return DataError(f"evaluation row of user {text(user)}: {name} is {found:g}; allowed: {allowed}")
 
 
 def _check_outputs(outputs: Sequence[Mapping[str, Any]]) -> None:
@@ -208,19 +155,6 @@ def _check_outputs(outputs: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _flat(value: Any) -> npt.NDArray[Any]:
-    return np.asarray(value).reshape(-1)
-
-
-def _text(user: Any) -> str:
+def text(user: Any) -> str:
+    """A user_id of str or bytes as it is written in a message."""
     return user.decode("utf-8", "replace") if isinstance(user, bytes) else str(user)
-
-
-def _scalar(features: Mapping[str, Any], name: str, user: npt.NDArray[Any]) -> float:
-    value = features.get(name)
-    flat = _flat(value) if value is not None else np.empty(0)
-    if flat.size != 1:
-        raise DataError(
-            f"evaluation row of user {_text(user[0])}: {name} has {flat.size} values; allowed: exactly one number"
-        )
-    return float(flat[0])

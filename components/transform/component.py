@@ -1,23 +1,34 @@
-"""TFX Transform for a use case."""
+"""TFX's Transform, with an executor of its own, for a use case."""
 
 from __future__ import annotations
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
+from components.transform.executor import Executor
 from pipelines.settings import UseCase
 
 
-def make_transform(examples: BaseChannel, schema: BaseChannel, use_case: UseCase) -> tfx.components.Transform:
-    """Transform with our preprocessing function; emits `transform_graph` and `transformed_examples`.
+class Transform(tfx.components.Transform):
+    """Emits `transform_graph` and `transformed_examples` as TFX's does.
 
-    The statistics that Transform can compute of its inputs and outputs are left out: StatisticsGen has
-    those of the inputs, and they would double the step's time.
+    Args:
+      examples: with the split ``train``, which is analysed; all splits are transformed.
+      schema: of the examples.
+      use_case: its features, and how they are treated.
     """
-    return tfx.components.Transform(
-        examples=examples,
-        schema=schema,
-        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
-        custom_config={"use_case": use_case.to_json()},
-        disable_statistics=True,
-    )
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, examples: BaseChannel, schema: BaseChannel, use_case: UseCase) -> None:
+        super().__init__(
+            examples=examples,
+            schema=schema,
+            preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+            custom_config={"use_case": use_case.to_json()},
+            # StatisticsGen has those of the inputs.
+            disable_statistics=True,
+            # A window's rows are read once: nothing would be found in it.
+            disable_analyzer_cache=True,
+        )

@@ -11,19 +11,15 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
-from tfx_bsl.coders import example_coder
-from tfx_bsl.tfxio import tf_example_record
+from tensorflow_transform.tf_metadata import schema_utils
 
+from components.transform.analysis import BATCH, WriteAnalysis, decode
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
 from pipelines.settings import UseCase
 
-_BATCH = 16_384
 _SCALARS = (ACTION, PROPENSITY, REWARD)
 _TENSOR = {"string": tf.string, "number": tf.float32, "date": tf.float32, "bool": tf.int64}
 _CONTRACT = {
@@ -53,27 +49,24 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
       examples: serialized training examples.
       folder: becomes the output, as a whole or not at all.
     """
-    metadata = dataset_metadata.DatasetMetadata(
-        schema_utils.schema_from_feature_spec(raw_feature_spec(use_case))
-    )
-    source = tf_example_record.TFExampleBeamRecord(
-        physical_format="inmem", schema=metadata.schema, telemetry_descriptors=["in_memory"]
-    )
+    schema = schema_utils.schema_from_feature_spec(raw_feature_spec(use_case))
     config = {"use_case": use_case.to_json()}
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        with (
-            beam.Pipeline(runner="FnApiRunner") as pipeline,
-            tft_beam.Context(temp_dir=str(temporary / "temp")),
-        ):
-            raw = pipeline | beam.Create(_record_batches(examples, metadata), reshuffle=False)
-            transform_fn = (raw, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
-                lambda inputs: preprocessing_fn(inputs, config)
+        with beam.Pipeline(runner="FnApiRunner") as pipeline:
+            # Decoded in large batches outside of Beam, which would hand over one example at a time.
+            _ = (
+                pipeline
+                | beam.Create(decode(examples, schema), reshuffle=False)
+                | WriteAnalysis(
+                    schema,
+                    lambda inputs: preprocessing_fn(inputs, config),
+                    str(temporary / "output"),
+                    str(temporary / "temp"),
+                )
             )
-            transform_fn | tft_beam.WriteTransformFn(str(temporary / "output"))
-            metadata | tft_beam.WriteMetadata(str(temporary / "output" / "metadata"), pipeline)
         try:
             os.replace(temporary / "output", folder)
         except OSError:
@@ -85,14 +78,6 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
     return tft.TFTransformOutput(str(folder))
 
 
-def _record_batches(
-    examples: Sequence[bytes], metadata: dataset_metadata.DatasetMetadata
-) -> list[pa.RecordBatch]:
-    # Decoded in large batches outside of Beam, which would hand over one example at a time.
-    decoder = example_coder.ExamplesToRecordBatchDecoder(metadata.schema.SerializeToString())
-    return [decoder.DecodeBatch(examples[i : i + _BATCH]) for i in range(0, len(examples), _BATCH)]
-
-
 class Transformer:
     """Applies a transform graph to serialized training examples."""
 
@@ -102,7 +87,7 @@ class Transformer:
 
     def __call__(self, examples: npt.NDArray[np.object_]) -> Mapping[str, npt.NDArray[Any]]:
         """Tensors of `Layout` by key, [n, ...]; those of one value a row are [n]."""
-        parts = [self._apply(tf.constant(examples[i : i + _BATCH])) for i in range(0, len(examples), _BATCH)]
+        parts = [self._apply(tf.constant(examples[i : i + BATCH])) for i in range(0, len(examples), BATCH)]
         return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])

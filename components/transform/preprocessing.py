@@ -5,6 +5,7 @@ Its graph is prepended to the exported model, so that training and serving run t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -44,13 +45,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     layout = Layout.of(use_case)
     outputs: dict[str, tf.Tensor] = {}
 
-    values, missing = [], []
-    for name in layout.numeric_features:
-        value, is_missing = _numeric(inputs[name], use_case.features[name].treatment)
-        values.append(value)
-        missing.append(is_missing)
-    if values:
-        outputs[NUMERIC] = tf.stack(values + missing, axis=1)
+    if layout.numeric_features:
+        treatments = [use_case.features[name].treatment for name in layout.numeric_features]
+        outputs[NUMERIC] = _numeric([inputs[name] for name in layout.numeric_features], treatments)
 
     indices = []
     for name in layout.categorical_features:
@@ -112,16 +109,30 @@ def _floats(x: Any) -> tf.Tensor:
     return tf.cast(tf.reshape(x, [-1]), tf.float32)
 
 
-def _numeric(x: Any, treatment: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """Treated value and 1.0 where it is missing (NULL or NaN), both float32 [batch]."""
-    value = _floats(x)
-    if treatment == "log1p":
-        value = tf.math.log1p(tf.maximum(value, 0.0))
-    missing = tf.math.is_nan(value)
-    if treatment != "identity":
-        present = tf.boolean_mask(value, tf.logical_not(missing))
-        mean, variance = tft.mean(present), tft.var(present)
-        value = tf.math.divide_no_nan(value - mean, tf.sqrt(variance))
+def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
+    """Treated values and then, in the same order, 1.0 where one is missing (NULL, NaN or infinite).
+
+    Args:
+      features: a raw batch each.
+      treatments: of each of them.
+
+    Returns:
+      float32 [batch, 2 N].
+    """
+    columns = []
+    for feature, treatment in zip(features, treatments, strict=True):
+        value = _floats(feature)
+        columns.append(tf.math.log1p(tf.maximum(value, 0.0)) if treatment == "log1p" else value)
+    values = tf.stack(columns, axis=1)
+    missing = tf.logical_not(tf.math.is_finite(values))
+    scaled = [treatment != "identity" for treatment in treatments]
+    if any(scaled):
+        # All at once: what Transform costs is its number of analyzers. They leave out what is no finite number.
+        mean = tft.mean(values, reduce_instance_dims=False)
+        variance = tft.var(values, reduce_instance_dims=False)
+        z_scores = tf.math.divide_no_nan(values - mean, tf.sqrt(variance))
         # A feature that is missing throughout has no mean; it then says nothing.
-        value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
-    return tf.where(missing, tf.zeros_like(value), value), tf.cast(missing, tf.float32)
+        z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
+        values = tf.where(tf.constant(scaled), z_scores, values)
+    values = tf.where(missing, tf.zeros_like(values), values)
+    return tf.concat([values, tf.cast(missing, tf.float32)], axis=1)

@@ -1,0 +1,53 @@
+"""Files of logged examples through the models' `evaluation` signature, boiled down to compact rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from components.evaluator.logged_examples import Decoder, SliceKey, outcome, slices
+from components.evaluator.rows import SIGNATURE, FloatArray, table
+
+# Rows a batch; more are no faster, only larger.
+_BATCH = 8192
+_THREADS = 2
+
+
+class Models:
+    """One or two models side by side.
+
+    Args:
+      folders: of their SavedModels, the candidate's first.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        # A signature lives as long as the model it belongs to.
+        self._models = [tf.saved_model.load(folder) for folder in folders]
+        signatures = [model.signatures[SIGNATURE] for model in self._models]
+
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
+        def outputs(examples: tf.Tensor) -> tuple[tf.Tensor, tuple[dict[str, tf.Tensor], ...]]:
+            return examples, tuple(signature(examples=examples) for signature in signatures)
+
+        self._outputs = outputs.get_concrete_function()
+        self._decoder = Decoder()
+
+    def rows(self, path: str, features: Sequence[str]) -> Iterator[tuple[SliceKey, FloatArray]]:
+        """Compact rows of a TFRecord file, as `rows.table` lays them out, by slice and batch.
+
+        Args:
+          path: of the file; gzipped where its name says so.
+          features: whose values are slices.
+
+        Raises:
+          DataError: a row that cannot be evaluated; names its user.
+        """
+        records = tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
+        # The next batch is scored while one is worked on.
+        batches = records.batch(_BATCH).map(self._outputs, num_parallel_calls=_THREADS).prefetch(_THREADS)
+        for examples, outputs in batches.as_numpy_iterator():
+            decoded = self._decoder(examples)
+            whole = table(outcome(decoded, outputs[0]["user_id"]), outputs)
+            for key, index in slices(decoded, features):
+                yield key, whole if not key else whole[index]

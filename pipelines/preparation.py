@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import BaseChannel
@@ -14,6 +13,7 @@ from components.curated_schema.component import CuratedSchema
 from components.example_gen.component import make_example_gen
 from components.example_gen.queries import training_query
 from components.example_validator.component import StrictExampleValidator
+from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
 from pipelines.settings import Environment, UseCase
 
@@ -36,7 +36,7 @@ def create(
     query = training_query(use_case, environment.warehouse)
     example_gen = make_example_gen(use_case, environment.warehouse, query, "train_eval", run_date)
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(examples=examples)
     curated_schema = CuratedSchema(schema_file)
     schema = curated_schema.outputs["schema"]
     example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import apache_beam as beam
 from absl import logging
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_beam_executor
@@ -18,7 +17,7 @@ from components.evaluator import results, tfma_results
 from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from components.evaluator.policy_values import Measuring
 from components.evaluator.transforms import EvaluateFiles
-from pipelines.errors import DataError
+from components.example_gen.example_files import SpreadFiles, split_files
 from pipelines.settings import UseCase
 
 USE_CASE_KEY = "use_case"
@@ -63,8 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Files" >> beam.Create(_files(input_dict), reshuffle=False)
-                | "Spread" >> beam.Reshuffle()
+                | SpreadFiles(split_files(input_dict[keys.EXAMPLES_KEY], SPLIT))
                 | EvaluateFiles(models, Measuring.of(use_case), use_case.slices, config, evaluation.uri)
             )
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
@@ -74,14 +72,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
         logging.info("Verdict: %s, compared with %s.", verdict.verdict, verdict.compared_with)
-
-
-def _files(input_dict: dict[str, list[Artifact]]) -> list[str]:
-    folder = artifact_utils.get_split_uri(input_dict[keys.EXAMPLES_KEY], SPLIT)
-    found = sorted(fileio.glob(io_utils.all_files_pattern(folder)))
-    if not found:
-        raise DataError(f"examples: found no file in {folder}; allowed: one or more")
-    return found
 
 
 def _saved_model(model: Artifact) -> str:

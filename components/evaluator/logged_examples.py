@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.evaluator.rows import Outcome, text
 from pipelines.errors import DataError
@@ -19,22 +18,11 @@ SliceKey = tuple[tuple[str, str | int], ...]
 _OUTCOME = ("reward", "propensity", "clicked", "unsubscribed")
 
 
-class Decoder:
-    """Serialized examples -> a record batch whose columns are lists; types are those that the examples have."""
-
-    def __init__(self) -> None:
-        self._decoder = ExamplesToRecordBatchDecoder()
-
-    def __call__(self, examples: npt.NDArray[np.object_]) -> pa.RecordBatch:
-        """Rows [n] in their order."""
-        return self._decoder.DecodeBatch(examples.tolist())
-
-
 def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
     """What was logged of the rows [n].
 
     Args:
-      rows: of `Decoder`.
+      rows: columns of lists, as `example_files.Decoder` makes them.
       user_id: [n] or [n, 1]; who is named where a row is refused.
 
     Raises:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from components.evaluator.logged_examples import Decoder, SliceKey, outcome, slices
+from components.evaluator.logged_examples import SliceKey, outcome, slices
 from components.evaluator.rows import SIGNATURE, FloatArray, table
+from components.example_gen.example_files import Decoder, records
 
 # Rows a batch; more are no faster, only larger.
 _BATCH = 8192
@@ -37,15 +38,16 @@ class Models:
         """Compact rows of a TFRecord file, as `rows.table` lays them out, by slice and batch.
 
         Args:
-          path: of the file; gzipped where its name says so.
+          path: of the file.
           features: whose values are slices.
 
         Raises:
           DataError: a row that cannot be evaluated; names its user.
         """
-        records = tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
         # The next batch is scored while one is worked on.
-        batches = records.batch(_BATCH).map(self._outputs, num_parallel_calls=_THREADS).prefetch(_THREADS)
+        batches = (
+            records(path).batch(_BATCH).map(self._outputs, num_parallel_calls=_THREADS).prefetch(_THREADS)
+        )
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
             whole = table(outcome(decoded, outputs[0]["user_id"]), outputs)

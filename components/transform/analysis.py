@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata
-from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.tfxio import tf_example_record
-
-# Rows that go through the graph at once. TFX's reader hands over some hundred: a call's own cost would prevail.
-BATCH = 16_384
 
 # Raw batch -> the tensors of `Layout`.
 Preprocessing = Callable[[dict[str, Any]], dict[str, Any]]
@@ -56,31 +50,3 @@ class WriteAnalysis(beam.PTransform):
         _ = metadata | "WriteRawMetadata" >> tft_beam.WriteMetadata(
             os.path.join(self._folder, "metadata"), batches.pipeline
         )
-
-
-class ReadRecordBatches(beam.DoFn):
-    """Path of a TFRecord file of examples -> its rows, decoded as a schema says, `BATCH` at a time."""
-
-    def __init__(self, schema: schema_pb2.Schema) -> None:
-        super().__init__()
-        self._schema = schema.SerializeToString()
-        self._decoder: ExamplesToRecordBatchDecoder | None = None
-
-    def setup(self) -> None:
-        self._decoder = ExamplesToRecordBatchDecoder(self._schema)
-
-    def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        for examples in records(path).batch(BATCH).as_numpy_iterator():
-            yield self._decoder.DecodeBatch(examples.tolist())
-
-
-def records(path: str) -> tf.data.Dataset:
-    """The serialized examples of a TFRecord file, which is gzipped where its name says so."""
-    return tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
-
-
-def decode(examples: Iterable[bytes], schema: schema_pb2.Schema) -> list[pa.RecordBatch]:
-    """Examples in memory as record batches of at most `BATCH` rows."""
-    decoder = ExamplesToRecordBatchDecoder(schema.SerializeToString())
-    rows = list(examples)
-    return [decoder.DecodeBatch(rows[i : i + BATCH]) for i in range(0, len(rows), BATCH)]

@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
-from components.transform.analysis import records
+from components.example_gen.example_files import records
 
 # Rows a batch; more are no faster, only larger.
 _BATCH = 8192

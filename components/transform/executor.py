@@ -15,9 +15,9 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils
 
-from components.transform.analysis import ReadRecordBatches, WriteAnalysis
+from components.example_gen.example_files import ReadFiles, SpreadFiles, split_files
+from components.transform.analysis import WriteAnalysis
 from components.transform.applying import ApplyGraph, target_of
-from pipelines.errors import DataError
 
 ANALYSED = "train"
 
@@ -47,7 +47,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         (examples,) = input_dict[keys.EXAMPLES_KEY]
         splits = artifact_utils.decode_split_names(examples.split_names)
-        files = {split: _files(examples, split) for split in splits}
+        files = {split: split_files([examples], split) for split in splits}
         schema_folder = artifact_utils.get_single_uri(input_dict[keys.SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_folder))
         preprocessing_fn = functools.partial(
@@ -68,25 +68,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             with self._make_beam_pipeline() as pipeline:
                 _ = (
                     pipeline
-                    | "Files" >> beam.Create(files[ANALYSED], reshuffle=False)
-                    | "Spread" >> beam.Reshuffle()
-                    | "Read" >> beam.ParDo(ReadRecordBatches(schema))
+                    | ReadFiles(files[ANALYSED], schema)
                     | WriteAnalysis(schema, preprocessing_fn, graph, temporary)
                 )
         finally:
             io_utils.delete_dir(temporary)
         with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Files" >> beam.Create(work, reshuffle=False)
-                | "Spread" >> beam.Reshuffle()
-                | "Transform" >> beam.ParDo(ApplyGraph(graph))
-            )
-
-
-def _files(examples: types.Artifact, split: str) -> list[str]:
-    folder = artifact_utils.get_split_uri([examples], split)
-    found = sorted(fileio.glob(io_utils.all_files_pattern(folder)))
-    if not found:
-        raise DataError(f"examples: found no file in {folder}; allowed: one or more")
-    return found
+            _ = pipeline | SpreadFiles(work) | "Transform" >> beam.ParDo(ApplyGraph(graph))

@@ -11,11 +11,14 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from components.transform.analysis import BATCH, WriteAnalysis, decode
+from components.example_gen.example_files import ROWS, Decoder
+from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
 from pipelines.settings import UseCase
@@ -59,7 +62,7 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
             # Decoded in large batches outside of Beam, which would hand over one example at a time.
             _ = (
                 pipeline
-                | beam.Create(decode(examples, schema), reshuffle=False)
+                | beam.Create(_batches(examples, schema), reshuffle=False)
                 | WriteAnalysis(
                     schema,
                     lambda inputs: preprocessing_fn(inputs, config),
@@ -78,6 +81,11 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
     return tft.TFTransformOutput(str(folder))
 
 
+def _batches(examples: Sequence[bytes], schema: schema_pb2.Schema) -> list[pa.RecordBatch]:
+    decoder, rows = Decoder(schema), np.array(examples, dtype=object)
+    return [decoder(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS)]
+
+
 class Transformer:
     """Applies a transform graph to serialized training examples."""
 
@@ -87,7 +95,7 @@ class Transformer:
 
     def __call__(self, examples: npt.NDArray[np.object_]) -> Mapping[str, npt.NDArray[Any]]:
         """Tensors of `Layout` by key, [n, ...]; those of one value a row are [n]."""
-        parts = [self._apply(tf.constant(examples[i : i + BATCH])) for i in range(0, len(examples), BATCH)]
+        parts = [self._apply(tf.constant(examples[i : i + ROWS])) for i in range(0, len(examples), ROWS)]
         return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
 from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.pipeline import Pipeline
 
 from components.bulk_inferrer.component import SPLIT, BulkInferrer
 from components.example_gen.component import make_example_gen
@@ -20,7 +20,7 @@ def pipeline_name(use_case: UseCase) -> str:
     return f"{use_case.name}-prediction"
 
 
-def create(use_case: UseCase, environment: Environment, run_date: str | RuntimeParameter) -> tfx.dsl.Pipeline:
+def create(use_case: UseCase, environment: Environment, run_date: str | RuntimeParameter) -> Pipeline:
     """Builds the pipeline that ranks for every user of the inference table with the model in production.
 
     Args:
@@ -37,7 +37,7 @@ def create(use_case: UseCase, environment: Environment, run_date: str | RuntimeP
     prediction_storer = PredictionStorer(
         predictions=bulk_inferrer.outputs["output_examples"], store=environment.store, use_case=use_case
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
         components=with_beam_args(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import commands, summary
+from pipelines import commands, libraries, summary
 from pipelines.endpoint import open_store, serving_config
 from pipelines.errors import SettingsError, UserError
 from pipelines.local import Workspace
@@ -67,6 +67,7 @@ def run(
 
     _heading(out, "1  Simulate newsletters and ingest them")
     with commands.spinner(out, "Simulating"):
+        libraries.load()
         world = simulate(workspace, run_date, newsletters, users, seed)
     out.print(
         f"  {newsletters:,} logged newsletters in the window, {users:,} users to predict for "

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines import libraries
 from pipelines.errors import SettingsError, UserError
 from pipelines.run_report import RunReport
 from pipelines.settings import Environment, UseCase
 
 if TYPE_CHECKING:
-    from tfx import v1 as tfx
+    from tfx.orchestration.pipeline import Pipeline
 
     from components.evaluator.gate import Verdict
     from components.tuner.result import TunedSet, Winner
@@ -151,6 +152,7 @@ def train(
     schema_file = workspace.require_schema_file()
     use_case, environment = workspace.use_case, workspace.environment
     window = use_case.window.latest(run_date, use_case.attribution_days)
+    libraries.load()
 
     from components.tuner import result
 
@@ -201,6 +203,7 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
     default = {path: own[path] for path in use_case.tuning.ranges}
     schema_file = workspace.require_schema_file()
     window = use_case.window.latest(run_date, use_case.attribution_days)
+    libraries.load()
 
     from components.tuner import result
     from pipelines import tuning
@@ -234,6 +237,7 @@ def predict(
     use_case, environment = workspace.use_case, workspace.environment
     registry = Registry(environment.registry, use_case.name)
     registry.require_current()
+    libraries.load()
 
     from pipelines import batch_prediction
     from pipelines.executions import Executions
@@ -258,7 +262,7 @@ def predict(
 def _run(
     workspace: Workspace,
     run_date: dt.date,
-    pipeline: tfx.dsl.Pipeline,
+    pipeline: Pipeline,
     executions: Executions,
     on_event: OnEvent,
     reads: str | None,

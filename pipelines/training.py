@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfx import v1 as tfx
 from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.pipeline import Pipeline
 
 from components.evaluator.component import Evaluator
 from components.hyperparameters_gen.component import HyperparametersGen
@@ -32,7 +32,7 @@ def create(
     schema_file: Path,
     run_date: str | RuntimeParameter,
     tuned: TunedSet | None = None,
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Builds the pipeline that trains on the newest complete window and publishes if blessed.
 
     Args:
@@ -80,7 +80,7 @@ def create(
         # The settings that made the model are those that it was trained with.
         use_case=hyperparameters_gen.use_case,
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
         components=with_beam_args(

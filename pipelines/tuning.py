@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow_transform as tft
-from tfx import v1 as tfx
+from tfx.orchestration.pipeline import Pipeline
 
 from components.example_gen.component import TRAIN
 from components.tuner.objective import OffPolicyValue, read_rows
@@ -28,11 +28,11 @@ def pipeline_name(use_case: UseCase) -> str:
     return f"{use_case.name}-tuning"
 
 
-def create(use_case: UseCase, environment: Environment, schema_file: Path, run_date: str) -> tfx.dsl.Pipeline:
+def create(use_case: UseCase, environment: Environment, schema_file: Path, run_date: str) -> Pipeline:
     """Builds the pipeline that prepares the newest window that is complete on ``run_date`` for a search."""
     name = pipeline_name(use_case)
     prepared = preparation.create(use_case, environment, schema_file, run_date)
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",
         components=with_beam_args(prepared.components, environment.processing),
@@ -45,7 +45,7 @@ def search(
     workspace: Workspace,
     window: tuple[dt.date, dt.date],
     default: Mapping[str, Any],
-    pipeline: tfx.dsl.Pipeline,
+    pipeline: Pipeline,
     executions: Executions,
     trials: int,
     on_event: OnEvent,

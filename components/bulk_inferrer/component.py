@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tfx import v1 as tfx
+from tfx.components import BulkInferrer as TfxBulkInferrer
 from tfx.dsl.components.base import executor_spec
+from tfx.proto import bulk_inferrer_pb2
 from tfx.types import BaseChannel
 
 from components.bulk_inferrer.executor import Executor
@@ -13,7 +14,7 @@ from components.bulk_inferrer.executor import Executor
 SPLIT: Final = "inference"
 
 
-class BulkInferrer(tfx.components.BulkInferrer):
+class BulkInferrer(TfxBulkInferrer):
     """Emits `output_examples`, a table of predictions as `components.bulk_inferrer.schema` describes it.
 
     Args:
@@ -27,7 +28,7 @@ class BulkInferrer(tfx.components.BulkInferrer):
         super().__init__(
             examples=examples,
             model=model,
-            data_spec=tfx.proto.DataSpec(example_splits=[SPLIT]),
+            data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[SPLIT]),
             # What makes the base class emit `output_examples`; the columns are the signature's.
-            output_example_spec=tfx.proto.OutputExampleSpec(),
+            output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(),
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components import Trainer as TfxTrainer
+from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
 from pipelines.cloud_settings import TrainingJob
@@ -21,16 +22,19 @@ def make_trainer(
     use_case: UseCase,
     production_model: BaseChannel | None = None,
     training_job: TrainingJob | None = None,
-) -> tfx.components.Trainer:
+) -> TfxTrainer:
     """Trainer that runs `components.trainer.run_fn`; emits `model` and `model_run` (TensorBoard logs).
 
     A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew. With a
     ``training_job`` it runs on Vertex AI's training service, on as many workers as that says.
     """
     custom_config: dict[str, Any] = {"use_case": use_case.to_json()}
-    kind = tfx.components.Trainer
+    kind = TfxTrainer
     if training_job is not None:
-        kind = tfx.extensions.google_cloud_ai_platform.Trainer
+        # Vertex AI's client takes two seconds to import, here and with all of `tfx.v1`.
+        from tfx.extensions.google_cloud_ai_platform.trainer.component import Trainer
+
+        kind = Trainer
         custom_config |= vertex_config(training_job)
     return kind(
         run_fn=RUN_FN,
@@ -40,8 +44,8 @@ def make_trainer(
         hyperparameters=hyperparameters,
         base_model=production_model if use_case.warm_start.enabled else None,
         # How long to train is a hyperparameter of the agent; TFX wants a number of steps all the same.
-        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=0),
-        eval_args=tfx.proto.EvalArgs(splits=["eval"], num_steps=0),
+        train_args=trainer_pb2.TrainArgs(splits=["train"], num_steps=0),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"], num_steps=0),
         custom_config=custom_config,
     )
 
@@ -51,7 +55,9 @@ def vertex_config(job: TrainingJob) -> dict[str, Any]:
 
     The first pool is the chief, the second the others: Vertex AI tells them of each other in TF_CONFIG.
     """
-    keys = tfx.extensions.google_cloud_ai_platform
+    from tfx.extensions.google_cloud_ai_platform import constants
+    from tfx.extensions.google_cloud_ai_platform.trainer import executor
+
     machine: dict[str, Any] = {"machine_type": job.machine_type}
     if job.accelerator is not None:
         machine |= {"accelerator_type": job.accelerator, "accelerator_count": 1}
@@ -61,9 +67,9 @@ def vertex_config(job: TrainingJob) -> dict[str, Any]:
     if job.workers > 1:
         pools.append({**pool, "replica_count": job.workers - 1})
     return {
-        keys.ENABLE_VERTEX_KEY: True,
-        keys.VERTEX_REGION_KEY: job.region,
-        keys.TRAINING_ARGS_KEY: {
+        constants.ENABLE_VERTEX_KEY: True,
+        constants.VERTEX_REGION_KEY: job.region,
+        executor.TRAINING_ARGS_KEY: {
             "project": job.project,
             "labels": dict(job.labels),
             "job_spec": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
+from tfx.components import Transform as TfxTransform
 from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
@@ -10,7 +10,7 @@ from components.transform.executor import Executor
 from pipelines.settings import UseCase
 
 
-class Transform(tfx.components.Transform):
+class Transform(TfxTransform):
     """Emits `transform_graph` and `transformed_examples` as TFX's does.
 
     Args:

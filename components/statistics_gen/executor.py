@@ -7,12 +7,14 @@ from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tfx import types
-from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
 from components.example_gen.example_files import ReadFiles, split_files
+
+# Where TFX's readers of statistics look.
+_FILE = "FeatureStats.pb"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -50,6 +52,5 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     pipeline
                     | f"Read[{split}]" >> ReadFiles(paths)
                     | f"Statistics[{split}]" >> tfdv.GenerateStatistics()
-                    | f"Write[{split}]"
-                    >> tfdv.WriteStatisticsToBinaryFile(os.path.join(folder, DEFAULT_FILE_NAME))
+                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(os.path.join(folder, _FILE))
                 )

@@ -1,4 +1,4 @@
-"""Logged rows boiled down: one at a time, as TFMA hands them over, and all at once."""
+"""Logged rows boiled down to a few floats each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.evaluator.rows import PER_MODEL, SHARED, Outcome, compact_row, table
+from components.evaluator.rows import PER_MODEL, SHARED, Outcome, table
 from pipelines.errors import DataError
 
-FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
 OUTCOME = Outcome(
     reward=np.array([1.0, -1.0, 0.0]),
     propensity=np.array([0.5, 0.25, 0.25]),
@@ -67,14 +66,14 @@ def test_a_row_by_hand() -> None:
     assert rows[2].tolist() == pytest.approx([0, 0.25, 0, 0, -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4])
 
 
-def test_one_at_a_time_and_all_at_once_are_the_same_numbers() -> None:
+def test_rows_do_not_depend_on_each_other() -> None:
     n = 50
     outcome, outputs = random_rows(n, seed=3)
     whole = table(outcome, outputs)
     for i in range(n):
-        features = {name: [getattr(outcome, name)[i]] for name in FEATURES}
-        one = compact_row(features, [{name: values[i] for name, values in out.items()} for out in outputs])
-        assert one == tuple(whole[i])
+        one = Outcome(**{name: column[i : i + 1] for name, column in vars(outcome).items()})
+        alone = table(one, [{name: values[i : i + 1] for name, values in out.items()} for out in outputs])
+        assert alone.tolist() == [whole[i].tolist()]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +91,6 @@ def test_a_value_out_of_range_names_its_user(name: str, value: float, message: s
     outcome = Outcome(**{**vars(OUTCOME), name: changed})
     with pytest.raises(DataError, match=message):
         table(outcome, [OUTPUT])
-    features = {column: [getattr(outcome, column)[1]] for column in FEATURES}
-    with pytest.raises(DataError, match=message):
-        compact_row(features, [{key: values[1] for key, values in OUTPUT.items()}])
 
 
 @pytest.mark.parametrize("name", ["logged_score", "eval_probabilities", "default_action"])
@@ -104,15 +100,3 @@ def test_outputs_of_another_shape_are_refused(name: str) -> None:
     without = {key: values for key, values in OUTPUT.items() if key != name}
     with pytest.raises(DataError, match=f"signature evaluation: no output {name}"):
         table(OUTCOME, [without])
-    with pytest.raises(DataError, match=f"signature evaluation: no output {name}"):
-        compact_row({}, [without])
-
-
-def test_features_that_are_missing_or_many_are_refused() -> None:
-    features: dict[str, Any] = {"reward": [1.0], "propensity": [0.5], "clicked": [1], "unsubscribed": [0]}
-    output = {name: values[1] for name, values in OUTPUT.items()}
-    assert len(compact_row(features, [output])) == SHARED + PER_MODEL
-    with pytest.raises(DataError, match="user u2: propensity has 0 values"):
-        compact_row({**features, "propensity": None}, [output])
-    with pytest.raises(DataError, match="user u2: reward has 2 values"):
-        compact_row({**features, "reward": [1.0, 0.0]}, [output])

@@ -14,7 +14,7 @@ from components.evaluator import results
 from components.evaluator.gate import decide
 from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
 from components.evaluator.report import ValueRow, policy_values, weights
-from components.evaluator.rows import Row, compact_row
+from components.evaluator.rows import FloatArray, Outcome, table
 
 MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95, max_unsubscribe_ratio=1.5)
 ESTIMATES = [0.4, 0.1, 0.2]
@@ -41,14 +41,16 @@ def output(
     }
 
 
-def row(action: int, reward: float, *more: dict[str, Any]) -> Row:
-    features = {
-        "reward": [reward],
-        "propensity": [0.5],
-        "clicked": [float(reward > 0)],
-        "unsubscribed": [float(reward < 0)],
-    }
-    return compact_row(features, [output(action), *more])
+def row(action: int, reward: float, *more: dict[str, Any]) -> FloatArray:
+    outcome = Outcome(
+        reward=np.array([reward]),
+        propensity=np.array([0.5]),
+        clicked=np.array([reward > 0]),
+        unsubscribed=np.array([reward < 0]),
+        user_id=np.array(["u1"], dtype=object),
+    )
+    outputs = [{name: np.array([values]) for name, values in out.items()} for out in (output(action), *more)]
+    return table(outcome, outputs)[0]
 
 
 def test_figures_by_hand() -> None:

@@ -156,8 +156,12 @@ def in_turn(sides: Sequence[Side], rounds: int, out: Console | None = None) -> l
 
 
 def run(side: Side) -> tuple[dict[str, Any], float]:
-    """Runs a side once: what it told, and its peak memory in MiB, its children's included one by one, not together."""
+    """Runs a side once: what it told with `process_seconds`, the time from start to end, and its peak memory in MiB.
+
+    Children count by themselves for the peak, not together.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
         process = subprocess.Popen(
             list(side.command),
             cwd=REPOSITORY,
@@ -167,6 +171,7 @@ def run(side: Side) -> tuple[dict[str, Any], float]:
             stderr=errors,
         )
         _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
@@ -174,7 +179,7 @@ def run(side: Side) -> tuple[dict[str, Any], float]:
         if process.returncode != 0 or not lines or not lines[-1].startswith("{"):
             last = "\n".join(errors.read().decode("utf-8", "replace").strip().splitlines()[-15:])
             raise SideError(f"{side.name}: exit status {process.returncode}; it wrote last:\n{last}")
-    return json.loads(lines[-1]), usage.ru_maxrss / 1024
+    return {"process_seconds": seconds, **json.loads(lines[-1])}, usage.ru_maxrss / 1024
 
 
 def parser(description: str | None, rounds: int = 3) -> argparse.ArgumentParser:

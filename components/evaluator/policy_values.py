@@ -167,6 +167,8 @@ class PolicyValues(Mergeable):
         table = np.asarray(rows, dtype=np.float64).reshape(len(rows), SHARED + PER_MODEL * len(self._models))
         if not len(table):
             return
+        # Column by column in memory, as all below reads them.
+        table = np.asfortranarray(table)
         known = table[:, SHARED] > 0.0
         self.rows += len(table)
         self.rows_unknown_recommender += int(np.count_nonzero(~known))
@@ -177,7 +179,8 @@ class PolicyValues(Mergeable):
         candidate = seen[0][SERVING_POLICY]
         self._logged.add(candidate)
         if known.any():
-            self._overlap.add(_batches(table[known], 0)[SERVING_POLICY], table[known, 4].astype(np.int64))
+            of_known = candidate if known.all() else _batches(table[known], 0)[SERVING_POLICY]
+            self._overlap.add(of_known, table[known, 4].astype(np.int64))
         self._to_logging.add(candidate)
         self._unsubscribes.add(candidate, table[:, 3])
         self._floors.add(table[:, 5], _seen_by(table, _DEFAULT_COLUMN, 0), seen[0][EVAL_POLICY])

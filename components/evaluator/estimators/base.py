@@ -52,6 +52,7 @@ def normal_interval(estimate: Estimate, confidence: float) -> Interval:
     return Interval(estimate.value - reach, estimate.value + reach)
 
 
+_LARGEST, _SMALLEST = float(np.finfo(np.float64).max), float(np.nextafter(0.0, 1.0))
 _NUMBERS = ("reward", "propensity", "evaluation_probability", "expected_reward", "logged_estimate")
 
 
@@ -81,19 +82,18 @@ class LoggedBatch:
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
-            values = np.asarray(getattr(self, name), dtype=np.float64)
+            # A column of a table is read many times: once apart, then one value after another.
+            values = np.asarray(getattr(self, name), dtype=np.float64, order="C")
             object.__setattr__(self, name, values)
             if values.ndim != 1 or len(values) != len(self.reward):
                 raise DataError(
                     f"logged rows: {name} has shape {values.shape}; allowed: [{self.reward.size}]"
                 )
-            self._refuse(name, ~np.isfinite(values), "a finite number")
+            self._within(name, -_LARGEST, _LARGEST, "a finite number")
         if self.user is not None and self.user.shape != self.reward.shape:
             raise DataError(f"logged rows: user has shape {self.user.shape}; allowed: [{self.reward.size}]")
-        self._refuse("propensity", ~((self.propensity > 0) & (self.propensity <= 1 + ROUNDING)), "(0, 1]")
-        probability = self.evaluation_probability
-        outside = ~((probability >= -ROUNDING) & (probability <= 1 + ROUNDING))
-        self._refuse("evaluation_probability", outside, "[0, 1]")
+        self._within("propensity", _SMALLEST, 1 + ROUNDING, "(0, 1]")
+        self._within("evaluation_probability", -ROUNDING, 1 + ROUNDING, "[0, 1]")
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -109,6 +109,13 @@ class LoggedBatch:
                 known[clip] = np.minimum(self.weights(), clip)
         return known[clip]
 
+    def heaviest(self, reward: float) -> LoggedBatch:
+        """Every row with the largest weight, had its reward been another; of at least one row, found once."""
+        known: dict[float, LoggedBatch] = self.__dict__.setdefault("_heaviest", {})
+        if reward not in known:
+            known[reward] = self.rows(equal_largest(self.weights()), reward)
+        return known[reward]
+
     def rows(self, index: npt.NDArray[np.int64], reward: float) -> LoggedBatch:
         """Some of the rows as a batch, had their reward been another."""
         one = {name: getattr(self, name)[index] for name in _NUMBERS}
@@ -120,11 +127,13 @@ class LoggedBatch:
         object.__setattr__(made, "user", None)
         return made
 
-    def _refuse(self, name: str, outside: npt.NDArray[np.bool_], allowed: str) -> None:
-        if outside.any():
-            row = int(np.argmax(outside))
-            found = float(getattr(self, name)[row])
-            raise DataError(f"logged rows: {name} of row {row} is {found:g}; allowed: {allowed}")
+    def _within(self, name: str, low: float, high: float, allowed: str) -> None:
+        values = getattr(self, name)
+        # Both ends of rows that hold a NaN are NaN, and no comparison with one holds.
+        if not len(values) or (low <= values.min() and values.max() <= high):
+            return
+        row = int(np.argmin((values >= low) & (values <= high)))
+        raise DataError(f"logged rows: {name} of row {row} is {values[row]:g}; allowed: {allowed}")
 
 
 _Self = TypeVar("_Self", bound="Mergeable")
@@ -163,10 +172,11 @@ class Extremes(Mergeable):
 
     def add_equals(self, weight: float, low: FloatArray, high: FloatArray) -> None:
         """Looks at rows [m, d] of equal weight, at least one."""
-        # The last key counts first: as `add` compares.
-        keys = [*high.T[::-1], *(high - low).T[::-1]]
-        widest = np.lexsort(keys)[-1]
-        self.add(weight, low[widest], high[widest])
+        # Of the rows that lead by one key those that lead by the next, as `add` compares.
+        leading = np.arange(len(high))
+        for key in (*(high - low).T, *high.T):
+            leading = leading[equal_largest(key[leading])]
+        self.add(weight, low[leading[-1]], high[leading[-1]])
 
     def merge(self, other: Extremes) -> None:
         """Adds the rows of ``other``."""
@@ -305,9 +315,8 @@ class Estimator(MeanOfTerms):
             return
         self._add(self._rows(batch), batch.user)
         if self.reward_range is not None:
-            index = equal_largest(batch.weights())
-            low, high = (self._rows(batch.rows(index, reward)) for reward in self.reward_range)
-            self._extremes.add_equals(float(batch.weights()[index[0]]), low, high)
+            low, high = (batch.heaviest(reward) for reward in self.reward_range)
+            self._extremes.add_equals(float(low.weights()[0]), self._rows(low), self._rows(high))
 
     def _rows(self, batch: LoggedBatch) -> FloatArray:
         return self.terms(batch).reshape(len(batch), self.dimensions)
@@ -323,7 +332,8 @@ def equal_largest(values: FloatArray) -> npt.NDArray[np.int64]:
 
     Were only the first looked at, ties, which a uniform log is full of, would make figures depend on the order.
     """
-    return np.flatnonzero(values == values.max())
+    # So that a value that is not a number, which a weight beyond all numbers makes, leaves a row as well.
+    return np.flatnonzero(~(values < values.max()))
 
 
 def mean_estimate(moments: Moments) -> Estimate:

@@ -7,6 +7,7 @@ Statistical Moments" by Pebay (2008), equations 2.2, for the third.
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement, permutations
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,19 @@ class Moments:
         """Adds rows [n, d]."""
         if not len(rows):
             return
-        mean = rows.mean(axis=0, dtype=np.float64)
-        centred = rows - mean
-        pairs = (centred[:, :, None] * centred[:, None, :]).reshape(len(rows), -1)
-        third = (pairs.T @ centred).reshape(self.third.shape)
-        self._combine(len(rows), mean, centred.T @ centred, third)
+        # By column: one after another in memory, and each product of two or three only once.
+        columns = np.asarray(rows.T, dtype=np.float64, order="C")
+        mean = columns.mean(axis=1)
+        centred = columns - mean[:, None]
+        scatter, third = np.empty_like(self.scatter), np.empty_like(self.third)
+        for i, j in combinations_with_replacement(range(len(mean)), 2):
+            product = centred[i] * centred[j]
+            scatter[i, j] = scatter[j, i] = product.sum()
+            for k in range(j, len(mean)):
+                value = product @ centred[k]
+                for place in set(permutations((i, j, k))):
+                    third[place] = value
+        self._combine(len(rows), mean, scatter, third)
 
     def merge(self, other: Moments) -> None:
         """Adds the rows that ``other`` has seen."""

@@ -174,8 +174,9 @@ class Extremes(Mergeable):
         """Looks at rows [m, d] of equal weight, at least one."""
         # Of the rows that lead by one key those that lead by the next, as `add` compares.
         leading = np.arange(len(high))
-        for key in (*(high - low).T, *high.T):
-            leading = leading[equal_largest(key[leading])]
+        if len(high) > 1:
+            for key in (*(high - low).T, *high.T):
+                leading = leading[equal_largest(key[leading])]
         self.add(weight, low[leading[-1]], high[leading[-1]])
 
     def merge(self, other: Extremes) -> None:

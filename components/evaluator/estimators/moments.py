@@ -7,7 +7,8 @@ Statistical Moments" by Pebay (2008), equations 2.2, for the third.
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement, permutations
+from functools import cache
+from itertools import combinations_with_replacement, product
 from typing import Any
 
 import numpy as np
@@ -38,16 +39,17 @@ class Moments:
             return
         # By column: one after another in memory, and each product of two or three only once.
         columns = np.asarray(rows.T, dtype=np.float64, order="C")
-        mean = columns.mean(axis=1)
+        mean = np.add.reduce(columns, axis=1) / len(rows)
         centred = columns - mean[:, None]
-        scatter, third = np.empty_like(self.scatter), np.empty_like(self.third)
-        for i, j in combinations_with_replacement(range(len(mean)), 2):
-            product = centred[i] * centred[j]
-            scatter[i, j] = scatter[j, i] = product.sum()
-            for k in range(j, len(mean)):
-                value = product @ centred[k]
-                for place in set(permutations((i, j, k))):
-                    third[place] = value
+        pairs, triples = [], []
+        for i, left in enumerate(centred):
+            for j, right in enumerate(centred[i:], i):
+                both = left * right
+                pairs.append(np.add.reduce(both))
+                triples += [both @ last for last in centred[j:]]
+        scatter, third = (
+            np.array(found)[_places(len(mean), order)] for order, found in ((2, pairs), (3, triples))
+        )
         self._combine(len(rows), mean, scatter, third)
 
     def merge(self, other: Moments) -> None:
@@ -59,11 +61,20 @@ class Moments:
         total = self.count + count
         shift = mean - self.mean
         here, there = self.count / total, count / total
+        square = shift[:, None] * shift
         # What the shift of the two means adds to the third moments, once for each place of the shift.
-        skew = np.multiply.outer(shift, here * scatter - there * self.scatter)
+        skew = shift[:, None, None] * (here * scatter - there * self.scatter)
         skew = skew + skew.transpose(1, 0, 2) + skew.transpose(1, 2, 0)
-        cube = np.multiply.outer(np.outer(shift, shift), shift) * (self.count * there * (here - there))
+        cube = square[:, :, None] * shift * (self.count * there * (here - there))
         self.third = self.third + third + skew + cube
-        self.scatter = self.scatter + scatter + np.outer(shift, shift) * (self.count * there)
+        self.scatter = self.scatter + scatter + square * (self.count * there)
         self.mean = self.mean + shift * there
         self.count = total
+
+
+@cache
+def _places(dimensions: int, order: int) -> npt.NDArray[np.int64]:
+    """[dimensions] * order, for each product of ``order`` columns its number among the different ones, in their order."""
+    number = {each: n for n, each in enumerate(combinations_with_replacement(range(dimensions), order))}
+    places = [number[tuple(sorted(each))] for each in product(range(dimensions), repeat=order)]
+    return np.array(places, dtype=np.int64).reshape((dimensions,) * order)

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from components.evaluator.estimators import LoggedBatch
-from components.evaluator.estimators.diagnostics import Weights
 from components.evaluator.logged_table.arrays import coded
-from components.evaluator.logged_table.figures import take
 from components.evaluator.logged_table.reading import Rows
+
+_NOTHING = np.zeros(3)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class ActionOverlap:
     def __init__(self, weight_clip: float | None, limit: int = 10_000) -> None:
         self._clip = weight_clip
         self._limit = limit
-        self._weights: dict[str, Weights] = {}
+        # Rows, and the sums of their weights and of the squares of these.
+        self._sums: dict[str, npt.NDArray[np.float64]] = {}
         self._chosen: dict[str, float] = {}
         self._rows = 0
         self.exact = False
@@ -57,30 +58,33 @@ class ActionOverlap:
         self._rows += len(rows)
         if self.gave_up:
             return
-        for action, index in groups(rows.texts["action"]):
-            weights = self._weights.setdefault(str(action), Weights(self._clip))
-            weights.add(take(batch, index))
+        codes, names = coded(rows.texts["action"])
+        weights = batch.weights(self._clip)
+        sums = [np.bincount(codes, each, minlength=len(names)) for each in (None, weights, weights**2)]
+        for action, *seen in zip(names, *sums, strict=True):
+            self._sums[str(action)] = self._sums.get(str(action), _NOTHING) + seen
         if rows.actions:
             self._choose(dict(zip(rows.actions, rows.evaluation_propensities.sum(axis=0), strict=True)))
         elif "evaluation_action" in rows.texts:
-            self._choose({str(a): float(len(index)) for a, index in groups(rows.texts["evaluation_action"])})
-        self.gave_up = len(self._weights.keys() | self._chosen.keys()) > self._limit
+            codes, names = coded(rows.texts["evaluation_action"])
+            self._choose(dict(zip(map(str, names), np.bincount(codes, minlength=len(names)), strict=True)))
+        self.gave_up = len(self._sums.keys() | self._chosen.keys()) > self._limit
 
     def figures(self) -> tuple[ActionFigures, ...]:
         """Every action, those the evaluation policy takes most first; empty where it gave up."""
         if self.gave_up or not self._rows:
             return ()
         found = []
-        for action in self._weights.keys() | self._chosen.keys():
-            weights = self._weights.get(action, Weights(self._clip))
-            weighted = weights.mean * weights.n / self._rows if weights.n else 0.0
+        for action in self._sums.keys() | self._chosen.keys():
+            n, weight, squares = (float(each) for each in self._sums.get(action, _NOTHING))
+            taken = self._chosen.get(action, 0.0) if self.exact else weight
             found.append(
                 ActionFigures(
                     action=action,
-                    rows=weights.n,
-                    logged_share=weights.n / self._rows,
-                    evaluation_share=self._chosen.get(action, 0.0) / self._rows if self.exact else weighted,
-                    effective_sample_size=weights.effective_sample_size,
+                    rows=int(n),
+                    logged_share=n / self._rows,
+                    evaluation_share=taken / self._rows,
+                    effective_sample_size=weight**2 / squares if squares else 0.0,
                 )
             )
         return tuple(sorted(found, key=lambda each: (-each.evaluation_share, -each.rows, each.action)))
@@ -94,6 +98,9 @@ class ActionOverlap:
 def groups(values: pa.Array) -> list[tuple[str | None, npt.NDArray[np.int64]]]:
     """Each different value with the rows that hold it, int64 [m]; null is a value."""
     codes, names = coded(values)
+    if len(names) <= np.iinfo(np.uint16).max:
+        # NumPy sorts numbers this short by their digits.
+        codes = codes.astype(np.uint16)
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
     return [(name, order[bounds[code] : bounds[code + 1]]) for code, name in enumerate(names)]

@@ -87,7 +87,7 @@ class _Excess(MeanOfTerms):
         if not len(batch):
             return
         gaps = batch.weights(self.weight_clip) - self._ratio
-        self._add((gaps * batch.reward)[:, None], batch.user)
+        self._add((gaps * batch.reward)[:, None], batch)
         # The row in which an unsubscribe would move the excess most, up or down.
         for furthest in (float(gaps.max()), float(gaps.min())):
             self._extremes.add(abs(furthest), np.array([min(furthest, 0.0)]), np.array([max(furthest, 0.0)]))

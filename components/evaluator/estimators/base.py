@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from components.evaluator import intervals
 from components.evaluator.estimators.moments import FloatArray, Moments
-from components.evaluator.estimators.resampling import Resamples
+from components.evaluator.estimators.resampling import Resamples, Users
 from components.evaluator.intervals import Interval, Summary
 from pipelines.errors import DataError
 
@@ -57,7 +57,7 @@ _NUMBERS = ("reward", "propensity", "evaluation_probability", "expected_reward",
 
 
 @dataclass(frozen=True, eq=False)
-class LoggedBatch:
+class LoggedBatch(Users):
     """Logged rows seen by one evaluation policy; every field but the last is float64 [n].
 
     Attributes:
@@ -275,14 +275,12 @@ class MeanOfTerms(Mergeable):
         means = total / np.where(count > 0, count, math.nan)[:, None]
         return np.array([self._solve(mean)[0] if np.isfinite(mean).all() else math.nan for mean in means])
 
-    def _add(self, terms: FloatArray, user: npt.NDArray[np.uint64] | None) -> None:
+    def _add(self, terms: FloatArray, rows: Users) -> None:
+        """Adds the terms [n, dimensions] of the rows."""
         self._moments.add(terms)
-        if len(self._resamples.count):
-            if user is None:
-                raise DataError(
-                    "logged rows: no user; allowed with bootstrap samples: a hash of each row's user"
-                )
-            self._resamples.add(terms, user)
+        samples = len(self._resamples.count)
+        if samples:
+            self._resamples.add_drawn(terms, rows.draws(samples))
 
 
 class Estimator(MeanOfTerms):
@@ -314,7 +312,7 @@ class Estimator(MeanOfTerms):
         """
         if not len(batch):
             return
-        self._add(self._rows(batch), batch.user)
+        self._add(self._rows(batch), batch)
         if self.reward_range is not None:
             low, high = (batch.heaviest(reward) for reward in self.reward_range)
             self._extremes.add_equals(float(low.weights()[0]), self._rows(low), self._rows(high))

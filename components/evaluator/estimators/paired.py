@@ -46,7 +46,7 @@ class PolicyDifference(_Difference):
         if not len(candidate):
             return
         clip = self.weight_clip
-        self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate.user)
+        self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate)
         if self.reward_range is not None:
             # The row in which a reward moves the difference most.
             gaps = np.abs(candidate.weights(clip) - baseline.weights(clip))
@@ -65,7 +65,7 @@ class LoggingDifference(_Difference):
         """Adds logged rows."""
         if not len(candidate):
             return
-        self._add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None], candidate.user)
+        self._add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None], candidate)
         if self.reward_range is not None:
             gaps = np.abs(candidate.weights(self.weight_clip) - 1.0)
             index = base.equal_largest(gaps)

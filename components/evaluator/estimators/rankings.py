@@ -26,13 +26,14 @@ import numpy.typing as npt
 
 from components.evaluator.estimators import base
 from components.evaluator.estimators.moments import FloatArray
+from components.evaluator.estimators.resampling import Users
 from pipelines.errors import DataError
 
 ClickModel = Literal["independent", "cascade", "standard"]
 
 
 @dataclass(frozen=True, eq=False)
-class RankingBatch:
+class RankingBatch(Users):
     """Logged rankings of at most L slots as one evaluation policy sees them; float64 [n, L].
 
     Attributes:
@@ -120,7 +121,7 @@ class RankingValue(base.MeanOfTerms):
         if not len(batch):
             return
         weights = batch.weights(self.click_model, self.weight_clip)
-        self._add(self._terms(weights, weights * batch.reward), batch.user)
+        self._add(self._terms(weights, weights * batch.reward), batch)
         if self.reward_range is not None:
             total = weights.sum(axis=1)
             index = int(np.argmax(total))

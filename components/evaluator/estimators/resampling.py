@@ -16,11 +16,45 @@ import numpy as np
 import numpy.typing as npt
 
 from components.evaluator.estimators.moments import FloatArray
+from pipelines.errors import DataError
 
 # P(Poisson(1) <= k), k = 0 .. 12; beyond 12 lies less than 1e-10.
 _CUMULATIVE = np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(13)])
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_ROWS = 4096  # rows worked on at a time; bounds the memory of the [rows, samples] arrays
+_ROWS = 512  # rows worked on at a time; bounds the memory of the [rows, samples] arrays
+# The draw of a uniform number by its first bits, or `_UNSURE` where the others decide.
+_BITS, _UNSURE = 12, 255
+_FIRST, _LAST = (
+    np.searchsorted(_CUMULATIVE, np.arange(1 << _BITS) / (1 << _BITS) + end, side="right")
+    for end in (0.0, 2.0**-_BITS - 2.0**-53)
+)
+_DRAWS = np.where(_FIRST == _LAST, _FIRST, _UNSURE).astype(np.uint8)
+
+Draws = npt.NDArray[np.uint8]
+
+
+class Users:
+    """Rows that belong to users, and what was drawn for these: once, however many estimators look at the rows.
+
+    Attributes:
+      user: uint64 [n], a hash of each row's user; None where none are known.
+    """
+
+    user: npt.NDArray[np.uint64] | None
+
+    def draws(self, samples: int) -> Draws:
+        """How often each row stands in each sample, uint8 [n, samples].
+
+        Raises:
+          DataError: no users are known.
+        """
+        if self.user is None:
+            raise DataError("logged rows: no user; allowed with bootstrap samples: a hash of each row's user")
+        # Not a field: a cache is no part of the record.
+        known: dict[int, Draws] = self.__dict__.setdefault("_draws", {})
+        if samples not in known:
+            known[samples] = poisson(self.user, samples)
+        return known[samples]
 
 
 class Resamples:
@@ -41,11 +75,16 @@ class Resamples:
 
     def add(self, terms: FloatArray, user: npt.NDArray[np.uint64]) -> None:
         """Adds rows [n, dimensions] of users, given as hashes uint64 [n]."""
+        self.add_drawn(terms, poisson(user, len(self.count)))
+
+    def add_drawn(self, terms: FloatArray, draws: Draws) -> None:
+        """Adds rows [n, dimensions], each as often as `poisson` [n, B] says of its user."""
+        summed = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
         for start in range(0, len(terms), _ROWS):
             rows = slice(start, start + _ROWS)
-            copies = poisson(user[rows], len(self.count))
-            self.count = self.count + copies.sum(axis=0)
-            self.total = self.total + copies.T @ terms[rows]
+            sums = draws[rows].astype(np.float64).T @ summed[rows]
+            self.count = self.count + sums[:, -1]
+            self.total = self.total + sums[:, :-1]
 
     def merge(self, other: Resamples) -> None:
         """Adds the rows of ``other``."""
@@ -53,13 +92,23 @@ class Resamples:
         self.total = self.total + other.total
 
 
-def poisson(user: npt.NDArray[np.uint64], samples: int) -> FloatArray:
+def poisson(user: npt.NDArray[np.uint64], samples: int) -> Draws:
     """Poisson(1) draws [n, samples], the same for the same user and sample."""
+    found = np.empty((len(user), samples), dtype=np.uint8)
     with np.errstate(over="ignore"):
-        state = user[:, None] + _ODD * np.arange(1, samples + 1, dtype=np.uint64)
-        # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    uniform = ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    copies: FloatArray = np.searchsorted(_CUMULATIVE, uniform, side="right").astype(np.float64)
-    return copies
+        step = _ODD * np.arange(1, samples + 1, dtype=np.uint64)
+        for start in range(0, len(user), _ROWS):
+            rows = slice(start, start + _ROWS)
+            state = user[rows, None] + step
+            # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+            state ^= state >> np.uint64(30)
+            state *= np.uint64(0xBF58476D1CE4E5B9)
+            state ^= state >> np.uint64(27)
+            state *= np.uint64(0x94D049BB133111EB)
+            state ^= state >> np.uint64(31)
+            drawn = _DRAWS[state >> np.uint64(64 - _BITS)]
+            unsure = drawn == _UNSURE
+            uniform = (state[unsure] >> np.uint64(11)).astype(np.float64) * 2.0**-53
+            drawn[unsure] = np.searchsorted(_CUMULATIVE, uniform, side="right")
+            found[rows] = drawn
+    return found

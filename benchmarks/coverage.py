@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 METHODS = ("normal", "gamma", "bootstrap", "clopper_pearson", "empirical_bernstein")
 SHOWN = ("ips", "snips", "dr", "sndr", "switch_dr", "dros")
 CLIP = 100.0
-# Of the bootstrap, which is two hundred times the work of the rest: tried on every fifth log, on fewer of large ones.
+# Of the bootstrap, which is many times the work of the rest: tried on every fifth log, on fewer of large ones.
 SAMPLES = 200
 CONTEXTS = 40
 

@@ -23,6 +23,16 @@ SIZES = (2_000_000, 20_000_000, 200_000_000)
 # The law of apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn.
 BASE, GROWTH, INTERVAL = 500.0, 1.5, 5.0  # writes a second, times, minutes
 DAILY, TRAINING = ("ingest", "score", "store"), ("ingest", "validate", "transform", "train", "evaluate")
+SIZES_OF = (
+    "training_table",
+    "inference_table",
+    "training_examples",
+    "inference_examples",
+    "transformed_examples",
+    "predictions",
+    "entity",
+    "entity_index",
+)
 GB, TIB = 1e9, 2**40
 
 
@@ -75,10 +85,14 @@ class Figures:
         """Of a JSON file.
 
         Raises:
-          ValueError: a rate or size is not above 0; names it.
+          ValueError: a rate or size is missing, or not above 0; names it.
         """
         told = json.loads(path.read_text(encoding="utf-8"))
         rate, size = told["rows_a_second_per_core"], told["bytes_a_row"]
+        missing = [name for name in (*DAILY, *TRAINING, "batch_get") if name not in rate]
+        missing += [name for name in SIZES_OF if name not in size]
+        if missing:
+            raise ValueError(f"{path}: no {', '.join(missing)}; allowed: a figure of each")
         for name, value in {**rate, **size}.items():
             if not value > 0:
                 raise ValueError(f"{path}: {name}: found {value}; allowed: more than 0")

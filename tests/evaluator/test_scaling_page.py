@@ -113,3 +113,7 @@ def test_prices_are_asked_for(
     wrong.write_text(json.dumps(figures), encoding="utf-8")
     with pytest.raises(ValueError, match="entity: found 0; allowed: more than 0"):
         Figures.read(wrong)
+    del figures["bytes_a_row"]["entity"]
+    wrong.write_text(json.dumps(figures), encoding="utf-8")
+    with pytest.raises(ValueError, match="no entity; allowed: a figure of each"):
+        Figures.read(wrong)

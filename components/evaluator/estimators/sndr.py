@@ -26,7 +26,8 @@ class Estimator(base.Estimator):
         """(w_i, e_i, w_i (r_i - q_i)), [n, 3]."""
         weights = batch.weights(self.weight_clip)
         residual = weights * (batch.reward - batch.logged_estimate)
-        return np.stack([weights, batch.expected_reward, residual]).T
+        terms: FloatArray = np.stack([weights, batch.expected_reward, residual]).T
+        return terms
 
     def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
         weight, expected, residual = mean

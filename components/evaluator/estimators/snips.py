@@ -26,7 +26,8 @@ class Estimator(base.Estimator):
     def terms(self, batch: base.LoggedBatch) -> FloatArray:
         """(w_i, w_i r_i), [n, 2]."""
         weights = batch.weights(self.weight_clip)
-        return np.stack([weights, weights * batch.reward]).T
+        terms: FloatArray = np.stack([weights, weights * batch.reward]).T
+        return terms
 
     def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
         weight, weighted_reward = mean

@@ -109,9 +109,11 @@ def side(workdir: Path, stock: bool) -> None:
     Raises:
       SystemExit: the command failed.
     """
-    from pipelines import cli
+    from pipelines import cli, libraries, runtime_defaults
 
     if stock:
+        runtime_defaults.apply()
+        libraries.load()
         _use_stock()
     command = ["train", "--run-date", RUN_DATE.isoformat(), "--workdir", str(workdir)]
     sys.argv = ["newsletter-bandit", *command, "--use-case", str(USE_CASE), "--environment", str(ENVIRONMENT)]

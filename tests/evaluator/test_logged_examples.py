@@ -71,7 +71,7 @@ def test_a_column_that_no_row_has_is_refused() -> None:
 def test_text_where_a_number_should_be_is_refused() -> None:
     from components.evaluator.logged_examples import outcome
 
-    with pytest.raises(DataError, match="reward holds .*binary; allowed: numbers"):
+    with pytest.raises(DataError, match=r"reward holds .*binary; allowed: numbers"):
         outcome(decoded(ROW | {"reward": [b"1"]}), USERS[:1])
 
 

@@ -56,6 +56,7 @@ class Measured:
       seconds: that it took, without what the side leaves out of its own clock.
       peak_mib: most memory that the process held, MiB.
       figures: of the last run, whatever else the side told.
+      every: `figures` of each run.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
     peak_mib: list[float] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    every: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -152,6 +154,7 @@ def in_turn(sides: Sequence[Side], rounds: int, out: Console | None = None) -> l
             measured.seconds.append(float(told.pop("seconds")))
             measured.peak_mib.append(peak)
             measured.figures = told
+            measured.every.append(told)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,13 @@ from .stores.base import CorruptRankingError, RankingReader, StoreError
 _LOGGER = logging.getLogger(__name__)
 # An answer is about one person and may change any day.
 _HEADERS = {"Cache-Control": "no-store"}
+# As `JSONResponse` encodes, which makes an encoder of its own for each answer.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+class _Answer(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        return _ENCODER.encode(content).encode("utf-8")
 
 
 def open_reader(location: StoreLocation) -> RankingReader:
@@ -52,7 +60,7 @@ class Endpoint:
     async def handle(self, request: Request) -> Response:
         """Answers any request; errors are JSON ``{"error": {"code", "message"}}``."""
         try:
-            return JSONResponse(await self._answer(request), headers=_HEADERS)
+            return _Answer(await self._answer(request), headers=_HEADERS)
         except Problem as problem:
             return _error(problem)
         except ClientDisconnect:
@@ -92,9 +100,11 @@ class Endpoint:
     ) -> dict[str, Any]:
         if found is not None and not found.expired(now):
             answer = found.to_json_dict()
-            for name in ("recommenders", "scores", "propensities"):
-                answer[name] = answer[name][:limit]
-            return {**answer, "source": "personalised"}
+            if limit is not None:
+                for name in ("recommenders", "scores", "propensities"):
+                    answer[name] = answer[name][:limit]
+            answer["source"] = "personalised"
+            return answer
         if self._config.unknown_user == "not_found":
             raise Problem(404, "unknown_user", "there is no current ranking for this user")
         return {

@@ -76,7 +76,8 @@ def _decode_user_id(segment: bytes) -> str:
 
 def parse_limit(request: Request) -> int | None:
     """The ``limit`` parameter, 1 to 100; None where it is not given."""
-    values = request.query_params.getlist("limit")
+    # Mostly there is no query at all, and nothing to take apart.
+    values = request.query_params.getlist("limit") if request.scope["query_string"] else []
     if not values:
         return None
     if len(values) > 1:

@@ -119,14 +119,16 @@ class Ranking:
                 "unequal_lengths",
                 f"found {sizes[0]} recommenders, {sizes[1]} scores, {sizes[2]} propensities; allowed: as many of each",
             )
-        for name, score in zip(self.recommenders, self.scores, strict=True):
-            if not math.isfinite(score):
-                raise RankingError("score_not_finite", f"score of {name} is {score}; allowed: finite numbers")
-        for name, propensity in zip(self.recommenders, self.propensities, strict=True):
+        if not all(map(math.isfinite, self.scores)):
+            name, score = next(
+                slot for slot in zip(self.recommenders, self.scores, strict=True) if not math.isfinite(slot[1])
+            )
+            raise RankingError("score_not_finite", f"score of {name} is {score}; allowed: finite numbers")
+        for slot, propensity in enumerate(self.propensities):
             if not 0.0 < propensity <= 1.0:
                 raise RankingError(
                     "propensity_out_of_range",
-                    f"propensity of {name} is {propensity}; allowed: above 0, at most 1",
+                    f"propensity of {self.recommenders[slot]} is {propensity}; allowed: above 0, at most 1",
                 )
 
     def expired(self, now: dt.datetime) -> bool:
@@ -188,7 +190,10 @@ class Ranking:
 
         def items(name: str, *kinds: type) -> tuple[Any, ...]:
             values = of_type(name, list)
-            if not all(isinstance(value, kinds) and not isinstance(value, bool) for value in values):
+            # The types alone are quick to look at, and settle it for every record but a broken one.
+            if not set(map(type, values)).issubset(kinds) and not all(
+                isinstance(value, kinds) and not isinstance(value, bool) for value in values
+            ):
                 raise RankingError(
                     "malformed", f"{name} is {values!r}; allowed: a list of {kinds[0].__name__}"
                 )
@@ -209,11 +214,14 @@ class Ranking:
 
 def format_timestamp(moment: dt.datetime) -> str:
     """RFC 3339 in UTC, e.g. ``2026-03-01T00:00:00Z``."""
-    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC)
+    return utc.isoformat().replace("+00:00", "Z")
 
 
 def _plain_utc(moment: dt.datetime) -> dt.datetime:
     # Datastore's client hands out a subclass with nanoseconds: records must compare equal all the same.
+    if type(moment) is dt.datetime and moment.tzinfo is dt.UTC:
+        return moment
     utc = moment.astimezone(dt.UTC)
     return dt.datetime(
         utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=dt.UTC

@@ -22,6 +22,7 @@ _LOOKUP = "/google.datastore.v1.Datastore/Lookup"
 _TIMEOUTS = (1.0, 2.0)
 _TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _KEYS_PER_LOOKUP = 1000
+_PLAIN = frozenset({"double_value", "string_value", "boolean_value", "integer_value"})
 # Any name does: a look-up that finds nothing is an answer too.
 _PING_USER_ID = "ping"
 
@@ -118,6 +119,10 @@ class _Properties(Mapping[str, Any]):
             raise KeyError(name)
         return _to_python(self._properties[name])
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping, without the detour over an exception."""
+        return _to_python(self._properties[name]) if name in self._properties else default
+
     def __iter__(self) -> Any:
         return iter(self._properties)
 
@@ -127,12 +132,20 @@ class _Properties(Mapping[str, Any]):
 
 def _to_python(value: Any) -> Any:
     kind = value.WhichOneof("value_type")
+    if kind in _PLAIN:
+        return getattr(value, kind)
     if kind == "array_value":
-        return [_to_python(item) for item in value.array_value.values]
+        return [
+            # Scores, propensities and names, without a call for each.
+            item.double_value
+            if (of := item.WhichOneof("value_type")) == "double_value"
+            else item.string_value
+            if of == "string_value"
+            else _to_python(item)
+            for item in value.array_value.values
+        ]
     if kind == "timestamp_value":
         return value.timestamp_value.ToDatetime(tzinfo=dt.UTC)
-    if kind in ("double_value", "string_value", "boolean_value", "integer_value"):
-        return getattr(value, kind)
     return None
 
 

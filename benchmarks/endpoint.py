@@ -21,8 +21,8 @@ import argparse
 import contextlib
 import datetime as dt
 import os
-import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -78,8 +78,10 @@ def fill(location: StoreLocation, users: int, day: dt.date) -> None:
 
 
 @contextlib.contextmanager
-def function(source: Path, target: str, environment: dict[str, str], path: str) -> Iterator[tuple[int, float]]:
-    """Serves a function: its port, and the seconds until ``path`` was first answered."""
+def function(
+    source: Path, target: str, environment: dict[str, str], path: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+    """Serves a function: its process, its port, and the seconds until ``path`` was first answered."""
     with tempfile.TemporaryDirectory() as folder:
         port, log = servers.free_port(), Path(folder) / "function.log"
         began = time.perf_counter()
@@ -87,7 +89,7 @@ def function(source: Path, target: str, environment: dict[str, str], path: str) 
         process = servers.start(command, log, {**os.environ, **environment})
         try:
             servers.wait_until_ready(process, f"http://127.0.0.1:{port}{path}", log, pause=0.005)
-            yield port, time.perf_counter() - began
+            yield process, port, time.perf_counter() - began
         finally:
             servers.stop(process)
 
@@ -107,18 +109,18 @@ def _served(kind: str, options: argparse.Namespace) -> tuple[list[Exchange], dic
 def side_function(options: argparse.Namespace) -> None:
     """Serves, warms up and measures one function; tells the latencies and what server and generator cost."""
     exchanges, environment, source, target = _served(options.kind, options)
-    with function(source, target, environment, "/users/user-0000000/recommenders") as (port, first):
+    with function(source, target, environment, "/users/user-0000000/recommenders") as (process, port, first):
         address = ("127.0.0.1", port)
         drive(address, exchanges, options.connections, options.warm)
         load = drive(address, exchanges, options.connections, options.seconds)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        peak = servers.peak_mib(process)
     _check(load)
     measuring.tell(
         len(load.latencies),
         load.seconds,
         **load.to_json(),
         start_seconds=first,
-        server_peak_mib=used.ru_maxrss / 1024,
+        server_peak_mib=peak,
     )
 
 
@@ -133,7 +135,7 @@ def side_cold(options: argparse.Namespace) -> None:
     found = []
     for number in range(options.starts):
         path = f"/users/{stored_rankings.user_id(number)}/recommenders"
-        with function(source, target, environment, path) as (_, seconds):
+        with function(source, target, environment, path) as (_, _, seconds):
             found.append(seconds)
     measuring.tell(len(found), sum(found), starts=found)
 
@@ -147,9 +149,7 @@ def side_look_up(options: argparse.Namespace) -> None:
     measuring.tell(len(latencies), seconds, **quantiles(sorted(latencies)), wrong=0)
 
 
-def _one_by_one(
-    look_up: Callable[[str], str], ids: list[str], seconds: float
-) -> tuple[list[float], float]:
+def _one_by_one(look_up: Callable[[str], str], ids: list[str], seconds: float) -> tuple[list[float], float]:
     latencies = []
     begin = now = time.perf_counter()
     while now < begin + seconds:
@@ -227,9 +227,7 @@ def measure(options: argparse.Namespace, out: Console) -> tuple[list[Measured], 
                 _side("Datastore, 1", "function", "datastore", options, 1),
             ]
         sides.append(_side("constant, 8", "function", "constant", options, 8))
-        sides += [
-            _side(f"{_NAMES[kind]}, 8", "function", kind, options, 8) for kind in options.stores
-        ]
+        sides += [_side(f"{_NAMES[kind]}, 8", "function", kind, options, 8) for kind in options.stores]
         cold = [_side("constant", "cold", "constant", options)]
         cold += [_side(_NAMES[kind], "cold", kind, options) for kind in options.stores]
         return measuring.in_turn(sides, options.rounds, out), measuring.in_turn(cold, 1, out)
@@ -241,7 +239,16 @@ _NAMES = {"datastore": "Datastore", "sqlite": "SQLite"}
 def latencies(measured: list[Measured]) -> Table:
     """A row a side: rate and quantiles, the median round of each."""
     made = Table(
-        "", "requests", "requests/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "generator", "peak MiB"
+        "",
+        "requests",
+        "requests/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "generator",
+        "server MiB",
     )
     made.title, made.title_justify, made.title_style = "Under load", "left", "bold"
     made.box, made.pad_edge = SIMPLE_HEAD, False
@@ -255,7 +262,7 @@ def latencies(measured: list[Measured]) -> Table:
             f"{one.rate:,.0f}",
             *(f"{_median(one, name):.2f}" for name in ("p50", "p90", "p99", "p99.9", "max")),
             "" if generator is None else f"{generator:.0f} µs",
-            f"{one.peak:,.0f}",
+            "" if generator is None else f"{one.figures['server_peak_mib']:.0f}",
         )
     return made
 
@@ -276,9 +283,7 @@ def targets(measured: list[Measured], cold: list[Measured]) -> list[Target]:
             ]
             ratio = statistics.median(ratios)
             shown = f"{ratio:.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
-            found.append(
-                Target(f"Datastore, 1: p50 / {peer}", "at most 1.5", shown, ratio <= 1.5)
-            )
+            found.append(Target(f"Datastore, 1: p50 / {peer}", "at most 1.5", shown, ratio <= 1.5))
         found += _under_load(side["Datastore, 8"], 1200, 50)
     if "SQLite, 8" in side:
         found += _under_load(side["SQLite, 8"], 2500, 20)
@@ -325,7 +330,7 @@ def main() -> None:
     if options.side is not None:
         _SIDES[options.side](options)
         return
-    out = Console()
+    out = measuring.console()
     try:
         measured, cold = measure(options, out)
     except servers.MissingError as error:

@@ -185,6 +185,11 @@ def run(side: Side) -> tuple[dict[str, Any], float]:
     return {"process_seconds": seconds, **json.loads(lines[-1])}, usage.ru_maxrss / 1024
 
 
+def console() -> Console:
+    """Where tables are printed; wide enough for them where the output is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
 def parser(description: str | None, rounds: int = 3) -> argparse.ArgumentParser:
     """Options that all these benchmarks have: ``--rounds`` and ``--json``."""
     made = argparse.ArgumentParser(description=(description or "").partition("\n")[0])

@@ -116,9 +116,7 @@ def start(
         )
 
 
-def wait_until_ready(
-    process: subprocess.Popen[bytes], url: str, log: Path, pause: float = 0.1
-) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, pause: float = 0.1) -> None:
     """Returns once ``url`` answers 200, asked again after ``pause`` seconds.
 
     Raises:
@@ -132,6 +130,20 @@ def wait_until_ready(
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(pause)
     raise ServerError(f"{url} never answered:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def peak_mib(process: subprocess.Popen[bytes]) -> float:
+    """Most memory that the process and its children have held, MiB; what they share counts for each."""
+    pids = [
+        process.pid,
+        *map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()),
+    ]
+    held = 0.0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                held += int(line.split()[1]) / 1024
+    return held
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

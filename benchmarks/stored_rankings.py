@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import struct
 from collections.abc import Iterator
 
 from serving.ranking import Ranking
@@ -30,14 +31,20 @@ def rankings(users: int, day: dt.date) -> Iterator[Ranking]:
         yield Ranking(
             user_id=user_id(number),
             recommenders=tuple(rng.sample(RECOMMENDERS, slots)),
-            scores=tuple(sorted((rng.uniform(-0.1, 0.4) for _ in range(slots)), reverse=True)),
-            propensities=tuple(rng.uniform(0.01, 1.0) for _ in range(slots)),
+            scores=tuple(sorted((_single(rng.uniform(-0.1, 0.4)) for _ in range(slots)), reverse=True)),
+            propensities=tuple(_single(rng.uniform(0.01, 1.0)) for _ in range(slots)),
             explored=rng.random() < 0.1,
             campaign=CAMPAIGN,
             model_version=VERSION,
             generated_at=generated_at,
             expires_at=generated_at + dt.timedelta(days=_DAYS),
         )
+
+
+def _single(number: float) -> float:
+    """As the model's outputs are, of single precision."""
+    rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    return rounded
 
 
 def body(ranking: Ranking) -> bytes:

@@ -6,6 +6,8 @@ process, on the first request; a startup probe on ``/health`` does that before a
 
 from __future__ import annotations
 
+import gc
+
 from functions_framework import aio
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
@@ -45,3 +47,5 @@ if __name__ == "main":
     # functions-framework loads the file under this name to start serving it: a wrong variable ends the
     # process here, at deployment, rather than failing each request.
     configure(ServingConfig.from_env())
+    # What was imported stays: else garbage collection goes through all of it time and again while somebody waits.
+    gc.freeze()

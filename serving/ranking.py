@@ -121,7 +121,9 @@ class Ranking:
             )
         if not all(map(math.isfinite, self.scores)):
             name, score = next(
-                slot for slot in zip(self.recommenders, self.scores, strict=True) if not math.isfinite(slot[1])
+                slot
+                for slot in zip(self.recommenders, self.scores, strict=True)
+                if not math.isfinite(slot[1])
             )
             raise RankingError("score_not_finite", f"score of {name} is {score}; allowed: finite numbers")
         for slot, propensity in enumerate(self.propensities):

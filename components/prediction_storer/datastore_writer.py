@@ -1,21 +1,34 @@
-"""Writes rankings to Datastore."""
+"""Writes rankings to Datastore, a commit for so many, with Beam's own writer underneath.
+
+Beam's writer takes entities of a class of its own, one by one through every step, and turns each into a protobuf twice. Here
+a step takes whole batches and makes the protobufs itself; from there on all is Beam's: the size of a commit by count, bytes and
+latency, retries of transient errors, throttling after errors, and the counters.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.io.gcp.datastore.v1new import datastoreio
-from apache_beam.io.gcp.datastore.v1new.types import Entity, Key
+from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
+from apache_beam.utils.retry import FuzzedExponentialIntervals
+from google.cloud.datastore_v1.types import Mutation
 
 from components.prediction_storer.checking import Checker
 from pipelines.settings import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
+_UNINDEXED = frozenset(UNINDEXED_PROPERTIES)
+
 
 class WriteToDatastore(beam.PTransform):
-    """Beam's own writer; it finds an emulator through ``DATASTORE_EMULATOR_HOST``, as the client does."""
+    """PCollection of checked batches -> entities; finds an emulator through ``DATASTORE_EMULATOR_HOST``, as the client does."""
 
     def __init__(self, store: DatastoreStore, checker: Checker) -> None:
         super().__init__()
@@ -24,19 +37,55 @@ class WriteToDatastore(beam.PTransform):
 
     def expand(self, checked: Any) -> Any:
         """Builds the graph."""
-        store = self._store
-        throttle = throttle_of(store, checked.pipeline.options)
-        return (
-            checked
-            | "Rankings" >> beam.FlatMap(self._checker.rankings)
-            | "ToEntity" >> beam.Map(to_entity, store.project, store.entity_kind, store.namespace)
-            | "Write"
-            >> datastoreio.WriteToDatastore(
-                store.project,
-                throttle_rampup=throttle is not None,
-                hint_num_workers=throttle or 1,
-            )
-        )
+        throttle = throttle_of(self._store, checked.pipeline.options)
+        if throttle is not None:
+            checked = checked | "RampUp" >> beam.ParDo(RampUp(throttle))
+        return checked | "Write" >> beam.ParDo(_Write(self._store, self._checker))
+
+
+class RampUp(RampupThrottlingFn):
+    """Beam's throttle for batches: each row counts as an operation, and a batch is let through in parts."""
+
+    def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """Parts of the batch, in order, as the budget of the second allows."""
+        start = 0
+        while start < checked.num_rows:
+            part = checked.slice(start, self._acquire(checked.num_rows - start))
+            start += part.num_rows
+            yield part
+
+    def _acquire(self, wanted: int) -> int:
+        """Waits for some of the budget; how many operations are allowed now, 1 to ``wanted``."""
+        waits = iter(FuzzedExponentialIntervals(initial_delay_secs=1, num_retries=10000))
+        while True:
+            now = dt.datetime.now()
+            budget = self._calc_max_ops_budget(self._first_instant, now)
+            allowed = min(wanted, budget - self._successful_ops.sum(now.timestamp() * 1000))
+            if allowed > 0:
+                self._successful_ops.add(now.timestamp() * 1000, allowed)
+                return int(allowed)
+            seconds = next(waits)
+            time.sleep(seconds)
+            self._throttled_secs.inc(int(seconds))
+
+
+class _Write(datastoreio._Mutate.DatastoreMutateFn):
+    """Checked batch -> upserts; a bundle that is tried again writes the same entities."""
+
+    def __init__(self, store: DatastoreStore, checker: Checker) -> None:
+        super().__init__(store.project)
+        self._store = store
+        self._checker = checker
+
+    def process(self, checked: pa.RecordBatch) -> None:
+        for ranking in self._checker.rankings(checked):
+            super().process(ranking)
+
+    def element_to_client_batch_item(self, element: Ranking) -> Any:
+        return to_mutation(element, self._store)
+
+    def add_to_batch(self, client_batch_item: Any) -> None:
+        self._batch.mutations.append(client_batch_item)
 
 
 def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
@@ -58,9 +107,35 @@ def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
     return store.hint_num_workers or fixed or workers.max_num_workers or 1
 
 
-def to_entity(ranking: Ranking, project: str, kind: str, namespace: str | None) -> Entity:
-    """Beam's entity of a ranking, the user_id being the key's name."""
-    key = Key([kind, ranking.user_id], project=project, namespace=namespace)
-    entity = Entity(key, exclude_from_indexes=UNINDEXED_PROPERTIES)
-    entity.set_properties(ranking.to_properties())
-    return entity
+def to_mutation(ranking: Ranking, store: DatastoreStore) -> Any:
+    """The upsert of a ranking, the user_id being the key's name; field by field what the client makes of its entity."""
+    mutation = Mutation.pb()()
+    entity = mutation.upsert
+    partition = entity.key.partition_id
+    partition.project_id = store.project
+    if store.namespace is not None:
+        partition.namespace_id = store.namespace
+    entity.key.path.add(kind=store.entity_kind, name=ranking.user_id)
+    properties = entity.properties
+    for name, value in ranking.to_properties().items():
+        _set(properties[name], value, name in _UNINDEXED)
+    return Mutation.wrap(mutation)
+
+
+def _set(target: Any, value: Any, unindexed: bool) -> None:
+    # A list has no index of its own, only its items do.
+    if isinstance(value, list):
+        add = target.array_value.values.add
+        for item in value:
+            _set(add(), item, unindexed)
+        return
+    if unindexed:
+        target.exclude_from_indexes = True
+    if isinstance(value, float):
+        target.double_value = value
+    elif isinstance(value, str):
+        target.string_value = value
+    elif isinstance(value, bool):
+        target.boolean_value = value
+    else:
+        target.timestamp_value.FromDatetime(value)

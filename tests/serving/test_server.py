@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from serving.config import ConfigError, ServingConfig, SQLiteLocation
 from serving.server import serve
@@ -89,3 +90,21 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}"):
             serve(make_config(tmp_path / "rankings.sqlite"), port=port)
+
+
+def test_a_body_does_not_wait_for_its_head_to_be_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections take the option from the listener; without it each answer on an open connection takes 40 ms."""
+    SQLiteStore(tmp_path / "rankings.sqlite").close()
+    options: list[int] = []
+
+    def run(_: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        with socket.create_connection(sockets[0].getsockname()):
+            accepted, _address = sockets[0].accept()
+            with accepted:
+                options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
+    assert options == [1]

@@ -1,0 +1,82 @@
+"""The endpoint's look-ups in Datastore, without one; tests/emulators has those with it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import socket
+
+import pytest
+from google.cloud import datastore
+from google.cloud.datastore import helpers
+
+from serving.ranking import UNINDEXED_PROPERTIES, Ranking
+from serving.stores import datastore_reader
+from serving.stores.base import CorruptRankingError, StoreError
+from serving.stores.datastore import ranking_from
+from serving.stores.datastore_reader import DatastoreReader
+
+MIDNIGHT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+RANKING = Ranking(
+    user_id="user-1",
+    recommenders=("deals", "neuheiten für dich"),
+    scores=(0.5, -1e-9),
+    propensities=(0.925, 1.0),
+    explored=True,
+    campaign="monday",
+    model_version="7",
+    generated_at=MIDNIGHT,
+    expires_at=MIDNIGHT + dt.timedelta(days=8, microseconds=5),
+)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datastore_reader, "_TIMEOUTS", (0.1, 0.1))
+
+    async def look_up() -> None:
+        reader = DatastoreReader("my-project", "Ranking")
+        try:
+            await reader.get("user-1")
+        finally:
+            await reader.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DATASTORE_EMULATOR_HOST", f"127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(StoreError, match="DEADLINE_EXCEEDED"):
+            asyncio.run(look_up())
+
+
+def properties(**changes: object) -> datastore_reader._Properties:
+    entity = datastore.Entity(
+        datastore.Key("Ranking", "user-1", project="p"), exclude_from_indexes=UNINDEXED_PROPERTIES
+    )
+    entity.update({**RANKING.to_properties(), **changes})
+    return datastore_reader._Properties(helpers.entity_to_protobuf(entity)._pb.properties)
+
+
+def test_an_entity_is_read_as_it_was_written() -> None:
+    assert ranking_from("user-1", properties()) == RANKING
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": [0.5, True]},
+        {"scores": [0.5, "0.25"]},
+        {"scores": [0.5, None]},
+        {"scores": [0.5, float("nan")]},
+        {"recommenders": ["deals", 1.0]},
+        {"propensities": [0.925, 0.0]},
+        {"campaign": None},
+        {"explored": 1},
+        {"generated_at": "2026-03-02"},
+    ],
+)
+def test_a_broken_entity_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(CorruptRankingError, match="user-1"):
+        ranking_from("user-1", properties(**change))
+
+
+def test_whole_numbers_among_the_scores_are_numbers() -> None:
+    found = ranking_from("user-1", properties(scores=[1, 0.25]))
+    assert found.scores == (1.0, 0.25)

@@ -69,6 +69,7 @@ def beam_side(rankings: Sequence[Ranking], namespace: str) -> float:
     from apache_beam.io.gcp.datastore.v1new.types import Entity, Key
 
     kind = _settings(namespace).entity_kind
+    stored_rankings.hold(rankings)
 
     def to_entity(ranking: Ranking) -> Any:
         key = Key([kind, ranking.user_id], project=servers.PROJECT, namespace=namespace)
@@ -80,7 +81,7 @@ def beam_side(rankings: Sequence[Ranking], namespace: str) -> float:
         _ = (
             pipeline
             | beam.Create([None])
-            | beam.FlatMap(lambda _: rankings)
+            | beam.FlatMap(stored_rankings.held)
             | beam.Map(to_entity)
             | datastoreio.WriteToDatastore(servers.PROJECT, throttle_rampup=False)
         )
@@ -95,7 +96,7 @@ def our_side(rankings: Sequence[Ranking], namespace: str) -> float:
     from components.prediction_storer.post_process import Stamp
     from components.prediction_storer.transforms import StorePredictions
 
-    batches = list(_predictions(rankings))
+    stored_rankings.hold(_predictions(rankings))
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder) / "counts.json"
         graph = StorePredictions(
@@ -107,7 +108,7 @@ def our_side(rankings: Sequence[Ranking], namespace: str) -> float:
             counts=str(counts),
         )
         with measuring.clock() as found, beam.Pipeline(argv=_BEAM) as pipeline:
-            _ = pipeline | beam.Create([None]) | beam.FlatMap(lambda _: batches) | graph
+            _ = pipeline | beam.Create([None]) | beam.FlatMap(stored_rankings.held) | graph
         stored = Counts.from_json(counts.read_text(encoding="utf-8")).stored
     if stored != len(rankings):
         raise WrongEntitiesError(f"the step counted {stored} rows of {len(rankings)}")

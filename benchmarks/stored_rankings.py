@@ -6,7 +6,8 @@ import datetime as dt
 import json
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from serving.ranking import Ranking
 
@@ -62,3 +63,16 @@ def body(ranking: Ranking) -> bytes:
         "source": "personalised",
     }
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+_held: list[Any] = []
+
+
+def hold(values: Iterable[Any]) -> None:
+    """Keeps what a Beam pipeline of this process reads with `held`: given to the graph, Beam would pickle and compress it."""
+    _held[:] = values
+
+
+def held(_: object) -> Iterator[Any]:
+    """What `hold` was given."""
+    return iter(_held)

@@ -158,27 +158,8 @@ class VowpalWabbit(_Peer):
         # In random order: an online learner would otherwise remember the last week best.
         np.random.default_rng(self._seed).shuffle(examples)
         data.write_text("".join(examples))
-        arguments = ["--cb_explore_adf", "--cb_type", settings["cb_type"], *settings["exploration"]]
-        for interaction in settings["interactions"]:
-            arguments += ["--interactions", interaction]
-        for option in ("learning_rate", "power_t", "l2", "clip_p"):
-            arguments += [f"--{option}", str(settings[option])]
-        arguments += ["-b", str(settings["bits"]), "--quiet", "--random_seed", str(self._seed)]
         model = Path(folder.name) / "model"
-        cache = ["--cache_file", str(Path(folder.name) / "cache"), "-k"]
-        trained = vowpalwabbit.Workspace(
-            arg_list=[
-                *arguments,
-                "-d",
-                str(data),
-                "--passes",
-                str(settings["passes"]),
-                *cache,
-                "-f",
-                str(model),
-            ]
-        )
-        trained.finish()
+        vowpalwabbit.Workspace(arg_list=vw_training(settings, self._seed, data, model)).finish()
 
         def choose(rows: Rows) -> np.ndarray:
             asked, answers = Path(folder.name) / "ask.txt", Path(folder.name) / "answers.txt"
@@ -190,6 +171,18 @@ class VowpalWabbit(_Peer):
             return vw_probabilities(answers, rows.eligible)
 
         return choose
+
+
+def vw_training(settings: Mapping[str, Any], seed: int, data: Path, model: Path) -> list[str]:
+    """Arguments of a training on the examples in ``data``, which are cached beside ``model``."""
+    arguments = ["--cb_explore_adf", "--cb_type", settings["cb_type"], *settings["exploration"]]
+    for interaction in settings["interactions"]:
+        arguments += ["--interactions", interaction]
+    for option in ("learning_rate", "power_t", "l2", "clip_p"):
+        arguments += [f"--{option}", str(settings[option])]
+    arguments += ["-b", str(settings["bits"]), "--quiet", "--random_seed", str(seed)]
+    arguments += ["-d", str(data), "--passes", str(settings["passes"])]
+    return [*arguments, "--cache_file", str(model.with_name("cache")), "-k", "-f", str(model)]
 
 
 def moments_of(weeks: list[Rows]) -> dict[str, tuple[float, float]]:

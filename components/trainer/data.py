@@ -1,9 +1,9 @@
-"""The training split as batches of tensors: streamed from disk, or from arrays in memory."""
+"""The training split as batches of tensors: from arrays in memory, or from files of whatever size."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,26 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.trainer.distribution import Workers
+from components.trainer.example_files import parsed, serialized_blocks
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
 from pipelines.agent_settings import PropensityWeighting
 from pipelines.errors import DataError
 
-# Serialized examples held at once to be shuffled; smaller training sets are kept in memory between epochs.
+# Rows of files are kept in memory if together they take no more than this, else streamed in each epoch.
+HELD_BYTES = 1 << 30
+# Serialized examples held at once to be shuffled, where they are streamed.
 SHUFFLE_BUFFER = 100_000
-CACHED_ROWS = 1_000_000
 WEIGHT = "weight"
+# As rows are held; batches have whole numbers of 64 bits.
+_HELD_TYPES: Mapping[str, npt.DTypeLike] = {
+    NUMERIC: np.float32,
+    CATEGORICAL: np.int32,
+    ELIGIBLE: np.int8,
+    ACTION: np.int32,
+    PROPENSITY: np.float32,
+    REWARD: np.float32,
+}
+_WHOLE = (CATEGORICAL, ELIGIBLE, ACTION)
 
 
 @dataclass(frozen=True)
@@ -74,90 +86,13 @@ class TrainingData(abc.ABC):
         only one.
         """
 
+    def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """The split once, in order: what `batches` gives, ``rows`` at a time, as arrays."""
+        return self.batches(rows).as_numpy_iterator()  # type: ignore[no-any-return]
+
     @abc.abstractmethod
     def shard(self, index: int, count: int) -> TrainingData:
         """Every ``count``-th row, from row ``index`` on."""
-
-
-@dataclass(frozen=True)
-class FileData(TrainingData):
-    """Transformed examples in files, streamed.
-
-    Attributes:
-      files: gzipped TFRecord files of transformed examples.
-      part: (index, count): only every ``count``-th row, from row ``index`` on.
-    """
-
-    files: Sequence[str]
-    layout: Layout
-    vocabulary_sizes: tuple[int, ...]
-    weighting: PropensityWeighting
-    part: tuple[int, int] = (0, 1)
-
-    def shard(self, index: int, count: int) -> FileData:
-        """See `TrainingData.shard`."""
-        return replace(self, part=(index, count))
-
-    @property
-    def feature_spec(self) -> dict[str, tf.io.FixedLenFeature]:
-        """Parsing spec of one transformed example."""
-        layout = self.layout
-        spec = {
-            NUMERIC: tf.io.FixedLenFeature([layout.numeric_width], tf.float32),
-            CATEGORICAL: tf.io.FixedLenFeature([len(layout.categorical_features)], tf.int64),
-            ELIGIBLE: tf.io.FixedLenFeature([len(layout.recommenders)], tf.int64),
-            ACTION: tf.io.FixedLenFeature([], tf.int64),
-            PROPENSITY: tf.io.FixedLenFeature([], tf.float32),
-            REWARD: tf.io.FixedLenFeature([], tf.float32),
-        }
-        if not layout.numeric_features:
-            del spec[NUMERIC]
-        if not layout.categorical_features:
-            del spec[CATEGORICAL]
-        return spec
-
-    @cached_property
-    def counted(self) -> Totals:
-        """See `TrainingData.counted`."""
-        rows = unknown = 0
-        weight_sum = 0.0
-        for batch in self._parsed(self._records().batch(8192)):
-            known = batch[ACTION].numpy() >= 0
-            rows += len(known)
-            unknown += int(np.count_nonzero(~known))
-            weight_sum += float(tf.reduce_sum(tf.cast(batch[WEIGHT], tf.float64)))
-        return Totals(rows, unknown, weight_sum)
-
-    def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
-        """See `TrainingData.batches`."""
-        records = self._records()
-        if seed is None:
-            return self._parsed(records.repeat(epochs).batch(batch_size))
-        if self.counted.rows <= CACHED_ROWS:
-            records = records.cache()
-        records = records.shuffle(SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).repeat(epochs)
-        whole = self.counted.rows * epochs >= batch_size
-        return self._parsed(records.batch(batch_size, drop_remainder=whole))
-
-    def _records(self) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(sorted(self.files), compression_type="GZIP")
-        index, count = self.part
-        return records if count == 1 else records.shard(count, index)
-
-    def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch: dict[str, tf.Tensor] = tf.io.parse_example(serialized, self.feature_spec)
-            weight = weights(batch[PROPENSITY], len(self.layout.recommenders), self.weighting)
-            batch[WEIGHT] = tf.where(batch[ACTION] >= 0, weight, 0.0)
-            return batch
-
-        options = tf.data.Options()
-        options.deterministic = True
-        return (
-            batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-            .prefetch(tf.data.AUTOTUNE)
-            .with_options(options)
-        )
 
 
 @dataclass(frozen=True)
@@ -180,7 +115,7 @@ class ArrayData(TrainingData):
     @cached_property
     def counted(self) -> Totals:
         """See `TrainingData.counted`."""
-        known = self._columns[ACTION].astype(np.int64) >= 0
+        known = self._columns[ACTION] >= 0
         weight_sum = float(self._columns[WEIGHT].sum(dtype=np.float64))
         return Totals(len(known), int(np.count_nonzero(~known)), weight_sum)
 
@@ -188,34 +123,115 @@ class ArrayData(TrainingData):
         """See `TrainingData.batches`; each epoch is a permutation of all rows."""
         columns = {name: tf.constant(column) for name, column in self._columns.items()}
         rows = self.counted.rows
-        rng = np.random.default_rng(seed)
-        epoch = [np.arange(rows) if seed is None else rng.permutation(rows) for _ in range(epochs)]
-        order = tf.constant(np.concatenate(epoch).astype(np.int32))
-        drop = seed is not None and rows * epochs >= batch_size
-        stop = rows * epochs // batch_size * batch_size if drop else rows * epochs
 
-        def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
-            index = order[start : start + batch_size]
-            return {name: tf.gather(column, index) for name, column in columns.items()}
+        def orders() -> Iterator[npt.NDArray[np.int32]]:
+            rng = np.random.default_rng(seed)
+            for _ in range(epochs):
+                order = np.arange(rows) if seed is None else rng.permutation(rows)
+                yield order.astype(np.int32)
+
+        def batch(index: tf.Tensor) -> dict[str, tf.Tensor]:
+            found = {name: tf.gather(column, index) for name, column in columns.items()}
+            return found | {name: tf.cast(found[name], tf.int64) for name in _WHOLE if name in found}
 
         return (
-            tf.data.Dataset.range(0, stop, batch_size, output_type=tf.int32)
-            .map(batch)
+            tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec([None], tf.int32))
+            .rebatch(batch_size, drop_remainder=seed is not None and rows * epochs >= batch_size)
+            .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .prefetch(tf.data.AUTOTUNE)
         )
 
+    def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """See `TrainingData.blocks`; whole numbers are as they are held."""
+        for start in range(0, self.counted.rows, rows):
+            yield {name: column[start : start + rows] for name, column in self._columns.items()}
+
     @cached_property
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
-        types = {ACTION: np.int64, CATEGORICAL: np.int64, ELIGIBLE: np.int64}
-        keys = [
-            key for key in (NUMERIC, CATEGORICAL, ELIGIBLE, ACTION, PROPENSITY, REWARD) if key in self.arrays
-        ]
         columns: dict[str, npt.NDArray[Any]] = {
-            key: np.asarray(self.arrays[key], types.get(key, np.float32)) for key in keys
+            key: np.asarray(self.arrays[key], dtype)
+            for key, dtype in _HELD_TYPES.items()
+            if key in self.arrays
         }
         weight = weights(columns[PROPENSITY], len(self.layout.recommenders), self.weighting).numpy()
         columns[WEIGHT] = np.where(columns[ACTION] >= 0, weight, 0.0).astype(np.float32)
         return columns
+
+
+@dataclass(frozen=True)
+class FileData(TrainingData):
+    """Transformed examples in files, read once and kept in memory, or streamed if they would take too much of it.
+
+    Attributes:
+      files: gzipped TFRecord files of transformed examples.
+      part: (index, count): only every ``count``-th row, from row ``index`` on.
+    """
+
+    files: Sequence[str]
+    layout: Layout
+    vocabulary_sizes: tuple[int, ...]
+    weighting: PropensityWeighting
+    part: tuple[int, int] = (0, 1)
+
+    def shard(self, index: int, count: int) -> TrainingData:
+        """See `TrainingData.shard`."""
+        # Rows that were read already are not read again.
+        held = self._read[1] if "_read" in vars(self) else None
+        return replace(self, part=(index, count)) if held is None else held.shard(index, count)
+
+    @property
+    def counted(self) -> Totals:
+        """See `TrainingData.counted`."""
+        return self._read[0]
+
+    def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
+        """See `TrainingData.batches`."""
+        totals, held = self._read
+        if held is not None:
+            return held.batches(batch_size, epochs, seed)
+        records = serialized_blocks(self.files, self.part).unbatch()
+        if seed is not None:
+            records = records.shuffle(SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True)
+        drop = seed is not None and totals.rows * epochs >= batch_size
+        return self._weighted(records.repeat(epochs).batch(batch_size, drop_remainder=drop))
+
+    def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """See `TrainingData.blocks`."""
+        held = self._read[1]
+        return super().blocks(rows) if held is None else held.blocks(rows)
+
+    @cached_property
+    def _read(self) -> tuple[Totals, ArrayData | None]:
+        """Counts, and the rows themselves if they do not take more than `HELD_BYTES`."""
+        parts: dict[str, list[npt.NDArray[Any]]] = {}
+        rows = unknown = size = 0
+        weight_sum = 0.0
+        for block in self._weighted(serialized_blocks(self.files, self.part)).as_numpy_iterator():
+            known = block[ACTION] >= 0
+            rows += len(known)
+            unknown += int(np.count_nonzero(~known))
+            weight_sum += float(block[WEIGHT].sum(dtype=np.float64))
+            if size > HELD_BYTES:
+                continue
+            for key, dtype in _HELD_TYPES.items():
+                if key in block:
+                    parts.setdefault(key, []).append(block[key].astype(dtype))
+                    size += parts[key][-1].nbytes
+            if size > HELD_BYTES:
+                parts.clear()
+        totals = Totals(rows, unknown, weight_sum)
+        if not parts:
+            return totals, None
+        # Key by key, so that no more than one key's values are there twice.
+        arrays = {key: np.concatenate(parts.pop(key)) for key in list(parts)}
+        return totals, ArrayData(arrays, self.layout, self.vocabulary_sizes, self.weighting)
+
+    def _weighted(self, serialized: tf.data.Dataset) -> tf.data.Dataset:
+        def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            weight = weights(batch[PROPENSITY], len(self.layout.recommenders), self.weighting)
+            return {**batch, WEIGHT: tf.where(batch[ACTION] >= 0, weight, 0.0)}
+
+        return parsed(serialized, self.layout).map(weigh)
 
 
 class SharedData(TrainingData):
@@ -261,6 +277,10 @@ class SharedData(TrainingData):
         read = self.totals.rows * epochs // batch_size * own
         epochs = max(epochs, -(-read // self._own.counted.rows))
         return self._own.batches(own, epochs, seed + self._workers.index)
+
+    def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """See `TrainingData.blocks`; this worker's part of each."""
+        return self._own.blocks(-(-rows // self._workers.count))
 
     def shard(self, index: int, count: int) -> TrainingData:
         """See `TrainingData.shard`."""

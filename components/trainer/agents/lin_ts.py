@@ -18,6 +18,7 @@ import tensorflow as tf
 from tf_agents.bandits.agents import linear_thompson_sampling_agent
 
 from components.trainer.agents import linear, specs
+from components.trainer.agents.linear_sums import Sums
 from components.trainer.agents.task import Task
 from components.trainer.data import TrainingData
 from components.trainer.exploration import Distribution, votes
@@ -26,7 +27,7 @@ from pipelines.agent_settings import LinTS
 
 
 class _PosteriorModel(linear.LinearModel):
-    def __init__(self, totals: linear.Sums, settings: LinTS, vocabulary_sizes: tuple[int, ...]) -> None:
+    def __init__(self, totals: Sums, settings: LinTS, vocabulary_sizes: tuple[int, ...]) -> None:
         super().__init__(totals, settings.l2, vocabulary_sizes)
         rng = np.random.default_rng(settings.seed)
         arms, width = totals.b.shape

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tf_agents.bandits.agents import lin_ucb_agent
 
 from components.trainer.agents import linear, specs
+from components.trainer.agents.linear_sums import Sums
 from components.trainer.agents.task import Task
 from components.trainer.data import TrainingData
 from components.trainer.exploration import Distribution, best
@@ -26,7 +27,7 @@ from pipelines.agent_settings import LinUCB
 
 
 class _OptimisticModel(linear.LinearModel):
-    def __init__(self, totals: linear.Sums, settings: LinUCB, vocabulary_sizes: tuple[int, ...]) -> None:
+    def __init__(self, totals: Sums, settings: LinUCB, vocabulary_sizes: tuple[int, ...]) -> None:
         super().__init__(totals, settings.l2, vocabulary_sizes)
         root = self.covariance_root.astype(np.float32)
         self._root = tf.Variable(root, trainable=False, name="covariance_root")

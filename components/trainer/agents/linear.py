@@ -14,8 +14,8 @@ See "A Contextual-Bandit Approach to Personalized News Article Recommendation" b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,25 +25,12 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step
 
 from components.trainer.agents import specs
+from components.trainer.agents.linear_sums import Adder, Sums
 from components.trainer.agents.task import Task
 from components.trainer.data import WEIGHT, TrainingData
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import carry_over
 from components.transform.layout import ACTION, CATEGORICAL, NUMERIC, REWARD
-
-
-class Sums(NamedTuple):
-    """Sufficient statistics of K regressions on D columns; those of two parts of the rows add up.
-
-    Attributes:
-      a: float64 [K, D, D], sum of w x x^T.
-      b: float64 [K, D], sum of w r x.
-      rows: float64 [K], rows that showed each recommender.
-    """
-
-    a: NDArray[np.float64]
-    b: NDArray[np.float64]
-    rows: NDArray[np.float64]
 
 
 def context(features: Mapping[str, tf.Tensor], vocabulary_sizes: tuple[int, ...]) -> tf.Tensor:
@@ -67,42 +54,26 @@ def context_specs(data: TrainingData) -> tuple[time_step.TimeStep, tensor_spec.B
     return time_step.time_step_spec((observation, specs.mask_spec(data))), specs.action_spec(data)
 
 
-def sums(
-    data: TrainingData, batch_size: int, vector: Callable[[Mapping[str, tf.Tensor]], tf.Tensor], width: int
-) -> Sums:
-    """One pass over the split.
+def sums(data: TrainingData, batch_size: int) -> Sums:
+    """One pass over the split: the sums on `context` vectors.
 
     Args:
       data: its weights are scaled to mean 1 over the split.
       batch_size: rows added at a time.
-      vector: batch -> float32 [batch, D].
-      width: D.
     """
-    arms = len(data.layout.recommenders)
-    a = tf.Variable(tf.zeros([arms, width, width], tf.float64))
-    b = tf.Variable(tf.zeros([arms, width], tf.float64))
-    counts = tf.Variable(tf.zeros([arms], tf.float64))
-    known = data.totals.rows - data.totals.unknown_recommender
-    scale = known / data.totals.weight_sum
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def add(batch: dict[str, tf.Tensor]) -> None:
-        # Rows of an unknown recommender go to an extra partition that is dropped.
-        arm = tf.cast(tf.where(batch[ACTION] >= 0, batch[ACTION], arms), tf.int32)
-        root = tf.sqrt(tf.cast(batch[WEIGHT], tf.float64) * scale)
-        x = root[:, None] * tf.cast(vector(batch), tf.float64)
-        r = root * tf.cast(batch[REWARD], tf.float64)
-        xs = tf.dynamic_partition(x, arm, arms + 1)[:arms]
-        rs = tf.dynamic_partition(r, arm, arms + 1)[:arms]
-        a.assign_add(tf.stack([tf.matmul(x_k, x_k, transpose_a=True) for x_k in xs]))
-        b.assign_add(
-            tf.stack([tf.linalg.matvec(x_k, r_k, transpose_a=True) for x_k, r_k in zip(xs, rs, strict=True)])
+    adder = Adder(len(data.layout.recommenders), data.layout.numeric_width, data.vocabulary_sizes)
+    for block in data.blocks(batch_size):
+        action = block[ACTION]
+        none = np.zeros((len(action), 0), np.float32)
+        adder.add(
+            block.get(NUMERIC, none), block.get(CATEGORICAL, none), action, block[WEIGHT], block[REWARD]
         )
-        counts.assign_add(tf.stack([tf.cast(tf.shape(r_k)[0], tf.float64) for r_k in rs]))
+    return adder.total(scale(data))
 
-    for batch in data.batches(batch_size):
-        add(batch)
-    return Sums(a.numpy(), b.numpy(), counts.numpy())
+
+def scale(data: TrainingData) -> float:
+    """What makes the mean weight 1, over the rows of known recommenders."""
+    return (data.totals.rows - data.totals.unknown_recommender) / data.totals.weight_sum
 
 
 def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: int) -> Sums:
@@ -110,9 +81,7 @@ def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: in
 
     `theta` is solved exactly, where the agent iterates. A warm start adds the earlier sums, times their decay.
     """
-    sizes = task.data.vocabulary_sizes
-    found = sums(task.data, batch_size, lambda batch: context(batch, sizes), context_width(task.data))
-    found = of_all_workers(found, task)
+    found = of_all_workers(sums(task.data, batch_size), task)
     found = _with_earlier(found, task)
     ridge = found.a + float(agent._tikhonov_weight) * np.eye(found.a.shape[1])
     for k in range(len(found.a)):

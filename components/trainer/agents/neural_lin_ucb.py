@@ -18,15 +18,18 @@ import tensorflow as tf
 from tf_agents.bandits.agents import neural_linucb_agent
 
 from components.trainer.agents import linear, network, specs
+from components.trainer.agents.linear_sums import Adder, Sums
 from components.trainer.agents.task import Task
+from components.trainer.data import WEIGHT, TrainingData
 from components.trainer.exploration import Distribution, best
 from components.trainer.reward_model import RewardModel
+from components.transform.layout import ACTION, REWARD
 from pipelines.agent_settings import NeuralLinUCB
 
 
 class _EncodedModel(RewardModel):
     def __init__(
-        self, encoder: network.ContextNetwork, totals: linear.Sums, settings: NeuralLinUCB, task: Task
+        self, encoder: network.ContextNetwork, totals: Sums, settings: NeuralLinUCB, task: Task
     ) -> None:
         super().__init__(name="reward_model")
         self._encoder = encoder
@@ -77,13 +80,25 @@ def train(task: Task) -> RewardModel:
     # The counter is the process's; the agent trains its network while it is below the number of steps.
     agent.train_step_counter.assign(0)
     network.train(agent, task, settings, specs.as_trajectory)
-    totals = linear.sums(
-        task.data, settings.batch_size, lambda batch: encoder(network.observation(batch))[0], width
-    )
-    totals = linear.of_all_workers(totals, task)
+    totals = linear.of_all_workers(_sums(encoder, task.data, settings), task)
     for k in range(len(totals.a)):
         agent.cov_matrix[k].assign(totals.a[k])
         agent.data_vector[k].assign(totals.b[k])
         agent.num_samples[k].assign(totals.rows[k])
     agent.actions_from_reward_layer.assign(False)
     return _EncodedModel(encoder, totals, settings, task)
+
+
+def _sums(encoder: network.ContextNetwork, data: TrainingData, settings: NeuralLinUCB) -> Sums:
+    """One pass over the split in the space of the encoder's last layer."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def encode(batch: network.Batch) -> tf.Tensor:
+        # Without the constant, which the sums add.
+        return encoder(network.observation(batch))[0][:, :-1]
+
+    adder = Adder(len(data.layout.recommenders), settings.encoding_dim)
+    for batch in data.batches(settings.batch_size):
+        action, weight, reward = (batch[key].numpy() for key in (ACTION, WEIGHT, REWARD))
+        adder.add(encode(batch).numpy(), np.zeros((len(action), 0)), action, weight, reward)
+    return adder.total(linear.scale(data))

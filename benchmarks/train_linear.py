@@ -34,7 +34,7 @@ RECOMMENDERS, FEATURES, L2, SEED = 12, 20, 1.0, 11
 # Largest vocabularies of configs/newsletter.yaml, and one value each for all others.
 NEWSLETTER = (16, (33, 17, 17, 201))
 _FILES = 4
-_TF_AGENTS_BATCH = 512
+_TF_AGENTS_BATCH = 64
 _OURS = ("arrays", "files", "newsletter", "few", "tf_agents")
 _PEERS = ("mabwiser", "vowpal_wabbit")
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--few", type=int, default=20_000, help="rows of TF-Agents' own loop")
     parser.add_argument("--no-peers", action="store_true", help="without benchmarks/.venv")
-    parser.add_argument("--side", choices=(*_OURS, *_PEERS), help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=("prepare", *_OURS, *_PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
@@ -55,15 +55,14 @@ def main() -> None:
     if not options.no_peers and not measuring.PEERS_PYTHON.exists():
         raise SystemExit(f"{measuring.PEERS_PYTHON}: the peers are not installed; run `make peers`")
     with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
-        write_files(_rows(options.rows), Path(folder) / "files", _FILES)
         report(options, Path(folder))
 
 
 def report(options: argparse.Namespace, folder: Path) -> None:
     """Runs the sides in turn and ends the process."""
-    names = _OURS if options.no_peers else (*_OURS, *_PEERS)
-    sides = [
-        Side(
+
+    def side(name: str) -> Side:
+        return Side(
             name,
             measuring.this_module(
                 "train_linear",
@@ -72,10 +71,11 @@ def report(options: argparse.Namespace, folder: Path) -> None:
             ),
             {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
         )
-        for name in names
-    ]
+
     out = Console()
-    found = {one.name: one for one in measuring.in_turn(sides, options.rounds, out)}
+    measuring.run(side("prepare"))
+    names = _OURS if options.no_peers else (*_OURS, *_PEERS)
+    found = {one.name: one for one in measuring.in_turn([side(n) for n in names], options.rounds, out)}
     out.print(
         measuring.table(
             f"Training a linear agent: {RECOMMENDERS} recommenders, {FEATURES} features",
@@ -161,7 +161,7 @@ def _fit(data: Any, rows: int, state: Path) -> None:
     with clock() as timed:
         linear.fit(agent, task, task.use_case.agent.batch_size)
     _keep(agent, state)
-    tell(rows, timed["seconds"], columns=int(agent.theta.shape[1]))
+    tell(rows, timed["seconds"], columns=int(agent._theta.shape[1]))
 
 
 def _keep(agent: Any, state: Path) -> None:
@@ -170,8 +170,14 @@ def _keep(agent: Any, state: Path) -> None:
         a=np.stack([x.numpy() for x in agent.cov_matrix]),
         b=np.stack([x.numpy() for x in agent.data_vector]),
         rows=np.stack([x.numpy() for x in agent.num_samples]),
-        theta=agent.theta.numpy(),
+        theta=agent._theta.numpy(),
     )
+
+
+def prepare(rows: int, folder: Path) -> None:
+    """Writes the rows to files, in a process of its own: its memory would count as that of its children."""
+    write_files(_rows(rows), folder / "files", _FILES)
+    tell(rows, 0.0)
 
 
 def from_arrays(rows: int, folder: Path) -> None:
@@ -261,6 +267,7 @@ def vowpal_wabbit(rows: int, folder: Path) -> None:
 
 
 _SIDES = {
+    "prepare": prepare,
     "arrays": from_arrays,
     "files": from_files,
     "newsletter": at_newsletters_width,

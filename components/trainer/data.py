@@ -88,7 +88,8 @@ class TrainingData(abc.ABC):
 
     def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """The split once, in order: what `batches` gives, ``rows`` at a time, as arrays."""
-        return self.batches(rows).as_numpy_iterator()  # type: ignore[no-any-return]
+        found: Iterator[dict[str, npt.NDArray[Any]]] = self.batches(rows).as_numpy_iterator()
+        return found
 
     @abc.abstractmethod
     def shard(self, index: int, count: int) -> TrainingData:

@@ -41,7 +41,7 @@ class PredictionsWriter:
         fileio.rename(temporary, self._path, overwrite=True)
 
 
-def read_predictions(path: str) -> Iterator[pa.RecordBatch]:
-    """The rows of a file in the batches they were written in."""
+def read_predictions(path: str, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in their order, in batches of ``rows`` at most; the same batches each time."""
     with fileio.open(path, "rb") as file:
-        yield from pq.ParquetFile(pa.BufferReader(file.read())).iter_batches()
+        yield from pq.ParquetFile(pa.BufferReader(file.read())).iter_batches(rows)

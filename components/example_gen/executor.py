@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -23,10 +23,13 @@ from components.example_gen.encode import serialize
 from components.example_gen.partition import split_of
 from components.example_gen.run_date import RUN_DATE, dated
 from components.example_gen.warehouse import read_batches, require_rows
+from components.in_order import in_order
 from pipelines.errors import DataError
 from pipelines.settings import UseCase
 
 ROWS_PER_FILE = 50_000
+# The fastest level: a quarter larger than zlib's own choice, at a third of its time.
+_GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -77,9 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _ = (
                 pipeline
                 | beam.Create([query])
-                | "Read" >> beam.FlatMap(_numbered_batches, path)
-                | beam.Reshuffle()
-                | "Write" >> beam.ParDo(_WriteBatch(folders, bounds, partition_feature))
+                | "Write" >> beam.ParDo(_WriteRows(path, folders, bounds, partition_feature))
             )
         for name, folder in zip(names, folders, strict=True):
             if not fileio.listdir(folder):
@@ -113,24 +114,32 @@ def _cumulated(sizes: Iterable[int]) -> list[int]:
     return bounds
 
 
-def _numbered_batches(query: str, path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
-    return enumerate(read_batches(path, query, ROWS_PER_FILE))
+class _WriteRows(beam.DoFn):
+    """Writes a query's rows, each batch to files of its own; a retry replaces them.
 
+    Read and written here, a batch is gone once it is written: between two stages of a graph the in-process runner would
+    hold the rows of all.
+    """
 
-class _WriteBatch(beam.DoFn):
-    """Writes one numbered batch; a retry replaces its files."""
-
-    def __init__(self, folders: Sequence[str], bounds: Sequence[int], partition_feature: str) -> None:
+    def __init__(
+        self, warehouse: str, folders: Sequence[str], bounds: Sequence[int], partition_feature: str
+    ) -> None:
+        self._warehouse = warehouse
         self._folders = folders
         self._bounds = bounds
         self._partition_feature = partition_feature
 
-    def process(self, element: tuple[int, pa.RecordBatch]) -> None:
-        number, batch = element
+    def process(self, query: str) -> None:
+        batches = enumerate(read_batches(self._warehouse, query, ROWS_PER_FILE))
+        for _ in in_order(self._write, batches):
+            pass
+
+    def _write(self, numbered: tuple[int, pa.RecordBatch]) -> None:
+        number, batch = numbered
         for split, records in self._split(batch).items():
             path = os.path.join(self._folders[split], f"data_tfrecord-{number:05d}.gz")
             temporary = f"{path}.temporary"
-            with tf.io.TFRecordWriter(temporary, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+            with tf.io.TFRecordWriter(temporary, _GZIP) as writer:
                 for record in records:
                     writer.write(record)
             fileio.rename(temporary, path, overwrite=True)

@@ -44,8 +44,8 @@ class Checker:
     """
 
     def __init__(self, recommenders: Sequence[str], stamp: Stamp) -> None:
-        self._recommenders = tuple(recommenders)
-        self._stamp = stamp
+        self.recommenders = tuple(recommenders)
+        self.stamp = stamp
         self._position = {name: position for position, name in enumerate(recommenders)}
         self._names = pa.array([name.encode() for name in recommenders], pa.binary())
 
@@ -57,7 +57,7 @@ class Checker:
         rejections: list[Rejection] = []
         rankings: list[Ranking] = []
         for row in rows.filter(pa.array(~ordinary)).to_pylist():
-            found = post_process(_as_row(row), self._recommenders, self._stamp)
+            found = post_process(_as_row(row), self.recommenders, self.stamp)
             if isinstance(found, Rejection):
                 rejections.append(found)
             else:
@@ -67,7 +67,7 @@ class Checker:
 
     def rankings(self, checked: pa.RecordBatch) -> Iterator[Ranking]:
         """The rankings of checked rows."""
-        names, stamp = self._recommenders, self._stamp
+        names, stamp = self.recommenders, self.stamp
         expiry: dict[int, dt.datetime] = {}
         for user, campaign, order, scores, propensities, explored, days in zip(
             *(column.to_pylist() for column in checked.columns), strict=True
@@ -89,7 +89,7 @@ class Checker:
     def first_expiry(self, checked: pa.RecordBatch) -> str:
         """When the first of at least one checked row expires, ISO 8601."""
         days = pc.min(checked.column(CHECKED.get_field_index("expires_after_days"))).as_py()
-        return (self._stamp.generated_at + dt.timedelta(days=days)).isoformat()
+        return (self.stamp.generated_at + dt.timedelta(days=days)).isoformat()
 
     def _ordinary(self, rows: pa.RecordBatch) -> tuple[Mask, pa.RecordBatch]:
         """Which rows [n] keep every rule beyond doubt, and those rows, checked."""
@@ -137,7 +137,7 @@ class Checker:
         score = score.cast(pa.float64()).to_numpy(zero_copy_only=False)
         propensity = propensity.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
-        size = len(self._recommenders)
+        size = len(self.recommenders)
         times = np.bincount(row[code >= 0] * size + code[code >= 0], minlength=len(names) * size)
         bad_slot = filled & ~((code >= 0) & np.isfinite(score) & (propensity > 0.0) & (propensity <= 1.0))
         count = np.bincount(row[filled], minlength=len(names))
@@ -152,7 +152,7 @@ class Checker:
         return [pa.ListArray.from_arrays(offsets, pa.array(values)) for values in figures], keeps
 
     def _checked(self, rankings: Sequence[Ranking]) -> pa.RecordBatch:
-        generated_at = self._stamp.generated_at
+        generated_at = self.stamp.generated_at
         columns: list[list[Any]] = [
             [ranking.user_id for ranking in rankings],
             [ranking.campaign for ranking in rankings],

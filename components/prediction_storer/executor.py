@@ -15,7 +15,6 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.bulk_inferrer.files import read_predictions
 from components.example_gen.run_date import RUN_DATE
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
@@ -72,7 +71,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     pipeline
                     | "Files" >> beam.Create(files, reshuffle=False)
                     | "Spread" >> beam.Reshuffle()
-                    | "ReadPredictions" >> beam.FlatMap(read_predictions)
                     | "StorePredictions" >> store_predictions
                 )
         except StoreError as error:

@@ -9,6 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from components.prediction_storer.checking import Checker
+from components.prediction_storer.sqlite_rows import stored_rows
 from serving.stores.sqlite import SQLiteStore
 
 _ROWS_PER_TRANSACTION = 10_000
@@ -39,9 +40,9 @@ class _Write(beam.DoFn):
     def process(self, checked: pa.RecordBatch) -> None:
         if self._store is None:
             self._store = SQLiteStore(self._path)
-        rankings = self._checker.rankings(checked)
-        while part := list(islice(rankings, _ROWS_PER_TRANSACTION)):
-            self._store.put_many(part)
+        rows = stored_rows(checked, self._checker)
+        while part := list(islice(rows, _ROWS_PER_TRANSACTION)):
+            self._store.put_rows(part)
 
     def teardown(self) -> None:
         if self._store is not None:

@@ -1,14 +1,25 @@
-"""The step as a Beam graph: check the rows, set duplicates aside, and write once the counts allow it."""
+"""The step as a Beam graph: check the rows, set duplicates aside, and write once the counts allow it.
+
+    files -> Check ---> rows that expire on a day, rejections, a hash of each user
+    hashes of users --> Repeated -> those that occur twice
+    files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
+    files, counts ----> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
+
+Only names of files, 8 bytes a user and what is unusual travel through Beam, since the in-process runner holds in memory
+whatever lies between two steps of a graph. So the files are read twice; storing a row takes many times as long as
+reading it. Where a hash occurs twice, the files are read once more for the users that it belongs to.
+"""
 
 from __future__ import annotations
 
-import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam import pvalue
 
 from components.prediction_storer.checking import CHECKED, Checker
@@ -19,14 +30,16 @@ from components.prediction_storer.post_process import (
     reject_duplicate,
     resolve_duplicates,
 )
+from components.prediction_storer.reading import ReadChecked, read_checked, user_hashes
 from components.prediction_storer.writers import make_writer
 from pipelines.settings import DatastoreStore, SQLiteStore
 
-_REJECTED = "rejected"
+_REJECTED, _USERS, _TALLY = "rejected", "users", "tally"
+_DAYS = CHECKED.get_field_index("expires_after_days")
 
 
 class StorePredictions(beam.PTransform):
-    """PCollection of record batches of predictions -> rankings in the store, dead letters and counts in files.
+    """PCollection of paths of files of predictions -> rankings in the store, dead letters and counts in files.
 
     Rows travel in batches, never one by one: in Python a row's way through a Beam graph costs more than its work.
 
@@ -41,7 +54,7 @@ class StorePredictions(beam.PTransform):
       max_rejected_share: share of refused rows that is still accepted.
       dead_letters: file for the refused rows, one JSON object a line.
       counts: file for the `Counts`.
-      shards: parts of the users that are searched for duplicates, and written, side by side.
+      shards: parts of the users that are searched for duplicates side by side.
     """
 
     def __init__(
@@ -62,15 +75,17 @@ class StorePredictions(beam.PTransform):
         self._dead_letters = dead_letters
         self._counts = counts
 
-    def expand(self, rows: Any) -> None:
+    def expand(self, files: Any) -> None:
         """Builds the graph."""
-        checked = rows | "Check" >> beam.ParDo(_Check(self._checker, self._shards)).with_outputs(
-            _REJECTED, main="checked"
+        checked = files | "Check" >> beam.ParDo(_Check(self._checker, self._shards)).with_outputs(
+            _REJECTED, _USERS, main=_TALLY
         )
+        twice = checked[_USERS] | "GroupByShard" >> beam.GroupByKey() | "Repeated" >> beam.FlatMap(_repeated)
         unique = (
-            checked.checked
-            | "GroupByShard" >> beam.GroupByKey()
-            | "KeepOne" >> beam.ParDo(_KeepOne(self._checker)).with_outputs(_REJECTED, main="checked")
+            files
+            | "Suspects" >> beam.ParDo(_Suspects(self._checker), pvalue.AsIter(twice))
+            | "GroupByUser" >> beam.GroupByKey()
+            | "KeepOne" >> beam.ParDo(_KeepOne(self._checker)).with_outputs(_REJECTED, _TALLY, main="left_out")
         )
         rejected = (checked[_REJECTED], unique[_REJECTED]) | "AllRejected" >> beam.Flatten()
         _ = (
@@ -79,7 +94,12 @@ class StorePredictions(beam.PTransform):
             | "WriteDeadLetters" >> _one_file(self._dead_letters)
         )
 
-        stored_count = unique.checked | "CountStored" >> beam.Map(_count_stored, self._checker)
+        stored_count = (
+            (checked[_TALLY], unique[_TALLY])
+            | "AllTallies" >> beam.Flatten()
+            | "SumTallies" >> beam.CombinePerKey(sum)
+            | "CountStored" >> beam.Map(_count_stored)
+        )
         rejected_count = rejected | "CountRejected" >> beam.Map(_count_rejected)
         total = (
             (stored_count, rejected_count)
@@ -91,54 +111,86 @@ class StorePredictions(beam.PTransform):
         allowed = total | "Allow" >> beam.Map(_allowed, self._max_rejected_share)
         # The side input is the barrier: nothing passes before the last row was counted.
         _ = (
-            unique.checked
+            files
             | "Barrier" >> beam.Filter(_pass, pvalue.AsSingleton(allowed))
+            | "ReadChecked" >> beam.ParDo(ReadChecked(self._checker), pvalue.AsIter(unique.left_out))
             | "WriteRankings" >> make_writer(self._store, self._checker)
         )
 
 
 class _Check(beam.DoFn):
-    """Batch of predictions -> (shard, checked batch) by user, and each `Rejection` on the side output."""
+    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, and (shard, hashes of its users)."""
 
     def __init__(self, checker: Checker, shards: int) -> None:
         super().__init__()
         self._checker = checker
         self._shards = shards
 
-    def process(self, rows: pa.RecordBatch) -> Iterator[Any]:
-        checked, rejections = self._checker.check(rows)
-        for rejection in rejections:
-            yield pvalue.TaggedOutput(_REJECTED, rejection)
-        users = checked.column(0).cast(pa.binary()).to_pylist()
-        shard = np.fromiter((zlib.crc32(user) for user in users), np.int64, len(users)) % self._shards
-        for number in np.unique(shard):
-            yield int(number), checked.take(pa.array(np.flatnonzero(shard == number)))
+    def process(self, path: str) -> Iterator[Any]:
+        tally: Counter[str] = Counter()
+        hashes = []
+        for _, checked, rejections in read_checked(path, self._checker):
+            for rejection in rejections:
+                yield pvalue.TaggedOutput(_REJECTED, rejection)
+            days = checked.column(_DAYS)
+            for day in pc.unique(days):
+                rows = checked.filter(pc.equal(days, day))
+                tally[self._checker.first_expiry(rows)] += rows.num_rows
+            hashes.append(user_hashes(checked))
+        yield from tally.items()
+        whole = np.concatenate([np.empty(0, np.uint64), *hashes])
+        shard = whole % np.uint64(self._shards)
+        for number in range(self._shards):
+            yield pvalue.TaggedOutput(_USERS, (number, whole[shard == number].tobytes()))
 
 
-class _KeepOne(beam.DoFn):
-    """(shard, checked batches) -> one checked batch with each user once, and the others on the side output."""
+def _repeated(shard: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
+    """The hashes of a shard that occur more than once; nothing without any."""
+    hashes = np.sort(np.frombuffer(b"".join(shard[1]), np.uint64))
+    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    if repeated.size:
+        yield repeated.tobytes()
+
+
+class _Suspects(beam.DoFn):
+    """Path -> (user, (path, number of the checked row, the row)) of each user whose hash occurs more than once."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()
         self._checker = checker
 
-    def process(self, shard: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[Any]:
-        (whole,) = pa.Table.from_batches(list(shard[1]), CHECKED).combine_chunks().to_batches()
-        code = whole.column(0).dictionary_encode().indices.to_numpy()
-        twice = (np.bincount(code) > 1)[code]
-        keep = ~twice
-        for user in np.unique(code[twice]):
-            index = np.flatnonzero(code == user)
-            rankings = list(self._checker.rankings(whole.take(pa.array(index))))
-            kept, others = resolve_duplicates(rankings)
-            keep[index[next(i for i, ranking in enumerate(rankings) if ranking is kept)]] = True
-            for other in others:
-                yield pvalue.TaggedOutput(_REJECTED, reject_duplicate(other))
-        yield whole.filter(pa.array(keep)) if twice.any() else whole
+    def process(self, path: str, twice: Iterable[bytes]) -> Iterator[Any]:
+        repeated = np.frombuffer(b"".join(twice), np.uint64)
+        if not repeated.size:
+            return
+        for before, checked, _ in read_checked(path, self._checker):
+            for index in np.flatnonzero(np.isin(user_hashes(checked), repeated)).tolist():
+                row = checked.take(pa.array([index]))
+                yield row.column(0)[0].as_py(), (path, before + index, row)
 
 
-def _count_stored(checked: pa.RecordBatch, checker: Checker) -> Counts:
-    return Counts(stored=checked.num_rows, first_expiry=checker.first_expiry(checked))
+class _KeepOne(beam.DoFn):
+    """A user and his rows -> (path, number) of each but one; their rejections, and what the tally loses, on the side."""
+
+    def __init__(self, checker: Checker) -> None:
+        super().__init__()
+        self._checker = checker
+
+    def process(self, user: tuple[str, Iterable[tuple[str, int, pa.RecordBatch]]]) -> Iterator[Any]:
+        # Users that only share a hash have one row each.
+        found = sorted(user[1], key=lambda row: row[:2])
+        rankings = [next(self._checker.rankings(row)) for _, _, row in found]
+        kept, _ = resolve_duplicates(rankings)
+        for ranking, (path, number, row) in zip(rankings, found, strict=True):
+            if ranking is not kept:
+                yield path, number
+                yield pvalue.TaggedOutput(_REJECTED, reject_duplicate(ranking))
+                yield pvalue.TaggedOutput(_TALLY, (self._checker.first_expiry(row), -1))
+
+
+def _count_stored(tally: tuple[str, int]) -> Counts:
+    expiry, rows = tally
+    return Counts(stored=rows, first_expiry=expiry if rows else None)
 
 
 def _count_rejected(rejection: Rejection) -> Counts:
@@ -149,7 +201,7 @@ def _allowed(counts: Counts, max_rejected_share: float) -> bool:
     return counts.refusal(max_rejected_share) is None
 
 
-def _pass(_: pa.RecordBatch, allowed: bool) -> bool:
+def _pass(_: str, allowed: bool) -> bool:
     return allowed
 
 

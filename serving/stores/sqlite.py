@@ -46,6 +46,8 @@ _UPSERT = (
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 )
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM rankings WHERE user_id"
+# A row as the table holds it, in the order of its columns.
+StoredRow = tuple[str, str, str, str, int, str, str, str, str]
 # Ids of one query; SQLite's limit of variables is far higher.
 _IDS_PER_QUERY = 500
 
@@ -97,8 +99,12 @@ class SQLiteStore:
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:
         """See `RankingStore.put_many`; all of them or, after an error, none."""
+        self.put_rows(map(to_row, rankings))
+
+    def put_rows(self, rows: Iterable[StoredRow]) -> None:
+        """`put_many` of rankings that the caller has checked and written as `to_row` writes them."""
         with self._connection() as connection, _transaction(connection):
-            connection.executemany(_UPSERT, map(_to_row, rankings))
+            connection.executemany(_UPSERT, rows)
 
     def delete(self, user_id: str) -> None:
         """See `RankingStore.delete`."""
@@ -211,7 +217,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _to_row(ranking: Ranking) -> tuple[Any, ...]:
+def to_row(ranking: Ranking) -> StoredRow:
+    """The ranking's row; ``json.dumps`` writes a number so that it reads back as the very same."""
     return (
         ranking.user_id,
         json.dumps(ranking.recommenders, ensure_ascii=False),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from server_processes import PROJECT
 
+from components.bulk_inferrer.files import PredictionsWriter
 from components.bulk_inferrer.schema import SCHEMA
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
@@ -50,7 +51,10 @@ def store_day(rows: list[tuple[Any, ...]], namespace: str, folder: Path) -> Coun
             pa.array(values, field.type)
             for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)
         ]
-        _ = pipeline | beam.Create([pa.record_batch(columns, schema=SCHEMA)]) | graph
+        path = str(folder / "predictions.parquet")
+        with PredictionsWriter(path) as writer:
+            writer.write(pa.record_batch(columns, schema=SCHEMA))
+        _ = pipeline | beam.Create([path]) | graph
     return Counts.from_json((folder / "counts.json").read_text())
 
 

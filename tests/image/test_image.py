@@ -28,6 +28,7 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from components.bulk_inferrer.files import PredictionsWriter
 from components.bulk_inferrer.schema import SCHEMA
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
@@ -39,8 +40,10 @@ Rankings(folder + "/rankings.sqlite").close()
 rows = [(f"user-{number}".encode(), b"monday", [b"refill", b"deals"], [0.5, 0.25], [0.925, 1.0], 0, 3) for number in range(100)]
 columns = [pa.array(values, field.type) for values, field in zip(zip(*rows), SCHEMA)]
 worker = SubprocessSDKEnvironment(f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main")
+with PredictionsWriter(folder + "/predictions.parquet") as writer:
+    writer.write(pa.record_batch(columns, schema=SCHEMA))
 with beam.Pipeline(runner=FnApiRunner(worker), options=PipelineOptions([])) as pipeline:
-    pipeline | beam.Create([pa.record_batch(columns, schema=SCHEMA)]) | StorePredictions(
+    pipeline | beam.Create([folder + "/predictions.parquet"]) | StorePredictions(
         ("refill", "deals"),
         Stamp("7", dt.datetime(2026, 3, 2, tzinfo=dt.UTC)),
         SQLiteStore(kind="sqlite", path=folder + "/rankings.sqlite"),

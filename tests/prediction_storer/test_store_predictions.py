@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
+import pytest
 from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
+from components.bulk_inferrer.files import PredictionsWriter
+from components.prediction_storer import transforms
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Row
 from components.prediction_storer.transforms import StorePredictions
@@ -19,7 +23,13 @@ from pipelines.settings import SQLiteStore as Settings
 from serving.stores.sqlite import SQLiteStore
 
 
-def store_day(rows: list[Row], folder: Path, max_rejected_share: float = 0.1, shards: int = 3) -> Counts:
+def store_day(
+    rows: list[Row],
+    folder: Path,
+    max_rejected_share: float = 0.1,
+    shards: int = 3,
+    rows_per_file: int = 7,
+) -> Counts:
     """Runs the graph; the store is ``rankings.sqlite`` in ``folder``."""
     graph = StorePredictions(
         recommenders=RECOMMENDERS,
@@ -31,9 +41,18 @@ def store_day(rows: list[Row], folder: Path, max_rejected_share: float = 0.1, sh
         shards=shards,
     )
     with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        batches = [batch(rows[start : start + 7]) for start in range(0, len(rows), 7)]
-        _ = pipeline | beam.Create(batches) | graph
+        _ = pipeline | beam.Create(files(rows, folder, rows_per_file)) | graph
     return Counts.from_json((folder / "counts.json").read_text())
+
+
+def files(rows: list[Row], folder: Path, rows_per_file: int) -> list[str]:
+    """The rows as BulkInferrer's files hold them."""
+    paths = []
+    for start in range(0, len(rows), rows_per_file):
+        paths.append(str(folder / f"predictions-{start}.parquet"))
+        with PredictionsWriter(paths[-1]) as writer:
+            writer.write(batch(rows[start : start + rows_per_file]))
+    return paths
 
 
 def dead_letters(folder: Path) -> list[dict[str, Any]]:
@@ -92,16 +111,16 @@ from serving.stores.sqlite import SQLiteStore
 
 class Stops(SQLiteStore):
     calls = 0
-    def put_many(self, rankings):
+    def put_rows(self, rows):
         Stops.calls += 1
         if Stops.calls == 6:
             print("halfway", flush=True)
             sys.stdin.read()  # until killed
-        super().put_many(rankings)
+        super().put_rows(rows)
 
 sqlite_writer.SQLiteStore = Stops
 sqlite_writer._ROWS_PER_TRANSACTION = 20
-store_day([row(f"user-{number}") for number in range(200)], pathlib.Path(sys.argv[1]), shards=1)
+store_day([row(f"user-{number}") for number in range(200)], pathlib.Path(sys.argv[1]), rows_per_file=200)
 """
 
 
@@ -126,3 +145,32 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
         f"user-{number}": {**records(tmp_path, 200)["user-0"], "user_id": f"user-{number}"}
         for number in range(200)
     }
+
+
+def test_duplicates_are_found_wherever_they_are(tmp_path: Path) -> None:
+    # In one file, in several, three of one user, two that are the same to the letter; two expire at another time.
+    rows = [row(f"user-{number}") for number in range(40)]
+    rows += [row("user-1", campaign=[b"sunday"], expires_after_days=[1]), row("user-39", campaign=[b"a"])]
+    rows += [row("user-20"), row("user-20", campaign=[b"zebra"]), row("user-2", campaign=[b"zebra"])]
+    counts = store_day(rows, tmp_path, max_rejected_share=0.2)
+    assert counts == Counts(40, {"duplicate_user_id": 5}, EXPIRES_AT.isoformat())
+    stored = records(tmp_path, 40)
+    assert stored["user-39"]["campaign"] == "a"
+    assert {stored[f"user-{number}"]["campaign"] for number in range(39)} == {"monday"}
+    refused = sorted((letter["row"]["user_id"], letter["row"]["campaign"]) for letter in dead_letters(tmp_path))
+    assert refused == [
+        ("user-1", "sunday"),
+        ("user-2", "zebra"),
+        ("user-20", "monday"),
+        ("user-20", "zebra"),
+        ("user-39", "monday"),
+    ]
+
+
+def test_users_that_share_a_hash_are_no_duplicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        transforms, "user_hashes", lambda checked: np.arange(checked.num_rows, dtype=np.uint64) // 3
+    )
+    rows = [row(f"user-{number}") for number in range(30)]
+    assert store_day(rows, tmp_path) == Counts(30, first_expiry=EXPIRES_AT.isoformat())
+    assert len(records(tmp_path, 30)) == 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterator
 from itertools import repeat
 
@@ -17,9 +16,9 @@ from components.prediction_storer.checking import CHECKED, Checker
 from serving.ranking import format_timestamp
 from serving.stores.sqlite import StoredRow
 
-# Both write the shortest digits that read back as the same number, but not the same exponents: where Python has 2.5e-05
-# and 1e+16, orjson has 0.000025 and 1e16.
-_EXPONENT = re.compile(rb"(?<!\d)0\.0000([1-9])(\d*)|e(-?)(\d+)")
+# Python and orjson write the same shortest digits that read back as the same number. Below and from these sizes on Python
+# writes an exponent, and orjson another one, or none.
+_SMALLEST, _LARGEST = 1e-4, 1e16
 
 
 def stored_rows(checked: pa.RecordBatch, checker: Checker) -> Iterator[StoredRow]:
@@ -43,27 +42,24 @@ def stored_rows(checked: pa.RecordBatch, checker: Checker) -> Iterator[StoredRow
 
 
 def number_lists(lists: pa.ListArray) -> list[str]:
-    """``json.dumps`` of each list of one or more finite numbers, float64."""
+    """``json.dumps`` of each list of one or more finite numbers, float64; nearly all of them in one go."""
     offsets = lists.offsets.to_numpy()
     numbers = np.ascontiguousarray(lists.values.to_numpy()[offsets[0] : offsets[-1]])
-    written = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
-    written = _EXPONENT.sub(_as_python, written).replace(b",", b", ")
+    written = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY).replace(b",", b", ")
     commas = np.flatnonzero(np.frombuffer(written, np.uint8) == ord(","))
     first = np.concatenate([[1], commas + 2])  # where each number begins
     last = np.concatenate([commas, [len(written) - 1]])  # and ends
     text = written.decode("ascii")
     places = offsets - offsets[0]
-    return [
+    lines = [
         f"[{text[begin:end]}]"
         for begin, end in zip(first[places[:-1]].tolist(), last[places[1:] - 1].tolist(), strict=True)
     ]
-
-
-def _as_python(found: re.Match[bytes]) -> bytes:
-    digit, digits, sign, exponent = found.groups()
-    if exponent is not None:
-        return b"e" + (sign or b"+") + exponent.zfill(2)
-    return digit + (b"." + digits if digits else b"") + b"e-05"
+    size = np.abs(numbers)
+    with_exponent = np.flatnonzero(((size < _SMALLEST) & (size > 0.0)) | (size >= _LARGEST))
+    for row in np.unique(np.searchsorted(places, with_exponent, side="right") - 1).tolist():
+        lines[row] = json.dumps(numbers[places[row] : places[row + 1]].tolist())
+    return lines
 
 
 def _name_lists(lists: pa.ListArray, names: pa.Array) -> list[str]:

@@ -85,7 +85,8 @@ class StorePredictions(beam.PTransform):
             files
             | "Suspects" >> beam.ParDo(_Suspects(self._checker), pvalue.AsIter(twice))
             | "GroupByUser" >> beam.GroupByKey()
-            | "KeepOne" >> beam.ParDo(_KeepOne(self._checker)).with_outputs(_REJECTED, _TALLY, main="left_out")
+            | "KeepOne"
+            >> beam.ParDo(_KeepOne(self._checker)).with_outputs(_REJECTED, _TALLY, main="left_out")
         )
         rejected = (checked[_REJECTED], unique[_REJECTED]) | "AllRejected" >> beam.Flatten()
         _ = (

@@ -157,7 +157,9 @@ def test_duplicates_are_found_wherever_they_are(tmp_path: Path) -> None:
     stored = records(tmp_path, 40)
     assert stored["user-39"]["campaign"] == "a"
     assert {stored[f"user-{number}"]["campaign"] for number in range(39)} == {"monday"}
-    refused = sorted((letter["row"]["user_id"], letter["row"]["campaign"]) for letter in dead_letters(tmp_path))
+    refused = sorted(
+        (letter["row"]["user_id"], letter["row"]["campaign"]) for letter in dead_letters(tmp_path)
+    )
     assert refused == [
         ("user-1", "sunday"),
         ("user-2", "zebra"),

@@ -56,7 +56,12 @@ def run(side: str, folder: Path) -> None:
     if side == "ours":
         component, executor = BulkInferrer(*channels), Executor
     else:
-        columns = [tfx.proto.PredictOutputCol(output_key=name, output_column=name) for name in SCHEMA.names]
+        # It adds to the example, which holds the other columns already and may not gain them twice.
+        columns = [
+            tfx.proto.PredictOutputCol(output_key=name, output_column=name)
+            for name in SCHEMA.names
+            if name not in ("user_id", "campaign")
+        ]
         component, executor = (
             tfx.components.BulkInferrer(
                 *channels,

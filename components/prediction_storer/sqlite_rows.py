@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import orjson
@@ -68,7 +69,7 @@ def _name_lists(lists: pa.ListArray, names: pa.Array) -> list[str]:
     return _values(pc.binary_join_element_wise("[", pc.binary_join(named, ", "), "]", ""))
 
 
-def _values(column: pa.Array) -> list[object]:
+def _values(column: pa.Array) -> list[Any]:
     # Many times as fast as pyarrow's own `to_pylist`.
-    values: list[object] = column.to_numpy(zero_copy_only=False).tolist()
+    values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
     return values

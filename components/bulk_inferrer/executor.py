@@ -13,9 +13,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import bulk_inferrer_pb2, example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils, proto_utils
+from tfx.utils import path_utils, proto_utils
 
 from components.bulk_inferrer.files import PredictionsWriter
+from components.example_gen.example_files import SpreadFiles, split_files
 from components.example_gen.run_date import RUN_DATE
 from components.production_model.component import VERSION_KEY
 from pipelines.errors import DataError
@@ -64,10 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         work: list[tuple[str, str]] = []
         for split in splits:
-            found = artifact_utils.get_split_uri(input_dict["examples"], split)
-            files = sorted(fileio.glob(io_utils.all_files_pattern(found)))
-            if not files:
-                raise DataError(f"examples: found no file in {found}; allowed: one or more")
+            files = split_files(input_dict["examples"], split)
             target = artifact_utils.get_split_uri([output], split)
             fileio.makedirs(target)
             work += [
@@ -75,12 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 for number, path in enumerate(files)
             ]
         with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Files" >> beam.Create(work, reshuffle=False)
-                | "Spread" >> beam.Reshuffle()
-                | "Score" >> beam.ParDo(_Score(folder))
-            )
+            _ = pipeline | SpreadFiles(work) | "Score" >> beam.ParDo(_Score(folder))
 
 
 class _Score(beam.DoFn):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.bulk_inferrer.schema import SCHEMA
+from components.example_gen.example_files import records
 from components.in_order import in_order
 
 SIGNATURE = "serving_default"
@@ -27,8 +28,7 @@ class Model:
 
     def score(self, path: str) -> Iterator[pa.RecordBatch]:
         """Predictions for the tf.Examples of a TFRecord file, in its order."""
-        compression = "GZIP" if path.endswith(".gz") else ""
-        batches = tf.data.TFRecordDataset(path, compression).batch(BATCH).prefetch(2)
+        batches = records(path).batch(BATCH).prefetch(2)
         # The graph alone leaves part of a second core idle.
         yield from in_order(self._score, batches)
 

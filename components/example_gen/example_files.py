@@ -6,9 +6,7 @@ TFX's and Beam's own readers hand over one row at a time, through Python: for mo
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
@@ -23,11 +21,11 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.in_order import in_order
 from pipelines.errors import DataError
 
 # Rows of a record batch: enough that a call's own cost is small beside its work, some ten MB.
 ROWS = 16_384
-_THREADS = 2
 
 
 def split_files(examples: Iterable[types.Artifact], split: str) -> list[str]:
@@ -68,14 +66,7 @@ class Decoder:
 
     def batches(self, path: str) -> Iterator[pa.RecordBatch]:
         """A file's rows in its order, `ROWS` at a time; the next ones are decoded while these are worked on."""
-        waiting: deque[Future[pa.RecordBatch]] = deque()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for examples in records(path).batch(ROWS).prefetch(1).as_numpy_iterator():
-                waiting.append(pool.submit(self, examples))
-                if len(waiting) > _THREADS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        yield from in_order(self, records(path).batch(ROWS).prefetch(1).as_numpy_iterator())
 
 
 class ReadRecordBatches(beam.DoFn):

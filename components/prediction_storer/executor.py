@@ -7,7 +7,6 @@ import json
 import os
 from typing import Any
 
-import apache_beam as beam
 from pydantic import TypeAdapter
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
@@ -15,6 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.example_gen.example_files import SpreadFiles
 from components.example_gen.run_date import RUN_DATE
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
@@ -67,12 +67,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         try:
             with self._make_beam_pipeline() as pipeline:
-                _ = (
-                    pipeline
-                    | "Files" >> beam.Create(files, reshuffle=False)
-                    | "Spread" >> beam.Reshuffle()
-                    | "StorePredictions" >> store_predictions
-                )
+                _ = pipeline | SpreadFiles(files) | "StorePredictions" >> store_predictions
         except StoreError as error:
             raise DataError(f"ranking store: {error}") from error
 

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -129,8 +130,9 @@ def clock() -> Iterator[dict[str, float]]:
 
 
 def tell(rows: int, seconds: float, **figures: Any) -> None:
-    """A side's last line: ``rows`` took ``seconds``; ``figures`` are JSON values."""
-    print(json.dumps({"rows": rows, "seconds": seconds, **figures}), flush=True)
+    """A side's last line: ``rows`` took ``seconds``; ``figures`` are JSON values. The process's peak memory goes with it."""
+    told = {"rows": rows, "seconds": seconds, "peak_mib": _peak(), **figures}
+    print(json.dumps(told), flush=True)
 
 
 def this_module(name: str, *arguments: object, python: Path | str = sys.executable) -> list[str]:
@@ -182,7 +184,9 @@ def run(side: Side) -> tuple[dict[str, Any], float]:
         if process.returncode != 0 or not lines or not lines[-1].startswith("{"):
             last = "\n".join(errors.read().decode("utf-8", "replace").strip().splitlines()[-15:])
             raise SideError(f"{side.name}: exit status {process.returncode}; it wrote last:\n{last}")
-    return {"process_seconds": seconds, **json.loads(lines[-1])}, usage.ru_maxrss / 1024
+    told: dict[str, Any] = {"process_seconds": seconds, **json.loads(lines[-1])}
+    # A side that does not say (`tell` does) is credited with what it and its starter held at most.
+    return told, told.pop("peak_mib", usage.ru_maxrss / 1024)
 
 
 def console() -> Console:
@@ -245,6 +249,18 @@ def finish(
         whole = {"machine": machine(), **figures, "targets": [vars(target) for target in targets]}
         file.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     raise SystemExit(0 if all(target.met for target in targets) else 1)
+
+
+def _peak() -> float:
+    """Most memory that this program, or one that it has waited for, held, MiB.
+
+    What wait4 says of a program counts the one that started it too, which may have been larger.
+    """
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+            return max(int(line.split()[1]), children) / 1024
+    raise SideError("/proc/self/status: no line VmHWM; allowed: Linux")
 
 
 def machine() -> dict[str, Any]:

@@ -96,8 +96,8 @@ def our_side(rankings: Sequence[Ranking], namespace: str) -> float:
     from components.prediction_storer.post_process import Stamp
     from components.prediction_storer.transforms import StorePredictions
 
-    stored_rankings.hold(_predictions(rankings))
     with tempfile.TemporaryDirectory() as folder:
+        file = _predictions(rankings, Path(folder))
         counts = Path(folder) / "counts.json"
         graph = StorePredictions(
             recommenders=stored_rankings.RECOMMENDERS,
@@ -108,7 +108,7 @@ def our_side(rankings: Sequence[Ranking], namespace: str) -> float:
             counts=str(counts),
         )
         with measuring.clock() as found, beam.Pipeline(argv=_BEAM) as pipeline:
-            _ = pipeline | beam.Create([None]) | beam.FlatMap(stored_rankings.held) | graph
+            _ = pipeline | beam.Create([file]) | graph
         stored = Counts.from_json(counts.read_text(encoding="utf-8")).stored
     if stored != len(rankings):
         raise WrongEntitiesError(f"the step counted {stored} rows of {len(rankings)}")
@@ -119,27 +119,32 @@ _BEAM = ["--runner=FnApiRunner"]
 _SIDES = {"client": client_side, "beam": beam_side, "ours": our_side}
 
 
-def _predictions(rankings: Sequence[Ranking]) -> Any:
-    """Record batches as BulkInferrer hands them on."""
+def _predictions(rankings: Sequence[Ranking], folder: Path) -> str:
+    """Path of a file as BulkInferrer leaves it."""
     import pyarrow as pa
 
+    from components.bulk_inferrer.files import PredictionsWriter
     from components.bulk_inferrer.schema import SCHEMA
 
-    for start in range(0, len(rankings), _ROWS_PER_BATCH):
-        rows = [
-            {
-                "user_id": ranking.user_id.encode(),
-                "campaign": ranking.campaign.encode(),
-                "recommenders": [name.encode() for name in ranking.recommenders],
-                "scores": list(ranking.scores),
-                "propensities": list(ranking.propensities),
-                "explored": int(ranking.explored),
-                "expires_after_days": (ranking.expires_at - ranking.generated_at).days,
-            }
-            for ranking in rankings[start : start + _ROWS_PER_BATCH]
-        ]
-        columns = [pa.array([row[field.name] for row in rows], field.type) for field in SCHEMA]
-        yield pa.record_batch(columns, schema=SCHEMA)
+    path = str(folder / "predictions.parquet")
+    with PredictionsWriter(path) as writer:
+        for start in range(0, len(rankings), _ROWS_PER_BATCH):
+            rows = [_prediction(ranking) for ranking in rankings[start : start + _ROWS_PER_BATCH]]
+            columns = [pa.array([row[field.name] for row in rows], field.type) for field in SCHEMA]
+            writer.write(pa.record_batch(columns, schema=SCHEMA))
+    return path
+
+
+def _prediction(ranking: Ranking) -> dict[str, Any]:
+    return {
+        "user_id": ranking.user_id.encode(),
+        "campaign": ranking.campaign.encode(),
+        "recommenders": [name.encode() for name in ranking.recommenders],
+        "scores": list(ranking.scores),
+        "propensities": list(ranking.propensities),
+        "explored": int(ranking.explored),
+        "expires_after_days": (ranking.expires_at - ranking.generated_at).days,
+    }
 
 
 def side(options: argparse.Namespace) -> None:

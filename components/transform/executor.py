@@ -74,4 +74,4 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         finally:
             io_utils.delete_dir(temporary)
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | SpreadFiles(work) | "Transform" >> beam.ParDo(ApplyGraph(graph))
+            _ = pipeline | SpreadFiles(work) | "ApplyGraph" >> beam.ParDo(ApplyGraph(graph))

@@ -10,6 +10,7 @@ import datetime as dt
 import http.client
 import http.server
 import json
+import os
 import re
 import ssl
 import sys
@@ -41,7 +42,11 @@ class StorageProxy:
 
     def __init__(self, target: str, folder: Path) -> None:
         self.certificate = folder / "certificate.pem"
-        self._process = start([sys.executable, __file__, target, str(folder)], folder / "proxy.log")
+        # What it imports of the repository, pytest finds by its own settings.
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        self._process = start(
+            [sys.executable, __file__, target, str(folder)], folder / "proxy.log", environment
+        )
         port = folder / "port"
         deadline = time.monotonic() + 60.0
         while not port.exists():

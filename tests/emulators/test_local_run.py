@@ -215,9 +215,10 @@ def test_each_beam_step_is_a_job_that_dataflow_would_take(run: Run) -> None:
     ("step", "transform"),
     [
         ("ExampleGen", "Write"),
-        ("StatisticsGen", "GenerateStatistics[train]"),
-        ("Transform", "Analyze"),
-        ("Evaluator", "ExtractEvaluateAndWriteResults"),
+        ("StatisticsGen", "Statistics[train]"),
+        ("Transform", "WriteAnalysis/Analyse"),
+        ("Transform", "ApplyGraph"),
+        ("Evaluator", "EvaluateFiles/Measure"),
         ("BulkInferrer", "Score"),
         ("PredictionStorer", "StorePredictions/Barrier"),
     ],

@@ -37,6 +37,7 @@ from rich.table import Table
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.load import Exchange, Load, drive, quantiles
 from benchmarks.measuring import Measured, Side, Target
+from pipelines import runtime_defaults
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation, StoreLocation
 from serving.stores.base import RankingStore
 
@@ -312,6 +313,7 @@ def _under_load(one: Measured, rate: float, p99: float) -> list[Target]:
 
 def main() -> None:
     """Prints the tables; see the module."""
+    runtime_defaults.apply()
     parser = measuring.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="of load on each side and round")
     parser.add_argument("--warm", type=float, default=2.0, help="seconds of load before that")

@@ -244,7 +244,8 @@ def finish(
     made.box, made.pad_edge = SIMPLE_HEAD, False
     for target in targets:
         made.add_row(target.name, target.target, target.found, "met" if target.met else "[bold]MISSED[/]")
-    out.print(made)
+    if targets:
+        out.print(made)
     if file is not None:
         whole = {"machine": machine(), **figures, "targets": [vars(target) for target in targets]}
         file.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")

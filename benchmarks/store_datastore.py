@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.measuring import Side, Target
+from pipelines import runtime_defaults
 from pipelines.settings import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
@@ -165,6 +166,7 @@ def side(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Prints the table; see the module."""
+    runtime_defaults.apply()
     parser = measuring.parser(__doc__)
     parser.add_argument("--rows", type=int, default=50_000, help="rankings to store")
     parser.add_argument(

@@ -52,9 +52,10 @@ def test_arrays_and_files_hold_the_same_rows(
 
     def rows(batch: dict[str, Any]) -> list[tuple[float, ...]]:
         columns = [np.reshape(batch[name].numpy(), (len(prepared.rows), -1)) for name in sorted(batch)]
-        return sorted(map(tuple, np.concatenate(columns, axis=1).round(5).tolist()))
+        return sorted(map(tuple, np.concatenate(columns, axis=1).tolist()))
 
-    assert rows(one) == rows(other)
+    # The two went through the graph in batches of other sizes, on which the last digit of a float32 depends.
+    np.testing.assert_allclose(rows(one), rows(other), atol=1e-5)
 
 
 def test_each_epoch_of_shuffled_arrays_is_a_permutation(

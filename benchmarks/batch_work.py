@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from benchmarks.measuring import PYTHON, REPOSITORY
 from components.example_gen.ingest import ingest
 from components.registry import Registry
-from pipelines.settings import Environment, UseCase, load_environment, load_use_case
+from pipelines.settings import DuckDBWarehouse, Environment, UseCase, load_environment, load_use_case
 from simulation.world import World
 
 USE_CASE = REPOSITORY / "configs" / "newsletter.yaml"
@@ -47,7 +47,8 @@ def users_folder(workdir: Path, users: int) -> Path:
     """A work folder for ``users`` users of the inference table, with the model of ``workdir`` in production."""
     folder = workdir / f"users-{users}"
     use_case, environment = settings(folder)
-    warehouse = Path(environment.warehouse.path)  # type: ignore[union-attr]
+    assert isinstance(environment.warehouse, DuckDBWarehouse)
+    warehouse = Path(environment.warehouse.path)
     if not warehouse.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "registry").symlink_to(workdir / "registry")

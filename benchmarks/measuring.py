@@ -140,6 +140,12 @@ def this_module(name: str, *arguments: object, python: Path | str = sys.executab
     return [str(python), "-m", f"benchmarks.{name}", *map(str, arguments)]
 
 
+def require_peers() -> None:
+    """Ends the process with a sentence where the peers are not installed."""
+    if not PEERS_PYTHON.exists():
+        raise SystemExit("benchmarks/.venv: the peers are not installed; run `make peers`")
+
+
 def in_turn(sides: Sequence[Side], rounds: int, out: Console | None = None) -> list[Measured]:
     """Runs A B A B ...: each side once a round, in this order.
 

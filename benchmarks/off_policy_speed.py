@@ -370,8 +370,8 @@ def main() -> None:
         _SIDES[work](*arguments)
         return
     with_peer = not options.without_peer
-    if with_peer and not measuring.PEERS_PYTHON.exists():
-        parser.error("benchmarks/.venv: missing; `make peers` installs sb-obp there")
+    if with_peer:
+        measuring.require_peers()
     if len(options.sizes) < 2:
         parser.error("--sizes: found one; allowed: two or more")
     out = Console(width=110, highlight=False)

@@ -52,8 +52,8 @@ def main() -> None:
         rows = options.few if options.side in ("few", "tf_agents") else options.rows
         _SIDES[options.side](rows, options.folder)
         return
-    if not options.no_peers and not measuring.PEERS_PYTHON.exists():
-        raise SystemExit(f"{measuring.PEERS_PYTHON}: the peers are not installed; run `make peers`")
+    if not options.no_peers:
+        measuring.require_peers()
     with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
         report(options, Path(folder))
 

@@ -65,8 +65,8 @@ def main() -> None:
         rows = options.many if "many" in options.side else options.rows
         _SIDES[options.side](Log(rows, options.users, options.folder))
         return
-    if not options.no_peers and not measuring.PEERS_PYTHON.exists():
-        raise SystemExit(f"{measuring.PEERS_PYTHON}: the peers are not installed; run `make peers`")
+    if not options.no_peers:
+        measuring.require_peers()
     with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
         report(options, Path(folder))
 

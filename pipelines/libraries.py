@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
+
+# What every pipeline needs; TensorFlow and Beam come with it.
+_NAMES = ("tfx.components", "tfx.orchestration.local.local_dag_runner")
 
 
 def load() -> None:
@@ -12,12 +16,12 @@ def load() -> None:
     It makes a million objects that live as long as the process. Python would look through them for garbage again and
     again while there are ever more of them, then during the run, and once more at the end, for seconds each.
     """
-    if "tfx.components" in sys.modules:
+    if all(name in sys.modules for name in _NAMES):
         return
     gc.disable()
     try:
-        import tfx.components
-        import tfx.orchestration.local.local_dag_runner  # noqa: F401
+        for name in _NAMES:
+            importlib.import_module(name)
     finally:
         # What is set aside is not given back when the process ends, and DuckDB complains of that, on the terminal.
         if "duckdb" not in sys.modules:

@@ -1,1 +1,1 @@
-"""Evaluator: off-policy evaluation inside TFMA, and the gate that blesses a model or says why not."""
+"""Evaluator: off-policy evaluation, kept in TFMA's result files, and the gate that blesses a model or says why not."""

@@ -1,4 +1,4 @@
-"""TFX's Evaluator for a use case: counterfactual metrics in TFMA, and a verdict."""
+"""TFX's Evaluator for a use case: counterfactual metrics, and a verdict."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from components.evaluator.estimators import ESTIMATORS, Estimate, Interval, Logg
 from components.evaluator.estimators.base import Mergeable
 from components.evaluator.estimators.diagnostics import Overlap, Weights
 from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
-from components.evaluator.rows import PER_MODEL, SHARED, Row
+from components.evaluator.rows import PER_MODEL, SHARED, FloatArray
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
 from pipelines.settings import UseCase
@@ -158,7 +158,7 @@ class PolicyValues(Mergeable):
         self._unsubscribes = Unsubscribes(clip, 1.0 if cap is None else cap)
         self._floors = FloorGains(bounds, clip)
 
-    def add(self, rows: Sequence[Row] | npt.NDArray[np.float64]) -> None:
+    def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
         """Adds rows, each laid out as `rows` says.
 
         Raises:

@@ -26,7 +26,7 @@ from components.evaluator.policy_values import SERVING_POLICY
 from pipelines.errors import DataError
 from pipelines.settings import UseCase
 
-# What TFMA found for one slice: model ("candidate" or "production") -> figure -> number or [K] list.
+# What was found for one slice: model ("candidate" or "production") -> figure -> number or [K] list.
 SliceFigures = Mapping[str, Mapping[str, Any]]
 OVERALL = "overall"
 CANDIDATE = "candidate"
@@ -51,7 +51,7 @@ def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: 
       compared_with: version in production, or "logging policy".
 
     Raises:
-      DataError: TFMA found no row at all.
+      DataError: there was no row at all.
     """
     if OVERALL not in slices or not slices[OVERALL].get(CANDIDATE, {}).get("rows"):
         raise DataError(

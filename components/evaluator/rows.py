@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from pipelines.errors import DataError
 
-Row = tuple[float, ...]
 SHARED = 8
 PER_MODEL = 7
 SIGNATURE = "evaluation"

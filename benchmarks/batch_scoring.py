@@ -21,6 +21,7 @@ from benchmarks import batch_work, measuring
 from benchmarks.measuring import Side, Target, clock, tell
 from components.bulk_inferrer.schema import SCHEMA
 from components.registry import Registry
+from pipelines import runtime_defaults
 
 RATE = 20_000.0
 _BEAM = ["--runner=FnApiRunner", "--sdk_container_image=none"]
@@ -145,6 +146,7 @@ def _tfx(folder: Path) -> dict[bytes, dict[str, list[Any]]]:
 
 def main() -> None:
     """Prints the table; see the module."""
+    runtime_defaults.apply()
     if len(sys.argv) == 3 and sys.argv[1] in ("ours", "tfx"):
         run(sys.argv[1], Path(sys.argv[2]))
         return

@@ -10,11 +10,6 @@ FROM ${BEAM} AS beam
 
 FROM ${PYTHON} AS dependencies
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-# pyfarmhash comes as source only. Debian keeps no old versions, so none can be named.
-# hadolint ignore=DL3008
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends g++ \
- && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \

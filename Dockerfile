@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
 # One image for the steps of the pipelines on Vertex AI and for the workers of Dataflow; docs/google_cloud.md tells
 # what is in it. A digest in place of a tag (--build-arg PYTHON=python@sha256:...) makes a build repeatable to the byte.
-ARG PYTHON=python:3.11-slim-bookworm
+ARG PYTHON=python:3.13-slim-trixie
 # The version of apache-beam in requirements.lock; a test compares the two.
-ARG BEAM=apache/beam_python3.11_sdk:2.72.0
+ARG BEAM=apache/beam_python3.13_sdk:2.77.0
 
 FROM ${BEAM} AS beam
 
@@ -18,12 +18,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     TF_USE_LEGACY_KERAS=1
 WORKDIR /build
 COPY requirements.lock ./
-# What comes as source is built by the lock's setuptools, not by the newest one. TFX says that it needs Python 3.10
-# and runs on 3.11.
+# What comes as source, all of it Python, is built by the lock's setuptools, not by the newest one.
 RUN awk '/^[^ ]/ { wanted = /^(setuptools|wheel)==/ } wanted' requirements.lock > build.lock \
  && pip install --require-hashes --no-deps --no-compile -r build.lock \
- && pip install --require-hashes --no-deps --no-compile --no-build-isolation --ignore-requires-python \
-      -r requirements.lock
+ && pip install --require-hashes --no-deps --no-compile --no-build-isolation -r requirements.lock
 COPY image/prune.py image/imports.py ./
 # Importing writes the bytecode of what is imported, and of that only.
 RUN python prune.py /opt/venv \

@@ -30,7 +30,7 @@ resource "google_cloudfunctions2_function" "recommenders" {
   labels   = var.labels
 
   build_config {
-    runtime         = "python311"
+    runtime         = "python313"
     entry_point     = "recommenders"
     service_account = google_service_account.parts["function-builder"].id
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ class SharedWeeks:
         if self._folder.is_dir():
             return tft.TFTransformOutput(str(self._folder))
         train = [encoded.examples[~encoded.held_out] for encoded in self._encoded.values()]
-        return analyse(self._use_case, np.concatenate(train), self._folder)
+        return analyse(self._use_case, list(itertools.chain.from_iterable(train)), self._folder)
 
     @cached_property
     def warm_up(self) -> dict[str, Week]:

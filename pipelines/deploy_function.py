@@ -18,7 +18,7 @@ from pipelines.endpoint import serving_config
 from pipelines.errors import SettingsError
 from pipelines.settings import DatastoreStore, Environment, UseCase
 
-RUNTIME = "python311"
+RUNTIME = "python313"
 ENTRY_POINT = "recommenders"
 # What serves on this machine only.
 _LEFT_OUT = ("__pycache__", "server.py")

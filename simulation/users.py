@@ -121,8 +121,8 @@ def draw_users(rng: np.random.Generator, count: int) -> Users:
     mean_discount = np.clip(_MEAN_DISCOUNT[segment] - 0.002 * (age - 40.0), 0.05, 0.95)
     discount_share = np.round(rng.beta(5.0 * mean_discount, 5.0 * (1.0 - mean_discount)), 3)
 
-    tenure = np.clip(rng.lognormal(np.log(1000.0), 0.8, count), 120.0, 6000.0)
-    tenure = np.where(segment == 0, rng.integers(1, 120, count), tenure).astype(np.int64)
+    long_ago = np.clip(rng.lognormal(np.log(1000.0), 0.8, count), 120.0, 6000.0)
+    tenure = np.where(segment == 0, rng.integers(1, 120, count), long_ago).astype(np.int64)
     bought = orders > 0
     ever_ordered = bought | (rng.random(count) < _EVER_ORDERED[segment])
     pace = np.maximum(np.round(365.0 / np.maximum(orders, 1.0) * rng.uniform(0.8, 1.2, count)), 2.0)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from components.serving_model_resolver.decision import Decision
+from components.trainer import fingerprint
 from pipelines.errors import DataError
 
 _VARIABLES = "variables"
@@ -46,7 +47,6 @@ def attach(model_dir: str, values: Mapping[str, float]) -> None:
       DataError: there is no checkpoint, or no such scalar; names it. The model is left as it was.
     """
     import tensorflow as tf
-    from tensorflow.python.saved_model import fingerprinting_utils
 
     prefix = os.path.join(model_dir, _VARIABLES, _VARIABLES)
     if not os.path.exists(prefix + ".index"):
@@ -78,5 +78,4 @@ def attach(model_dir: str, values: Mapping[str, float]) -> None:
         variables = os.path.join(model_dir, _VARIABLES)
         shutil.rmtree(variables)
         os.rename(written, variables)
-    # It holds a hash of the checkpoint's index; loading does not check it.
-    fingerprinting_utils.write_fingerprint(model_dir)
+    fingerprint.renew(model_dir)

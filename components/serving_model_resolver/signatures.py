@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from components.registry.files import read_bytes, write_bytes
+from components.trainer import fingerprint
 from pipelines.errors import DataError
 
 SERVING_DEFAULT = "serving_default"
@@ -40,7 +41,7 @@ def alias_signature(model_dir: str, signature: str, alias: str = SERVING_DEFAULT
     for graph in model.meta_graphs:
         _alias(graph, signature, alias, path)
     write_bytes(path, model.SerializeToString(deterministic=True))
-    _renew_fingerprint(model_dir)
+    fingerprint.renew(model_dir)
 
 
 def _alias(graph: Any, signature: str, alias: str, path: str) -> None:
@@ -58,10 +59,3 @@ def _alias(graph: Any, signature: str, alias: str, path: str) -> None:
             del named[:]
             for name, node_id in functions.items():
                 named.add(local_name=name, node_id=node_id)
-
-
-def _renew_fingerprint(model_dir: str) -> None:
-    # Loading does not check fingerprint.pb, but whoever reads it must not find the old model's.
-    from tensorflow.python.saved_model import fingerprinting_utils
-
-    fingerprinting_utils.write_fingerprint(model_dir)

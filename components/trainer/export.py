@@ -23,7 +23,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.trainer import exploration
+from components.trainer import exploration, fingerprint
 from components.trainer.exploration import Distribution
 from components.trainer.keyed_hash import draws
 from components.trainer.reward_model import RewardModel
@@ -85,6 +85,7 @@ class BanditModel(tf.Module):
             EVALUATION: self.evaluation,
         }
         tf.saved_model.save(self, str(directory), signatures=signatures)
+        fingerprint.renew(str(directory))
         WarmStartState(self._names, self._agent, self._reward_model.warm_start()).save(str(directory))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)

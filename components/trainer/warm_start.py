@@ -91,7 +91,8 @@ class WarmStartState:
             "vocabularies": dict(self.names.vocabularies),
         }
         content = io.BytesIO()
-        np.savez_compressed(content, **{_HEADER: np.array(json.dumps(header))}, **self.arrays)
+        entries: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **self.arrays}
+        np.savez_compressed(content, **entries)
         path = os.path.join(model_dir, FILE)
         tf.io.gfile.makedirs(os.path.dirname(path))
         with tf.io.gfile.GFile(path, "wb") as file:

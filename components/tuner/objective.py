@@ -146,16 +146,18 @@ class OffPolicyValue:
             model.evaluation(tf.constant(examples[i : i + _BATCH])) for i in range(0, len(examples), _BATCH)
         ]
         estimates, probabilities, action = (
-            np.concatenate([part[name].numpy() for part in parts]).astype(dtype)
-            for name, dtype in (
-                ("reward_estimates", np.float64),
-                ("eval_probabilities", np.float64),
-                ("logged_action", np.int64),
-            )
+            np.concatenate([part[name].numpy() for part in parts])
+            for name in ("reward_estimates", "eval_probabilities", "logged_action")
         )
         if not np.isfinite(estimates).all():
             return None
-        return seen_by(estimates, probabilities, action[:, 0], self._reward, self._propensity)
+        return seen_by(
+            estimates.astype(np.float64),
+            probabilities.astype(np.float64),
+            action[:, 0].astype(np.int64),
+            self._reward,
+            self._propensity,
+        )
 
 
 def seen_by(

@@ -26,7 +26,7 @@ find_python() {
 }
 
 python=$(find_python) || {
-  echo 'Python 3.13, which the BigQuery emulator needs, was not found: install it with `uv python install 3.13`,' \
+  echo 'Python 3.13, which the BigQuery emulator needs, was not found: install it with uv python install 3.13,' \
     'pyenv or your distribution' >&2
   exit 1
 }

@@ -57,8 +57,9 @@ def build(folder: Path) -> Image:
     environment = folder / "opt" / "venv"
     venv.create(environment, with_pip=True, symlinks=True)
     site_packages = next(environment.glob("lib/python3*/site-packages"))
-    for stale in (*site_packages.glob("setuptools*"), site_packages / "pkg_resources"):
-        shutil.rmtree(stale)  # the lock names another version
+    # Python 3.11 brings a setuptools of its own; the lock names another version.
+    for stale in (*site_packages.glob("setuptools*"), *site_packages.glob("pkg_resources")):
+        shutil.rmtree(stale)
     _link_locked(site_packages)
 
     sources = folder / "sources"

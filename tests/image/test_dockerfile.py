@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from image_environment import ROOT, SOURCES
+from locked import DEPLOYED_PYTHON, locked
 
 DOCKERFILE = ROOT / "Dockerfile"
 
@@ -29,12 +30,6 @@ def final_stage(instructions: list[list[str]]) -> list[list[str]]:
     return instructions[last:]
 
 
-def locked(name: str) -> str:
-    found = re.search(rf"(?m)^{re.escape(name)}==(\S+)", (ROOT / "requirements.lock").read_text())
-    assert found, name
-    return found[1]
-
-
 def test_the_linter_has_nothing_to_say() -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
     if hadolint is None:
@@ -47,8 +42,10 @@ def test_the_linter_has_nothing_to_say() -> None:
 
 def test_the_worker_is_of_the_locked_beam(instructions: list[list[str]]) -> None:
     arguments = dict(word.split("=", 1) for words in instructions if words[0] == "ARG" for word in words[1:])
-    assert arguments["BEAM"] == f"apache/beam_python3.11_sdk:{locked('apache-beam')}"
-    assert arguments["PYTHON"].startswith("python:3.11-slim-bookworm")
+    beam = locked(DEPLOYED_PYTHON)["apache-beam"]
+    assert arguments["BEAM"] == f"apache/beam_python{DEPLOYED_PYTHON}_sdk:{beam}"
+    # Debian 13 has the glibc that the wheels of this Python ask for.
+    assert arguments["PYTHON"].startswith(f"python:{DEPLOYED_PYTHON}-slim-trixie")
 
 
 def test_packages_come_from_the_lock_by_hash(instructions: list[list[str]]) -> None:
@@ -67,8 +64,7 @@ def test_packages_come_from_the_lock_by_hash(instructions: list[list[str]]) -> N
     assert "requirements.lock" in installs[1]
     # What comes without a wheel is built by what the lock names, installed just before.
     assert "--no-build-isolation" in installs[1]
-    assert locked("setuptools")
-    assert locked("wheel")
+    assert {"setuptools", "wheel"} <= set(locked(DEPLOYED_PYTHON))
 
 
 def test_the_final_stage_runs_as_nobody_special_and_builds_nothing(final_stage: list[list[str]]) -> None:

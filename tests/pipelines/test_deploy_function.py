@@ -99,7 +99,7 @@ def test_the_command_carries_every_setting(
         "--format=value(url)",
         "--project=my-project",
         "--region=europe-west1",
-        "--runtime=python311",
+        "--runtime=python313",
         "--entry-point=recommenders",
         f"--source={tmp_path}/function/source",
         f"--env-vars-file={tmp_path}/function/variables.yaml",

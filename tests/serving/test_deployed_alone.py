@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from locked import DEPLOYED_PYTHON, locked
 
 import serving
 
@@ -47,7 +47,7 @@ def requirements() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(requirements()))
 def test_requirements_are_the_locked_versions(name: str) -> None:
-    assert requirements()[name] == importlib.metadata.version(name)
+    assert requirements()[name] == locked(DEPLOYED_PYTHON)[name]
 
 
 def test_a_wrong_variable_ends_the_start(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def test_estimates_and_optimism_are_the_closed_form() -> None:
 
     model = _OptimisticModel(by_hand(), LinUCB(type="lin_ucb", alpha=2.0, l2=1.0), (1,))
     features = {CATEGORICAL: tf.constant([[0]], tf.int64)}
-    assert float(model.estimates(features)) == pytest.approx(7 / 6 + 1)
-    assert float(model.optimistic(features)) == pytest.approx(7 / 6 + 1 + 2 * np.sqrt(1 / 6 + 1 / 3))
+    assert model.estimates(features).numpy().item() == pytest.approx(7 / 6 + 1)
+    assert model.optimistic(features).numpy().item() == pytest.approx(7 / 6 + 1 + 2 * np.sqrt(1 / 6 + 1 / 3))
 
 
 def test_posterior_draws_have_the_closed_forms_mean_and_spread() -> None:

@@ -79,7 +79,7 @@ class RankingBatch(Users):
         """Importance weight of each slot's reward, [n, L], at most ``clip``."""
         slots: FloatArray = np.clip(self.evaluation_probability, 0.0, 1.0) / self.propensity
         if click_model == "cascade":
-            slots = np.cumprod(slots, axis=1)
+            slots = np.cumprod(slots, axis=1, dtype=np.float64)
         elif click_model == "standard":
             slots = np.repeat(np.prod(slots, axis=1, keepdims=True), slots.shape[1], axis=1)
         clipped: FloatArray = slots if clip is None else np.minimum(slots, clip)

@@ -31,7 +31,7 @@ assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules
 
 
 def test_observations_rewards_and_the_oracle(world: World) -> None:
-    from simulation.environment import DAY, FEATURES, MASK, USER, NewsletterEnvironment
+    from components.trainer.agents.environment import DAY, FEATURES, MASK, USER, NewsletterEnvironment
 
     environment = NewsletterEnvironment(world, 64, EPOCH + dt.timedelta(days=7), steps_per_day=2)
     first = environment.reset().observation
@@ -56,7 +56,7 @@ def test_observations_rewards_and_the_oracle(world: World) -> None:
 
 
 def test_what_a_user_may_not_be_sent_is_refused(world: World) -> None:
-    from simulation.environment import MASK, NewsletterEnvironment
+    from components.trainer.agents.environment import MASK, NewsletterEnvironment
 
     environment = NewsletterEnvironment(world, 64)
     mask = environment.reset().observation[MASK]
@@ -74,7 +74,7 @@ def test_a_tf_agents_agent_learns_on_it(world: World) -> None:
     from tf_agents.drivers import dynamic_step_driver
     from tf_agents.environments import tf_py_environment
 
-    from simulation.environment import NewsletterEnvironment, split_observation_and_mask
+    from components.trainer.agents.environment import NewsletterEnvironment, split_observation_and_mask
 
     inner = NewsletterEnvironment(world, 256, seed=1)
     environment = tf_py_environment.TFPyEnvironment(inner)

@@ -1,7 +1,4 @@
-"""The world as a TF-Agents bandit environment, so that TF-Agents' own agents, drivers and metrics run on it.
-
-The only module of this room that imports TF-Agents.
-"""
+"""The simulated world as a TF-Agents bandit environment, so that TF-Agents' own agents, drivers and metrics run on it."""
 
 from __future__ import annotations
 

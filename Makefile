@@ -31,7 +31,7 @@ emulators: ## The emulators of BigQuery and Cloud Storage for their tests; they 
 
 peers: benchmarks/.venv/.installed ## benchmarks/.venv: the peers that the benchmarks compare with.
 
-# The peers' own wheels end at Python 3.11.
+# Pinned to the NumPy and scikit-learn of the older generation, with which the figures were measured.
 benchmarks/.venv/.installed: benchmarks/requirements.txt
 	python3.11 -m venv benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<

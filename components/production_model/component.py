@@ -1,6 +1,6 @@
 """ProductionModel: the registry's current model as an artifact.
 
-TFX 1.16 cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
+TFX cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
 it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no driver;
 `pipelines.compiling` takes the step out of its cache.
 """

@@ -30,8 +30,13 @@ def environment(tmp_path: Path) -> Path:
     environment = tmp_path / "venv"
     install(
         environment,
-        "Jupyter_Server",  # one of the pruned, in another spelling
-        ("jupyter_server/app.py", "shared/__init__.py", "../../../bin/jupyter-server", "../../../../stray"),
+        "JupyterLab_Widgets",  # one of the pruned, in another spelling
+        (
+            "jupyterlab_widgets/app.py",
+            "shared/__init__.py",
+            "../../../bin/jupyter-widgets",
+            "../../../../stray",
+        ),
     )
     install(
         environment,
@@ -67,7 +72,7 @@ def test_pruned_distributions_go_and_what_others_share_stays(environment: Path) 
         "shared/__init__.py",
     ]
     assert not (environment / "bin").exists()
-    assert not (site_packages / "jupyter_server").exists()
+    assert not (site_packages / "jupyterlab_widgets").exists()
     assert freed["tests of the libraries"] == 20
     assert freed["headers and static libraries"] == 20
     assert freed["notebooks, which TFX and its widgets bring"] > 20

@@ -62,14 +62,14 @@ find_python() {
   wanted=${PYTHON_VERSION:-$supported}
   if [[ " $supported " != *" $wanted "* && -n ${PYTHON_VERSION:-} ]]; then
     fail "PYTHON_VERSION=$PYTHON_VERSION does not run here; allowed: ${supported// /, }" \
-      '(3.12 and 3.13 need glibc 2.39: Debian 13, Ubuntu 24.04 or newer)'
+      '(3.12 and 3.13 ask for glibc 2.39 or newer: Debian 13, Ubuntu 24.04)'
   fi
   for version in $wanted; do
     if "$uv" python find --system --no-project --no-python-downloads --quiet "$version" 2> /dev/null; then return; fi
   done
   version=${wanted%% *}
   echo "Python ${wanted// / or } is not on this machine; downloading $version with uv" >&2
-  "$uv" python install --quiet "$version" >&2 ||
+  "$uv" python install "$version" >&2 ||
     fail "Python $version could not be downloaded (above): install it from your distribution, $container"
   "$uv" python find --system --no-project --no-python-downloads --quiet "$version"
 }

@@ -142,7 +142,7 @@ def test_a_forced_version_that_glibc_forbids(machine: Machine) -> None:
     machine.answers("getconf", "echo glibc 2.36")
     assert machine.refusal("3.11 3.13", PYTHON_VERSION="3.13") == (
         "PYTHON_VERSION=3.13 does not run here; allowed: 3.11 "
-        "(3.12 and 3.13 need glibc 2.39: Debian 13, Ubuntu 24.04 or newer)"
+        "(3.12 and 3.13 ask for glibc 2.39 or newer: Debian 13, Ubuntu 24.04)"
     )
 
 

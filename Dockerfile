@@ -22,7 +22,7 @@ COPY requirements.lock ./
 RUN awk '/^[^ ]/ { wanted = /^(setuptools|wheel)==/ } wanted' requirements.lock > build.lock \
  && pip install --require-hashes --no-deps --no-compile -r build.lock \
  && pip install --require-hashes --no-deps --no-compile --no-build-isolation -r requirements.lock
-COPY image/prune.py image/imports.py ./
+COPY deploy/image/prune.py deploy/image/imports.py ./
 # Importing writes the bytecode of what is imported, and of that only.
 RUN python prune.py /opt/venv \
  && python -W ignore imports.py
@@ -31,9 +31,9 @@ RUN python prune.py /opt/venv \
 FROM dependencies AS project
 COPY pyproject.toml README.md ./
 COPY components components
+COPY newsletter_bandit newsletter_bandit
 COPY pipelines pipelines
 COPY serving serving
-COPY simulation simulation
 COPY configs configs
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 

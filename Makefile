@@ -20,10 +20,11 @@ demo: $(INSTALLED) ## The whole loop on simulated newsletters; DEMO_ARGS='--user
 test: $(INSTALLED) ## All tests; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-lint: $(INSTALLED) ## ruff, its formatter, mypy and shellcheck.
+lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	.venv/bin/shellcheck setup.sh .ci/* tests/emulators/*.sh
 
 emulators: ## The emulators of BigQuery and Cloud Storage for their tests; they need Python 3.13.

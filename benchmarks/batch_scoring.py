@@ -20,8 +20,8 @@ from rich.console import Console
 from benchmarks import batch_work, measuring
 from benchmarks.measuring import Side, Target, clock, tell
 from components.bulk_inferrer.schema import SCHEMA
-from components.registry import Registry
-from pipelines import runtime_defaults
+from newsletter_bandit.registry import Registry
+from pipelines.cli import runtime_defaults
 
 RATE = 20_000.0
 _BEAM = ["--runner=FnApiRunner", "--sdk_container_image=none"]
@@ -94,7 +94,7 @@ def make_examples(folder: Path) -> None:
     from tfx.types import standard_artifacts
 
     from components.example_gen.component import make_example_gen
-    from components.example_gen.queries import inference_query
+    from newsletter_bandit.warehouse.queries import inference_query
 
     if (folder / "examples").is_dir():
         return

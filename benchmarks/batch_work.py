@@ -13,10 +13,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.measuring import PYTHON, REPOSITORY
-from components.example_gen.ingest import ingest
-from components.registry import Registry
-from pipelines.settings import DuckDBWarehouse, Environment, UseCase, load_environment, load_use_case
-from simulation.world import World
+from newsletter_bandit.registry import Registry
+from newsletter_bandit.settings.environment import DuckDBWarehouse, Environment
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.simulation.world import World
+from newsletter_bandit.warehouse.ingest import ingest
 
 USE_CASE = REPOSITORY / "configs" / "newsletter.yaml"
 ENVIRONMENT = REPOSITORY / "configs" / "environments" / "local.yaml"
@@ -69,7 +71,7 @@ def settings(folder: Path) -> tuple[UseCase, Environment]:
 def command(name: str, folder: Path, *options: object) -> list[str]:
     """``newsletter-bandit`` of this checkout."""
     day = ["--workdir", str(folder), "--run-date", DAY.isoformat()]
-    return [str(PYTHON), "-m", "pipelines.cli", name, *day, *map(str, options)]
+    return [str(PYTHON), "-m", "pipelines.cli.main", name, *day, *map(str, options)]
 
 
 def _require_model(workdir: Path) -> None:

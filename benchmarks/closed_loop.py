@@ -20,15 +20,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from pipelines import closed_loop, runtime_defaults
-from pipelines.errors import SettingsError, UserError
-from pipelines.local import Workspace
-from pipelines.progress import StepProgress
-from pipelines.session import Session
-from pipelines.settings import load_environment, load_use_case
-from simulation import runs
-from simulation.runs import Run
-from simulation.series import Event
+from newsletter_bandit.errors import SettingsError, UserError
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.simulation import runs
+from newsletter_bandit.simulation.runs import Run
+from newsletter_bandit.simulation.series import Event
+from pipelines.cli import closed_loop, runtime_defaults
+from pipelines.cli.progress import StepProgress
+from pipelines.cli.session import Session
+from pipelines.closed_loop import planning
+from pipelines.closed_loop.planning import Plan
+from pipelines.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENTS = (
@@ -75,7 +77,7 @@ def benchmark(out: Console, options: argparse.Namespace) -> list[Target]:
     use_case = load_use_case(options.use_case)
     environment = load_environment(ROOT / "configs" / "environments" / "local.yaml")
     workspace = Workspace(use_case, options.use_case, environment, options.workdir)
-    plan = closed_loop.plan(
+    plan = planning.plan(
         workspace,
         options.agent,
         options.weeks,
@@ -99,7 +101,7 @@ def benchmark(out: Console, options: argparse.Namespace) -> list[Target]:
     return found
 
 
-def run_peers(out: Console, options: argparse.Namespace, plan: closed_loop.Plan) -> list[Run]:
+def run_peers(out: Console, options: argparse.Namespace, plan: Plan) -> list[Run]:
     """Runs the peers in their own environment; their runs lie beside those of the agents."""
     if not options.peers_python.is_file():
         raise SettingsError(

@@ -1,7 +1,7 @@
 """Peers of our agents in the closed loop: VowpalWabbit, MABWiser and per-arm gradient boosting of scikit-learn.
 
 Runs in the environment of the peers, `benchmarks/.venv`, in a process of its own; of this project it imports the
-TensorFlow-free `simulation` only. `benchmarks/closed_loop.py` starts it and puts its runs beside those of our agents.
+TensorFlow-free `newsletter_bandit.simulation` only. `benchmarks/closed_loop.py` starts it and puts its runs beside those of our agents.
 
 Each peer gets the same window of logs as our agents, retrains from scratch every week, fills all newsletters from its
 first training on (it has no gate), and explores as it was made to. Their settings were tuned on seeds that the
@@ -24,13 +24,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.settings import load_use_case
-from simulation.behaviour import draw
-from simulation.catalogue import FEATURES, RECOMMENDERS
-from simulation.learner import FirstSlots, Learnt
-from simulation.loop import Setting
-from simulation.series import run_series
-from simulation.vectors import Encoder, numbers
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.simulation.behaviour import draw
+from newsletter_bandit.simulation.catalogue import FEATURES, RECOMMENDERS
+from newsletter_bandit.simulation.learner import FirstSlots, Learnt
+from newsletter_bandit.simulation.loop import Setting
+from newsletter_bandit.simulation.series import run_series
+from newsletter_bandit.simulation.vectors import Encoder, numbers
 
 EPSILON = 0.1
 _K = len(RECOMMENDERS)

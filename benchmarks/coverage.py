@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.estimators import ESTIMATORS, LoggedBatch
+from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 
 FloatArray = npt.NDArray[np.float64]
 METHODS = ("normal", "gamma", "bootstrap", "clopper_pearson", "empirical_bernstein")

@@ -37,7 +37,7 @@ from rich.table import Table
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.load import Exchange, Load, drive, quantiles
 from benchmarks.measuring import Measured, Side, Target
-from pipelines import runtime_defaults
+from pipelines.cli import runtime_defaults
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation, StoreLocation
 from serving.stores.base import RankingStore
 

@@ -34,17 +34,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.auc import AUC
-from components.evaluator.estimators import LoggedBatch
-from components.evaluator.estimators.diagnostics import Weights
-from components.evaluator.estimators.paired import PolicyDifference
 from components.evaluator.gate import GateMetrics, Verdict, decide
 from components.evaluator.in_memory import evaluate
 from components.evaluator.policy_values import Measuring
 from components.evaluator.rows import Outcome
 from components.evaluator.unsubscribes import Unsubscribes
-from pipelines.settings import UseCase, load_use_case
-from simulation.world import World
+from newsletter_bandit.off_policy.auc import AUC
+from newsletter_bandit.off_policy.estimators import LoggedBatch
+from newsletter_bandit.off_policy.estimators.diagnostics import Weights
+from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.simulation.world import World
 
 USE_CASE = Path(__file__).resolve().parents[1] / "configs" / "newsletter.yaml"
 DAY = dt.date(2026, 2, 2)

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pyarrow.csv
 
-from components.evaluator.estimators import ESTIMATORS, LoggedBatch
-from components.evaluator.estimators.paired import PolicyDifference
-from pipelines.settings import load_use_case
+from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
+from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
+from newsletter_bandit.settings.reading import load_use_case
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = REPOSITORY.parent / "shared" / "data" / "hillstrom.csv"

@@ -84,8 +84,8 @@ def blocks(rows: int, size: int = BLOCK) -> Iterator[Block]:
 
 def ours(rows: int, clip: float | None, dense: bool = True) -> None:
     """Values, intervals and diagnostics, block by block; from the dense arrays, or from what the Evaluator keeps of them."""
-    from components.evaluator.estimators import LoggedBatch, dr, ips, snips
-    from components.evaluator.estimators.diagnostics import Overlap, Weights
+    from newsletter_bandit.off_policy.estimators import LoggedBatch, dr, ips, snips
+    from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
 
     def seen(block: Block) -> LoggedBatch:
         every = np.arange(len(block.action))
@@ -220,7 +220,15 @@ def file(path: Path, rows: int) -> None:
     report = path.with_suffix(".json")
     columns = "--action recommender --reward reward --propensity propensity --evaluation-propensity pi"
     model = "--expected-reward expected_reward --reward-estimate reward_estimate"
-    command = [str(measuring.PYTHON), "-m", "pipelines.cli", "evaluate", str(path), "--json", str(report)]
+    command = [
+        str(measuring.PYTHON),
+        "-m",
+        "pipelines.cli.main",
+        "evaluate",
+        str(path),
+        "--json",
+        str(report),
+    ]
     command += [*columns.split(), *model.split(), "--reward-range", "-1", "1"]
     with clock() as found:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

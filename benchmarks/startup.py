@@ -66,14 +66,14 @@ def cases(folder: Path) -> list[Case]:
     missing = folder / "missing.yaml"
 
     def refused(name: str, says: str, *arguments: object) -> Case:
-        command = ["-m", "pipelines.cli", *map(str, arguments), "--workdir", str(folder / "workdir")]
+        command = ["-m", "pipelines.cli.main", *map(str, arguments), "--workdir", str(folder / "workdir")]
         return Case(name, command, _REFUSED, says, _REFUSAL_SECONDS)
 
     return [
         Case("python, typer and rich alone", ["-c", "import typer, rich.console"]),
         Case("python and TensorFlow", ["-c", "import tensorflow"]),
-        Case("--help", ["-m", "pipelines.cli", "--help"], 0, "train", _HELP_SECONDS),
-        Case("train --help", ["-m", "pipelines.cli", "train", "--help"], 0, "--run-date", _HELP_SECONDS),
+        Case("--help", ["-m", "pipelines.cli.main", "--help"], 0, "train", _HELP_SECONDS),
+        Case("train --help", ["-m", "pipelines.cli.main", "train", "--help"], 0, "--run-date", _HELP_SECONDS),
         refused("a key that does not exist", "no_such_key", "train", "--use-case", unknown),
         refused("a value out of its bounds", "epsilon", "train", "--use-case", bounds),
         refused("a file that does not exist", "missing.yaml", "predict", "--use-case", missing),

@@ -25,8 +25,8 @@ from typing import Any
 
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.measuring import Side, Target
-from pipelines import runtime_defaults
-from pipelines.settings import DatastoreStore
+from newsletter_bandit.settings.environment import DatastoreStore
+from pipelines.cli import runtime_defaults
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
 _PER_CALL = 500

@@ -134,8 +134,8 @@ def _task(data: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
     """An untrained agent and its task."""
     from components.trainer.agents import Task, lin_ucb
     from components.trainer.warm_start import Names
-    from pipelines.agent_settings import LinUCB
-    from pipelines.settings import load_use_case
+    from newsletter_bandit.settings.agents import LinUCB
+    from newsletter_bandit.settings.reading import load_use_case
 
     use_case = load_use_case(measuring.REPOSITORY / "configs" / "newsletter.yaml")
     settings = LinUCB(type="lin_ucb", l2=L2)
@@ -148,7 +148,7 @@ def _task(data: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
 
 def _arrays(rows: int, numbers: int = FEATURES, sizes: tuple[int, ...] = ()) -> Any:
     from components.trainer.data import ArrayData
-    from pipelines.agent_settings import PropensityWeighting
+    from newsletter_bandit.settings.agents import PropensityWeighting
 
     of = layout(RECOMMENDERS, numbers, len(sizes))
     return ArrayData(draw_rows(rows, of, sizes, SEED), of, sizes, PropensityWeighting(enabled=False))
@@ -188,7 +188,7 @@ def from_arrays(rows: int, folder: Path) -> None:
 def from_files(rows: int, folder: Path) -> None:
     """Ours, from files."""
     from components.trainer.data import FileData
-    from pipelines.agent_settings import PropensityWeighting
+    from newsletter_bandit.settings.agents import PropensityWeighting
 
     files = sorted(map(str, (folder / "files").iterdir()))
     data = FileData(files, layout(RECOMMENDERS, FEATURES), (), PropensityWeighting(enabled=False))

@@ -36,10 +36,11 @@ from rich.console import Console
 from benchmarks import closed_loop_peers as peers
 from benchmarks import measuring
 from benchmarks.measuring import Measured, Side, Target, clock, tell
-from pipelines.settings import UseCase, load_use_case
-from simulation.behaviour import RulesPolicy
-from simulation.truth import policy_values
-from simulation.world import World, spread
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.simulation.behaviour import RulesPolicy
+from newsletter_bandit.simulation.truth import policy_values
+from newsletter_bandit.simulation.world import World, spread
 
 USE_CASE = measuring.REPOSITORY / "configs" / "newsletter.yaml"
 SEED, WEEKS = 5, 4
@@ -233,7 +234,7 @@ def ours(log: Log, kind: str) -> None:
 def _layout(use_case: UseCase) -> tuple[Any, tuple[int, ...]]:
     """The use case's layout, its vocabularies full."""
     from components.transform.layout import Layout
-    from pipelines.settings import StringFeature
+    from newsletter_bandit.settings.tables import StringFeature
 
     strings = [feature for feature in use_case.features.values() if isinstance(feature, StringFeature)]
     return Layout.of(use_case), tuple(feature.max_vocabulary + 1 for feature in strings)

@@ -87,9 +87,9 @@ def measure(
 
 def prepare(work: Path, rows: int) -> Path:
     """A folder with the warehouse of so many newsletters in the window; simulated unless it is there."""
-    from pipelines.local import Workspace
-    from pipelines.settings import load_environment, load_use_case
-    from pipelines.simulated import simulate
+    from newsletter_bandit.settings.reading import load_environment, load_use_case
+    from pipelines.cli.simulated import simulate
+    from pipelines.workspace import Workspace
 
     folder = work / str(rows)
     if not folder.is_dir():
@@ -109,7 +109,9 @@ def side(workdir: Path, stock: bool) -> None:
     Raises:
       SystemExit: the command failed.
     """
-    from pipelines import cli, libraries, runtime_defaults
+    from pipelines.cli import main as cli
+    from pipelines.cli import runtime_defaults
+    from pipelines.local import libraries
 
     if stock:
         runtime_defaults.apply()
@@ -223,8 +225,8 @@ def _use_stock() -> None:
     from tfx.components import StatisticsGen, Transform
     from tfx.types import BaseChannel
 
+    from newsletter_bandit.settings.use_case import UseCase
     from pipelines import preparation
-    from pipelines.settings import UseCase
 
     def stock_transform(examples: BaseChannel, schema: BaseChannel, use_case: UseCase) -> Transform:
         return Transform(

@@ -1,1 +1,1 @@
-"""Wiring: settings, the two pipelines, where they run, and the command line. No logic lives here."""
+"""Wiring: the two pipelines, where they run, and the command line. No logic lives here."""

@@ -7,12 +7,13 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.bulk_inferrer.component import SPLIT, BulkInferrer
 from components.example_gen.component import make_example_gen
-from components.example_gen.queries import inference_query
 from components.prediction_storer.component import PredictionStorer
 from components.production_model.component import ProductionModel
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import inference_query
 from pipelines.beam import with_beam_args
 from pipelines.metadata import connection_config
-from pipelines.settings import Environment, UseCase
 
 
 def pipeline_name(use_case: UseCase) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.cloud_settings import Dataflow
-from pipelines.settings import Processing
+from newsletter_bandit.settings.cloud import Dataflow
+from newsletter_bandit.settings.environment import Processing
 
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_component import BaseComponent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pipelines.errors import SettingsError
-from pipelines.settings import DatastoreStore, Environment, SQLiteStore, UseCase
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.environment import DatastoreStore, Environment, SQLiteStore
+from newsletter_bandit.settings.use_case import UseCase
 
 if TYPE_CHECKING:
     from serving.config import ServingConfig
@@ -46,7 +47,7 @@ def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> 
       SettingsError: the address cannot be listened on, nothing has been stored yet, or Datastore's credentials are missing.
     """
     if isinstance(environment.store, DatastoreStore) and "DATASTORE_EMULATOR_HOST" not in os.environ:
-        from pipelines.google_errors import credentials
+        from newsletter_bandit.google import credentials
 
         # Said now, and not with each answer.
         credentials()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipelines.errors import SettingsError
-from pipelines.settings import MySQLMetadata, SQLiteMetadata
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.environment import MySQLMetadata, SQLiteMetadata
 
 
 def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_store_pb2.ConnectionConfig:

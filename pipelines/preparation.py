@@ -11,11 +11,12 @@ from tfx.types import BaseChannel
 
 from components.curated_schema.component import CuratedSchema
 from components.example_gen.component import make_example_gen
-from components.example_gen.queries import training_query
 from components.example_validator.component import StrictExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
-from pipelines.settings import Environment, UseCase
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import training_query
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,17 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.evaluator.component import Evaluator
 from components.hyperparameters_gen.component import HyperparametersGen
+from components.hyperparameters_gen.tuned_set import TunedSet
 from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
 from components.pushing_finalizer.component import PushingFinalizer
 from components.serving_model_resolver.component import ServingModelResolver
 from components.trainer.component import make_trainer
-from components.tuner.result import TunedSet
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.use_case import UseCase
 from pipelines import preparation
 from pipelines.beam import with_beam_args
 from pipelines.metadata import connection_config
-from pipelines.settings import Environment, UseCase
 
 
 def pipeline_name(use_case: UseCase) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from tiny import make_use_case
 
-from components.registry import Registry
-from pipelines.executions import Executions
+from newsletter_bandit.registry import Registry
+from newsletter_bandit.settings.environment import SQLiteMetadata
+from pipelines.local.executions import Executions
 from pipelines.metadata import connection_config
-from pipelines.settings import SQLiteMetadata
 
 # 0.5 is more than exploration.max_cost, by so much that nothing may explore.
 OVERALL = {

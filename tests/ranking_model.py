@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components.registry import Registry, model_digest, new_version
+from newsletter_bandit.registry import Registry, model_digest, new_version
 
 NAMES = ("deals", "refill", "top_rated")
 

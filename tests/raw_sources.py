@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tiny import make_use_case
 
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 Row = dict[str, Any]
 
@@ -214,8 +214,8 @@ def fill_duckdb(path: Path, use_case: UseCase, raw: dict[str, list[Row]]) -> Non
     import duckdb
     import pyarrow.parquet as pq
 
-    from components.tables.build import create_raw
-    from pipelines.settings import DuckDBWarehouse
+    from newsletter_bandit.settings.environment import DuckDBWarehouse
+    from newsletter_bandit.warehouse.tables.build import create_raw
 
     create_raw(DuckDBWarehouse(kind="duckdb", path=str(path)), use_case)
     file = path.with_suffix(".parquet")

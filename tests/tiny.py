@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 
 def make_use_case(**changes: Any) -> UseCase:

@@ -17,9 +17,9 @@ from tfx.utils import path_utils, proto_utils
 
 from components.bulk_inferrer.files import PredictionsWriter
 from components.example_gen.example_files import SpreadFiles, split_files
-from components.example_gen.run_date import RUN_DATE
 from components.production_model.component import VERSION_KEY
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.warehouse.run_date import RUN_DATE
 
 if TYPE_CHECKING:
     from components.bulk_inferrer.scoring import Model

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
-from components.in_order import in_order
+from newsletter_bandit.threads import in_order
 
 SIGNATURE = "serving_default"
 # Beyond some thousand rows a larger batch is no faster, only larger.

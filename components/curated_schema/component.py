@@ -17,7 +17,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
-from pipelines.errors import SettingsError
+from newsletter_bandit.errors import SettingsError
 
 # What the steps that read a schema look for in its folder.
 FILE_NAME = "schema.pbtxt"

@@ -8,7 +8,7 @@ from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts, 
 from tfx.types.system_executions import Evaluate
 
 from components.evaluator.executor import USE_CASE_KEY, Executor
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class EvaluatorSpec(component_spec.ComponentSpec):

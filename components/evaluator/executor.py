@@ -18,7 +18,7 @@ from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from components.evaluator.policy_values import Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 USE_CASE_KEY = "use_case"
 METRICS_FILE = "metrics.json"

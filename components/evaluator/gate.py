@@ -24,14 +24,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pipelines.errors import DataError
-from pipelines.settings import Gate
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.checks import ROUNDING, Check, compared, shown
+from newsletter_bandit.settings.use_case import Gate
 
 VerdictName = Literal["blessed", "not_blessed", "cannot_tell"]
-Relation = Literal[">=", "<="]
 LOGGING_POLICY = "logging policy"
-# A figure at its bound passes, whatever the last bits of a subtraction say.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -66,27 +64,6 @@ class GateMetrics:
     compared_with: str
     unsubscribe_ratio: float = math.nan
     unsubscribe_excess_bound: float = -math.inf
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison of the gate.
-
-    Attributes:
-      name: what was checked.
-      figure: what was found; None where it is unknown.
-      bound: what it was compared with; None where there is nothing to compare with.
-      relation: ``figure`` relation ``bound`` must hold.
-      passed: None where the check does not apply.
-      detail: the same as a sentence.
-    """
-
-    name: str
-    figure: float | None
-    bound: float | None
-    relation: Relation
-    passed: bool | None
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -157,15 +134,15 @@ class Verdict:
 def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     """Makes every check and says which verdict follows; see the module for the order."""
     evidence = (
-        _check("rows", metrics.rows, ">=", gate.min_rows, "evaluation rows"),
-        _check(
+        compared("rows", metrics.rows, ">=", gate.min_rows, "evaluation rows"),
+        compared(
             "effective sample size",
             metrics.effective_sample_size,
             ">=",
             gate.min_effective_sample_size,
             "rows that the importance weights leave",
         ),
-        _check(
+        compared(
             "largest weight",
             metrics.max_weight,
             "<=",
@@ -174,16 +151,16 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
         ),
     )
     auc = (
-        _check("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
+        compared("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
         _auc_change(metrics, gate),
     )
-    value = _check(
+    value = compared(
         "value",
         metrics.lower_bound,
         ">=",
         -gate.allowed_margin,
         f"lower end of the {gate.confidence:.0%} interval of the gain over {_whom(metrics)}, estimated at "
-        f"{_shown(metrics.difference)}",
+        f"{shown(metrics.difference)}",
     )
     unsubscribes = _unsubscribes(metrics, gate)
     checks = (*evidence, *auc, value, unsubscribes)
@@ -195,8 +172,8 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     elif value.passed and unsubscribes.passed is not False:
         verdict = "blessed"
     else:
-        worse = metrics.upper_bound < -gate.allowed_margin - _ROUNDING
-        annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > _ROUNDING
+        worse = metrics.upper_bound < -gate.allowed_margin - ROUNDING
+        annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > ROUNDING
         verdict = "not_blessed" if worse or annoys else "cannot_tell"
     return Verdict(verdict, metrics.compared_with, checks)
 
@@ -210,7 +187,7 @@ def _auc_change(metrics: GateMetrics, gate: Gate) -> Check:
     name, bound = "AUC against production", -gate.max_auc_drop
     if metrics.production_auc is None:
         return Check(name, None, bound, ">=", None, "skipped: no model is in production")
-    return _check(name, metrics.auc - metrics.production_auc, ">=", bound, "AUC minus production's")
+    return compared(name, metrics.auc - metrics.production_auc, ">=", bound, "AUC minus production's")
 
 
 def _unsubscribes(metrics: GateMetrics, gate: Gate) -> Check:
@@ -219,25 +196,8 @@ def _unsubscribes(metrics: GateMetrics, gate: Gate) -> Check:
         return Check(name, None, None, "<=", None, "skipped: gate.max_unsubscribe_ratio is null")
     if not math.isfinite(metrics.unsubscribe_ratio):
         return Check(name, None, bound, "<=", None, "skipped: the log holds no unsubscribe")
-    surely = "surely" if metrics.unsubscribe_excess_bound > _ROUNDING else "not surely"
-    check = _check(name, metrics.unsubscribe_ratio, "<=", bound, "estimated rate over the logging policy's")
+    surely = "surely" if metrics.unsubscribe_excess_bound > ROUNDING else "not surely"
+    check = compared(name, metrics.unsubscribe_ratio, "<=", bound, "estimated rate over the logging policy's")
     if check.passed:
         return check
     return replace(check, detail=f"{check.detail}; {surely} above it at {gate.confidence:.0%} confidence")
-
-
-def _check(name: str, figure: float, relation: Relation, bound: float, what: str) -> Check:
-    if not math.isfinite(figure):
-        return Check(
-            name, None, float(bound), relation, False, f"{what}: unknown; {relation} {bound:g} needed"
-        )
-    gap = figure - bound if relation == ">=" else bound - figure
-    passed = gap >= -_ROUNDING
-    found = f"{_shown(figure)} is {'' if passed else 'not '}{relation} {bound:g}"
-    return Check(name, float(figure), float(bound), relation, passed, f"{found} ({what})")
-
-
-def _shown(figure: float) -> str:
-    if not math.isfinite(figure):
-        return "unknown"
-    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"

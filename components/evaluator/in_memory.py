@@ -11,7 +11,7 @@ from components.evaluator import results
 from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.rows import Outcome, table
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 _BLOCK = 65_536  # rows worked on at once; some ten MB
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.evaluator.rows import Outcome, text
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 # TFMA's key of a slice: (column, value) pairs; () is the whole.
 SliceKey = tuple[tuple[str, str | int], ...]

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.auc import AUC
-from components.evaluator.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
-from components.evaluator.estimators.base import Mergeable
-from components.evaluator.estimators.diagnostics import Overlap, Weights
-from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
 from components.evaluator.rows import PER_MODEL, SHARED, FloatArray
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
-from pipelines.settings import UseCase
+from newsletter_bandit.off_policy.auc import AUC
+from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
+from newsletter_bandit.off_policy.estimators.base import Mergeable
+from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
+from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
+from newsletter_bandit.settings.use_case import UseCase
 
 SERVING_POLICY = "serving_policy"
 EVAL_POLICY = "eval_policy"

@@ -23,8 +23,8 @@ import numpy as np
 
 from components.evaluator.gate import GateMetrics
 from components.evaluator.policy_values import SERVING_POLICY
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
 
 # What was found for one slice: model ("candidate" or "production") -> figure -> number or [K] list.
 SliceFigures = Mapping[str, Mapping[str, Any]]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 SHARED = 8
 PER_MODEL = 7

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.estimators import LoggedBatch, dr
-from components.evaluator.estimators.base import Mergeable, check_clip
+from newsletter_bandit.off_policy.estimators import LoggedBatch, dr
+from newsletter_bandit.off_policy.estimators.base import Mergeable, check_clip
 
 BINS = 400  # across the reward bounds
 TRIES = 20  # floors that are tried, at most: every 5% of the rows

@@ -11,7 +11,7 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from components.evaluator import results, rows
 from components.evaluator.policy_values import Figures
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 _LABEL = "clicked"
 

@@ -18,8 +18,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.estimators import Estimate, Interval, LoggedBatch, ips, logged
-from components.evaluator.estimators.base import MeanOfTerms, Mergeable
+from newsletter_bandit.off_policy.estimators import Estimate, Interval, LoggedBatch, ips, logged
+from newsletter_bandit.off_policy.estimators.base import MeanOfTerms, Mergeable
 
 _RANGE = (0.0, 1.0)
 

@@ -1,1 +1,1 @@
-"""ExampleGen: the warehouse's rows as tf.Examples, and how raw files get into the embedded warehouse."""
+"""ExampleGen: the warehouse's rows as tf.Examples."""

@@ -13,10 +13,10 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils, telemetry_utils
 
-from components.example_gen.bigquery import BigQuery
 from components.example_gen.executor import date_query
-from pipelines.errors import DataError, SettingsError
-from pipelines.settings import BigQueryWarehouse
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.environment import BigQueryWarehouse
+from newsletter_bandit.warehouse.bigquery import BigQuery
 
 
 class Executor(executor.Executor):

@@ -14,8 +14,9 @@ from tfx.proto import example_gen_pb2
 from components.example_gen import bigquery_executor
 from components.example_gen.executor import Executor
 from components.example_gen.partition import BUCKETS, eval_buckets
-from components.example_gen.run_date import RUN_DATE
-from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.run_date import RUN_DATE
 
 TRAIN, EVAL, INFERENCE = "train", "eval", "inference"
 USE_CASE = "use_case"
@@ -30,7 +31,7 @@ class DuckDBExampleGen(component.QueryBasedExampleGen):
         """Makes the component.
 
         Args:
-          query: BigQuery SQL of the subset in `components.example_gen.translate`.
+          query: BigQuery SQL of the subset in `newsletter_bandit.warehouse.translate`.
           warehouse_path: the DuckDB file.
           output_config: the splits, by hash buckets; with two or more of them, their partition feature.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 
 def to_feature_lists(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -21,8 +21,8 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from components.in_order import in_order
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.threads import in_order
 
 # Rows of a record batch: enough that a call's own cost is small beside its work, some ten MB.
 ROWS = 16_384

@@ -21,11 +21,11 @@ from tfx.utils import proto_utils
 
 from components.example_gen.encode import serialize
 from components.example_gen.partition import split_of
-from components.example_gen.run_date import RUN_DATE, dated
-from components.example_gen.warehouse import read_batches, require_rows
-from components.in_order import in_order
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.threads import in_order
+from newsletter_bandit.warehouse.embedded import read_batches, require_rows
+from newsletter_bandit.warehouse.run_date import RUN_DATE, dated
 
 ROWS_PER_FILE = 50_000
 # The fastest level: a quarter larger than zlib's own choice, at a third of its time.
@@ -94,7 +94,7 @@ def date_query(query: str, exec_properties: dict[str, Any], examples: types.Arti
     """The query with the dates of the run, which the artifact is told.
 
     Raises:
-      SettingsError: as `components.example_gen.run_date.dated`.
+      SettingsError: as `newsletter_bandit.warehouse.run_date.dated`.
     """
     found = dated(query, UseCase.from_json(exec_properties["use_case"]), exec_properties[RUN_DATE])
     for name, value in found.properties.items():

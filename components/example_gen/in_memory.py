@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.example_gen.encode import serialize
-from components.example_gen.ingest import ingest
-from components.example_gen.queries import render_inference_query, render_training_query
-from components.example_gen.warehouse import read_batches
-from pipelines.settings import DuckDBWarehouse, UseCase
+from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.embedded import read_batches
+from newsletter_bandit.warehouse.ingest import ingest
+from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
 
 
 def training_examples(

@@ -14,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
 from components.example_validator.anomalies import describe
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 
 class StrictExecutor(executor.Executor):

@@ -17,11 +17,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.example_gen.encode import to_feature_lists
-from components.example_gen.queries import Warehouse, render_training_query, table_name
-from components.example_gen.reading import first_rows, read
 from components.example_validator.anomalies import describe
-from pipelines.errors import DataError
-from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import Warehouse, render_training_query, table_name
+from newsletter_bandit.warehouse.reading import first_rows, read
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"

@@ -10,16 +10,10 @@ from typing import Any
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import Artifact, Channel, artifact_utils, component_spec, standard_artifacts
 
-from components.hyperparameters_gen.hyperparameters import (
-    FILE_NAME,
-    hyperparameters,
-    merged,
-    parse,
-    to_json,
-)
-from components.registry.files import write_bytes
-from components.tuner.result import TunedSet
-from pipelines.settings import UseCase
+from components.hyperparameters_gen.hyperparameters import FILE_NAME, hyperparameters, merged, parse, to_json
+from components.hyperparameters_gen.tuned_set import TunedSet
+from newsletter_bandit.files import write_bytes
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class Executor(base_executor.BaseExecutor):

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipelines.agent_settings import Agent, Exploration, PropensityWeighting
-from pipelines.errors import SettingsError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting
+from newsletter_bandit.settings.use_case import UseCase
 
 # The only file of the artifact, named as TFX's Tuner names it: TFX's Trainer reads the one file that it finds.
 FILE_NAME = "best_hyperparameters.txt"

@@ -11,7 +11,8 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.experimental.simple_artifacts import File
 
 from components.prediction_storer.executor import Executor
-from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
+from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class PredictionStorerSpec(types.ComponentSpec):

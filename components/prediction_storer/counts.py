@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 
 @dataclass(frozen=True)

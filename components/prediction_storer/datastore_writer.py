@@ -21,7 +21,7 @@ from apache_beam.utils.retry import FuzzedExponentialIntervals
 from google.cloud.datastore_v1.types import Mutation
 
 from components.prediction_storer.checking import Checker
-from pipelines.settings import DatastoreStore
+from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
 _UNINDEXED = frozenset(UNINDEXED_PROPERTIES)

@@ -15,13 +15,14 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.example_gen.example_files import SpreadFiles
-from components.example_gen.run_date import RUN_DATE
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
 from components.production_model.component import VERSION_KEY
-from pipelines.errors import DataError
-from pipelines.settings import DatastoreStore, SQLiteStore, UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.run_date import RUN_DATE
 from serving.stores.base import StoreError
 
 SPLIT = "inference"

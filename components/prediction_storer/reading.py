@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from components.bulk_inferrer.files import read_predictions
-from components.in_order import in_order
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.post_process import Rejection
+from newsletter_bandit.threads import in_order
 
 Hashes = npt.NDArray[np.uint64]
 

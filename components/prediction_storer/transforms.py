@@ -24,15 +24,10 @@ from apache_beam import pvalue
 
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.counts import Counts
-from components.prediction_storer.post_process import (
-    Rejection,
-    Stamp,
-    reject_duplicate,
-    resolve_duplicates,
-)
+from components.prediction_storer.post_process import Rejection, Stamp, reject_duplicate, resolve_duplicates
 from components.prediction_storer.reading import ReadChecked, read_checked, user_hashes
 from components.prediction_storer.writers import make_writer
-from pipelines.settings import DatastoreStore, SQLiteStore
+from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 _REJECTED, _USERS, _TALLY = "rejected", "users", "tally"
 _DAYS = CHECKED.get_field_index("expires_after_days")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.prediction_storer.checking import Checker
-from pipelines.settings import DatastoreStore, SQLiteStore
+from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 
 def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker) -> Any:

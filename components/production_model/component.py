@@ -2,7 +2,7 @@
 
 TFX cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
 it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no driver;
-`pipelines.compiling` takes the step out of its cache.
+`pipelines.cloud.compiling` takes the step out of its cache.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import Artifact, Channel, artifact_utils, component_spec, standard_artifacts
 
-from components.registry import Registry
-from components.registry.files import copy_tree
+from newsletter_bandit.files import copy_tree
+from newsletter_bandit.registry import Registry
 
 REGISTRY_KEY = "registry"
 USE_CASE_NAME_KEY = "use_case_name"

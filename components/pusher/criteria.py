@@ -18,7 +18,7 @@ import numpy as np
 
 from components.serving_model_resolver.decision import Decision
 from components.trainer import fingerprint
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 _VARIABLES = "variables"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"

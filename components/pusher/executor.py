@@ -10,8 +10,8 @@ from tfx.components.pusher import executor as tfx_executor
 from tfx.types import Artifact, artifact_utils
 
 from components.pusher.criteria import attach, criteria
-from components.registry.files import copy_tree, read_bytes
 from components.serving_model_resolver.decision import FILE_NAME, Decision
+from newsletter_bandit.files import copy_tree, read_bytes
 
 DECISION_KEY = "decision"
 

@@ -11,9 +11,9 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import FILE_NAME, finalize, pushed_model
-from components.registry import Registry
-from components.registry.files import write_bytes
-from pipelines.settings import UseCase
+from newsletter_bandit.files import write_bytes
+from newsletter_bandit.registry import Registry
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class Executor(base_executor.BaseExecutor):

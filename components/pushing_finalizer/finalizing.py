@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.registry import Registry, model_digest, new_version
-from components.registry.files import read_bytes
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import read_bytes
+from newsletter_bandit.registry import Registry, model_digest, new_version
+from newsletter_bandit.settings.use_case import UseCase
 
 FILE_NAME = "publication.json"
 BLESSED = "blessed"

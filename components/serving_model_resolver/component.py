@@ -12,10 +12,10 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
-from components.registry.files import copy_tree, read_bytes, write_bytes
 from components.serving_model_resolver.decision import FILE_NAME, ExplorationCost, FloorGain, decide
 from components.serving_model_resolver.signatures import alias_signature
-from pipelines.settings import UseCase
+from newsletter_bandit.files import copy_tree, read_bytes, write_bytes
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class Executor(base_executor.BaseExecutor):

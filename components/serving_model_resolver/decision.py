@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
 
 PolicyName = Literal["serving_policy", "eval_policy"]
 FILE_NAME = "decision.json"

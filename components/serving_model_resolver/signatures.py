@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from components.registry.files import read_bytes, write_bytes
 from components.trainer import fingerprint
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import read_bytes, write_bytes
 
 SERVING_DEFAULT = "serving_default"
 SAVED_MODEL = "saved_model.pb"

@@ -8,8 +8,8 @@ from tfx.components import Trainer as TfxTrainer
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
-from pipelines.cloud_settings import TrainingJob
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.cloud import TrainingJob
+from newsletter_bandit.settings.use_case import UseCase
 
 RUN_FN = "components.trainer.run_fn.run_fn"
 

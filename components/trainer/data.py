@@ -15,8 +15,8 @@ import tensorflow as tf
 from components.trainer.distribution import Workers
 from components.trainer.example_files import parsed, serialized_blocks
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
-from pipelines.agent_settings import PropensityWeighting
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.agents import PropensityWeighting
 
 # Rows of files are kept in memory if together they take no more than this, else streamed in each epoch.
 HELD_BYTES = 1 << 30

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from pydantic import BaseModel, Field, ValidationError
 
-from pipelines.errors import SettingsError
+from newsletter_bandit.errors import SettingsError
 
 # For all to come up, after which one that still waits gives up.
 START_SECONDS = 900.0

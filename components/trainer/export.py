@@ -30,7 +30,7 @@ from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, LABELS, NUMERIC
 from components.transform.preprocessing import action_index
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 SERVING_POLICY = "serving_policy"
 EVAL_POLICY = "eval_policy"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from components.registry.files import read_bytes, write_bytes
+from newsletter_bandit.files import read_bytes, write_bytes
 
 FINGERPRINT = "fingerprint.pb"
 

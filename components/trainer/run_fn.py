@@ -16,7 +16,7 @@ from components.trainer.distribution import workers
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.layout import Layout, vocabulary_sizes
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 SUMMARY = "training.json"
 

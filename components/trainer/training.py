@@ -10,7 +10,7 @@ from components.trainer.data import SharedData, TrainingData
 from components.trainer.distribution import Workers
 from components.trainer.export import BanditModel
 from components.trainer.warm_start import Names, WarmStartState
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 
 def fit(

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from components.transform.layout import Layout, vocabulary_name
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft

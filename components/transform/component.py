@@ -7,7 +7,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel
 
 from components.transform.executor import Executor
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 
 class Transform(TfxTransform):

@@ -21,7 +21,7 @@ from components.example_gen.example_files import ROWS, Decoder
 from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 _SCALARS = (ACTION, PROPENSITY, REWARD)
 _TENSOR = {"string": tf.string, "number": tf.float32, "date": tf.float32, "bool": tf.int64}

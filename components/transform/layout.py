@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.settings import StringFeature, UseCase
+from newsletter_bandit.settings.tables import StringFeature
+from newsletter_bandit.settings.use_case import UseCase
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft

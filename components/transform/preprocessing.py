@@ -22,7 +22,8 @@ from components.transform.layout import (
     Layout,
     vocabulary_name,
 )
-from pipelines.settings import StringFeature, UseCase
+from newsletter_bandit.settings.tables import StringFeature
+from newsletter_bandit.settings.use_case import UseCase
 
 # A missing string is a value of its own: it can tell as much about a user as any other.
 MISSING = "__missing__"

@@ -18,7 +18,7 @@ from components.bulk_inferrer.executor import Executor
 from components.bulk_inferrer.files import PredictionsWriter, read_predictions
 from components.bulk_inferrer.schema import SCHEMA
 from components.bulk_inferrer.scoring import BATCH
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 
 class TwoRecommenders(tf.Module):

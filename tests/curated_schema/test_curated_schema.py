@@ -6,7 +6,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.curated_schema.component import CuratedSchema, Executor
-from pipelines.errors import SettingsError
+from newsletter_bandit.errors import SettingsError
 
 SCHEMA = Path(__file__).parents[2] / "configs" / "schemas" / "newsletter.pbtxt"
 

@@ -12,12 +12,12 @@ from google_services import FailingProxy
 from raw_sources import make_raw_use_case
 from server_processes import PROJECT
 
-from components.example_gen import bigquery as rooms
-from components.example_gen.arms import arm_summary
-from components.example_gen.bigquery import BigQuery
-from components.tables.build import Plan, build
-from pipelines.errors import DataError, SettingsError, UserError
-from pipelines.settings import BigQueryWarehouse
+from newsletter_bandit.errors import DataError, SettingsError, UserError
+from newsletter_bandit.settings.environment import BigQueryWarehouse
+from newsletter_bandit.warehouse import bigquery as rooms
+from newsletter_bandit.warehouse.arms import arm_summary
+from newsletter_bandit.warehouse.bigquery import BigQuery
+from newsletter_bandit.warehouse.tables.build import Plan, build
 
 pytestmark = pytest.mark.emulator
 

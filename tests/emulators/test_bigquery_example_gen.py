@@ -16,10 +16,11 @@ from google_services import FailingProxy
 from raw_sources import arrow_table, make_raw_use_case
 from server_processes import PROJECT
 
-from components.example_gen.ingest import ingest
-from components.example_gen.queries import render_inference_query, render_training_query
-from pipelines.errors import DataError, SettingsError
-from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.ingest import ingest
+from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -75,7 +76,7 @@ def tables(
     import pyarrow.parquet as pq
     from google.cloud import bigquery
 
-    from components.tables.sql import Statements
+    from newsletter_bandit.warehouse.tables.sql import Statements
 
     dataset = "example_gen"
     names = {"training": f"{dataset}.training", "inference": f"{dataset}.inference"}

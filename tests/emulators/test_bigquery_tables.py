@@ -23,9 +23,10 @@ from raw_sources import (
 )
 from server_processes import PROJECT
 
-from components.tables.build import Plan, build, create_raw, dry_run
-from pipelines.errors import DataError
-from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -118,8 +119,8 @@ def test_the_tables_are_those_worked_out_by_hand_and_twice_gives_the_same(
 def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_warehouse(
     tmp_path: Path, bigquery_client: bigquery.Client, use_case: UseCase
 ) -> None:
-    from components.example_gen.arms import arm_summary
     from components.example_validator.curate import write_schema
+    from newsletter_bandit.warehouse.arms import arm_summary
 
     fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
     embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))

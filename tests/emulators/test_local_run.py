@@ -22,13 +22,16 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from server_processes import PROJECT, free_port, start, stop, unavailable
 
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.cloud import BEAM_STEPS
+from newsletter_bandit.settings.environment import MySQLMetadata
+from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.beam import beam_args
-from pipelines.cloud_settings import BEAM_STEPS
-from pipelines.errors import SettingsError
-from pipelines.local import StepEvent, Workspace, predict, train
+from pipelines.cli.simulated import simulate
+from pipelines.events import StepEvent
+from pipelines.local.running import predict, train
 from pipelines.metadata import connection_config
-from pipelines.settings import MySQLMetadata, load_environment, load_use_case
-from pipelines.simulated import simulate
+from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from conftest import GoogleServers

@@ -14,9 +14,9 @@ from publishing import Workplace
 from tiny import make_use_case
 
 from components.pushing_finalizer.finalizing import finalize
-from components.registry import Registry
-from components.registry.files import copy_tree, files_of, read_bytes, write_bytes
-from pipelines.errors import DataError, SettingsError
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
+from newsletter_bandit.registry import Registry
 
 if TYPE_CHECKING:
     from conftest import GoogleServers

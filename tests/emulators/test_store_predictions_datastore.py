@@ -16,7 +16,7 @@ from components.bulk_inferrer.schema import SCHEMA
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
-from pipelines.settings import DatastoreStore
+from newsletter_bandit.settings.environment import DatastoreStore
 
 pytestmark = pytest.mark.emulator
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tiny import make_use_case
 
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 RECOMMENDERS = ("a", "b", "c")
 COLOURS = ("red", "green", "blue")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from components.evaluator.rows import PER_MODEL, SHARED, Outcome, table
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 OUTCOME = Outcome(
     reward=np.array([1.0, -1.0, 0.0]),

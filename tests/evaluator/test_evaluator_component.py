@@ -11,7 +11,7 @@ from logged_shop import save_model, serving_value, shop_use_case, write_rows
 
 from components.evaluator.gate import Verdict
 from components.evaluator.report import policy_values
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 pytestmark = pytest.mark.pipeline
 

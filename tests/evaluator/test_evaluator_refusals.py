@@ -13,15 +13,15 @@ import pytest
 from tiny import make_use_case
 
 from components.evaluator import results
-from components.evaluator.auc import AUC
-from components.evaluator.estimators import LoggedBatch, dr, ips
-from components.evaluator.estimators.diagnostics import Overlap, Weights
-from components.evaluator.estimators.paired import LoggingDifference, PolicyDifference
 from components.evaluator.gate import Verdict
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.auc import AUC
+from newsletter_bandit.off_policy.estimators import LoggedBatch, dr, ips
+from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
+from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
 
 GOOD: dict[str, list[float]] = {
     "reward": [1.0, 0.0],

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.evaluator.gate import LOGGING_POLICY, Check, GateMetrics, Verdict, decide
-from pipelines.settings import Gate
+from components.evaluator.gate import LOGGING_POLICY, GateMetrics, Verdict, decide
+from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.settings.use_case import Gate
 
 GATE = Gate(
     min_rows=1000,

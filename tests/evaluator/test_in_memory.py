@@ -13,7 +13,7 @@ from tiny import make_use_case
 
 from components.evaluator.in_memory import evaluate
 from components.evaluator.rows import Outcome
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 K = 3
 Outputs = dict[str, npt.NDArray[Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 pytestmark = pytest.mark.pipeline
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.evaluator.estimators import LoggedBatch
 from components.evaluator.score_floor import FloorGains
+from newsletter_bandit.off_policy.estimators import LoggedBatch
 
 BOUNDS = (-1.0, 1.0)
 

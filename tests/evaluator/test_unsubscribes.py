@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from components.evaluator.estimators import LoggedBatch
 from components.evaluator.unsubscribes import Unsubscribes
+from newsletter_bandit.off_policy.estimators import LoggedBatch
 
 
 def seen_by(probability: list[float], propensity: list[float]) -> LoggedBatch:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.example_gen.encode import serialize, to_feature_lists
 from components.example_gen.partition import eval_buckets, split_of
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 SCHEMA = pa.schema(
     {

@@ -11,11 +11,12 @@ import duckdb
 import pytest
 from raw_rows import write_csv
 
-from components.example_gen.ingest import ingest
 from components.example_gen.partition import split_of
-from components.example_gen.queries import render_inference_query, render_training_query
-from pipelines.errors import DataError
-from pipelines.settings import BigQueryWarehouse, DuckDBWarehouse, UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.ingest import ingest
+from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
 
 START, END = dt.date(2024, 1, 8), dt.date(2024, 2, 5)
 ROWS, USERS = 400, 150

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from tiny import encode, make_rows, make_use_case
 
-from pipelines.errors import DataError
-from pipelines.settings import DuckDBWarehouse, UseCase, load_use_case
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import UseCase
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -81,8 +83,8 @@ def test_a_schema_is_written_from_the_warehouse(tmp_path: Path, use_case: UseCas
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.example_gen.ingest import ingest
     from components.example_validator.curate import curated_schema, write_schema
+    from newsletter_bandit.warehouse.ingest import ingest
 
     rows = [
         {

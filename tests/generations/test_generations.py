@@ -18,9 +18,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from pipelines.demo import endpoint
-from pipelines.local import Workspace
-from pipelines.settings import load_environment, load_use_case
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from pipelines.cli.demo import endpoint
+from pipelines.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 USE_CASE = ROOT / "configs" / "newsletter.yaml"

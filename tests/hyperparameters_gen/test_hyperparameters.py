@@ -9,8 +9,8 @@ import pytest
 from tiny import make_use_case
 
 from components.hyperparameters_gen.hyperparameters import hyperparameters, parse, to_json
-from pipelines.agent_settings import LinUCB, NeuralEpsilonGreedy
-from pipelines.errors import SettingsError
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.agents import LinUCB, NeuralEpsilonGreedy
 
 
 def test_the_dictionary_holds_the_use_cases_settings_and_survives_its_file() -> None:

@@ -14,8 +14,8 @@ from tiny import make_use_case
 
 from components.hyperparameters_gen.component import Executor, HyperparametersGen
 from components.hyperparameters_gen.hyperparameters import FILE_NAME, parse
-from components.tuner.result import Found, TunedSet
-from pipelines.errors import SettingsError
+from components.hyperparameters_gen.tuned_set import Found, TunedSet
+from newsletter_bandit.errors import SettingsError
 
 FOUND = Found(
     value=0.2,

@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 import vertex_run
 
-from pipelines.local import PredictionOutcome, StepEvent, TrainingOutcome, Workspace, predict, train
-from pipelines.settings import load_environment, load_use_case
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from pipelines.events import StepEvent
+from pipelines.local.running import PredictionOutcome, TrainingOutcome, predict, train
+from pipelines.workspace import Workspace
 
 pytestmark = pytest.mark.pipeline
 
@@ -52,8 +54,8 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    from components.example_gen.ingest import ingest
-    from simulation.traffic import INFERENCE_FILE, TRAINING_FILE, simulate, write
+    from newsletter_bandit.simulation.traffic import INFERENCE_FILE, TRAINING_FILE, simulate, write
+    from newsletter_bandit.warehouse.ingest import ingest
 
     workdir = tmp_path_factory.mktemp("newsletter")
     path = ROOT / "configs" / "newsletter.yaml"
@@ -116,10 +118,10 @@ def test_every_user_has_one_ranking_of_all_eligible_recommenders(run: Run) -> No
 
 
 def test_the_served_policy_beats_the_best_single_recommender(run: Run) -> None:
+    from newsletter_bandit.simulation.traffic import WORLD_FILE
+    from newsletter_bandit.simulation.truth import first_slots, policy_values
+    from newsletter_bandit.simulation.world import World
     from serving.stores.sqlite import SQLiteStore
-    from simulation.traffic import WORLD_FILE
-    from simulation.truth import first_slots, policy_values
-    from simulation.world import World
 
     world = World.load(run.workspace.workdir / "raw" / WORLD_FILE)
     store = SQLiteStore(Path(run.workspace.environment.store.path))  # type: ignore[union-attr]
@@ -140,7 +142,7 @@ def test_the_compiled_pipeline_stores_the_same_rankings(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through TFX's entry point of Vertex AI's steps: day, version and splits must survive the way between them."""
-    from pipelines import compiling
+    from pipelines.cloud import compiling
     from pipelines.names import Pipeline
 
     vertex = load_environment(ROOT / "configs" / "environments" / "vertex.yaml").vertex
@@ -159,7 +161,7 @@ def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
     """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking a user."""
     before = run.rankings()
     workdir = run.workspace.workdir
-    command = [sys.executable, "-m", "pipelines.cli", "predict", "--run-date", RUN_DATE.isoformat()]
+    command = [sys.executable, "-m", "pipelines.cli.main", "predict", "--run-date", RUN_DATE.isoformat()]
     process = subprocess.Popen(
         [*command, "--workdir", str(workdir)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -14,8 +14,9 @@ from prediction_rows import RECOMMENDERS, STAMP
 
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import WriteToDatastore
+from newsletter_bandit.settings.environment import DatastoreStore, Processing
+from newsletter_bandit.settings.reading import load_environment
 from pipelines.beam import beam_args
-from pipelines.settings import DatastoreStore, Processing, load_environment
 
 VERTEX = Path(__file__).parents[2] / "configs" / "environments" / "vertex.yaml"
 DATAFLOW = load_environment(VERTEX).processing.dataflow

@@ -20,7 +20,7 @@ from prediction_rows import RECOMMENDERS, STAMP, batch, row
 from components.prediction_storer import datastore_writer
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import RampUp, WriteToDatastore, to_mutation
-from pipelines.settings import DatastoreStore
+from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES
 
 CHECKER = Checker(RECOMMENDERS, STAMP)

@@ -17,9 +17,10 @@ from components.bulk_inferrer.files import PredictionsWriter
 from components.prediction_storer.component import PredictionStorer
 from components.prediction_storer.executor import Executor
 from components.prediction_storer.post_process import Row
-from pipelines.errors import DataError
-from pipelines.settings import DatastoreStore, UseCase
-from pipelines.settings import SQLiteStore as Settings
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import DatastoreStore
+from newsletter_bandit.settings.environment import SQLiteStore as Settings
+from newsletter_bandit.settings.use_case import UseCase
 from serving.stores.sqlite import SQLiteStore
 
 USE_CASE = UseCase.model_validate(

@@ -19,7 +19,7 @@ from components.prediction_storer import transforms
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Row
 from components.prediction_storer.transforms import StorePredictions
-from pipelines.settings import SQLiteStore as Settings
+from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from serving.stores.sqlite import SQLiteStore
 
 

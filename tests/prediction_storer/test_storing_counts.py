@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.prediction_storer.counts import Counts
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 counts = st.builds(
     Counts,

@@ -16,7 +16,7 @@ from tiny import Prepared, encode
 
 from components.pusher.criteria import attach, criteria
 from components.serving_model_resolver.decision import ExplorationCost, FloorGain, decide
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 SIGNATURES = ("serving_policy", "eval_policy", "evaluation")
 FLOOR = float(np.float32(0.35))

@@ -11,8 +11,8 @@ import pytest
 from tiny import make_use_case
 
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
-from components.registry import Registry, model_digest
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry import Registry, model_digest
 
 PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
 

@@ -11,9 +11,9 @@ import pytest
 from publishing import Workplace
 from tiny import make_use_case
 
-from components.registry import Registry
-from pipelines.errors import DataError
-from pipelines.executions import Executions
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry import Registry
+from pipelines.local.executions import Executions
 
 
 def content(executions: Executions, step: str, output: str, name: str) -> Any:
@@ -111,7 +111,8 @@ def test_the_steps_compile_for_vertex_ai(tmp_path: Path) -> None:
 def test_tfxs_file_layer_publishes_as_the_folder_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.registry import files, registry, versions
+    from newsletter_bandit import files
+    from newsletter_bandit.registry import registry, versions
 
     # The layer that buckets go through, here over a folder: no bucket is at hand.
     for module in (files, registry, versions):

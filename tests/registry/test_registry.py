@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.registry import Registry, model_digest, new_version
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry import Registry, model_digest, new_version
 
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.registry import Registry
+from newsletter_bandit.registry import Registry
 
 OLD = "20261116T101500Z-1a2b3c4d"
 NEW = "20261123T101500Z-5a2b3c4d"
 # Publishes; with a number n > 0, kills itself before its n-th step that reaches the disk.
 PROGRAM = """
 import os, signal, sys
-from components.registry import Registry
+from newsletter_bandit.registry import Registry
 root, model, version, kill_at = *sys.argv[1:4], int(sys.argv[4])
 steps = 0
 def counted(call):

@@ -37,7 +37,7 @@ def test_imports_nothing_of_the_rest(tmp_path: Path) -> None:
     imported = set(json.loads(done.stdout))
     assert {"serving", "functions_framework", "google"} <= imported
     forbidden = {"tensorflow", "tfx", "apache_beam", "numpy", "pandas", "pydantic", "duckdb"}
-    assert not imported & (forbidden | {"pipelines", "components", "simulation"})
+    assert not imported & (forbidden | {"pipelines", "components", "newsletter_bandit"})
 
 
 def requirements() -> dict[str, str]:

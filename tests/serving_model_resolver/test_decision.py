@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tiny import make_use_case
 
 from components.serving_model_resolver.decision import Decision, ExplorationCost, FloorGain, decide
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 NO_FLOOR = FloorGain(None, None, None, None)
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.serving_model_resolver.signatures import alias_signature
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 SIGNATURES = ["eval_policy", "evaluation", "serving_policy"]
 WORDS = ["red", "blue", "never seen"]

@@ -19,16 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import DataError, SettingsError
-from pipelines.settings import UseCase, load_use_case
-from simulation import loop_report, runs
-from simulation.behaviour import RulesPolicy
-from simulation.learner import FirstSlots, Gating, Learnt
-from simulation.loop import Setting, Start, monday, run, start, true_difference, window_rows
-from simulation.runs import Run, Week
-from simulation.series import Event, run_series
-from simulation.truth import matrix_value, policy_value
-from simulation.world import World
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.simulation import loop_report, runs
+from newsletter_bandit.simulation.behaviour import RulesPolicy
+from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
+from newsletter_bandit.simulation.loop import Setting, Start, monday, run, start, true_difference, window_rows
+from newsletter_bandit.simulation.runs import Run, Week
+from newsletter_bandit.simulation.series import Event, run_series
+from newsletter_bandit.simulation.truth import matrix_value, policy_value
+from newsletter_bandit.simulation.world import World
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "newsletter.yaml"
@@ -296,7 +297,7 @@ def test_runs_that_cannot_be_compared_are_refused() -> None:
 
 
 def test_json_csv_and_picture(tmp_path: Path) -> None:
-    from simulation import loop_plot
+    from newsletter_bandit.simulation import loop_plot
 
     done = [
         made("a", 1, 0.1, 0.2),

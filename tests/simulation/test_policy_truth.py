@@ -7,10 +7,16 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from pipelines.errors import DataError
-from simulation.behaviour import RulesPolicy, UniformPolicy
-from simulation.truth import best_single, first_slots, matrix_value, policy_value, policy_values
-from simulation.world import World, spread
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.simulation.behaviour import RulesPolicy, UniformPolicy
+from newsletter_bandit.simulation.truth import (
+    best_single,
+    first_slots,
+    matrix_value,
+    policy_value,
+    policy_values,
+)
+from newsletter_bandit.simulation.world import World, spread
 
 EPOCH = dt.date(2026, 4, 6)
 DAY = dt.date(2026, 5, 4)

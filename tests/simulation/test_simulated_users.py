@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulation import catalogue
-from simulation.users import Users, draw_users
+from newsletter_bandit.simulation import catalogue
+from newsletter_bandit.simulation.users import Users, draw_users
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import DataError, SettingsError
-from pipelines.settings import Reward, UseCase, load_use_case
-from simulation import catalogue
-from simulation.behaviour import RulesPolicy, TablePolicy, UniformPolicy, check_probabilities, draw
-from simulation.traffic import simulate, write
-from simulation.world import World, spread
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import Reward, UseCase
+from newsletter_bandit.simulation import catalogue
+from newsletter_bandit.simulation.behaviour import (
+    RulesPolicy,
+    TablePolicy,
+    UniformPolicy,
+    check_probabilities,
+    draw,
+)
+from newsletter_bandit.simulation.traffic import simulate, write
+from newsletter_bandit.simulation.world import World, spread
 
 EPOCH = dt.date(2026, 4, 6)
 RUN_DATE = dt.date(2026, 6, 1)

@@ -18,7 +18,7 @@ from components.trainer.agents import network, specs
 from components.trainer.agents.task import Task
 from components.trainer.exploration import Distribution
 from components.trainer.reward_model import RewardModel
-from pipelines.agent_settings import Network
+from newsletter_bandit.settings.agents import Network
 
 
 class Popular(Network):

@@ -31,7 +31,7 @@ def files(arrays: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> l
 
 def file_data(files: list[str]) -> Any:
     from components.trainer.data import FileData
-    from pipelines.agent_settings import PropensityWeighting
+    from newsletter_bandit.settings.agents import PropensityWeighting
 
     return FileData(files, layout(3, 4, 2), SIZES, PropensityWeighting())
 
@@ -93,7 +93,7 @@ def test_streamed_sums_are_those_held(prepared: Prepared, monkeypatch: pytest.Mo
 
     from components.trainer import data
     from components.trainer.agents import linear
-    from pipelines.agent_settings import LinUCB
+    from newsletter_bandit.settings.agents import LinUCB
 
     settings = LinUCB(type="lin_ucb")
     held = linear.sums(make_task(prepared, settings, True).data, 700)
@@ -105,7 +105,7 @@ def test_streamed_sums_are_those_held(prepared: Prepared, monkeypatch: pytest.Mo
 
 def test_an_index_out_of_range_is_refused(arrays: dict[str, Any]) -> None:
     from components.trainer.agents.linear_sums import Adder
-    from pipelines.errors import DataError
+    from newsletter_bandit.errors import DataError
 
     names = ("numeric", "categorical", "action", "propensity", "reward")
     numbers, strings, action, weight, reward = (arrays[name][:10] for name in names)

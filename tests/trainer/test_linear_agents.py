@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny import Prepared
 
-from pipelines.agent_settings import LinTS, LinUCB, PropensityWeighting
+from newsletter_bandit.settings.agents import LinTS, LinUCB, PropensityWeighting
 
 
 def make_task(prepared: Prepared, agent: Any, weighted: bool) -> Any:

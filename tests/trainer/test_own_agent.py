@@ -10,8 +10,8 @@ import pytest
 from pydantic import Field
 from tiny import Prepared, encode, make_use_case
 
-from pipelines.agent_settings import Agent
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.agents import Agent
+from newsletter_bandit.settings.use_case import UseCase
 
 EPSILON = 0.2
 

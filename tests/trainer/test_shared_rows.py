@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.errors import DataError, SettingsError
+from newsletter_bandit.errors import DataError, SettingsError
 
 
 def shares(rows: int, count: int, action: Any = 0) -> list[Any]:
@@ -16,7 +16,7 @@ def shares(rows: int, count: int, action: Any = 0) -> list[Any]:
     from components.trainer.data import ArrayData, SharedData
     from components.trainer.distribution import Workers
     from components.transform.layout import ACTION, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
-    from pipelines.agent_settings import PropensityWeighting
+    from newsletter_bandit.settings.agents import PropensityWeighting
 
     arrays = {
         NUMERIC: np.zeros((rows, 2)),

@@ -10,8 +10,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from pipelines.errors import DataError, SettingsError
-from simulation.world import World
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.simulation.world import World
 
 EPOCH = dt.date(2026, 4, 6)
 
@@ -24,7 +24,7 @@ def world() -> World:
 def test_the_room_is_light_without_it() -> None:
     program = """
 import sys
-import simulation.loop, simulation.loop_report, simulation.loop_plot, simulation.traffic, simulation.vectors
+import newsletter_bandit.simulation.loop, newsletter_bandit.simulation.loop_report, newsletter_bandit.simulation.loop_plot, newsletter_bandit.simulation.traffic, newsletter_bandit.simulation.vectors
 assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

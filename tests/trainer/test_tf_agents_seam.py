@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROOM = ROOT / "components" / "trainer" / "agents"
-FOLDERS = ("components", "pipelines", "serving", "simulation")
+FOLDERS = ("components", "pipelines", "serving", "newsletter_bandit")
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tiny import BEST, Prepared, make_use_case
 
-from pipelines.errors import DataError
-from pipelines.settings import UseCase
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
 
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 6, "learning_rate": 0.01}
 

@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 from tiny import make_use_case
 
 from components.trainer.component import make_trainer, vertex_config
-from pipelines.cloud_settings import TrainingJob
+from newsletter_bandit.settings.cloud import TrainingJob
 
 JOB: dict[str, Any] = {
     "project": "my-project",

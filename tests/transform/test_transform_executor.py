@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny import Prepared
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 pytestmark = pytest.mark.pipeline
 

@@ -15,7 +15,7 @@ from components.trainer.agents import network, specs
 from components.trainer.agents.task import Task
 from components.trainer.exploration import Distribution, softmax
 from components.trainer.reward_model import RewardModel
-from pipelines.agent_settings import Boltzmann
+from newsletter_bandit.settings.agents import Boltzmann
 
 
 class _BoltzmannModel(network.NetworkModel):

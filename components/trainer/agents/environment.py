@@ -10,10 +10,10 @@ import tensorflow as tf
 from tf_agents.bandits.environments import bandit_py_environment
 from tf_agents.specs import array_spec
 
-from pipelines.errors import SettingsError
-from simulation.users import Floats, Ints
-from simulation.vectors import Encoder
-from simulation.world import World
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.simulation.users import Floats, Ints
+from newsletter_bandit.simulation.vectors import Encoder
+from newsletter_bandit.simulation.world import World
 
 # Keys of an observation.
 FEATURES, MASK, USER, DAY = "features", "mask", "user", "day"

@@ -23,7 +23,7 @@ from components.trainer.agents.task import Task
 from components.trainer.data import TrainingData
 from components.trainer.exploration import Distribution, votes
 from components.trainer.reward_model import RewardModel
-from pipelines.agent_settings import LinTS
+from newsletter_bandit.settings.agents import LinTS
 
 
 class _PosteriorModel(linear.LinearModel):

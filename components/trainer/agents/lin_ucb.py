@@ -23,7 +23,7 @@ from components.trainer.agents.task import Task
 from components.trainer.data import TrainingData
 from components.trainer.exploration import Distribution, best
 from components.trainer.reward_model import RewardModel
-from pipelines.agent_settings import LinUCB
+from newsletter_bandit.settings.agents import LinUCB
 
 
 class _OptimisticModel(linear.LinearModel):

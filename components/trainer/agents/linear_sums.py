@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from pipelines.errors import DataError
+from newsletter_bandit.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 

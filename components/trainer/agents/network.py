@@ -18,7 +18,7 @@ from components.trainer.data import WEIGHT
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, carry_over
 from components.transform.layout import CATEGORICAL, NUMERIC
-from pipelines.agent_settings import Network
+from newsletter_bandit.settings.agents import Network
 
 # Steps that run inside one call of the graph, between two lines in TensorBoard.
 STEPS_PER_CALL = 50

@@ -9,7 +9,7 @@ from tf_agents.bandits.agents import neural_epsilon_greedy_agent
 from components.trainer.agents import network, specs
 from components.trainer.agents.task import Task
 from components.trainer.reward_model import RewardModel
-from pipelines.agent_settings import NeuralEpsilonGreedy
+from newsletter_bandit.settings.agents import NeuralEpsilonGreedy
 
 
 def train(task: Task) -> RewardModel:

@@ -24,7 +24,7 @@ from components.trainer.data import WEIGHT, TrainingData
 from components.trainer.exploration import Distribution, best
 from components.trainer.reward_model import RewardModel
 from components.transform.layout import ACTION, REWARD
-from pipelines.agent_settings import NeuralLinUCB
+from newsletter_bandit.settings.agents import NeuralLinUCB
 
 
 class _EncodedModel(RewardModel):

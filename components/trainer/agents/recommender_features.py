@@ -27,8 +27,8 @@ from components.trainer.agents import network, specs
 from components.trainer.agents.task import Task
 from components.trainer.reward_model import RewardModel
 from components.transform.layout import ACTION
-from pipelines.agent_settings import RecommenderFeatures
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.agents import RecommenderFeatures
+from newsletter_bandit.settings.use_case import UseCase
 
 _USER = bandit_spec_utils.GLOBAL_FEATURE_KEY
 _RECOMMENDER = bandit_spec_utils.PER_ARM_FEATURE_KEY

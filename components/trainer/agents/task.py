@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from components.trainer.data import TrainingData
 from components.trainer.distribution import Workers
 from components.trainer.warm_start import Names, WarmStartState
-from pipelines.settings import UseCase
+from newsletter_bandit.settings.use_case import UseCase
 
 # (name, value, step) of a figure for TensorBoard.
 Log = Callable[[str, float, int], None]

@@ -1,0 +1,183 @@
+"""The file in which HyperparametersGen looks up a tuned set, and which hyperparameters such a set may hold.
+
+A hyperparameter is named by its path in the use case, such as `agent.learning_rate`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.files import files_of, read_bytes, write_bytes
+from newsletter_bandit.settings.agents import Linear
+from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.use_case import UseCase
+
+AGENT, WEIGHTING, EXPLORATION = "agent", "propensity_weighting", "exploration"
+
+# They change how the serving policy explores, or how a sum is cut into batches: every estimate stays the same.
+_WITHOUT_EFFECT = {"alpha", "temperature", "samples"}
+_WITHOUT_EFFECT_IF_LINEAR = {"batch_size"}
+# Another type is another agent with other keys; the luckiest seed is no better than the next.
+_NEVER = {"type", "seed"}
+
+_MEND = "tune anew with `newsletter-bandit tune`, or delete the file to train with the use case's own values"
+
+
+def tunable(use_case: UseCase) -> dict[str, Any]:
+    """The use case's own value of each hyperparameter that can be searched, by path."""
+    agent = use_case.agent
+    left_out = _NEVER | _WITHOUT_EFFECT
+    if isinstance(agent, Linear):
+        left_out = left_out | _WITHOUT_EFFECT_IF_LINEAR
+    return {
+        **{f"{AGENT}.{key}": getattr(agent, key) for key in type(agent).model_fields if key not in left_out},
+        **{
+            f"{WEIGHTING}.{key}": getattr(use_case.propensity_weighting, key)
+            for key in type(use_case.propensity_weighting).model_fields
+        },
+    }
+
+
+def sections(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """`{"agent.epochs": 3}` as `{"agent": {"epochs": 3}}`, the overrides that HyperparametersGen takes."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        found.setdefault(section, {})[key] = value
+    return found
+
+
+def described(values: Mapping[str, Any]) -> str:
+    """A set in a phrase: `agent.learning_rate 0.0012, agent.epochs 3`."""
+    if not values:
+        return "the settings' own"
+    return ", ".join(f"{path} {shown(value)}" for path, value in values.items())
+
+
+def shown(value: Any) -> str:
+    """A value for people: four digits of a fraction, everything else as JSON."""
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+
+
+def fault(use_case: UseCase, path: str, value: Any) -> str | None:
+    """What is wrong with one hyperparameter's value for this use case; None where nothing is."""
+    if path not in tunable(use_case):
+        return f"{_why_not(use_case, path)}; allowed: {', '.join(tunable(use_case))}"
+    section, _, key = path.partition(".")
+    settings: Settings = getattr(use_case, section)
+    try:
+        type(settings).model_validate({**settings.model_dump(), key: value})
+    except ValidationError as error:
+        words = error.errors()[0]["msg"].removeprefix("Value error, ")
+        return f"{words}; found {json.dumps(value, default=str)[:120]}"
+    return None
+
+
+def _why_not(use_case: UseCase, path: str) -> str:
+    section, _, key = path.partition(".")
+    settings = getattr(use_case, section, None) if section in (AGENT, WEIGHTING, EXPLORATION) else None
+    if settings is None or key not in type(settings).model_fields:
+        return "no such hyperparameter"
+    if key == "type":
+        return f"the agent is {use_case.agent.type}, and another has other hyperparameters"
+    if key == "seed":
+        return "the luckiest seed is no better than the next"
+    return "changes no reward estimate, and those are what the sets are compared by"
+
+
+class Found(BaseModel):
+    """How a set was found; values in units of reward a newsletter.
+
+    Attributes:
+      value: doubly robust, of the set's eval policy on the validation rows.
+      standard_error: of ``value``.
+      gain: over the use case's own set, paired; ``gain_low`` and ``gain_high`` as `winner` says; null where unbounded.
+      is_better: ``gain_low`` is above 0.
+      trial: number of the winning one; 0 is the use case's own set.
+      trials: sets that were compared.
+      rows: they were compared on.
+      window: first day and day after the last of the rows.
+      settings: `settings_hash` at that time.
+      finished_at: UTC.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    standard_error: float
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
+    confidence: float
+    is_better: bool
+    trial: int
+    trials: int
+    rows: int
+    window: tuple[dt.date, dt.date]
+    settings: str
+    finished_at: dt.datetime
+
+
+class TunedSet(BaseModel):
+    """A set of hyperparameters for one use case and agent; content of the file.
+
+    Attributes:
+      use_case: name.
+      agent: type.
+      values: by path; whatever is not named is as in the use case.
+      found: how.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    use_case: str
+    agent: str
+    values: dict[str, Any]
+    found: Found
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """The values by section, as HyperparametersGen takes them."""
+        return sections(self.values)
+
+    def write(self, path: str) -> None:
+        """Makes or replaces the file, whole or not at all."""
+        write_bytes(path, (self.model_dump_json(indent=2) + "\n").encode())
+
+
+def read(path: str, use_case: UseCase) -> TunedSet | None:
+    """The tuned set of the use case, or None where there is no such file.
+
+    Raises:
+      SettingsError: the file is not a tuned set, or does not fit the use case any more: it was found for another
+        one or another agent, or a key or value is not allowed; one line a fault.
+    """
+    if not files_of(path).exists(path):
+        return None
+    try:
+        tuned = TunedSet.model_validate(json.loads(read_bytes(path)))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "(file)"
+        raise SettingsError(f"{path}: {where}: {first['msg']}; {_MEND}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: not JSON: {error}; {_MEND}") from error
+    faults = []
+    if tuned.use_case != use_case.name:
+        faults.append(f"use_case: found {tuned.use_case}; allowed: {use_case.name}")
+    elif tuned.agent != use_case.agent.type:
+        faults.append(f"agent: tuned for {tuned.agent}, but the use case's agent is {use_case.agent.type}")
+    else:
+        found = {name: fault(use_case, name, value) for name, value in tuned.values.items()}
+        faults += [f"values.{name}: {words}" for name, words in found.items() if words]
+    if faults:
+        raise SettingsError("\n".join(f"{path}: {words}; {_MEND}" for words in faults))
+    return tuned

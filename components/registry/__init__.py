@@ -1,6 +1,0 @@
-"""The registry: published models with their evidence, and a pointer to the one in production."""
-
-from components.registry.registry import Registry
-from components.registry.versions import VersionInfo, model_digest, new_version
-
-__all__ = ["Registry", "VersionInfo", "model_digest", "new_version"]

@@ -1,1 +1,0 @@
-"""Tuner: a search for hyperparameters by off-policy value; what it finds, HyperparametersGen emits."""

@@ -1,0 +1,1 @@
+"""What the project knows of contextual bandits for newsletters, importable without TFX, TensorFlow and Beam."""

@@ -1,0 +1,248 @@
+"""Files of a folder or of a bucket behind one interface.
+
+A path with a scheme (``gs://bucket/...``) goes through TFX's file layer, which is imported only then: that takes
+seconds and brings TensorFlow. Every other path is this machine's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import functools
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import IO, Any, Protocol
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.google import credentials
+
+_PARTIAL = ".partial-"
+_LOCK = ".lock"
+# Cloud Storage, which has no folders: objects are named with slashes.
+_BUCKETS = "gs://"
+
+
+class Files(Protocol):
+    """What the rooms need of a file system."""
+
+    def exists(self, path: str) -> bool:
+        """There is such a file or folder."""
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names in ``folder``; none where it does not exist."""
+
+    def tree(self, folder: str) -> list[str]:
+        """Sorted paths, relative to ``folder`` and with slashes, of all files below it."""
+
+    def read(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        """Opens a file for reading."""
+
+    def write(self, path: str, content: IO[bytes]) -> None:
+        """Makes or replaces a file, whole or not at all; folders on the way are made."""
+
+    def locked(self, folder: str) -> AbstractContextManager[None]:
+        """Keeps other writers out of ``folder``, and clears away what killed ones left."""
+
+    def staged(self, folder: str) -> AbstractContextManager[str]:
+        """A place to fill that becomes ``folder``, whatever is there, when the block ends without error."""
+
+
+class LocalFiles:
+    """A folder of this machine: writers take turns by a file lock, which ends with its process."""
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(path)
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+    def tree(self, folder: str) -> list[str]:
+        return sorted(
+            os.path.relpath(os.path.join(parent, name), folder).replace(os.sep, "/")
+            for parent, _, names in os.walk(folder)
+            for name in names
+        )
+
+    def read(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        return open(path, "rb")
+
+    def write(self, path: str, content: IO[bytes]) -> None:
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=_PARTIAL, dir=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                shutil.copyfileobj(content, file)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(folder)
+
+    @contextlib.contextmanager
+    def locked(self, folder: str) -> Iterator[None]:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, _LOCK), "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Whoever holds the lock is alone, so a partial file or folder has no owner any more.
+            for name in os.listdir(folder):
+                if name.startswith(_PARTIAL):
+                    path = os.path.join(folder, name)
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+            yield
+
+    @contextlib.contextmanager
+    def staged(self, folder: str) -> Iterator[str]:
+        parent = os.path.dirname(folder)
+        os.makedirs(parent, exist_ok=True)
+        staging = tempfile.mkdtemp(prefix=_PARTIAL, dir=parent)
+        try:
+            os.chmod(staging, 0o755)
+            yield staging
+            for inner, _, _ in os.walk(staging, topdown=False):
+                _sync_folder(inner)
+            if os.path.exists(folder):
+                shutil.rmtree(folder)
+            os.rename(staging, folder)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        _sync_folder(parent)
+
+
+class RemoteFiles:
+    """A bucket, through TFX's file layer: an object appears whole when it is closed, folders do not exist.
+
+    There is neither lock nor rename of a folder. Readers must take a folder for complete by the file that is
+    written last, and two writers of one folder must write the same.
+
+    A file that is missing is a `FileNotFoundError`, as on this machine; what else fails a `SettingsError`.
+    """
+
+    def __init__(self) -> None:
+        from tfx.dsl.io import fileio
+
+        self._io: Any = fileio
+
+    def exists(self, path: str) -> bool:
+        with _explained(path):
+            return bool(self._io.exists(path))
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(name.rstrip("/") for name in self._listing(folder))
+
+    def tree(self, folder: str) -> list[str]:
+        # Not by TFX's walk, which passes over a folder that it cannot list.
+        found = []
+        for name in self._listing(folder):
+            path = os.path.join(folder, name)
+            if name.endswith("/") or self._io.isdir(path):
+                found += [os.path.join(name, inner) for inner in self.tree(path)]
+            else:
+                found.append(name)
+        return sorted(found)
+
+    @contextlib.contextmanager
+    def read(self, path: str) -> Iterator[IO[bytes]]:
+        with _explained(path), self._io.open(path, "rb") as file:
+            yield file
+
+    def write(self, path: str, content: IO[bytes]) -> None:
+        with _explained(path):
+            if not path.startswith(_BUCKETS):
+                self._io.makedirs(os.path.dirname(path))
+            with self._io.open(path, "wb") as file:
+                shutil.copyfileobj(content, file)
+
+    def _listing(self, folder: str) -> list[str]:
+        # Not `isdir`, which answers no where it may not look.
+        if not self.exists(folder):
+            return []
+        with _explained(folder):
+            return list(self._io.listdir(folder))
+
+    @contextlib.contextmanager
+    def locked(self, folder: str) -> Iterator[None]:  # noqa: ARG002
+        yield
+
+    @contextlib.contextmanager
+    def staged(self, folder: str) -> Iterator[str]:
+        yield folder
+
+
+def files_of(path: str) -> Files:
+    """The file system that ``path`` lies in.
+
+    Raises:
+      SettingsError: it is a bucket of Google's, and there are no credentials.
+    """
+    if "://" not in path:
+        return LocalFiles()
+    if path.startswith(_BUCKETS):
+        _require_credentials()
+    return RemoteFiles()
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copies all files below ``source`` into ``target``, each of which may be a folder or in a bucket."""
+    reader, writer = files_of(source), files_of(target)
+    for name in reader.tree(source):
+        with reader.read(os.path.join(source, name)) as content:
+            writer.write(os.path.join(target, name), content)
+
+
+def read_bytes(path: str) -> bytes:
+    """Content of a file."""
+    with files_of(path).read(path) as file:
+        return file.read()
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Makes or replaces a file, whole or not at all."""
+    files_of(path).write(path, io.BytesIO(content))
+
+
+@functools.cache
+def _require_credentials() -> None:
+    # TensorFlow goes on without any, and is refused in many more words.
+    credentials()
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file or bucket", path) from error
+    except tf.errors.PermissionDeniedError as error:
+        raise SettingsError(
+            f"{path}: permission denied: {_said(error)}; grant the account the missing role on the bucket, such as "
+            "roles/storage.objectUser"
+        ) from error
+    except tf.errors.OpError as error:
+        raise SettingsError(f"{path}: {_said(error)}") from error
+
+
+def _said(error: Any) -> str:
+    # TensorFlow adds the request and the body of its answer, over many lines.
+    return " ".join(str(error.message).split())[:300]
+
+
+def _sync_folder(folder: str) -> None:
+    # A rename is on disk only when its folder is.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

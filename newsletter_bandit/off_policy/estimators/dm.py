@@ -1,0 +1,23 @@
+"""Direct method: mean over rows of sum_a pi_e(a | x) q(x, a).
+
+Low variance, and biased by whatever the reward model q gets wrong; the standard error tells of the sampling of
+contexts alone, not of that bias. No weights, so a weight clip changes nothing.
+
+See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014), section 2.1.
+"""
+
+from __future__ import annotations
+
+from newsletter_bandit.off_policy.estimators import base
+from newsletter_bandit.off_policy.estimators.moments import FloatArray
+
+
+class Estimator(base.Estimator):
+    """mean(sum_a pi_e(a | x_i) q(x_i, a))."""
+
+    def terms(self, batch: base.LoggedBatch) -> FloatArray:
+        """sum_a pi_e(a | x_i) q(x_i, a), [n]."""
+        return batch.expected_reward
+
+    def _bounds(self) -> tuple[float, float] | None:
+        return self.reward_range

@@ -1,0 +1,106 @@
+"""For each action, how often the log and the evaluation policy take it, and how well the one supports the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from newsletter_bandit.off_policy.estimators import LoggedBatch
+from newsletter_bandit.off_policy.logged_table.arrays import coded
+from newsletter_bandit.off_policy.logged_table.reading import Rows
+
+_NOTHING = np.zeros(3)
+
+
+@dataclass(frozen=True)
+class ActionFigures:
+    """One action.
+
+    Attributes:
+      action: its name.
+      rows: logged rows that took it.
+      logged_share: share of the log.
+      evaluation_share: how often the evaluation policy takes it: exact where its whole distribution is known, else
+        estimated by importance weights, which can tell nothing of actions that were never logged.
+      effective_sample_size: of the weights of its rows.
+    """
+
+    action: str
+    rows: int
+    logged_share: float
+    evaluation_share: float
+    effective_sample_size: float
+
+
+class ActionOverlap:
+    """Running sums for each action; past ``limit`` of them it gives up and holds none.
+
+    Args:
+      weight_clip: largest weight used.
+      limit: most actions.
+    """
+
+    def __init__(self, weight_clip: float | None, limit: int = 10_000) -> None:
+        self._clip = weight_clip
+        self._limit = limit
+        # Rows, and the sums of their weights and of the squares of these.
+        self._sums: dict[str, npt.NDArray[np.float64]] = {}
+        self._chosen: dict[str, float] = {}
+        self._rows = 0
+        self.exact = False
+        self.gave_up = False
+
+    def add(self, rows: Rows, batch: LoggedBatch) -> None:
+        """Adds logged rows; ``batch`` holds the same rows in the same order."""
+        self._rows += len(rows)
+        if self.gave_up:
+            return
+        codes, names = coded(rows.texts["action"])
+        weights = batch.weights(self._clip)
+        sums = [np.bincount(codes, each, minlength=len(names)) for each in (None, weights, weights**2)]
+        for action, *seen in zip(names, *sums, strict=True):
+            self._sums[str(action)] = self._sums.get(str(action), _NOTHING) + seen
+        if rows.actions:
+            self._choose(dict(zip(rows.actions, rows.evaluation_propensities.sum(axis=0), strict=True)))
+        elif "evaluation_action" in rows.texts:
+            codes, names = coded(rows.texts["evaluation_action"])
+            self._choose(dict(zip(map(str, names), np.bincount(codes, minlength=len(names)), strict=True)))
+        self.gave_up = len(self._sums.keys() | self._chosen.keys()) > self._limit
+
+    def figures(self) -> tuple[ActionFigures, ...]:
+        """Every action, those the evaluation policy takes most first; empty where it gave up."""
+        if self.gave_up or not self._rows:
+            return ()
+        found = []
+        for action in self._sums.keys() | self._chosen.keys():
+            n, weight, squares = (float(each) for each in self._sums.get(action, _NOTHING))
+            taken = self._chosen.get(action, 0.0) if self.exact else weight
+            found.append(
+                ActionFigures(
+                    action=action,
+                    rows=int(n),
+                    logged_share=n / self._rows,
+                    evaluation_share=taken / self._rows,
+                    effective_sample_size=weight**2 / squares if squares else 0.0,
+                )
+            )
+        return tuple(sorted(found, key=lambda each: (-each.evaluation_share, -each.rows, each.action)))
+
+    def _choose(self, chosen: dict[str, float]) -> None:
+        self.exact = True
+        for action, times in chosen.items():
+            self._chosen[action] = self._chosen.get(action, 0.0) + float(times)
+
+
+def groups(values: pa.Array) -> list[tuple[str | None, npt.NDArray[np.int64]]]:
+    """Each different value with the rows that hold it, int64 [m]; null is a value."""
+    codes, names = coded(values)
+    if len(names) <= np.iinfo(np.uint16).max:
+        # NumPy sorts numbers this short by their digits.
+        codes = codes.astype(np.uint16)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    return [(name, order[bounds[code] : bounds[code + 1]]) for code, name in enumerate(names)]

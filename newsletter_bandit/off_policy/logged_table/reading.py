@@ -1,0 +1,253 @@
+"""Reads a logged table of any size, batch by batch, and refuses what cannot be used by file, column and row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
+from newsletter_bandit.off_policy.logged_table.columns import Columns
+from newsletter_bandit.off_policy.logged_table.files import Source, connect, quoted, unreadable
+
+BATCH_ROWS = 131_072
+MAX_SLOTS = 100
+# A distribution written as float32, or rounded to a few digits, may miss 1 by this much.
+SUM_TOLERANCE = 1e-3
+_ROUNDING = 1e-5
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of n rows, every value checked.
+
+    Attributes:
+      first_row: number of the batch's first row among the rows of all files, from 0, in reading order.
+      texts: role -> [n] text.
+      numbers: role -> float64 [n].
+      labels: column -> [n] text, null where the cell is empty.
+      actions: the A actions of ``evaluation_propensities``; empty without them.
+      evaluation_propensities: float64 [n, A].
+    """
+
+    first_row: int
+    texts: dict[str, pa.Array]
+    numbers: dict[str, FloatArray]
+    labels: dict[str, pa.Array]
+    actions: tuple[str, ...]
+    evaluation_propensities: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.numbers["reward"])
+
+
+class LoggedTable:
+    """One table in one or more files, CSV or Parquet, read in their order.
+
+    A CSV is UTF-8 with one header line and its cells parted by comma, semicolon, tab or bar (`.csv`, `.csv.gz`,
+    `.tsv`); an empty cell is missing. Numbers may be written true and false.
+
+    Args:
+      files: all with the columns asked for.
+      columns: what to read.
+      reward_range: smallest and largest reward allowed.
+
+    Raises:
+      DataError: a file is missing, unreadable, or lacks a column.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], columns: Columns, reward_range: tuple[float, float] | None = None
+    ) -> None:
+        if not files:
+            raise DataError("no file; allowed: one or more CSV or Parquet files")
+        self.files = tuple(files)
+        self.columns = columns
+        self.reward_range = reward_range
+        self._sources = [Source.open(path, columns) for path in files]
+        self.actions = tuple(self._sources[0].propensities)
+        for source in self._sources[1:]:
+            if set(source.propensities) != set(self.actions):
+                raise DataError(
+                    f"{source.path}: evaluation propensities of {', '.join(source.propensities)}; "
+                    f"allowed: of the same actions as in {files[0]}: {', '.join(self.actions)}"
+                )
+
+    def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
+        """The rows in batches of 1 to ``batch_rows``; rankings whole one after another, their places in order.
+
+        Raises:
+          DataError: a cell is missing, no number, or outside its range; names file, column, row (from 1, without
+            the header), what was found and what is allowed.
+        """
+        ordered = self.columns.slate is not None
+        queries = (
+            [f"SELECT * FROM ({' UNION ALL '.join(self._query(i) for i in range(len(self._sources)))}) "
+             "ORDER BY text_slate, number_position, file, row"]
+            if ordered
+            else [self._query(i) for i in range(len(self._sources))]
+        )  # fmt: skip
+        first_row = 0
+        for query in queries:
+            with connect() as connection:
+                try:
+                    reader = connection.sql(query).to_arrow_reader(batch_rows)
+                    for batch in reader:
+                        if batch.num_rows:
+                            yield self._rows(batch, first_row)
+                            first_row += batch.num_rows
+                except duckdb.Error as error:
+                    raise unreadable(
+                        ", ".join(str(source.path) for source in self._sources), error
+                    ) from error
+
+    def slots(self) -> int:
+        """Places of the longest ranking.
+
+        Raises:
+          DataError: two rows of a ranking share a place, or a ranking has more than `MAX_SLOTS`.
+        """
+        slate, position = self.columns.slate, self.columns.position
+        union = " UNION ALL ".join(
+            f"SELECT CAST({quoted(str(slate))} AS VARCHAR) AS slate, {source.number(str(position))} AS place "
+            f"FROM {source.reader}"
+            for source in self._sources
+        )
+        query = (
+            "SELECT slate, count(*), count(*) - count(DISTINCT place) "
+            f"FROM ({union}) WHERE slate IS NOT NULL AND place IS NOT NULL GROUP BY slate "
+            "ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1"
+        )
+        names = ", ".join(str(source.path) for source in self._sources)
+        with connect() as connection:
+            try:
+                twice = connection.execute(query).fetchone()
+                most = connection.execute(query.replace("ORDER BY 3 DESC, ", "ORDER BY ")).fetchone()
+            except duckdb.Error as error:
+                raise unreadable(names, error) from error
+        if twice is None or most is None:
+            return 0
+        if twice[2]:
+            raise DataError(
+                f"{names}: column {position}: two rows of {slate} {twice[0]!r} share a place; allowed: each place once"
+            )
+        if most[1] > MAX_SLOTS:
+            raise DataError(
+                f"{names}: column {slate}: {most[0]!r} stands in {most[1]:,} rows; allowed: rankings of {MAX_SLOTS} places "
+                "at most"
+            )
+        return int(most[1])
+
+    def _query(self, number: int) -> str:
+        """Converted columns of one file; a number that is none becomes NULL and is looked at again when refused."""
+        source = self._sources[number]
+        selected = [f"{number} AS file", "row_number() OVER () AS row"]
+        selected += [
+            f"CAST({quoted(c)} AS VARCHAR) AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()
+        ]
+        selected += [f"CAST({quoted(c)} AS VARCHAR) AS {quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [
+            f"{source.number(c)} AS {quoted('number_' + r)}" for r, c in self.columns.numbers.items()
+        ]
+        selected += [
+            f"{source.number(source.propensities[action])} AS {quoted('pi_' + action)}"
+            for action in self.actions
+        ]
+        return f"SELECT {', '.join(selected)} FROM {source.reader}"
+
+    def _rows(self, batch: pa.RecordBatch, first_row: int) -> Rows:
+        arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        where = _Where(self._sources, arrays["file"], arrays["row"])
+        texts, numbers = {}, {}
+        for role, column in self.columns.texts.items():
+            texts[role] = arrays[f"text_{role}"]
+            where.refuse(column, nulls(texts[role]), "a value")
+        for role, column in self.columns.numbers.items():
+            numbers[role] = where.finite(column, arrays[f"number_{role}"])
+        if "propensity" in numbers:
+            p = numbers["propensity"]
+            where.refuse(
+                self.columns.propensity, ~((p > 0) & (p <= 1 + _ROUNDING)), "more than 0 and at most 1"
+            )
+        if "evaluation_propensity" in numbers:
+            p = numbers["evaluation_propensity"]
+            where.refuse(self.columns.evaluation_propensity, _outside_unit(p), "0 to 1")
+        if self.reward_range is not None:
+            low, high = self.reward_range
+            r = numbers["reward"]
+            where.refuse(
+                self.columns.reward, ~((r >= low) & (r <= high)), f"{low:g} to {high:g}, the reward range"
+            )
+        return Rows(
+            first_row=first_row,
+            texts=texts,
+            numbers=numbers,
+            labels={column: arrays[f"label_{column}"] for column in self.columns.labels},
+            actions=self.actions,
+            evaluation_propensities=self._distribution(arrays, where, texts["action"]),
+        )
+
+    def _distribution(self, arrays: dict[str, pa.Array], where: _Where, action: pa.Array) -> FloatArray:
+        if not self.actions:
+            return np.zeros((len(action), 0))
+        found = np.empty((len(action), len(self.actions)))
+        for index, name in enumerate(self.actions):
+            column = self._sources[0].propensities[name]
+            found[:, index] = where.finite(column, arrays[f"pi_{name}"])
+            where.refuse(column, _outside_unit(found[:, index]), "0 to 1")
+        total = found.sum(axis=1)
+        wrong = np.abs(total - 1.0) > SUM_TOLERANCE
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise DataError(
+                f"{where.name(at)}: the {len(self.actions)} evaluation propensities sum to {total[at]:.6g}; allowed: 1"
+            )
+        codes, names = coded(action)
+        known = np.array([name in self.actions for name in names], dtype=np.bool_)[codes]
+        if not known.all():
+            where.refuse(
+                self.columns.action, ~known, f"an action with a column: {', '.join(self.actions[:20])}"
+            )
+        return found
+
+
+class _Where:
+    """Names the place of a value that is refused."""
+
+    def __init__(self, sources: Sequence[Source], file: pa.Array, row: pa.Array) -> None:
+        self._sources = sources
+        self._file = file
+        self._row = row
+
+    def name(self, at: int) -> str:
+        return f"{self._sources[self._file[at].as_py()].path}: row {self._row[at].as_py()}"
+
+    def finite(self, column: str, found: pa.Array) -> FloatArray:
+        values = floats(found)
+        self.refuse(column, ~np.isfinite(values), "a finite number")
+        return values
+
+    def refuse(self, column: str | None, wrong: npt.NDArray[np.bool_], allowed: str) -> None:
+        """Raises DataError for the first row that is wrong."""
+        if column is None or not wrong.any():
+            return
+        at = int(np.argmax(wrong))
+        source = self._sources[self._file[at].as_py()]
+        row = int(self._row[at].as_py())
+        # Another file may name an action's column alike; the cell is read again as it stands.
+        cell = source.cell(column, row)
+        found = "nothing" if cell is None else repr(cell)
+        raise DataError(f"{source.path}: column {column}, row {row}: found {found}; allowed: {allowed}")
+
+
+def _outside_unit(values: FloatArray) -> npt.NDArray[np.bool_]:
+    outside: npt.NDArray[np.bool_] = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
+    return outside

@@ -1,0 +1,95 @@
+"""What an evaluation of a logged table found, for a terminal, a notebook and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.off_policy.logged_table.figures import PartFigures
+from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outcome of an evaluation.
+
+    Attributes:
+      files: what was read.
+      unit: what one row of the figures is: "row", or "ranking".
+      confidence: of the intervals.
+      interval: their method.
+      weight_clip: largest weight used; None where the weights were used as they are.
+      reward_range: smallest and largest reward possible; None where it is unknown.
+      propensities: "logged", or "estimated" from the context.
+      reward_model: "none", "given", or "cross-fitted".
+      click_model: None without rankings.
+      overall: figures of all rows.
+      slices: column -> value -> figures.
+      policy_versions: who logged -> figures of those rows.
+      actions: overlap of each action; empty for rankings and where there are too many.
+      checks: does the log support the evaluation policy?
+      warnings: what a reader must know, in sentences.
+    """
+
+    files: tuple[str, ...]
+    unit: Literal["row", "ranking"]
+    confidence: float
+    interval: str
+    weight_clip: float | None
+    reward_range: tuple[float, float] | None
+    propensities: Literal["logged", "estimated"]
+    reward_model: Literal["none", "given", "cross-fitted"]
+    click_model: str | None
+    overall: PartFigures
+    slices: dict[str, dict[str, PartFigures]]
+    policy_versions: dict[str, PartFigures]
+    actions: tuple[ActionFigures, ...]
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def supported(self) -> bool:
+        """Every check holds: the figures say something about the evaluation policy."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> Literal["supported", "cannot_tell"]:
+        """What the checks come to."""
+        return "supported" if self.supported else "cannot_tell"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the log cannot tell; empty where it can."""
+        return tuple(check.detail for check in self.checks if not check.passed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: unknown and infinite figures are None."""
+        found = {"verdict": self.verdict, "reasons": list(self.reasons)} | asdict(self)
+        plain: dict[str, Any] = _finite(found)
+        return plain
+
+    def write(self, path: Path) -> None:
+        """Writes JSON, whole or not at all; raises OSError where it cannot."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(
+                json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+            )
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,126 @@
+"""Does the log support the evaluation policy? Checks of its importance weights, each with what it found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.settings.use_case import Gate
+
+SAMPLE_SIZE = "effective sample size"
+_GATE = Gate()
+# A mean weight this far from 1, and further than chance explains, is no accident.
+_STANDARD_ERRORS = 4.0
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a log must hold; the defaults are the gate's.
+
+    Attributes:
+      min_rows: rows, or rankings.
+      min_effective_sample_size: of the weights as used.
+      max_weight: largest weight before any clip.
+      mean_weight_tolerance: how far the mean weight may be from 1, beyond what chance explains.
+
+    Raises:
+      SettingsError: a bound is outside its range.
+    """
+
+    min_rows: int = _GATE.min_rows
+    min_effective_sample_size: float = _GATE.min_effective_sample_size
+    max_weight: float = _GATE.max_weight
+    mean_weight_tolerance: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, lowest in (
+            ("min_rows", 1),
+            ("min_effective_sample_size", 1),
+            ("max_weight", 1),
+            ("mean_weight_tolerance", 0),
+        ):
+            found = getattr(self, name)
+            if not found >= lowest:
+                option = "--" + name.replace("_", "-")
+                raise SettingsError(f"{option}: found {found:g}; allowed: {lowest} or more")
+
+
+@dataclass(frozen=True)
+class WeightFigures:
+    """How far the importance weights w = pi_e(a | x) / p leave the log's rows in use.
+
+    Attributes:
+      rows: rows, or rankings.
+      effective_sample_size: (sum w)^2 / sum w^2 of the weights as used.
+      max_weight: largest before any clip.
+      mean_weight: before any clip; near 1 where the log can show all that the policy does.
+      mean_weight_error: its standard error.
+      top_share: share of the total weight that the heaviest 1% of the rows carry; NaN where unknown.
+      clipped_share: share of rows whose weight was clipped.
+    """
+
+    rows: int
+    effective_sample_size: float
+    max_weight: float
+    mean_weight: float
+    mean_weight_error: float
+    top_share: float
+    clipped_share: float
+
+
+def checks(found: WeightFigures, bounds: Bounds) -> tuple[Check, ...]:
+    """Every check in order; the log supports the policy if none has failed."""
+    off = abs(found.mean_weight - 1.0)
+    allowed = max(bounds.mean_weight_tolerance, _STANDARD_ERRORS * found.mean_weight_error)
+    if not math.isfinite(allowed):
+        allowed = bounds.mean_weight_tolerance
+    return (
+        _check("rows", float(found.rows), ">=", bounds.min_rows, "too few rows to say anything"),
+        _check(
+            SAMPLE_SIZE,
+            found.effective_sample_size,
+            ">=",
+            bounds.min_effective_sample_size,
+            f"the {found.rows:,} rows tell as much as {_shown(found.effective_sample_size)} rows of the policy's own: "
+            "it seldom does what was logged",
+        ),
+        _check(
+            "largest weight",
+            found.max_weight,
+            "<=",
+            bounds.max_weight,
+            f"one row counts as {_shown(found.max_weight)}: the policy likes what the log hardly ever did",
+        ),
+        _check(
+            "mean weight off 1",
+            off,
+            "<=",
+            allowed,
+            f"the weights' mean is {_shown(found.mean_weight)}: "
+            + (
+                "the policy does what was never logged, or the propensities are too large"
+                if found.mean_weight < 1.0
+                else "the propensities are too small, or are not those of the logged actions"
+            ),
+        ),
+    )
+
+
+def _check(name: str, figure: float, relation: str, bound: float, reason: str) -> Check:
+    passed = math.isfinite(figure) and (figure >= bound if relation == ">=" else figure <= bound)
+    return Check(
+        name=name,
+        figure=figure if math.isfinite(figure) else None,
+        bound=float(bound),
+        relation=">=" if relation == ">=" else "<=",
+        passed=passed,
+        detail="" if passed else reason,
+    )
+
+
+def _shown(figure: float) -> str:
+    if not math.isfinite(figure):
+        return "unknown"
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.3g}"

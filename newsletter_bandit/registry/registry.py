@@ -1,0 +1,223 @@
+"""Versions of one use case below a folder or in a bucket, and the pointer to the one in production.
+
+    <root>/<use_case>/CURRENT                          {"version": ...}, replaced whole
+    <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
+    <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
+    <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
+
+A folder without a manifest is no version. A published version never changes; only the pointer moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import copy_tree, files_of, read_bytes
+from newsletter_bandit.registry.versions import (
+    VersionInfo,
+    created_at,
+    headline_figures,
+    is_version,
+    model_digest,
+)
+
+POINTER = "CURRENT"
+MANIFEST = "manifest.json"
+MODEL = "model"
+SERVING = "Format-Serving"
+SAVED_MODEL = "saved_model.pb"
+
+
+class Registry:
+    """The published models of one use case.
+
+    Args:
+      root: folder, or ``gs://`` path, of the registry.
+      use_case_name: whose models.
+    """
+
+    def __init__(self, root: str, use_case_name: str) -> None:
+        self._name = use_case_name
+        self._folder = os.path.join(root, use_case_name)
+        self._files = files_of(root)
+
+    def versions(self) -> list[VersionInfo]:
+        """All versions, oldest first.
+
+        Raises:
+          DataError: a version's evidence or the pointer is damaged.
+        """
+        current = self._pointed_at()
+        return [self._info(name, name == current) for name in self._names()]
+
+    def current(self) -> str | None:
+        """The version in production; None where nothing was put there yet.
+
+        Raises:
+          DataError: the pointer is damaged, or its version is missing.
+        """
+        version = self._pointed_at()
+        if version is not None and not self._is_complete(version):
+            raise DataError(
+                f"{self._pointer}: points at {version}, which is missing; {self._available()}. "
+                "Roll back to one of them."
+            )
+        return version
+
+    def require_current(self) -> str:
+        """The version in production.
+
+        Raises:
+          DataError: nothing is in production, the pointer is damaged, or its version is missing.
+        """
+        version = self.current()
+        if version is None:
+            raise DataError(f"{self._pointer}: no such file, nothing is in production; {self._available()}")
+        return version
+
+    def model_uri(self, version: str) -> str:
+        """Folder that holds the version's `Format-Serving`."""
+        return os.path.join(self._folder, version, MODEL)
+
+    def current_model_uri(self) -> str:
+        """`model_uri` of the version in production; raises as `require_current` does."""
+        return self.model_uri(self.require_current())
+
+    def find(self, digest: str) -> str | None:
+        """The newest version whose model has the `model_digest` ``digest``."""
+        for name in reversed(self._names()):
+            # The name holds the digest's beginning: other manifests need not be read.
+            if name.endswith(digest[:8]) and self._manifest(name).get("model") == digest:
+                return name
+        return None
+
+    def publish(self, version: str, model_dir: str, files: Mapping[str, Any]) -> None:
+        """Adds a version; it appears whole or not at all, and is not in production yet.
+
+        Publishing the same again does nothing. What a killed run left behind is cleared away.
+
+        Args:
+          version: name made by `new_version`.
+          model_dir: folder of a SavedModel, copied to `Format-Serving`.
+          files: evidence; file name to content, which must be JSON-able.
+
+        Raises:
+          DataError: ``version`` is no version's name, ``model_dir`` holds no SavedModel, or the version
+            exists with another content.
+        """
+        created_at(version)
+        if not files_of(model_dir).exists(os.path.join(model_dir, SAVED_MODEL)):
+            raise DataError(f"{model_dir}: no {SAVED_MODEL} in it; allowed: the folder of a SavedModel")
+        contents = {name: _to_json(content) for name, content in files.items()}
+        manifest = {
+            "model": model_digest(model_dir),
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        }
+        target = os.path.join(self._folder, version)
+        with self._files.locked(self._folder):
+            if self._is_complete(version):
+                if self._manifest(version) != manifest:
+                    raise DataError(
+                        f"{target}: exists with another content; a published version never changes"
+                    )
+                return
+            with self._files.staged(target) as staging:
+                copy_tree(model_dir, os.path.join(staging, MODEL, SERVING))
+                for name, content in contents.items():
+                    self._files.write(os.path.join(staging, name), io.BytesIO(content))
+                self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_to_json(manifest)))
+
+    def set_current(self, version: str) -> None:
+        """Puts a published version into production.
+
+        Raises:
+          DataError: there is no such version; names those there are.
+        """
+        created_at(version)
+        if not self._is_complete(version):
+            raise DataError(f"{self._folder}: no version {version}; {self._available()}")
+        with self._files.locked(self._folder):
+            self._files.write(self._pointer, io.BytesIO(_to_json({"version": version})))
+
+    def rollback(self, version: str | None = None) -> str:
+        """Puts an earlier version back into production and returns its name.
+
+        Args:
+          version: None means the newest that is older than the one in production.
+
+        Raises:
+          DataError: there is no such version; names those there are.
+        """
+        if version is None:
+            current = self._pointed_at()
+            older = [name for name in self._names() if current is not None and name < current]
+            if not older:
+                raise DataError(f"{self._folder}: no version before {current}; {self._available()}")
+            version = older[-1]
+        self.set_current(version)
+        return version
+
+    @property
+    def _pointer(self) -> str:
+        return os.path.join(self._folder, POINTER)
+
+    def _names(self) -> list[str]:
+        names = [name for name in self._files.names(self._folder) if is_version(name)]
+        return [name for name in names if self._is_complete(name)]
+
+    def _is_complete(self, version: str) -> bool:
+        return self._files.exists(os.path.join(self._folder, version, MANIFEST))
+
+    def _available(self) -> str:
+        return f"available: {', '.join(self._names()) or 'none'}"
+
+    def _pointed_at(self) -> str | None:
+        if not self._files.exists(self._pointer):
+            return None
+        version = _read_mapping(self._pointer).get("version")
+        if not isinstance(version, str) or not is_version(version):
+            raise DataError(
+                f"{self._pointer}: version is {version!r}; {self._available()}. Roll back to one of them."
+            )
+        return version
+
+    def _manifest(self, version: str) -> dict[str, Any]:
+        return _read_mapping(os.path.join(self._folder, version, MANIFEST))
+
+    def _info(self, version: str, is_current: bool) -> VersionInfo:
+        def evidence(name: str) -> dict[str, Any]:
+            path = os.path.join(self._folder, version, name)
+            return _read_mapping(path) if self._files.exists(path) else {}
+
+        verdict, decision = evidence("verdict.json"), evidence("decision.json")
+        return VersionInfo(
+            version=version,
+            created=created_at(version),
+            is_current=is_current,
+            verdict=verdict.get("verdict"),
+            compared_with=verdict.get("compared_with"),
+            policy=decision.get("policy"),
+            figures=headline_figures(evidence("metrics.json")),
+            exploration_rate=decision.get("exploration_rate"),
+            score_floor=decision.get("score_floor"),
+        )
+
+
+def _to_json(content: Any) -> bytes:
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _read_mapping(path: str) -> dict[str, Any]:
+    try:
+        content = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: found {type(content).__name__}; allowed: a JSON object")
+    return content

@@ -1,0 +1,151 @@
+"""Settings of what runs on Google Cloud: Vertex AI Pipelines, their schedules, Dataflow and the Cloud Function."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from newsletter_bandit.settings.base import Settings
+
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]{1,2}$")]
+ServiceAccount = Annotated[str, Field(pattern=r"^[a-z0-9-]+@[a-z0-9.-]+$")]
+Image = Annotated[
+    str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$")
+]
+Bucket = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.*)?$")]
+Labels = dict[
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")],
+    Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,63}$")],
+]
+# Minute, hour, day of month, month, day of week.
+Cron = Annotated[str, Field(pattern=r"^[0-9*,/-]+( [0-9A-Za-z*,/-]+){4}$")]
+
+
+# Steps that run on Beam, in both pipelines.
+BEAM_STEPS = (
+    "ExampleGen",
+    "StatisticsGen",
+    "Transform",
+    "Evaluator",
+    "BulkInferrer",
+    "PredictionStorer",
+)
+
+
+class Vertex(Settings):
+    """Vertex AI Pipelines.
+
+    Attributes:
+      project, region: where runs and schedules live.
+      image: container image of every step, by tag or digest.
+      service_account: identity of the steps.
+      network: full name of a VPC network to peer with, or none.
+      labels: of runs, for the bill.
+      enable_caching: reuse a step's outputs where its inputs have not changed.
+      failure_policy: `fast` cancels the steps that run when one fails, `slow` lets them end.
+      training_cron, prediction_cron: when the scheduled runs start, in `time_zone`.
+      api_endpoint: host of the API where it is not the region's own, such as one behind Private Service Connect.
+    """
+
+    project: ProjectId
+    region: Region
+    image: Image
+    service_account: ServiceAccount
+    network: str | None = None
+    labels: Labels = {}
+    enable_caching: bool = False
+    failure_policy: Literal["fast", "slow"] = "fast"
+    training_cron: Cron = "0 3 1,15 * *"
+    prediction_cron: Cron = "0 5 * * *"
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "Etc/UTC"
+    api_endpoint: str | None = None
+
+
+class Dataflow(Settings):
+    """Where and how Dataflow runs a Beam step; each step may override any of it.
+
+    Attributes:
+      temp_location: folder in a bucket for staging and temporary files.
+      image: container image of the workers; the pipelines' own saves installing anything at start.
+      max_workers: most workers that autoscaling may start.
+      autoscaling: by throughput, or none, which keeps ``workers``.
+    """
+
+    project: ProjectId
+    region: Region
+    temp_location: Bucket
+    image: Image | None = None
+    service_account: ServiceAccount | None = None
+    network: str | None = None
+    subnetwork: str | None = None
+    public_ips: bool = False
+    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "n2-standard-2"
+    disk_gb: int = Field(default=50, ge=20, le=65536)
+    workers: int = Field(default=1, ge=1, le=4000)
+    max_workers: int = Field(default=10, ge=1, le=4000)
+    autoscaling: Literal["throughput", "none"] = "throughput"
+    labels: Labels = {}
+
+
+class DataflowStep(Settings):
+    """What one step runs with instead; a key left out keeps the environment's."""
+
+    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    disk_gb: int | None = Field(default=None, ge=20, le=65536)
+    workers: int | None = Field(default=None, ge=1, le=4000)
+    max_workers: int | None = Field(default=None, ge=1, le=4000)
+    autoscaling: Literal["throughput", "none"] | None = None
+
+
+class TrainingJob(Settings):
+    """Training as a job of Vertex AI's training service, on machines of its own; without it, it is a step like others.
+
+    Attributes:
+      image: container image of the workers, the pipelines' own.
+      service_account: identity of the workers.
+      workers: that train together (data-parallel), each with one accelerator or none.
+      accelerator: of each worker, such as ``NVIDIA_TESLA_T4``; without CUDA's libraries, which the pipelines' own image does
+        not hold, TensorFlow leaves it idle.
+      timeout_hours: after which the job is cancelled.
+    """
+
+    project: ProjectId
+    region: Region
+    image: Image
+    service_account: ServiceAccount
+    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "n2-standard-4"
+    workers: int = Field(default=1, ge=1, le=100)
+    accelerator: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")] | None = None
+    timeout_hours: int = Field(default=12, ge=1, le=168)
+    labels: Labels = {}
+
+
+class CloudFunction(Settings):
+    """The endpoint as a Cloud Function of the second generation; callers need the role to invoke it.
+
+    Attributes:
+      name: of the function; None makes ``recommenders-`` and the use case's name of it.
+      service_account: identity of the function, which reads the rankings and nothing else.
+      build_service_account: identity of the build; None takes the project's default one.
+      ingress: networks that reach it; who may call it is decided by role besides.
+      memory: of an instance, such as ``512Mi``.
+      min_instances: kept warm and paid for; 0 makes the first user after a pause wait for a start.
+      concurrency: requests that one instance answers at a time.
+      timeout_seconds: after which a request is given up.
+    """
+
+    project: ProjectId
+    region: Region
+    service_account: ServiceAccount
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")] | None = None
+    build_service_account: ServiceAccount | None = None
+    ingress: Literal["all", "internal-only", "internal-and-gclb"] = "all"
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = "512Mi"
+    cpu: int = Field(default=1, ge=1, le=8)
+    min_instances: int = Field(default=1, ge=0, le=1000)
+    max_instances: int = Field(default=20, ge=1, le=1000)
+    concurrency: int = Field(default=80, ge=1, le=1000)
+    timeout_seconds: int = Field(default=10, ge=1, le=3600)
+    labels: Labels = {}

@@ -1,0 +1,145 @@
+"""Tables, their columns and features, and how a raw file becomes one of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from newsletter_bandit.settings.base import Settings
+
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
+
+# Columns of the contract that every training row carries besides the features.
+TRAINING_COLUMNS: dict[str, str] = {
+    "user_id": "STRING",
+    "sent_at": "TIMESTAMP",
+    "campaign": "STRING",
+    "recommender": "STRING",
+    "propensity": "FLOAT64",
+    "policy_version": "STRING",
+    "eligible_recommenders": "ARRAY<STRING>",
+    "clicked": "BOOL",
+    "unsubscribed": "BOOL",
+}
+INFERENCE_COLUMNS: dict[str, str] = {
+    "user_id": "STRING",
+    "campaign": "STRING",
+    "eligible_recommenders": "ARRAY<STRING>",
+}
+# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features besides.
+RAW_COLUMNS: dict[str, dict[str, str]] = {
+    "sends": {
+        "send_id": "STRING",
+        "user_id": "STRING",
+        "sent_at": "TIMESTAMP",
+        "campaign": "STRING",
+        "recommender": "STRING",
+        "propensity": "FLOAT64",
+        "policy_version": "STRING",
+        "eligible_recommenders": "ARRAY<STRING>",
+    },
+    "clicks": {"send_id": "STRING", "clicked_at": "TIMESTAMP"},
+    "unsubscribes": {"send_id": "STRING", "unsubscribed_at": "TIMESTAMP"},
+    "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
+    "rankings": {
+        "user_id": "STRING",
+        "campaign": "STRING",
+        "generated_at": "TIMESTAMP",
+        "recommenders": "ARRAY<STRING>",
+        "propensities": "ARRAY<FLOAT64>",
+        "model_version": "STRING",
+    },
+}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action", "snapshot_date"}
+
+WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
+
+
+class StringFeature(Settings):
+    """A string, looked up in a vocabulary of the training window; unseen values share one bucket."""
+
+    type: Literal["string"]
+    treatment: Literal["vocabulary"] = "vocabulary"
+    max_vocabulary: int = Field(default=100, ge=2, le=1_000_000)
+    embedding_dim: int = Field(default=8, ge=1, le=512)
+
+
+class NumberFeature(Settings):
+    """A number; ``log1p`` is log(1 + max(x, 0)) followed by the z-score. A missing value becomes the mean."""
+
+    type: Literal["number"]
+    treatment: Literal["z_score", "log1p", "identity"] = "z_score"
+
+
+class DateFeature(Settings):
+    """A date, turned by the query into whole days before the newsletter, then treated as a number."""
+
+    type: Literal["date"]
+    treatment: Literal["z_score", "log1p"] = "log1p"
+
+
+class BoolFeature(Settings):
+    """True, false or missing."""
+
+    type: Literal["bool"]
+    treatment: Literal["identity"] = "identity"
+
+
+Feature = Annotated[StringFeature | NumberFeature | DateFeature | BoolFeature, Field(discriminator="type")]
+
+
+class FromColumn(Settings):
+    """The value of a column of the raw file."""
+
+    column: str
+
+
+class FromConstant(Settings):
+    """The same value in every row."""
+
+    constant: str | float | bool
+
+
+class FromRowNumber(Settings):
+    """``prefix`` followed by the row's number in the file, from 1."""
+
+    row_number: str
+
+
+ColumnSource = FromColumn | FromConstant | FromRowNumber
+
+
+class Ingest(Settings):
+    """Columns of a table whose raw file names or holds them differently; the others keep their name."""
+
+    training: dict[str, ColumnSource] = {}
+    inference: dict[str, ColumnSource] = {}
+    sends: dict[str, ColumnSource] = {}
+    clicks: dict[str, ColumnSource] = {}
+    unsubscribes: dict[str, ColumnSource] = {}
+    users: dict[str, ColumnSource] = {}
+    rankings: dict[str, ColumnSource] = {}
+
+
+class Tables(Settings):
+    """Names of the tables in the warehouse, as ``dataset.table``."""
+
+    training: TableName
+    inference: TableName
+
+
+class RawTables(Settings):
+    """Names of the raw sources in the warehouse; docs/google_cloud.md describes their columns, `RAW_COLUMNS`.
+
+    Attributes:
+      snapshot_max_age_days: a user's snapshot that is older when the newsletter is sent is not looked at, which
+        bounds what a query of `users` reads; None looks at all.
+    """
+
+    sends: TableName = "raw.sends"
+    clicks: TableName = "raw.clicks"
+    unsubscribes: TableName = "raw.unsubscribes"
+    users: TableName = "raw.users"
+    rankings: TableName = "raw.rankings"
+    snapshot_max_age_days: int | None = Field(default=None, ge=0, le=3650)

@@ -1,0 +1,180 @@
+"""What is decided for whom: one file below ``configs/``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
+from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.tables import (
+    INFERENCE_COLUMNS,
+    RAW_COLUMNS,
+    RESERVED_COLUMNS,
+    TRAINING_COLUMNS,
+    WAREHOUSE_TYPE,
+    Feature,
+    Ingest,
+    RawTables,
+    Tables,
+)
+from newsletter_bandit.settings.window import Window
+
+RecommenderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]{0,62}$")]
+
+
+class Reward(Settings):
+    """Reward of one newsletter; an unsubscribe outweighs a click, neither gives 0."""
+
+    click: float = Field(default=1.0, gt=0.0, le=100.0)
+    unsubscribe: float = Field(default=-1.0, ge=-100.0, le=0.0)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest reward."""
+        return (min(0.0, self.unsubscribe), self.click)
+
+
+class Gate(Settings):
+    """Bounds that a candidate must respect to be blessed; see components/evaluator/gate.py."""
+
+    min_rows: int = Field(default=2000, ge=1)
+    min_effective_sample_size: float = Field(default=200.0, ge=1.0)
+    max_weight: float = Field(default=250.0, gt=1.0)
+    weight_clip: float = Field(default=100.0, gt=1.0)
+    min_auc: Probability = 0.5
+    max_auc_drop: Probability = 0.02
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    allowed_margin: float = Field(default=0.01, ge=0.0, le=10.0)
+    # Candidate's unsubscribe rate over the logging policy's; null switches the check off.
+    max_unsubscribe_ratio: float | None = Field(default=1.5, gt=0.0, le=1000.0)
+
+
+class Freshness(Settings):
+    """How long a stored ranking is served after the day it was made for."""
+
+    expires_after_days: int = Field(default=8, ge=1, le=365)
+
+
+class Serving(Settings):
+    """What the endpoint answers for a user who has no current ranking."""
+
+    unknown_user: Literal["default", "not_found"] = "default"
+
+
+class Storing(Settings):
+    """Share of rows that may be refused before the prediction step fails."""
+
+    max_rejected_share: Probability = 0.001
+
+
+class UseCase(Settings):
+    """What is decided for whom: one file below ``configs/``."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    recommenders: tuple[RecommenderName, ...]
+    default_ranking: tuple[RecommenderName, ...]
+    tables: Tables
+    raw: RawTables = RawTables()
+    features: dict[Identifier, Feature]
+    ingest: Ingest = Ingest()
+    reward: Reward = Reward()
+    attribution_days: int = Field(default=3, ge=0, le=90)
+    window: Window = Window()
+    eval_share: float = Field(default=0.2, gt=0.0, lt=1.0)
+    agent: Agent
+    propensity_weighting: PropensityWeighting = PropensityWeighting()
+    exploration: Exploration = Exploration()
+    warm_start: WarmStart = WarmStart()
+    tuning: Tuning = Tuning()
+    # Of each recommender, the same keys for all; what the agent `recommender_features` knows of them.
+    recommender_features: dict[RecommenderName, dict[Identifier, bool | float | str]] = {}
+    gate: Gate = Gate()
+    slices: tuple[Identifier, ...] = ()
+    freshness: Freshness = Freshness()
+    serving: Serving = Serving()
+    storing: Storing = Storing()
+
+    @field_validator("recommenders", "default_ranking")
+    @classmethod
+    def _no_repeats(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} named twice; allowed: each recommender once")
+        return names
+
+    @field_validator("recommenders")
+    @classmethod
+    def _a_choice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not 2 <= len(names) <= 1000:
+            raise ValueError(f"found {len(names)} recommenders; allowed: 2 to 1000")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> UseCase:
+        unknown = [name for name in self.default_ranking if name not in self.recommenders]
+        if unknown or not self.default_ranking:
+            raise ValueError(
+                f"default_ranking: {unknown or 'empty'}; allowed: one or more of {list(self.recommenders)}"
+            )
+        reserved = sorted(RESERVED_COLUMNS & set(self.features))
+        if reserved:
+            raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
+        if not self.features:
+            raise ValueError("features: none given; allowed: one or more")
+        self._check_recommender_features()
+        unknown = [name for name in self.slices if name not in self.features]
+        if unknown:
+            raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")
+        uncountable = [name for name in self.slices if self.features[name].type in ("number", "date")]
+        if uncountable:
+            raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")
+        for table in Ingest.model_fields:
+            columns = self.table_columns(table)
+            unknown = [name for name in getattr(self.ingest, table) if name not in columns]
+            if unknown:
+                raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
+        return self
+
+    def _check_recommender_features(self) -> None:
+        given = self.recommender_features
+        if not given:
+            if self.agent.type == "recommender_features":
+                raise ValueError(
+                    "recommender_features: none given; the agent recommender_features needs them"
+                )
+            return
+        if set(given) != set(self.recommenders):
+            odd = sorted(set(given) ^ set(self.recommenders))
+            raise ValueError(
+                f"recommender_features: {odd} missing or unknown; allowed: each recommender once"
+            )
+        first = given[self.recommenders[0]]
+        for name, features in given.items():
+            kinds = {key: isinstance(value, str) for key, value in features.items()}
+            if kinds != {key: isinstance(value, str) for key, value in first.items()} or not kinds:
+                raise ValueError(
+                    f"recommender_features.{name}: found {sorted(features)}; allowed: the keys of "
+                    f"{self.recommenders[0]}, {sorted(first)}, text where that has text"
+                )
+
+    def table_columns(self, table: str) -> dict[str, str]:
+        """Name and BigQuery type of each column that the table, `training`, `inference` or a raw one, must have."""
+        contract = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}[table]
+        if table not in ("training", "inference", "users"):
+            return dict(contract)
+        return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+
+    def table_name(self, table: str) -> str:
+        """What the table, `training`, `inference` or a raw one, is called in the warehouse."""
+        return str(getattr(self.raw if table in RAW_COLUMNS else self.tables, table))
+
+    def to_json(self) -> str:
+        """Compact JSON that `UseCase.from_json` reads back; how settings travel to remote workers."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> UseCase:
+        """Inverse of `to_json`."""
+        return cls.model_validate_json(text)

@@ -1,0 +1,125 @@
+"""Policies that fill the simulated newsletters, with the exact probability of every choice.
+
+A policy sees what the shop sees of a user, and never the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.simulation.catalogue import SEGMENTS
+from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users
+
+
+@dataclass(frozen=True, eq=False)
+class Audience:
+    """What a policy chooses for: n users, and which of K recommenders each may be sent."""
+
+    recommenders: Sequence[str]  # [K]
+    users: Users  # [n]
+    eligible: Bools  # [n, K]
+
+
+class Policy(Protocol):
+    """Chooses one recommender a newsletter."""
+
+    @property
+    def version(self) -> str:
+        """Stands in the column `policy_version` of what the policy sends."""
+
+    def probabilities(self, audience: Audience) -> Floats:
+        """pi(a | user) [n, K]: 0 where not eligible, and each row sums to 1."""
+
+
+class UniformPolicy:
+    """Every eligible recommender alike: the safest log to learn from."""
+
+    version = "uniform-1"
+
+    def probabilities(self, audience: Audience) -> Floats:
+        """See `Policy.probabilities`."""
+        return _normalise(audience.eligible)
+
+
+# What marketing would send each segment, best first. Chosen for clicks, so clickbait is among them.
+_FAVOURITES: dict[str, tuple[str, ...]] = {
+    "new": ("bestsellers", "top_rated", "clickbait_offers"),
+    "occasional": ("bestsellers", "favourite_category", "clickbait_offers"),
+    "bargain": ("deals", "clickbait_offers", "bestsellers"),
+    "regular": ("recently_viewed", "favourite_brands", "new_arrivals"),
+    "loyal": ("favourite_brands", "new_arrivals", "recently_viewed"),
+    "lapsed": ("clickbait_offers", "deals", "bestsellers"),
+}
+_ATTRACTION = (3.5, 2.8, 2.0)  # softmax logits of a segment's favourites; all others have 0
+
+
+class RulesPolicy:
+    """Marketing's rule: a softmax over the segment's favourites, mixed with a uniform choice.
+
+    With 12 recommenders, no eligible one has a propensity below `uniform_share` / 12 = 0.021.
+    """
+
+    version = "rules-1"
+
+    def __init__(self, uniform_share: float = 0.25) -> None:
+        self._uniform_share = uniform_share
+
+    def probabilities(self, audience: Audience) -> Floats:
+        """See `Policy.probabilities`."""
+        recommenders = list(audience.recommenders)
+        logits = np.zeros((len(SEGMENTS), len(recommenders)))
+        for row, segment in enumerate(SEGMENTS):
+            for name, attraction in zip(_FAVOURITES[segment], _ATTRACTION, strict=True):
+                if name in recommenders:
+                    logits[row, recommenders.index(name)] = attraction
+        softmax = _normalise(np.exp(logits)[audience.users.segment] * audience.eligible)
+        uniform = _normalise(audience.eligible)
+        return (1.0 - self._uniform_share) * softmax + self._uniform_share * uniform
+
+
+class TablePolicy:
+    """A policy given as a matrix over the whole population, such as a trained model's first slots."""
+
+    def __init__(self, probabilities: Floats, version: str) -> None:
+        """`probabilities` [population, K] holds pi(a | user) in the order of the world's recommenders."""
+        self.version = version
+        self._table = probabilities
+
+    def probabilities(self, audience: Audience) -> Floats:
+        """See `Policy.probabilities`."""
+        rows: Floats = self._table[audience.users.number]
+        check_probabilities(rows, audience)
+        return rows
+
+
+def check_probabilities(probabilities: Floats, audience: Audience) -> None:
+    """Raises `DataError` unless each row of `probabilities` [n, K] is a distribution over the eligible."""
+    eligible = audience.eligible
+    if probabilities.shape != eligible.shape:
+        raise DataError(f"policy: found probabilities {probabilities.shape}; allowed: {eligible.shape}")
+    wrong = ~(np.abs(probabilities.sum(axis=1) - 1.0) <= 1e-6)
+    wrong |= (np.where(eligible, -probabilities, np.abs(probabilities)) > 0.0).any(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"policy: user number {audience.users.number[row]}: found probabilities {probabilities[row].tolist()}; "
+            "allowed: 0 or more, 0 for a recommender that is not eligible, summing to 1"
+        )
+
+
+def draw(rng: np.random.Generator, probabilities: Floats) -> Ints:
+    """One action per row of `probabilities` [n, K]; never one with probability 0."""
+    cumulative = np.cumsum(probabilities, axis=1)
+    # Scaled by the last sum, which rounding keeps from being exactly 1, a draw stays below it.
+    draws = rng.random(len(probabilities)) * cumulative[:, -1]
+    return np.asarray((draws[:, None] < cumulative).argmax(axis=1), dtype=np.int64)
+
+
+def _normalise(weights: Floats | Bools) -> Floats:
+    shares: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return shares

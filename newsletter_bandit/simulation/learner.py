@@ -1,0 +1,97 @@
+"""What the closed loop asks of whoever learns in it; no more than a peer's library can give."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from newsletter_bandit.simulation.users import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class FirstSlots:
+    """What fills each of n newsletters.
+
+    Attributes:
+      served: column [n] of the recommender.
+      propensity: probability [n] with which it was chosen, in (0, 1].
+      greedy: column [n] that would be served without exploring; None where the sender cannot tell.
+    """
+
+    served: Ints
+    propensity: Floats
+    greedy: Ints | None = None
+
+
+class Model(Protocol):
+    """A trained policy."""
+
+    @property
+    def version(self) -> str:
+        """Stands in the column `policy_version` of what it sends."""
+
+    def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
+        """Fills the newsletters of the rows of an inference table, which are sent on `day`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gating:
+    """What a gate said of a candidate, and of which rows, so that the truth can be held against it.
+
+    Attributes:
+      verdict: "blessed", "not_blessed" or "cannot_tell".
+      compared_with: version in production, or "logging policy".
+      difference: estimated value of the candidate minus that of what it was compared with; None where it is unknown.
+      low, high: the gate's two-sided interval of it; None likewise.
+      rows: rows [m] of the window's tables, one after the other, that were evaluated.
+      candidate: first-slot probabilities [m, K] of the candidate's serving policy.
+      production: the same of the model in production; None where the candidate met the logging policy.
+    """
+
+    verdict: str
+    compared_with: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    rows: Ints
+    candidate: Floats
+    production: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What came of one training.
+
+    Attributes:
+      model: serves from now on; None leaves what served before.
+      gating: None for a learner without a gate.
+      seconds: wall clock by part.
+    """
+
+    model: Model | None
+    gating: Gating | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Learner(Protocol):
+    """Learns one model a week; a fresh one is made for each run."""
+
+    @property
+    def name(self) -> str:
+        """Names it in tables and files: letters, digits, `_` and `-`."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Whatever its outcome depends on, as JSON-able values; a finished run is kept while they are the same."""
+
+    def learn(self, window: Sequence[pa.Table], day: dt.date) -> Learnt:
+        """Learns from the newsletters of the last weeks.
+
+        Args:
+          window: training rows, one table a week, oldest first; a week's table is the same object each time.
+          day: day of the training; the newsletters of this day are the next to be filled.
+        """

@@ -1,0 +1,52 @@
+"""What each recommender did in a window, for the summary that people see."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import Warehouse, render_arms_query
+from newsletter_bandit.warehouse.reading import read
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One recommender's newsletters in a window; the rates and the mean reward are None where it sent none."""
+
+    recommender: str
+    newsletters: int
+    click_rate: float | None
+    unsubscribe_rate: float | None
+    mean_reward: float | None
+
+
+def arm_summary(
+    warehouse: Warehouse, use_case: UseCase, start: dt.date, end: dt.date, configs: Path | None = None
+) -> list[ArmSummary]:
+    """Runs arms.sql.
+
+    Args:
+      warehouse: where the training table is.
+      use_case: one entry for each of its recommenders, in its order.
+      start: first day.
+      end: day after the last.
+      configs: see `render_training_query`.
+
+    Raises:
+      UserError: the warehouse or the table is missing; see `read`.
+    """
+    query = render_arms_query(use_case, warehouse, start, end, configs)
+    found = {
+        row["recommender"]: ArmSummary(
+            recommender=row["recommender"],
+            newsletters=row["newsletters"],
+            click_rate=row["click_rate"],
+            unsubscribe_rate=row["unsubscribe_rate"],
+            mean_reward=row["mean_reward"],
+        )
+        for batch in read(warehouse, query)
+        for row in batch.to_pylist()
+    }
+    return [found.get(name) or ArmSummary(name, 0, None, None, None) for name in use_case.recommenders]

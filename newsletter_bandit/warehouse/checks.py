@@ -1,0 +1,114 @@
+"""What makes a raw row unfit for a table; the first check that applies names the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from newsletter_bandit.warehouse.columns import ALLOWED, Column, quoted, source_of, text
+
+ELIGIBLE = "eligible_recommenders"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A reason to refuse a row.
+
+    Attributes:
+      column: the column at fault.
+      problem: what is wrong, in words that do not hold the value.
+      allowed: what would be right.
+      condition: DuckDB expression over the table's columns and, as `source_of` names them, their sources; true
+        where the row is refused.
+    """
+
+    column: str
+    problem: str
+    allowed: str
+    condition: str
+
+    @property
+    def reason(self) -> str:
+        """Column and problem."""
+        return f"{self.column}: {self.problem}"
+
+
+def checks(
+    columns: Sequence[Column],
+    contract: Collection[str],
+    optional: Collection[str],
+    recommenders: Sequence[str],
+) -> list[Check]:
+    """The checks of a row by itself, in order.
+
+    Args:
+      columns: all columns of the table.
+      contract: those that are not features.
+      optional: those of the contract that need no value.
+      recommenders: the names that may be shown.
+    """
+    found = [
+        Check(
+            column.name,
+            f"not {column.type}",
+            ALLOWED[column.type],
+            f"{source_of(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL",
+        )
+        for column in columns
+        # An empty list is no list.
+        if column.type != "ARRAY<STRING>"
+    ]
+    for name in contract:
+        if name not in optional:
+            found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
+    names = f"[{', '.join(text(name) for name in recommenders)}]"
+    one_of = f"one of {', '.join(recommenders)}"
+    if "recommender" in contract:
+        found += [
+            Check(
+                "propensity",
+                "outside (0, 1]",
+                "greater than 0, at most 1",
+                "propensity <= 0 OR propensity > 1",
+            ),
+            Check("recommender", "unknown", one_of, f"NOT list_contains({names}, recommender)"),
+        ]
+    if ELIGIBLE in contract:
+        found.append(
+            Check(
+                ELIGIBLE,
+                "unknown recommender",
+                f"empty for all, or some of {', '.join(recommenders)}",
+                f"{ELIGIBLE} IS NOT NULL AND (NOT list_has_all({names}, {ELIGIBLE}) "
+                f"OR len({ELIGIBLE}) <> list_count({ELIGIBLE}))",
+            )
+        )
+    if ELIGIBLE in contract and "recommender" in contract:
+        found.append(
+            Check(
+                ELIGIBLE,
+                "without the recommender that was shown",
+                "a list with it",
+                f"NOT list_contains({ELIGIBLE}, recommender)",
+            )
+        )
+    if "unsubscribed" in contract:
+        # An unsubscribe counts only where a click led to it; without one it belongs to no recommender.
+        found.append(
+            Check(
+                "unsubscribed",
+                "true without a click",
+                "true only where clicked is true",
+                "unsubscribed AND NOT clicked",
+            )
+        )
+    if "propensities" in contract:
+        found.append(
+            Check(
+                "propensities",
+                "not one for each of recommenders",
+                "as many numbers as recommenders",
+                "len(propensities) <> len(recommenders)",
+            )
+        )
+    return found

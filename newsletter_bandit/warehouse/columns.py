@@ -1,0 +1,147 @@
+"""DuckDB expressions that turn the columns of a raw file into those of a table, NULL where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.tables import ColumnSource, FromColumn, FromConstant, FromRowNumber
+
+DUCKDB_TYPE = {
+    "STRING": "VARCHAR",
+    "FLOAT64": "DOUBLE",
+    "BOOL": "BOOLEAN",
+    "DATE": "DATE",
+    "TIMESTAMP": "TIMESTAMP WITH TIME ZONE",
+    "ARRAY<STRING>": "VARCHAR[]",
+    "ARRAY<FLOAT64>": "DOUBLE[]",
+}
+ALLOWED = {
+    "STRING": "text",
+    "FLOAT64": "a finite number such as 12.5",
+    "BOOL": "true, false, 1 or 0",
+    "DATE": "a date such as 2026-01-31",
+    "TIMESTAMP": "a time such as 2026-01-31 08:00:00 (UTC where it names no zone)",
+    "ARRAY<STRING>": "a list of names, in CSV written a|b|c",
+    "ARRAY<FLOAT64>": "a list of finite numbers, in CSV written 0.5|1.0",
+}
+_FLOATS = ("FLOAT", "DOUBLE")
+_NUMBERS = (
+    *_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+    "DECIMAL",
+)  # fmt: skip
+# A list's type -> the lists of a file that can become it.
+_LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
+# Names with spaces, which no column of a table bears.
+ROW = '"row of the file"'
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table and where a raw file has it.
+
+    Attributes:
+      name: the table's column.
+      type: its BigQuery type.
+      source: expression over the raw file's columns and `ROW`; NULL where the file has no value.
+      value: expression over `source_of` the column, in the table's type; NULL also where it cannot be converted.
+    """
+
+    name: str
+    type: str
+    source: str
+    value: str
+
+
+def quoted(name: str) -> str:
+    """An identifier for DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A string literal for DuckDB."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def source_of(name: str) -> str:
+    """Identifier of a column's value before conversion."""
+    return quoted(f"source of {name}")
+
+
+def plan(
+    table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource], raw: Mapping[str, str], file: str
+) -> list[Column]:
+    """How each column of the table is made from the file.
+
+    Args:
+      table_columns: name and BigQuery type of the table's columns.
+      sources: the columns that are not the file's column of the same name.
+      raw: name and DuckDB type of the file's columns.
+      file: named in errors.
+
+    Raises:
+      DataError: the file lacks a column, or holds it in a type that has no conversion.
+    """
+    columns, missing = [], []
+    for name, type_ in table_columns.items():
+        source = sources.get(name, FromColumn(column=name))
+        if isinstance(source, FromRowNumber):
+            expression, found = f"{text(source.row_number)} || {ROW}", "VARCHAR"
+        elif isinstance(source, FromConstant):
+            expression, found = constant(source)
+        elif source.column in raw:
+            expression, found = quoted(source.column), raw[source.column]
+        else:
+            missing.append(name if source.column == name else f"{source.column} (for {name})")
+            continue
+        columns.append(column(name, type_, expression, found, file))
+    if missing:
+        raise DataError(
+            f"{file}: no column {', '.join(missing)}; found: {', '.join(raw) or 'no columns'}; "
+            "a column of another name is named under `ingest` of the use case"
+        )
+    return columns
+
+
+def constant(source: FromConstant) -> tuple[str, str]:
+    """The constant as an expression, and its DuckDB type; an empty string is NULL."""
+    value = source.constant
+    if isinstance(value, bool):
+        return ("TRUE" if value else "FALSE"), "BOOLEAN"
+    if isinstance(value, float):
+        return f"CAST({value!r} AS DOUBLE)", "DOUBLE"
+    return (text(value) if value else "CAST(NULL AS VARCHAR)"), "VARCHAR"
+
+
+def column(name: str, type_: str, expression: str, found: str, file: str) -> Column:
+    """A column made from an expression whose DuckDB type is `found`; raises `DataError` as `plan` does."""
+    nested = found.endswith("]") or found.startswith(("STRUCT", "MAP", "UNION"))
+    if (nested and found not in _LISTS.get(type_, ())) or found == "BLOB":
+        raise DataError(f"{file}: column {name}: found {found}; allowed: {ALLOWED[type_]}")
+    # NaN is what pandas writes for a missing value of any type.
+    source = f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in _FLOATS else expression
+    if found == "VARCHAR":
+        source = f"nullif({expression}, '')"
+    return Column(name, type_, source, _value(type_, source_of(name), found))
+
+
+def _value(type_: str, source: str, found: str) -> str:
+    if type_ == "ARRAY<STRING>":
+        if found == "VARCHAR[]":
+            return f"CASE WHEN len({source}) > 0 THEN {source} END"
+        return f"string_split(CAST({source} AS VARCHAR), '|')"
+    if type_ == "ARRAY<FLOAT64>":
+        if not found.endswith("]"):
+            source = f"string_split(CAST({source} AS VARCHAR), '|')"
+        cast = f"TRY_CAST({source} AS DOUBLE[])"
+        return f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = len({cast}) THEN {cast} END"
+    if type_ == "BOOL" and found.startswith(_NUMBERS):
+        return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
+    cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"
+    if type_ == "FLOAT64":
+        return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+    if type_ in ("DATE", "TIMESTAMP"):
+        # The years of BigQuery.
+        return f"CASE WHEN isfinite({cast}) AND year({cast}) BETWEEN 1 AND 9999 THEN {cast} END"
+    return cast

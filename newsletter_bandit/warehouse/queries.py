@@ -1,0 +1,165 @@
+"""BigQuery SQL of a use case, rendered from the templates in ``configs/queries``.
+
+Every value that reaches a template is a literal or an identifier that the settings have validated. The queries of
+ExampleGen hold marks for their dates (`newsletter_bandit.warehouse.run_date`), the others the dates themselves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.tables import RESERVED_COLUMNS
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.run_date import RUN_DATE_MARK, WINDOW_END_MARK, WINDOW_START_MARK
+
+Warehouse = DuckDBWarehouse | BigQueryWarehouse
+
+DEFAULT_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def training_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
+    """`render_training_query` with marks for the window's days."""
+    return _training(use_case, warehouse, WINDOW_START_MARK, WINDOW_END_MARK, configs)
+
+
+def inference_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
+    """`render_inference_query` with a mark for the run date."""
+    return _inference(use_case, warehouse, RUN_DATE_MARK, configs)
+
+
+def render_training_query(
+    use_case: UseCase, warehouse: Warehouse, start: dt.date, end: dt.date, configs: Path | None = None
+) -> str:
+    """Training rows sent from ``start`` to before ``end``, midnight UTC.
+
+    Args:
+      use_case: names the table, the features and the reward.
+      warehouse: BigQuery tables carry the project's name.
+      start: first day.
+      end: day after the last.
+      configs: folder whose ``queries/`` is looked at first; the queries that it lacks, and all where it is
+        None, come from the ``configs`` folder beside this package.
+
+    Raises:
+      SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
+    """
+    _check_window(start, end)
+    return _training(use_case, warehouse, start.isoformat(), end.isoformat(), configs)
+
+
+def render_inference_query(
+    use_case: UseCase, warehouse: Warehouse, run_date: dt.date, configs: Path | None = None
+) -> str:
+    """Every row of the inference table, dates relative to ``run_date``; otherwise as `render_training_query`."""
+    _check_date(run_date)
+    return _inference(use_case, warehouse, run_date.isoformat(), configs)
+
+
+def render_arms_query(
+    use_case: UseCase, warehouse: Warehouse, start: dt.date, end: dt.date, configs: Path | None = None
+) -> str:
+    """Newsletters, rates and mean reward per recommender; otherwise as `render_training_query`."""
+    _check_window(start, end)
+    return render(
+        "arms.sql",
+        configs,
+        use_case,
+        table=table_name(use_case.tables.training, warehouse),
+        start=start.isoformat(),
+        end=end.isoformat(),
+    )
+
+
+def table_name(table: str, warehouse: Warehouse) -> str:
+    """The table as it stands in a query, in backticks; with BigQuery ``project.dataset.table``.
+
+    Raises:
+      SettingsError: a table without a dataset, which BigQuery cannot find.
+    """
+    if isinstance(warehouse, DuckDBWarehouse):
+        return f"`{table}`"
+    if "." not in table:
+        raise SettingsError(f"tables: found {table!r}; allowed with BigQuery: dataset.table")
+    return f"`{warehouse.project}.{table}`"
+
+
+def render(template: str, configs: Path | None, use_case: UseCase, **values: object) -> str:
+    """Renders a template of ``queries/``.
+
+    Args:
+      template: its file name.
+      configs: see `render_training_query`.
+      use_case: its name, features and reward reach the template.
+      **values: what else the template uses; text must be an identifier or a literal that was checked.
+
+    Raises:
+      SettingsError: as `render_training_query`.
+    """
+    check_columns(use_case)
+    folders = [folder / "queries" for folder in (configs, DEFAULT_CONFIGS) if folder is not None]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    context: dict[str, Any] = {
+        "use_case": use_case.name,
+        "features": [(name, feature.type) for name, feature in use_case.features.items()],
+        "click_reward": repr(use_case.reward.click),
+        "unsubscribe_reward": repr(use_case.reward.unsubscribe),
+        **values,
+    }
+    try:
+        return environment.get_template(template).render(context)
+    except jinja2.TemplateNotFound as error:
+        searched = " or ".join(str(folder) for folder in folders)
+        raise SettingsError(f"{error.name}: no such query in {searched}") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise SettingsError(f"{error.filename or template}: line {error.lineno}: {error.message}") from error
+    except jinja2.UndefinedError as error:
+        raise SettingsError(
+            f"{template}: {error.message}; allowed: {', '.join(sorted(context))} and feature_columns"
+        ) from error
+
+
+def _training(use_case: UseCase, warehouse: Warehouse, start: str, end: str, configs: Path | None) -> str:
+    table = table_name(use_case.tables.training, warehouse)
+    return render("training.sql", configs, use_case, table=table, start=start, end=end)
+
+
+def _inference(use_case: UseCase, warehouse: Warehouse, run_date: str, configs: Path | None) -> str:
+    table = table_name(use_case.tables.inference, warehouse)
+    return render("inference.sql", configs, use_case, table=table, run_date=run_date)
+
+
+def _check_date(date: dt.date) -> None:
+    # A datetime is a date as well, and its text would not be a DATE literal.
+    if type(date) is not dt.date:
+        raise TypeError(f"found {date!r}; allowed: a datetime.date")
+
+
+def _check_window(start: dt.date, end: dt.date) -> None:
+    _check_date(start)
+    _check_date(end)
+    if start >= end:
+        raise SettingsError(f"window: from {start} to before {end} holds no day; allowed: a later end")
+
+
+def check_columns(use_case: UseCase) -> None:
+    """Raises `SettingsError` where two columns of a table would be one to the warehouse."""
+    # The warehouses ignore the case of a column's name.
+    seen = {name.lower(): name for name in RESERVED_COLUMNS}
+    for name in use_case.features:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise SettingsError(
+                f"features: {name!r} and {other!r} are one column to the warehouse; allowed: names that "
+                "differ in more than case"
+            )

@@ -1,0 +1,194 @@
+"""Builds the training and inference tables from the raw sources; running it again gives the same tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.environment import BigQueryWarehouse
+from newsletter_bandit.settings.tables import RAW_COLUMNS
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import Warehouse
+from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
+from newsletter_bandit.warehouse.tables.report import REASONS, BuildReport, DryRun, TableReport, days
+from newsletter_bandit.warehouse.tables.sql import Statements
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build.
+
+    Attributes:
+      start, end: training rows are those sent from ``start`` to before ``end``, midnight UTC.
+      run_date: the inference table is refilled for this day; None leaves it alone.
+      campaign: of the inference rows; the run date's ISO week unless given.
+    """
+
+    start: dt.date
+    end: dt.date
+    run_date: dt.date | None = None
+    campaign: str | None = None
+
+    @classmethod
+    def of_day(cls, use_case: UseCase, run_date: dt.date, campaign: str | None = None) -> Plan:
+        """The days from the newest complete training window to the day before, and the users of the day.
+
+        That holds every send whose outcome can still have changed, and repairs what an earlier run missed.
+
+        Raises:
+          SettingsError: ``run_date`` is not after the first window's first day.
+        """
+        try:
+            start, _ = use_case.window.latest(run_date, use_case.attribution_days)
+        except SettingsError:
+            start = use_case.window.anchor
+        if start >= run_date:
+            raise SettingsError(f"run date {run_date}: allowed: after {start}, the first day of window 0")
+        return cls(start, run_date, run_date, campaign)
+
+    @property
+    def inference_campaign(self) -> str:
+        """Campaign of the inference rows."""
+        if self.campaign is not None or self.run_date is None:
+            return self.campaign or ""
+        year, week, _ = self.run_date.isocalendar()
+        return f"{year}-W{week:02d}"
+
+
+def build(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | None = None) -> BuildReport:
+    """Builds what the plan says; each table is replaced as a whole range or stays as it was.
+
+    Args:
+      warehouse: where the raw tables are and the two tables will be.
+      use_case: names all of them.
+      plan: what to build.
+      configs: see `render_training_query`.
+
+    Raises:
+      SettingsError: see `Statements`.
+      DataError: a raw table or column is missing, the range has no send that can be used, there is no snapshot of
+        the users, or the table has other columns than the use case needs.
+    """
+    started = time.perf_counter()
+    statements = Statements(use_case, warehouse, configs)
+    with open_engine(warehouse, use_case.name) as engine:
+        tables = [_build_training(engine, use_case, statements, plan)]
+        if plan.run_date is not None:
+            tables.append(_build_inference(engine, use_case, statements, plan, plan.run_date))
+        return BuildReport(tuple(tables), tuple(engine.jobs), time.perf_counter() - started)
+
+
+def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | None = None) -> DryRun:
+    """What `build` would read; nothing is written.
+
+    The snapshot of the users is taken to be the run date's, as only the build itself looks for the newest.
+
+    Raises:
+      SettingsError: a query would read more than the environment allows.
+      UserError: as `build`, but for what only the rows can tell.
+    """
+    statements = Statements(use_case, warehouse, configs)
+    queries = {
+        "Count the sends": statements.count_training(plan.start, plan.end),
+        "Build the training table": statements.training_rows(plan.start, plan.end),
+    }
+    if plan.run_date is not None:
+        queries["Count the users"] = statements.count_inference(plan.run_date)
+        queries["Build the inference table"] = statements.inference_rows(
+            plan.run_date, plan.inference_campaign
+        )
+    with open_engine(warehouse, use_case.name) as engine:
+        limit = warehouse.maximum_bytes_billed if isinstance(warehouse, BigQueryWarehouse) else None
+        return DryRun({name: engine.estimate(query) for name, query in queries.items()}, limit)
+
+
+def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
+    """Makes the raw tables that are missing, empty, partitioned and clustered; returns the names of the new ones."""
+    statements = Statements(use_case, warehouse)
+    made = []
+    with open_engine(warehouse, use_case.name) as engine:
+        for table in RAW_COLUMNS:
+            name = use_case.table_name(table)
+            if engine.columns(name) is None:
+                engine.create(statements.create_raw(table))
+                made.append(name)
+    return made
+
+
+def _build_training(engine: Engine, use_case: UseCase, statements: Statements, plan: Plan) -> TableReport:
+    counts = {row["left_out"]: row for row in engine.rows(statements.count_training(plan.start, plan.end))}
+    good = counts.pop(None, None)
+    left_out = {reason: row["sends"] for reason, row in counts.items()}
+    if good is None:
+        raise DataError(
+            f"{use_case.raw.sends}: no {days(plan.start, plan.end)} can be used{_listed('sends', left_out)}; "
+            f"{use_case.tables.training} stays as it was"
+        )
+    _create(engine, use_case, statements, "training")
+    written, removed = engine.replace(statements.build_training(plan.start, plan.end))
+    return TableReport(
+        table=use_case.tables.training,
+        content=days(plan.start, plan.end),
+        source="sends",
+        written=written,
+        removed=removed,
+        left_out=left_out,
+        without_features=good["without_features"],
+    )
+
+
+def _build_inference(
+    engine: Engine, use_case: UseCase, statements: Statements, plan: Plan, run_date: dt.date
+) -> TableReport:
+    counts = engine.rows(statements.count_inference(run_date))
+    if not counts or not counts[0]["users"]:
+        raise DataError(
+            f"{use_case.raw.users}: no snapshot with users at or before {run_date}; {use_case.tables.inference} "
+            "stays as it was"
+        )
+    (count,) = counts
+    snapshot, campaign = count["snapshot_date"], plan.inference_campaign
+    _create(engine, use_case, statements, "inference")
+    written, removed = engine.replace(statements.build_inference(run_date, snapshot, campaign))
+    left_out = {
+        "unnamed_user": count["deliveries"] - count["named"],
+        "second_row": count["named"] - count["users"],
+    }
+    return TableReport(
+        table=use_case.tables.inference,
+        content=f"users of the snapshot of {snapshot} for campaign {campaign}",
+        source="rows",
+        written=written,
+        removed=removed,
+        left_out={reason: rows for reason, rows in left_out.items() if rows},
+    )
+
+
+def _create(
+    engine: Engine, use_case: UseCase, statements: Statements, table: Literal["training", "inference"]
+) -> None:
+    name, needed = use_case.table_name(table), use_case.table_columns(table)
+    there = engine.columns(name)
+    if there is None:
+        engine.create(statements.create(table))
+        return
+    found = {column.lower(): type_ for column, type_ in there.items()}
+    faults = [
+        f"{column} ({found.get(column.lower(), 'missing')}, needed {type_})"
+        for column, type_ in needed.items()
+        if found.get(column.lower()) != type_
+    ]
+    if faults:
+        raise DataError(
+            f"{name}: the table does not fit the use case: {', '.join(faults)}; add the columns with ALTER TABLE, or "
+            "drop the table and build all of its days again"
+        )
+
+
+def _listed(source: str, left_out: dict[str, int]) -> str:
+    reasons = [f"{rows:,} {REASONS[reason]}" for reason, rows in sorted(left_out.items())]
+    return f" ({source} left out: {', '.join(reasons)})" if reasons else ""

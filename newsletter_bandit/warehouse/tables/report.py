@@ -1,0 +1,99 @@
+"""What a build wrote, what it left out and why, and what it cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from newsletter_bandit.warehouse.bigquery import Job
+
+# Value of `left_out` in `_sends.sql` -> what it says.
+REASONS = {
+    "missing_value": "without send_id, user_id, sent_at, campaign or recommender",
+    "duplicate": "further deliveries of a send",
+    "unknown_recommender": "of a recommender that the use case does not have",
+    "not_eligible": "of a recommender that was not eligible",
+    "no_propensity": "without a propensity, of their own or of a served ranking",
+    "bad_propensity": "with a propensity outside (0, 1]",
+    "unnamed_user": "without user_id",
+    "second_row": "further rows of a user",
+}
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What became of one table.
+
+    Attributes:
+      table: as the settings name it.
+      content: which rows were replaced, in words.
+      source: what a raw row is called, such as `sends`.
+      written: rows that it gained.
+      removed: rows that they replaced.
+      left_out: raw rows by the reason, a key of `REASONS`.
+      without_features: written rows whose user has no snapshot.
+    """
+
+    table: str
+    content: str
+    source: str
+    written: int
+    removed: int
+    left_out: dict[str, int] = field(default_factory=dict)
+    without_features: int = 0
+
+    def __str__(self) -> str:
+        lines = [f"{self.table}, {self.content}: {self.written:,} rows written in place of {self.removed:,}."]
+        for reason, rows in sorted(self.left_out.items(), key=lambda item: (-item[1], item[0])):
+            lines.append(f"  left out: {rows:,} {self.source} {REASONS[reason]}")
+        if self.without_features:
+            lines.append(f"  without features: {self.without_features:,} rows, whose users have no snapshot")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+      tables: one entry for each table that was built.
+      jobs: BigQuery's, in order.
+      seconds: wall clock.
+    """
+
+    tables: tuple[TableReport, ...]
+    jobs: tuple[Job, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        lines = [str(table) for table in self.tables]
+        lines += [f"Job {job.job_id}: {job.bytes_billed:,} bytes billed" for job in self.jobs]
+        billed = f", {sum(job.bytes_billed for job in self.jobs):,} bytes billed" if self.jobs else ""
+        return "\n".join([*lines, f"Done in {self.seconds:.1f} s{billed}."])
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a build would read.
+
+    Attributes:
+      bytes_read: by the name of the statement; None on the embedded warehouse, where reading costs nothing.
+      limit: most bytes that one of them may read, or None.
+    """
+
+    bytes_read: dict[str, int | None]
+    limit: int | None
+
+    def __str__(self) -> str:
+        lines = [
+            f"{name}: the SQL can be run" + (f" and reads {count:,} bytes" if count is not None else "")
+            for name, count in self.bytes_read.items()
+        ]
+        if self.limit is not None:
+            lines.append(f"Limit of each: {self.limit:,} bytes.")
+        return "\n".join([*lines, "Dry run: nothing was written."])
+
+
+def days(start: dt.date, end: dt.date) -> str:
+    """`sends of 2026-01-05 to 2026-02-01`: first and last day."""
+    return f"sends of {start} to {end - dt.timedelta(days=1)}"

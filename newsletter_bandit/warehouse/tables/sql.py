@@ -1,0 +1,138 @@
+"""The statements that build the two tables, rendered from ``configs/queries``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Literal
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.tables import RAW_COLUMNS
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import Warehouse, render, table_name
+from newsletter_bandit.warehouse.tables.literals import (
+    date_literal,
+    identifier,
+    midnight_literal,
+    text_literal,
+)
+
+_DAY = dt.timedelta(days=1)
+# Partition and cluster of each raw table: what the statements narrow it by, and what they join it on.
+_LAYOUT = {
+    "sends": ("DATE(sent_at)", "send_id"),
+    "clicks": ("DATE(clicked_at)", "send_id"),
+    "unsubscribes": ("DATE(unsubscribed_at)", "send_id"),
+    "users": ("snapshot_date", "user_id"),
+    "rankings": ("DATE(generated_at)", "user_id"),
+}
+
+
+class Statements:
+    """The SQL of one use case in one warehouse.
+
+    Args:
+      use_case: tables, raw sources, recommenders, features and days of attribution.
+      warehouse: BigQuery tables carry the project's name.
+      configs: folder whose ``queries/`` comes first; see `render_training_query`.
+
+    Raises:
+      SettingsError: ``attribution_days`` is 0, so that no click could count; a name that is no identifier.
+    """
+
+    def __init__(self, use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> None:
+        if use_case.attribution_days == 0:
+            raise SettingsError("attribution_days: 0, so no click would count; allowed here: 1 to 90")
+        self._use_case = use_case
+        self._warehouse = warehouse
+        self._configs = configs
+        for name in use_case.features:
+            identifier(name)
+        self._shared: dict[str, Any] = {
+            "raw": {name: table_name(use_case.table_name(name), warehouse) for name in RAW_COLUMNS},
+            "recommenders": [text_literal(name, "recommenders") for name in use_case.recommenders],
+            "attribution_days": use_case.attribution_days,
+            "expires_after_days": use_case.freshness.expires_after_days,
+            "snapshot_max_age_days": use_case.raw.snapshot_max_age_days,
+        }
+
+    def create(self, table: Literal["training", "inference"]) -> str:
+        """Makes the table where there is none."""
+        columns = [(identifier(name), type_) for name, type_ in self._use_case.table_columns(table).items()]
+        return self._render(f"create_{table}.sql", table=self._table(table), columns=columns)
+
+    def create_raw(self, table: str) -> str:
+        """Makes the raw table where there is none."""
+        columns = [(identifier(name), type_) for name, type_ in self._use_case.table_columns(table).items()]
+        day, key = _LAYOUT[table]
+        return self._render(
+            "create_raw.sql", table=self._table(table), columns=columns, partition=day, cluster=key
+        )
+
+    def count_training(self, start: dt.date, end: dt.date) -> str:
+        """Sends from ``start`` to before ``end`` by the reason that leaves them out.
+
+        Columns: `left_out` (NULL for what becomes a row), `sends`, and `without_features`: those of them for whose
+        user there is no snapshot.
+        """
+        return self._render("count_training.sql", **self._range(start, end))
+
+    def build_training(self, start: dt.date, end: dt.date) -> str:
+        """Replaces the training rows sent from ``start`` to before ``end``, midnight UTC."""
+        columns = [identifier(name) for name in self._use_case.table_columns("training")]
+        return self._render(
+            "build_training.sql", table=self._table("training"), columns=columns, **self._range(start, end)
+        )
+
+    def training_rows(self, start: dt.date, end: dt.date) -> str:
+        """The query whose rows `build_training` writes."""
+        return self._render("_training_rows.sql", **self._range(start, end))
+
+    def count_inference(self, run_date: dt.date) -> str:
+        """The newest snapshot at or before ``run_date``; no row where there is none.
+
+        Columns: `snapshot_date`, `deliveries` (rows), `named` (those with a user), `users`.
+        """
+        return self._render(
+            "count_inference.sql", run_date=run_date.isoformat(), run_day=date_literal(run_date)
+        )
+
+    def build_inference(self, run_date: dt.date, snapshot_date: dt.date, campaign: str) -> str:
+        """Empties the inference table and refills it with the users of the snapshot."""
+        columns = [identifier(name) for name in self._use_case.table_columns("inference")]
+        return self._render(
+            "build_inference.sql",
+            table=self._table("inference"),
+            columns=columns,
+            run_date=run_date.isoformat(),
+            **_snapshot(snapshot_date, campaign),
+        )
+
+    def inference_rows(self, snapshot_date: dt.date, campaign: str) -> str:
+        """The query whose rows `build_inference` writes."""
+        return self._render("_inference_rows.sql", **_snapshot(snapshot_date, campaign))
+
+    def _render(self, template: str, **values: Any) -> str:
+        return render(template, self._configs, self._use_case, **self._shared, **values)
+
+    def _table(self, table: str) -> str:
+        return table_name(self._use_case.table_name(table), self._warehouse)
+
+    def _range(self, start: dt.date, end: dt.date) -> dict[str, str]:
+        if start >= end:
+            raise SettingsError(f"from {start} to before {end}: no day; allowed: a later end")
+        age = self._use_case.raw.snapshot_max_age_days
+        return {
+            "first_day": start.isoformat(),
+            "end_day": end.isoformat(),
+            "start": midnight_literal(start),
+            "end": midnight_literal(end),
+            "end_date": date_literal(end),
+            "oldest_snapshot": date_literal(start - (age or 0) * _DAY),
+            "oldest_ranking": midnight_literal(start - self._use_case.freshness.expires_after_days * _DAY),
+            "last_outcome": midnight_literal(end + self._use_case.attribution_days * _DAY),
+        }
+
+
+def _snapshot(snapshot_date: dt.date, campaign: str) -> dict[str, str]:
+    return {"snapshot_date": date_literal(snapshot_date), "campaign": text_literal(campaign, "campaign")}

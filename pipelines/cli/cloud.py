@@ -1,0 +1,114 @@
+"""The commands on Google Cloud: `compile`, `submit`, `schedule` and `deploy-function`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import (
+    ENVIRONMENT,
+    USE_CASE,
+    VERTEX,
+    WORKDIR,
+    EnvironmentOption,
+    UseCaseOption,
+    WorkdirOption,
+    date_of,
+    workspace_of,
+)
+from pipelines.cli.session import Session
+from pipelines.names import Pipeline
+
+PipelineArgument = Annotated[Pipeline, typer.Argument(help="Which pipeline.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the request instead of sending it.")]
+
+
+def compile_(
+    pipeline: PipelineArgument,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In the work folder's `compiled/` unless given.")
+    ] = None,
+) -> None:
+    """Write a pipeline down as Vertex AI runs it."""
+    with Session("compile", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import cloud_runs
+
+        session.open_log()
+        cloud_runs.compile_pipeline(session.out, workspace, pipeline, output)
+
+
+def submit(
+    pipeline: PipelineArgument,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    run_date: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            "--run-date",
+            metavar="YYYY-MM-DD",
+            formats=["%Y-%m-%d"],
+            help="Day of the run; the day on which it starts (UTC) unless given.",
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it has ended.")] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Start a run of a pipeline on Vertex AI."""
+    with Session("submit", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import cloud_runs
+
+        session.open_log()
+        if dry_run:
+            cloud_runs.describe(session.out, workspace, [pipeline], date_of(run_date), scheduled=False)
+        else:
+            cloud_runs.submit(session.out, workspace, pipeline, date_of(run_date), wait)
+
+
+def schedule(
+    pipelines: Annotated[
+        list[Pipeline] | None, typer.Argument(metavar="[PIPELINE]...", help="Both unless given.")
+    ] = None,
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = VERTEX,
+    workdir: WorkdirOption = WORKDIR,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make the schedules of the pipelines on Vertex AI, or bring those that exist up to date."""
+    with Session("schedule", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import cloud_runs
+
+        session.open_log()
+        chosen = list(dict.fromkeys(pipelines or Pipeline))
+        if dry_run:
+            cloud_runs.describe(session.out, workspace, chosen, None, scheduled=True)
+        else:
+            cloud_runs.schedule(session.out, workspace, chosen)
+
+
+def deploy_function(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+    run: Annotated[bool, typer.Option("--run", help="Run the command instead of printing it.")] = False,
+) -> None:
+    """Stage the endpoint as a Cloud Function and print the gcloud command that deploys it, or run it."""
+    with Session("deploy-function", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cloud import function as deploying
+
+        folder = workdir / "function" / workspace.use_case.name
+        deployment = deploying.prepare(workspace.use_case, workspace.environment, folder)
+        if run:
+            deploying.run(deployment, lambda line: session.err.print(line, markup=False, soft_wrap=True))
+        else:
+            session.out.print(deployment.to_shell(), markup=False, soft_wrap=True)

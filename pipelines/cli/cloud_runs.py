@@ -1,0 +1,135 @@
+"""Compiled pipelines as commands: write them down, start them on Vertex AI, follow them, put them on a schedule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from newsletter_bandit.settings.cloud import Vertex
+from pipelines.cli.progress import StepProgress
+from pipelines.cloud import compiling, vertex
+from pipelines.cloud.compiling import RUN_DATE
+from pipelines.events import StepEvent
+from pipelines.names import Pipeline
+from pipelines.workspace import Workspace
+
+MakeClient = Callable[[Vertex], vertex.Client]
+
+
+def compile_pipeline(out: Console, workspace: Workspace, pipeline: Pipeline, output: Path | None) -> Path:
+    """Writes a compiled pipeline and prints where; raises as `compiling.compiled` does."""
+    path = output or workspace.workdir / "compiled" / f"{workspace.use_case.name}-{pipeline}.json"
+    compiling.write(compiling.compiled(workspace, pipeline), path)
+    out.print(
+        f"{path}: {path.stat().st_size / 1e3:.0f} kB; parameter {RUN_DATE}", markup=False, soft_wrap=True
+    )
+    return path
+
+
+def submit(
+    out: Console,
+    workspace: Workspace,
+    pipeline: Pipeline,
+    run_date: dt.date | None,
+    wait: bool,
+    client_of: MakeClient = vertex.Client,
+) -> vertex.Run:
+    """Starts a run on Vertex AI and, if it is to ``wait``, prints each step as it ends.
+
+    Args:
+      out: where to print.
+      workspace: what to run, and its environment's `vertex`.
+      pipeline: which.
+      run_date: day of the run; None leaves it to the run, which takes its own.
+      wait: until the run has ended.
+      client_of: another client than Google's own.
+
+    Raises:
+      SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API or
+        project are missing.
+      UserError: the run failed or was cancelled.
+    """
+    settings = compiling.check(workspace.environment)
+    _require_window(workspace, pipeline, run_date)
+    # Before the pipeline is compiled: a credential that is missing is said at once.
+    client = client_of(settings)
+    client.require_credentials()
+    spec = compiling.compiled(workspace, pipeline)
+    run_id = f"{spec['displayName']}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
+    run = client.submit(spec, run_id, parameters(run_date))
+    out.print(f"Submitted {run.name}\n{run.console}", markup=False, soft_wrap=True)
+    if wait:
+        with StepProgress(out, "Waiting for the first step") as progress:
+            client.follow(
+                run, lambda event: progress(StepEvent(event.step, event.state, event.seconds, event.detail))
+            )
+        out.print("The run has succeeded.")
+    return run
+
+
+def schedule(
+    out: Console,
+    workspace: Workspace,
+    pipelines: Sequence[Pipeline],
+    client_of: MakeClient = vertex.Client,
+) -> list[vertex.Scheduled]:
+    """Makes or updates the schedules of the pipelines, one each, and prints them; raises as `submit` does."""
+    settings = compiling.check(workspace.environment)
+    client = client_of(settings)
+    client.require_credentials()
+    made = []
+    for pipeline in pipelines:
+        spec = compiling.compiled(workspace, pipeline)
+        found = client.schedule(spec["displayName"], cron(settings, pipeline), spec, parameters(None))
+        next_run = f"; next {found.next_run:%Y-%m-%d %H:%M} UTC" if found.next_run else ""
+        word = "made" if found.created else "updated"
+        out.print(
+            f"{spec['displayName']}: {word}, {found.cron}{next_run} ({found.name})",
+            markup=False,
+            soft_wrap=True,
+        )
+        made.append(found)
+    return made
+
+
+def describe(
+    out: Console,
+    workspace: Workspace,
+    pipelines: Sequence[Pipeline],
+    run_date: dt.date | None,
+    scheduled: bool,
+) -> None:
+    """Prints what `submit` or `schedule` would send, without a credential and without sending it."""
+    settings = compiling.check(workspace.environment)
+    client = vertex.Client(settings)
+    for pipeline in pipelines:
+        if not scheduled:
+            _require_window(workspace, pipeline, run_date)
+        spec = compiling.compiled(workspace, pipeline)
+        request = client.job(spec, parameters(run_date))
+        request["pipelineSpec"] = f"{len(spec['pipelineSpec']['root']['dag']['tasks'])} steps; see `compile`"
+        if scheduled:
+            request = {"cron": client.cron(cron(settings, pipeline)), "pipelineJob": request}
+        out.print(json.dumps(request, indent=2, sort_keys=True), markup=False, soft_wrap=True)
+
+
+def cron(settings: Vertex, pipeline: Pipeline) -> str:
+    """When a pipeline starts."""
+    return settings.training_cron if pipeline is Pipeline.TRAINING else settings.prediction_cron
+
+
+def parameters(run_date: dt.date | None) -> dict[str, Any]:
+    """Values of a run's parameters."""
+    return {RUN_DATE: "" if run_date is None else run_date.isoformat()}
+
+
+def _require_window(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> None:
+    """Raises `SettingsError` where ExampleGen would find no complete window, minutes after the run has started."""
+    if pipeline is Pipeline.TRAINING:
+        use_case = workspace.use_case
+        use_case.window.latest(run_date or dt.datetime.now(dt.UTC).date(), use_case.attribution_days)

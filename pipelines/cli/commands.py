@@ -1,0 +1,73 @@
+"""The pipelines as commands: run them, and print what they decided."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from pipelines.cli import summary
+from pipelines.cli.progress import StepProgress
+from pipelines.cli.warehouse import arm_summary, prediction_cost, training_cost
+from pipelines.local import running as local
+from pipelines.local.running import PredictionOutcome, TrainingOutcome
+from pipelines.tuning import running as tuning
+from pipelines.tuning.running import TuningOutcome
+from pipelines.workspace import Workspace
+
+
+def train(out: Console, workspace: Workspace, run_date: dt.date) -> TrainingOutcome:
+    """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train` does."""
+    from newsletter_bandit.registry import Registry
+
+    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
+    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    reads = training_cost(workspace, window)
+    _print_cost(out, reads)
+    out.print(summary.arms(arm_summary(workspace, window)))
+    with StepProgress(out) as progress:
+        outcome = local.train(workspace, run_date, progress, reads)
+    out.print()
+    out.print(summary.policy_values(outcome))
+    out.print(summary.checks(outcome.verdict))
+    out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
+    current = Registry(workspace.environment.registry, workspace.use_case.name).current()
+    out.print(summary.verdict(outcome, current))
+    return outcome
+
+
+def tune(out: Console, workspace: Workspace, run_date: dt.date, trials: int | None) -> TuningOutcome:
+    """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
+    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
+    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
+    _print_cost(out, training_cost(workspace, window))
+    with StepProgress(out) as progress:
+        outcome = tuning.tune(workspace, run_date, trials, progress)
+    out.print()
+    out.print(summary.trials(outcome))
+    out.print(summary.tuned(outcome), soft_wrap=True)
+    return outcome
+
+
+def predict(out: Console, workspace: Workspace, run_date: dt.date) -> PredictionOutcome:
+    """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    reads = prediction_cost(workspace, run_date)
+    _print_cost(out, reads)
+    with StepProgress(out) as progress:
+        outcome = local.predict(workspace, run_date, progress, reads)
+    out.print(summary.prediction(outcome))
+    return outcome
+
+
+def _print_cost(out: Console, cost: str | None) -> None:
+    if cost is not None:
+        out.print(f"  {cost}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def spinner(out: Console, text: str) -> Iterator[None]:
+    """Shows on a terminal that something goes on."""
+    with StepProgress(out, text):
+        yield

@@ -1,0 +1,192 @@
+"""The demonstration: the whole loop on simulated newsletters, and what only a simulator can tell, the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from newsletter_bandit.errors import SettingsError, UserError
+from pipelines.cli import commands, summary
+from pipelines.cli.simulated import simulate
+from pipelines.endpoint import open_store, serving_config
+from pipelines.local import libraries
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from newsletter_bandit.simulation.truth import PolicyValues
+    from newsletter_bandit.simulation.world import World
+    from pipelines.cli.session import Session
+
+_MARKER = ".made-by-demo"
+_SECONDS_TO_START = 60.0
+
+
+def run(
+    session: Session,
+    workspace: Workspace,
+    run_date: dt.date,
+    newsletters: int,
+    users: int,
+    seed: int,
+    *,
+    keep: bool,
+) -> None:
+    """Simulates, ingests, trains, gates, publishes, predicts, stores, serves, and compares with the truth.
+
+    Args:
+      session: where to print; its log is opened once the folder is ready.
+      workspace: whose folder is emptied first unless ``keep``.
+      run_date: day of training and prediction.
+      newsletters: logged newsletters in the training window.
+      users: users to predict for.
+      seed: draws the simulated world.
+      keep: goes on with the models that the folder holds.
+
+    Raises:
+      SettingsError: the folder holds something that no demonstration made.
+      DataError: the gate did not bless the first model, so nothing is in production.
+    """
+    started = time.monotonic()
+    prepare(workspace.workdir, keep=keep)
+    session.open_log()
+    out = session.out
+
+    _heading(out, "1  Simulate newsletters and ingest them")
+    with commands.spinner(out, "Simulating"):
+        libraries.load()
+        world = simulate(workspace, run_date, newsletters, users, seed)
+    out.print(
+        f"  {newsletters:,} logged newsletters in the window, {users:,} users to predict for "
+        f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
+    )
+    _heading(out, "2  Train, evaluate off-policy, decide, publish")
+    commands.train(out, workspace, run_date)
+    _heading(out, "3  Predict for every user and store the rankings")
+    commands.predict(out, workspace, run_date)
+    _heading(out, "4  Ask the endpoint")
+    with endpoint(workspace) as address:
+        _ask(out, f"{address}/users/{world.user_ids(world.everyone[:1])[0]}/recommenders?limit=3")
+    _heading(out, "5  Compare with the truth, which only a simulator knows")
+    values = _score(workspace, world, users, run_date)
+    out.print(summary.truth(values))
+    out.print(summary.truth_sentence(values))
+    out.print(f"\nDone in {time.monotonic() - started:.0f} s. To go on:")
+    user_id = world.user_ids(world.everyone[:1])[0]
+    # As it was called: `make demo` does not put the command on the PATH.
+    command = sys.argv[0] if Path(sys.argv[0]).name == "newsletter-bandit" else "newsletter-bandit"
+    for line in (
+        f"{command} serve --workdir {workspace.workdir}",
+        f"curl 'http://127.0.0.1:8080/users/{user_id}/recommenders'",
+        f"{command} models list --workdir {workspace.workdir}",
+    ):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def prepare(workdir: Path, *, keep: bool) -> None:
+    """Makes the folder, or empties the one that an earlier demonstration made, unless ``keep``.
+
+    Raises:
+      SettingsError: the folder holds something else, or cannot be made.
+    """
+    marker = workdir / _MARKER
+    if workdir.is_dir() and any(workdir.iterdir()) and not marker.is_file():
+        raise SettingsError(
+            f"--workdir {workdir}: holds files that no demonstration made; allowed: a new or empty folder, "
+            "or that of an earlier demonstration, which is emptied"
+        )
+    if marker.is_file() and not keep:
+        shutil.rmtree(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        raise SettingsError(f"--workdir {workdir}: {error.strerror}; allowed: a folder") from error
+
+
+def _heading(out: Console, text: str) -> None:
+    out.print(f"\n[bold cyan]{text}[/]")
+
+
+def _score(workspace: Workspace, world: World, users: int, day: dt.date) -> PolicyValues:
+    from newsletter_bandit.simulation.truth import first_slots, policy_values
+
+    asked = world.everyone[:users]
+    store = open_store(workspace.environment.store)
+    try:
+        rankings = store.get_many(world.user_ids(asked))
+    finally:
+        store.close()
+    stored = {user_id: ranking.recommenders for user_id, ranking in rankings.items()}
+    served = first_slots(world, asked, stored, workspace.use_case.default_ranking)
+    return policy_values(world, asked, day, served)
+
+
+@contextlib.contextmanager
+def endpoint(workspace: Workspace) -> Iterator[str]:
+    """Serves on a free port of this machine in a process of its own; yields the address once it answers.
+
+    Raises:
+      UserError: it did not come up.
+    """
+    port = _free_port()
+    config = serving_config(workspace.use_case, workspace.environment)
+    program = (
+        "from serving.config import ServingConfig; from serving.server import serve; "
+        f"serve(ServingConfig.from_env(), '127.0.0.1', {port})"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, env=os.environ | config.to_env()
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(server, address)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=_SECONDS_TO_START)
+
+
+def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            _get(f"{address}/health")
+        except urllib.error.URLError:
+            time.sleep(0.1)
+        else:
+            return
+    raise UserError(f"the endpoint at {address} did not come up; its messages are in the log")
+
+
+def _ask(out: Console, url: str) -> None:
+    out.print(f"  GET {url}", markup=False, soft_wrap=True)
+    out.print_json(json.dumps(_get(url)))
+
+
+def _get(url: str) -> Any:
+    # Never through a proxy: the endpoint is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10.0) as response:
+        return json.load(response)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,53 @@
+"""The commands on what is published: `models list` and `models rollback`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import (
+    ENVIRONMENT,
+    USE_CASE,
+    WORKDIR,
+    EnvironmentOption,
+    UseCaseOption,
+    WorkdirOption,
+    registry_of,
+)
+from pipelines.cli.session import Session
+
+
+def list_models(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+) -> None:
+    """List the published versions and mark the one in production."""
+    with Session("models-list", workdir) as session:
+        # A bucket is read by TensorFlow, which has much to say.
+        session.open_log()
+        registry = registry_of(use_case, environment, workdir)
+        from pipelines.cli import summary
+
+        versions = registry.versions()
+        if versions:
+            session.out.print(summary.models(versions))
+        else:
+            session.out.print("Nothing is published yet; `newsletter-bandit train` trains a first model.")
+
+
+def rollback(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version that `models list` names.")],
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+) -> None:
+    """Put an earlier version back into production; the next prediction uses it."""
+    with Session("models-rollback", workdir) as session:
+        # A bucket is read by TensorFlow, which has much to say.
+        session.open_log()
+        registry = registry_of(use_case, environment, workdir)
+        # Without a look at what was current: a damaged pointer is a reason to roll back, not an obstacle.
+        now = registry.rollback(version)
+        session.out.print(f"In production now: {now}.", markup=False, soft_wrap=True)

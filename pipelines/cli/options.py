@@ -1,0 +1,71 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from newsletter_bandit.registry import Registry
+    from pipelines.workspace import Workspace
+
+UseCaseOption = Annotated[
+    Path,
+    typer.Option("--use-case", metavar="FILE", help="What is decided for whom: the use case's settings."),
+]
+EnvironmentOption = Annotated[
+    Path, typer.Option("--environment", metavar="FILE", help="Where it runs: the environment's settings.")
+]
+WorkdirOption = Annotated[
+    Path, typer.Option("--workdir", metavar="DIR", help="Holds everything a run writes, logs included.")
+]
+RunDateOption = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        "--run-date", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Day of the run; today unless given."
+    ),
+]
+
+NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
+UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Draws the simulated world.")]
+
+USE_CASE = Path("configs/newsletter.yaml")
+ENVIRONMENT = Path("configs/environments/local.yaml")
+VERTEX = Path("configs/environments/vertex.yaml")
+WORKDIR = Path("workdir")
+
+
+def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
+    """The use case and the environment as their files say, placed in the work folder."""
+    from newsletter_bandit.settings.reading import load_environment, load_use_case
+    from pipelines.workspace import Workspace
+
+    settings = load_use_case(use_case)
+    return Workspace(
+        use_case=settings,
+        use_case_path=use_case,
+        environment=load_environment(environment).in_workdir(workdir, settings),
+        workdir=workdir,
+    )
+
+
+def registry_of(use_case: Path, environment: Path, workdir: Path) -> Registry:
+    """The registry that the environment names for the use case."""
+    workspace = workspace_of(use_case, environment, workdir)
+    from newsletter_bandit.registry import Registry
+
+    return Registry(workspace.environment.registry, workspace.use_case.name)
+
+
+def date_of(day: dt.datetime | None) -> dt.date | None:
+    """The day of an option; None where it was not given."""
+    return None if day is None else day.date()
+
+
+def day_of(run_date: dt.datetime | None) -> dt.date:
+    """The day of `--run-date`; today unless given."""
+    return dt.date.today() if run_date is None else run_date.date()

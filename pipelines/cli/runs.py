@@ -1,0 +1,92 @@
+"""The commands that run on this machine: `train`, `tune`, `predict` and `serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import (
+    ENVIRONMENT,
+    USE_CASE,
+    WORKDIR,
+    EnvironmentOption,
+    RunDateOption,
+    UseCaseOption,
+    WorkdirOption,
+    day_of,
+    workspace_of,
+)
+from pipelines.cli.session import Session
+
+
+def train(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+) -> None:
+    """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
+    with Session("train", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import commands
+
+        session.open_log()
+        commands.train(session.out, workspace, day_of(run_date))
+
+
+def tune(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Sets to compare, those of an interrupted search included; else as in the settings."
+        ),
+    ] = None,
+) -> None:
+    """Search the settings' ranges for hyperparameters of a better off-policy value; `train` then uses them."""
+    with Session("tune", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import commands
+
+        session.open_log()
+        commands.tune(session.out, workspace, day_of(run_date), trials)
+
+
+def predict(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+) -> None:
+    """Rank for every user of the inference table with the model in production, and store the rankings."""
+    with Session("predict", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import commands
+
+        session.open_log()
+        commands.predict(session.out, workspace, day_of(run_date))
+
+
+def serve(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+) -> None:
+    """Answer by user id over HTTP from the stored rankings, until Ctrl-C."""
+    with Session("serve", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines import endpoint
+
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        session.out.print(
+            f"Serving {workspace.use_case.name} at {address}/users/USER_ID/recommenders (Ctrl-C stops)",
+            markup=False,
+            soft_wrap=True,
+        )
+        endpoint.serve(workspace.use_case, workspace.environment, host, port)

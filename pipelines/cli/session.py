@@ -1,0 +1,158 @@
+"""What surrounds a command: a readable terminal, a log of everything else, and one message for an error.
+
+TensorFlow, TFX, Beam and their C++ code write to the process's standard streams. While the log is open those
+streams lead into the log file; the command itself writes to copies of them made before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import typer
+from rich.console import Console
+
+from newsletter_bandit.errors import DataError, SettingsError, UserError
+
+_STDOUT, _STDERR = 1, 2
+_WIDTH_OF_A_FILE = 120  # where the output is no terminal, or one that does not tell
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+# Beam appends the step to a message; a worker process hands over a traceback as text.
+_STEP_SUFFIX = re.compile(r"(\s*\[while running '[^']*'\])+\s*$")
+_ERROR_IN_TEXT = re.compile(r"newsletter_bandit\.errors\.(SettingsError|DataError|UserError): (.+)")
+_KINDS = {kind.__name__: kind for kind in (SettingsError, DataError, UserError)}
+
+
+def find_user_error(error: BaseException) -> UserError | None:
+    """The error that a person can mend behind ``error``, which TFX or Beam may have wrapped; None without one."""
+    chain: list[BaseException] = []
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        current = ahead.pop()
+        if current is not None and current not in chain:
+            chain.append(current)
+            ahead += [current.__context__, current.__cause__]
+    for current in chain:
+        if isinstance(current, UserError):
+            return type(current)(_STEP_SUFFIX.sub("", str(current)))
+    for current in chain:
+        found = _ERROR_IN_TEXT.search(str(current))
+        if found:
+            return _KINDS[found[1]](_STEP_SUFFIX.sub("", found[2]))
+    return None
+
+
+class Session:
+    """Context of one command.
+
+    An error ends the process with one message on stderr: a `UserError` with its own exit code, an interrupt
+    with 130, anything else with 1 and the name of the log, where its traceback stands.
+
+    Attributes:
+      out: the terminal's standard output, whatever the streams lead to.
+      err: its standard error.
+      log_path: where `open_log` writes; no file before it is called, nor where nothing was written.
+    """
+
+    def __init__(self, command: str, workdir: Path) -> None:
+        now = dt.datetime.now(dt.UTC)
+        self.log_path = workdir / "logs" / f"{command}-{now:%Y%m%dT%H%M%SZ}.log"
+        self._log: TextIO | None = None
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Session:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._saved = {number: os.dup(number) for number in (_STDOUT, _STDERR)}
+        self.out = _console(self._saved[_STDOUT])
+        self.err = _console(self._saved[_STDERR])
+        return self
+
+    def open_log(self) -> None:
+        """Sends the process's standard streams, and what C++ code writes to them, into the log.
+
+        Raises:
+          SettingsError: the work folder cannot be written.
+        """
+        self._open()
+        assert self._log is not None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number in self._saved:
+            os.dup2(self._log.fileno(), number)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, saved in self._saved.items():
+            os.dup2(saved, number)
+        exit_code = self._explain(error) if error is not None else None
+        self._close()
+        self.out.file.close()
+        self.err.file.close()
+        if exit_code is not None:
+            raise typer.Exit(exit_code) from error
+
+    def _explain(self, error: BaseException) -> int | None:
+        """Prints what a person needs of ``error``; the exit code, or None for an error that says it itself."""
+        if isinstance(error, KeyboardInterrupt):
+            self._say("Stopped.")
+            return _INTERRUPTED
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit):
+            return None
+        user_error = find_user_error(error)
+        if user_error is not None:
+            if self._log is not None and self.log_path.stat().st_size > 0:  # something had begun
+                traceback.print_exception(error, file=self._log)
+            self._say(f"Error: {user_error}")
+            return user_error.exit_code
+        self._open()
+        traceback.print_exception(error, file=self._log)
+        first_line = (str(error).splitlines() or [""])[0]
+        self._say(
+            f"Unexpected error ({type(error).__name__}: {first_line}); the traceback is in {self.log_path}"
+        )
+        return 1
+
+    def _say(self, text: str) -> None:
+        self.err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    def _open(self) -> None:
+        if self._log is not None:
+            return
+        folder = self.log_path.parent
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._log = self.log_path.open("a", encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise SettingsError(
+                f"--workdir: {folder}: {error.strerror}; allowed: a folder that can be written"
+            ) from error
+        self._made = missing
+
+    def _close(self) -> None:
+        if self._log is None:
+            return
+        self._log.close()
+        if self.log_path.stat().st_size == 0:
+            self.log_path.unlink()
+            for folder in self._made:
+                if any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
+
+def _console(descriptor: int) -> Console:
+    stream = os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
+    width = os.get_terminal_size(descriptor).columns if stream.isatty() else 0
+    return Console(file=stream, width=width or _WIDTH_OF_A_FILE, highlight=False)

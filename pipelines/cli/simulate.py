@@ -1,0 +1,86 @@
+"""The commands on simulated newsletters: `demo` and `simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsletter_bandit.errors import SettingsError
+from pipelines.cli.options import (
+    ENVIRONMENT,
+    USE_CASE,
+    WORKDIR,
+    EnvironmentOption,
+    NewslettersOption,
+    RunDateOption,
+    SeedOption,
+    UseCaseOption,
+    UsersOption,
+    WorkdirOption,
+    day_of,
+    workspace_of,
+)
+from pipelines.cli.session import Session
+
+
+def demo(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = Path("demo"),
+    newsletters: NewslettersOption = 100_000,
+    users: UsersOption = 20_000,
+    seed: SeedOption = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on in the folder instead of emptying it.")] = False,
+) -> None:
+    """Run the whole loop on simulated newsletters and compare the outcome with the truth."""
+    with Session("demo", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import demo as demonstration
+
+        demonstration.run(session, workspace, day_of(run_date), newsletters, users, seed, keep=keep)
+
+
+def simulate(
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    run_date: RunDateOption = None,
+    workdir: WorkdirOption = WORKDIR,
+    newsletters: Annotated[
+        int | None,
+        typer.Option(min=1, help="Logged newsletters in the window (100,000), or a week (50,000)."),
+    ] = None,
+    users: UsersOption = 20_000,
+    seed: SeedOption = 1,
+    weeks: Annotated[int | None, typer.Option(min=1, help="Run the closed loop for this many weeks.")] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Closed loop: an agent's type, or a file in configs/agents; once for each agent to compare."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Closed loop: number of worlds, from --seed on.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Closed loop: run finished runs again.")] = False,
+) -> None:
+    """Write simulated newsletters and ingest them; with --weeks, run agents in the closed loop."""
+    with Session("simulate", workdir) as session:
+        workspace = workspace_of(use_case, environment, workdir)
+        if weeks is not None:
+            from pipelines.cli import closed_loop
+            from pipelines.closed_loop import planning
+
+            plan = planning.plan(workspace, agent or (), weeks, newsletters or 50_000, seeds, seed, fresh)
+            closed_loop.run(session, workspace, plan)
+            return
+        if agent or seeds != 1 or fresh:
+            raise SettingsError(
+                "--agent, --seeds, --fresh: of the closed loop; allowed: together with --weeks"
+            )
+        from pipelines.cli import simulated
+
+        simulated.simulate(workspace, day_of(run_date), newsletters or 100_000, users, seed)
+        session.out.print(
+            f"Simulated and ingested; the files are in {workdir / simulated.FOLDER}", soft_wrap=True
+        )

@@ -1,0 +1,287 @@
+"""What the commands print once they know it: tables and sentences for the terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from components.evaluator.gate import Verdict
+    from components.hyperparameters_gen.tuned_set import TunedSet
+    from newsletter_bandit.off_policy.checks import Check
+    from newsletter_bandit.registry import VersionInfo
+    from newsletter_bandit.simulation.truth import PolicyValues
+    from newsletter_bandit.warehouse.arms import ArmSummary
+    from newsletter_bandit.warehouse.ingest import IngestReport
+    from pipelines.local.running import PredictionOutcome, TrainingOutcome
+    from pipelines.tuning.running import TuningOutcome
+
+_VERDICT_WORDS = {
+    "blessed": "[bold green]Blessed[/]: every check holds.",
+    "not_blessed": "[bold red]Not blessed[/]: it is measurably worse than allowed.",
+    "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is published.",
+}
+_PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
+
+
+def window_line(window: tuple[dt.date, dt.date]) -> str:
+    """`2026-10-12 to 2026-11-08 (28 days)`: first and last day."""
+    first, after = window
+    return f"{first} to {after - dt.timedelta(days=1)} ({(after - first).days} days)"
+
+
+def ingested(report: IngestReport) -> str:
+    """What became of the rows of raw files, with a line for each reason to refuse some."""
+    counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]
+    if report.already_there:
+        counts.append(f"{report.already_there:,} were there already")
+    if report.rejected:
+        counts.append(f"{report.rejected:,} refused")
+    lines = [f"{', '.join(counts)}."]
+    lines += [f"  {refusal}" for refusal in report.refusals]
+    if report.rejected and report.rejects is not None:
+        lines.append(f"Refused rows, each with its reason: {report.rejects}")
+    return "\n".join(lines)
+
+
+def arms(rows: Sequence[ArmSummary]) -> Group:
+    """What each recommender did in the window."""
+    table = _table("recommender", "newsletters", "click rate", "unsubscribe rate", "mean reward")
+    for row in rows:
+        table.add_row(
+            escape(row.recommender),
+            f"{row.newsletters:,}",
+            _share(row.click_rate),
+            _share(row.unsubscribe_rate),
+            "" if row.mean_reward is None else _signed(row.mean_reward),
+        )
+    return _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+
+
+def policy_values(outcome: TrainingOutcome) -> Group:
+    """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest on."""
+    from components.evaluator.report import policy_values, weights
+
+    metrics = outcome.metrics
+    table = _table("policy", "value", "from", "to")
+    for row in policy_values(metrics):
+        table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
+    title = (
+        f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
+        f"(doubly robust, {metrics['confidence']:.0%} interval)"
+    )
+    found = weights(metrics)
+    evidence = (
+        f"Importance weights: mean {_plain(found.mean)} (1 where the propensities are right), effective sample size "
+        f"{_plain(found.effective_sample_size)}, largest {_plain(found.largest)}, the heaviest 1% of the rows hold "
+        f"{_share(found.top_share) or 'unknown'}."
+    )
+    return Group(_titled(title, table), evidence)
+
+
+def checks(verdict: Verdict) -> Group:
+    """Every check of the gate: what was found, its bound, and whether it holds."""
+    table = _table("check", "found", "bound", "result", "meaning", left=(4,))
+    for check in verdict.checks:
+        table.add_row(
+            escape(check.name),
+            "" if check.passed is None else _plain(check.figure),
+            _bound(check),
+            _PASSED[check.passed],
+            escape(check.detail),
+        )
+    return _titled("The gate", table)
+
+
+def verdict(outcome: TrainingOutcome, current: str | None) -> str:
+    """The verdict in words, how the model is to be served and why, and what is in production now."""
+    decision = outcome.decision
+    served = _served(decision["policy"], decision["exploration_rate"], decision["score_floor"])
+    reasons = "".join(f"\n  {escape(reason)}" for reason in decision["reasons"])
+    words = (
+        f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
+        f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
+        f"Chosen for serving: the {served}, expiring after {decision['expires_after_days']} days:{reasons}"
+    )
+    if outcome.published_version is not None:
+        return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
+    production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
+    return f"{words}\nIn production now: {production}."
+
+
+def trials(outcome: TuningOutcome) -> Group:
+    """Every set that was compared, best first."""
+    from components.hyperparameters_gen.tuned_set import shown
+
+    measured = [trial for trial in outcome.trials if trial.score is not None]
+    diverged = [trial for trial in outcome.trials if trial.score is None]
+    keys = [path.partition(".")[2].replace("_", " ") for path in outcome.default]
+    table = _table("trial", "", "value", "standard error", "gain", "seconds", *keys, left=(1,))
+    for trial in sorted(measured, key=lambda trial: -trial.score.value if trial.score else 0.0) + diverged:
+        marks = []
+        if trial.number == 0:
+            marks.append("[cyan]default[/]")
+        if trial.number == outcome.winner.trial.number:
+            marks.append("[bold green]best[/]")
+        if trial.score is None:
+            figures = ["[red]diverged[/]", "", ""]
+        else:
+            gain = "" if trial.number == 0 else _signed(trial.score.gain)
+            figures = [_signed(trial.score.value), f"{trial.score.standard_error:.4f}", gain]
+        values = {**outcome.default, **trial.values}
+        table.add_row(
+            str(trial.number),
+            " ".join(marks),
+            *figures,
+            f"{trial.seconds:.1f}",
+            *(escape(shown(values[path])) for path in outcome.default),
+        )
+    found = outcome.tuned.found
+    return _titled(
+        f"Reward per newsletter of {found.trials} sets on {found.rows:,} validation rows, estimated from the log "
+        "(doubly robust, eval policy)",
+        table,
+    )
+
+
+def tuned(outcome: TuningOutcome) -> str:
+    """The best set, what it gains on the default and how surely, and where it was written."""
+    from components.hyperparameters_gen.tuned_set import described
+
+    best, found = outcome.winner, outcome.tuned.found
+    where = f"Written to {escape(str(outcome.path))}; the next `newsletter-bandit train` uses it."
+    if best.trial.number == 0:
+        return f"[bold]No set is better than the settings' own.[/]\n{where}"
+    interval = f"{_signed(best.gain.low)} to {_signed(best.gain.high)}"
+    words = (
+        "[bold green]better than the settings' own[/]"
+        if best.is_better
+        else "[bold yellow]not distinguishable from the settings' own[/] on these rows"
+    )
+    return (
+        f"Best: trial {best.trial.number}, {escape(described(best.trial.values))}.\n"
+        f"Gain over the settings' own: {_signed(found.gain)}, {best.confidence:.0%} interval {interval} "
+        f"(it allows for picking the best of {found.trials}): {words}.\n{where}"
+    )
+
+
+def hyperparameters(tuned: TunedSet | None) -> str:
+    """Which hyperparameters a training used."""
+    from components.hyperparameters_gen.tuned_set import described
+
+    if tuned is None:
+        return "Hyperparameters: the settings' own."
+    found = tuned.found
+    return (
+        f"Hyperparameters: tuned on {window_line(found.window)}, best of {found.trials}: "
+        f"{escape(described(tuned.values))}."
+    )
+
+
+def prediction(outcome: PredictionOutcome) -> str:
+    """What was stored by which model, and where the refused rows are."""
+    lines = [
+        f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
+        f"{outcome.rejected:,} rows refused."
+    ]
+    if outcome.expires_on <= dt.datetime.now(dt.UTC).date():
+        lines.append(
+            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats their users as unknown."
+        )
+    else:
+        lines.append(f"Served until {outcome.expires_on}.")
+    if outcome.dead_letters is not None:
+        lines.append(f"Refused rows, each with its reason: {escape(str(outcome.dead_letters))}")
+    return "\n".join(lines)
+
+
+def models(versions: Sequence[VersionInfo]) -> Group:
+    """Published versions, oldest first."""
+    table = _table(
+        "version", "", "verdict", "compared with", "policy", "explores", "floor", "value", left=(1, 2, 3, 4)
+    )
+    for version in versions:
+        table.add_row(
+            escape(version.version),
+            "[bold green]in production[/]" if version.is_current else "",
+            *(
+                escape((text or "unknown").replace("_", " "))
+                for text in (version.verdict, version.compared_with, version.policy)
+            ),
+            "" if version.exploration_rate is None else f"{version.exploration_rate:.0%}",
+            "" if version.score_floor is None else _plain(version.score_floor),
+            _signed(version.figures.get("value")),
+        )
+    return _titled("Published models", table)
+
+
+def truth(values: PolicyValues) -> Group:
+    """The model's stored rankings against policies that need no learning and the best possible one."""
+    gap = values.oracle - values.uniform
+    table = _table("policy", "reward", "gap closed")
+    for label, value, style in (
+        ("uniform", values.uniform, ""),
+        ("logging policy (marketing's rule)", values.logging, ""),
+        (f"best single recommender ({values.best_single_recommender})", values.best_single, ""),
+        ("this model, as stored", values.served, "bold"),
+        ("oracle", values.oracle, ""),
+    ):
+        table.add_row(escape(label), _signed(value), f"{(value - values.uniform) / gap:.0%}", style=style)
+    return _titled(f"Expected reward per newsletter by the simulator's truth, {values.users:,} users", table)
+
+
+def truth_sentence(values: PolicyValues) -> str:
+    """Which share of the way from uniform to the oracle the model goes, and what its best rival does."""
+    gap = values.oracle - values.uniform
+    share = (values.served - values.uniform) / gap
+    single = (values.best_single - values.uniform) / gap
+    return (
+        f"The stored rankings close [bold]{share:.0%}[/] of the gap between uniform and the oracle; "
+        f"the best single recommender, which nobody knows beforehand, closes {single:.0%}."
+    )
+
+
+def _served(policy: str, exploration_rate: float, score_floor: float | None) -> str:
+    parts = [escape(policy.replace("_", " "))]
+    if policy == "serving_policy":
+        parts.append(f"exploration rate {exploration_rate:.0%}")
+    if score_floor is not None:
+        parts.append(f"score floor {score_floor:.4g}")
+    return ", ".join(parts)
+
+
+def _table(*columns: str, left: Sequence[int] = ()) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        justify: Literal["left", "right"] = "left" if index == 0 or index in left else "right"
+        table.add_column(column, justify=justify)
+    return table
+
+
+def _titled(title: str, table: Table) -> Group:
+    # A title of rich's own would wrap at the table's width.
+    return Group(f"[bold]{escape(title)}[/]", table)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2%}"
+
+
+def _signed(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:+.4f}"
+
+
+def _plain(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _bound(check: Check) -> str:
+    return "" if check.bound is None else f"{check.relation} {_plain(check.bound)}"

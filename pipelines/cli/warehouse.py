@@ -1,0 +1,145 @@
+"""What the command line asks of the warehouse outside of a pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.google import credentials
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from newsletter_bandit.warehouse.arms import ArmSummary
+    from newsletter_bandit.warehouse.ingest import IngestReport, Table
+    from newsletter_bandit.warehouse.tables.build import Plan
+    from newsletter_bandit.warehouse.tables.report import BuildReport, DryRun
+    from pipelines.workspace import Workspace
+
+
+def require_credentials(workspace: Workspace) -> None:
+    """Where the warehouse is BigQuery, makes sure of credentials before anything slow is imported.
+
+    Raises:
+      SettingsError: there are none.
+    """
+    if isinstance(workspace.environment.warehouse, BigQueryWarehouse):
+        credentials()
+
+
+def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: bool = False) -> IngestReport:
+    """Loads raw files into a table of the use case; see `newsletter_bandit.warehouse.ingest.ingest`.
+
+    Refused rows are kept in `rejects/` of the work folder.
+    """
+    environment = workspace.environment
+    if not isinstance(environment.warehouse, DuckDBWarehouse):
+        raise SettingsError(
+            f"environment {environment.name}: warehouse.kind is {environment.warehouse.kind}; allowed here: duckdb; "
+            "load BigQuery's raw tables with `bq load`, then run `newsletter-bandit build-tables`"
+        )
+    from newsletter_bandit.warehouse.ingest import ingest as ingest_files
+
+    rejects = workspace.workdir / "rejects" / f"{workspace.use_case.name}-{table}.jsonl"
+    path = Path(environment.warehouse.path)
+    return ingest_files(path, workspace.use_case, table, files, rejects, replace)
+
+
+def plan(
+    workspace: Workspace,
+    run_date: dt.date | None,
+    first: dt.date | None,
+    last: dt.date | None,
+    campaign: str | None,
+) -> Plan:
+    """What `build-tables` builds: the training rows of the days ``first`` to ``last``, or all that a run date needs.
+
+    Raises:
+      SettingsError: only one of the two days, or options that belong to the other way.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.tables.build import Plan
+
+    if first is None and last is None:
+        return Plan.of_day(workspace.use_case, run_date or dt.date.today(), campaign)
+    if first is None or last is None or run_date is not None or campaign is not None:
+        raise SettingsError(
+            "--from, --to: allowed: both, without --run-date and --campaign, for training rows; or neither"
+        )
+    return Plan(first, last + dt.timedelta(days=1))
+
+
+def build_tables(workspace: Workspace, plan: Plan) -> BuildReport:
+    """Builds the training and inference tables from the raw ones; see `newsletter_bandit.warehouse.tables.build.build`."""
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.tables.build import build
+
+    return build(workspace.environment.warehouse, workspace.use_case, plan)
+
+
+def dry_run(workspace: Workspace, plan: Plan) -> DryRun:
+    """What `build_tables` would read; see `newsletter_bandit.warehouse.tables.build.dry_run`."""
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.tables.build import dry_run as look
+
+    return look(workspace.environment.warehouse, workspace.use_case, plan)
+
+
+def create_raw(workspace: Workspace) -> list[str]:
+    """Makes the raw tables that are missing; see `newsletter_bandit.warehouse.tables.build.create_raw`."""
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.tables.build import create_raw as create
+
+    return create(workspace.environment.warehouse, workspace.use_case)
+
+
+def write_schema(workspace: Workspace) -> None:
+    """Writes the curated schema from the training table; see `components.example_validator.curate`."""
+    require_credentials(workspace)
+    from components.example_validator.curate import write_schema as write
+
+    write(workspace.use_case, workspace.environment.warehouse, workspace.schema_file)
+
+
+def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[ArmSummary]:
+    """What each recommender did in the window; see `newsletter_bandit.warehouse.arms`."""
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.arms import arm_summary as summarise
+
+    return summarise(workspace.environment.warehouse, workspace.use_case, *window)
+
+
+def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str | None:
+    """What the training query will read, from a dry run; None where that costs nothing.
+
+    Raises:
+      SettingsError: more than the environment's `maximum_bytes_billed`.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.queries import render_training_query
+
+    warehouse = workspace.environment.warehouse
+    return _cost(workspace, render_training_query(workspace.use_case, warehouse, *window))
+
+
+def prediction_cost(workspace: Workspace, run_date: dt.date) -> str | None:
+    """Likewise of the inference query."""
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.queries import render_inference_query
+
+    warehouse = workspace.environment.warehouse
+    return _cost(workspace, render_inference_query(workspace.use_case, warehouse, run_date))
+
+
+def _cost(workspace: Workspace, query: str) -> str | None:
+    warehouse = workspace.environment.warehouse
+    if not isinstance(warehouse, BigQueryWarehouse):
+        return None
+    from newsletter_bandit.warehouse.bigquery import BigQuery
+
+    read = BigQuery(warehouse).bytes_of(query)
+    limit = warehouse.maximum_bytes_billed
+    allowed = f", allowed are {limit:,}" if limit is not None else ", without a limit"
+    return f"BigQuery will read {read:,} bytes{allowed}"

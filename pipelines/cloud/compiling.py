@@ -1,0 +1,108 @@
+"""Compiles the pipelines for Vertex AI: the same pipelines, written down for a service to run.
+
+A compiled pipeline names no day and no model. It is told the day when it starts (parameter `run_date`, "" for that day
+itself) and looks up what is in production, so one specification serves every run of a schedule.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.cloud import Vertex
+from newsletter_bandit.settings.environment import Environment
+from pipelines.names import Pipeline
+from pipelines.workspace import Workspace
+
+RUN_DATE = "run_date"
+# What they find depends on the day or on the registry, of which the cache knows nothing.
+_NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel")
+
+
+def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
+    """A PipelineJob as JSON: `displayName`, `labels`, `pipelineSpec` (schema 2.1) and `runtimeConfig`.
+
+    The same settings give the same bytes.
+
+    Raises:
+      SettingsError: the environment has no `vertex`, names something that a step on Vertex AI cannot reach, or there is
+        no curated schema.
+    """
+    environment = workspace.environment
+    vertex = check(environment)
+    schema_file = workspace.require_schema_file() if pipeline is Pipeline.TRAINING else None
+
+    from tfx.orchestration.data_types import RuntimeParameter
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+
+    run_date = RuntimeParameter(name=RUN_DATE, ptype=str, default="")
+    cached = environment.model_copy(update={"enable_cache": vertex.enable_caching})
+    if schema_file is not None:
+        from components.hyperparameters_gen import tuned_set
+        from pipelines import training
+
+        tuned = tuned_set.read(str(workspace.tuned_file), workspace.use_case)
+        made = training.create(workspace.use_case, cached, schema_file, run_date, tuned)
+    else:
+        from pipelines import batch_prediction
+
+        made = batch_prediction.create(workspace.use_case, cached, run_date)
+    config = kubeflow.KubeflowV2DagRunnerConfig(default_image=vertex.image, use_pipeline_spec_2_1=True)
+    spec: dict[str, Any] = kubeflow.KubeflowV2DagRunner(config).run(made, write_out=False)
+    root = spec["pipelineSpec"]["root"]
+    # TFX drops a default that is empty.
+    root["inputDefinitions"]["parameters"][RUN_DATE] |= {"defaultValue": "", "isOptional": True}
+    for name, task in root["dag"]["tasks"].items():
+        if name in _NEVER_CACHED:
+            task.pop("cachingOptions", None)
+    return spec
+
+
+def check(environment: Environment) -> Vertex:
+    """The environment's settings of Vertex AI.
+
+    Raises:
+      SettingsError: there are none, or a place is named that only this machine can reach.
+    """
+    if environment.vertex is None:
+        raise SettingsError(
+            "vertex: missing; allowed: project, region, image and service_account of Vertex AI, as in "
+            "configs/environments/vertex.yaml"
+        )
+    kinds = (
+        ("warehouse.kind", environment.warehouse, "bigquery"),
+        ("store.kind", environment.store, "datastore"),
+    )
+    for name, settings, wanted in kinds:
+        if settings.kind != wanted:
+            raise SettingsError(
+                f"{name}: found {settings.kind}; allowed: {wanted}, for a step on Vertex AI cannot reach this machine's "
+                "files"
+            )
+    for name in ("registry", "pipeline_root"):
+        path = str(getattr(environment, name))
+        if not path.startswith("gs://"):
+            raise SettingsError(
+                f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., for a step on Vertex AI cannot "
+                "reach this machine's files"
+            )
+    processing = environment.processing
+    if processing.dataflow is None and not any(
+        arg.startswith("--temp_location=gs://") for arg in processing.beam_args
+    ):
+        raise SettingsError(
+            f"processing.runner: found {processing.runner}, and no bucket that BigQuery's rows can be exported through; "
+            "allowed: dataflow, or --temp_location=gs://BUCKET/temp among processing.beam_args"
+        )
+    return environment.vertex
+
+
+def write(spec: dict[str, Any], path: Path) -> None:
+    """Writes a specification whole, readable and always in the same order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.temporary")
+    temporary.write_text(json.dumps(spec, indent=2, sort_keys=True) + "\n")
+    os.replace(temporary, path)

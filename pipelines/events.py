@@ -1,0 +1,21 @@
+"""What is told of a run while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """A step has begun or ended; `detail` says in a phrase what it produced or why it failed, `figures` in numbers."""
+
+    step: str
+    state: Literal["running", "finished", "failed", "cached"]
+    seconds: float | None = None
+    detail: str = ""
+    figures: dict[str, int] = field(default_factory=dict)
+
+
+OnEvent = Callable[[StepEvent], None]

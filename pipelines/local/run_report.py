@@ -1,0 +1,65 @@
+"""What a run read and cost, written down when it ends, however it ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.events import StepEvent
+
+FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run of a pipeline.
+
+    Attributes:
+      pipeline: its name.
+      run_date: day it ran for.
+      started_at: UTC.
+      seconds: wall time of all of it.
+      succeeded: every step ended well.
+      reads: what its query was expected to read and so to be billed for; None where that costs nothing.
+      steps: in their order; each with its state, wall time and figures (rows, bytes, users) of what it did.
+    """
+
+    pipeline: str
+    run_date: dt.date
+    started_at: dt.datetime
+    seconds: float
+    succeeded: bool
+    reads: str | None
+    steps: Sequence[StepEvent]
+
+    def write(self, workdir: Path) -> Path:
+        """Writes `runs/<pipeline>-<start>.json` in the work folder; a file that exists is another run's and stays."""
+        folder = workdir / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.pipeline}-{self.started_at:%Y%m%dT%H%M%S.%fZ}.json"
+        content = {
+            **asdict(self),
+            "run_date": self.run_date.isoformat(),
+            "started_at": self.started_at.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "steps": [
+                {
+                    "step": step.step,
+                    "state": step.state,
+                    "seconds": None if step.seconds is None else round(step.seconds, 3),
+                    "detail": step.detail,
+                    **step.figures,
+                }
+                for step in self.steps
+            ],
+        }
+        temporary = path.with_suffix(".temporary")
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(temporary, path)
+        return path

@@ -1,0 +1,235 @@
+"""Runs the pipelines on this machine, step by step, and gathers what they produced."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from newsletter_bandit.errors import UserError
+from pipelines.local import libraries
+from pipelines.local.run_report import RunReport
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
+    from components.evaluator.gate import Verdict
+    from components.hyperparameters_gen.tuned_set import TunedSet
+    from pipelines.local.executions import Executions
+from pipelines.events import OnEvent, StepEvent
+from pipelines.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training run decided.
+
+    Attributes:
+      window: first day and day after the last of the rows that were read.
+      verdict: the gate's checks.
+      metrics: the Evaluator's `metrics.json`.
+      decision: the resolver's `decision.json`.
+      published_version: version now in production, or None where nothing was published.
+      tuned: hyperparameters that were searched for, or None where the use case's own were used.
+      steps: how each step ended.
+    """
+
+    window: tuple[dt.date, dt.date]
+    verdict: Verdict
+    metrics: dict[str, Any]
+    decision: dict[str, Any]
+    published_version: str | None
+    tuned: TunedSet | None = None
+    steps: list[StepEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PredictionOutcome:
+    """What a prediction run stored.
+
+    Attributes:
+      model_version: version in the registry that ranked.
+      stored: rankings.
+      rejected: rows that were refused.
+      dead_letters: file of the refused rows, or None.
+      expires_on: day from which the endpoint no longer serves these rankings.
+    """
+
+    model_version: str
+    stored: int
+    rejected: int
+    dead_letters: Path | None
+    expires_on: dt.date
+    steps: list[StepEvent] = field(default_factory=list)
+
+
+def train(
+    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+) -> TrainingOutcome:
+    """Trains on the newest complete window, evaluates, and publishes if the gate blesses the model.
+
+    A report of the run lies in the work folder's `runs/` when it has ended, however it has ended; ``reads`` is what its
+    query is expected to read.
+
+    Raises:
+      SettingsError: there is no curated schema, no window is complete on ``run_date``, or the tuned
+        hyperparameters do not fit the use case any more.
+      DataError: the window holds no rows, or rows that contradict the schema.
+    """
+    schema_file = workspace.require_schema_file()
+    use_case, environment = workspace.use_case, workspace.environment
+    window = use_case.window.latest(run_date, use_case.attribution_days)
+    libraries.load()
+
+    from components.hyperparameters_gen import tuned_set
+
+    tuned = tuned_set.read(str(workspace.tuned_file), use_case)
+
+    from components.evaluator.gate import Verdict
+    from pipelines import training
+    from pipelines.local.executions import Executions
+    from pipelines.metadata import connection_config
+
+    pipeline = training.create(use_case, environment, schema_file, run_date.isoformat(), tuned)
+    executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
+    steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
+
+    evaluation = Path(executions.outputs("Evaluator")["evaluation"])
+    decision = Path(executions.outputs("ServingModelResolver")["decision"])
+    publication = Path(executions.outputs("PushingFinalizer")["publication"])
+    return TrainingOutcome(
+        window=window,
+        verdict=Verdict.read(evaluation / "verdict.json"),
+        metrics=json.loads((evaluation / "metrics.json").read_text()),
+        decision=json.loads((decision / "decision.json").read_text()),
+        published_version=json.loads((publication / "publication.json").read_text())["version"],
+        tuned=tuned,
+        steps=steps,
+    )
+
+
+def predict(
+    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+) -> PredictionOutcome:
+    """Ranks for every user of the inference table with the model in production, and stores the rankings.
+
+    A report of the run is written as `train` does.
+
+    Raises:
+      DataError: nothing is in production, the table is empty, or too many rows cannot be stored.
+    """
+    from newsletter_bandit.registry import Registry
+
+    use_case, environment = workspace.use_case, workspace.environment
+    registry = Registry(environment.registry, use_case.name)
+    registry.require_current()
+    libraries.load()
+
+    from pipelines import batch_prediction
+    from pipelines.local.executions import Executions
+    from pipelines.metadata import connection_config
+
+    pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
+    executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
+    steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
+    summary = json.loads(
+        (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()
+    )
+    return PredictionOutcome(
+        model_version=summary["model_version"],
+        stored=summary["stored"],
+        rejected=summary["rejected"],
+        dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,
+        expires_on=dt.datetime.fromisoformat(summary["expires_at"]).date(),
+        steps=steps,
+    )
+
+
+def run_pipeline(
+    workspace: Workspace,
+    run_date: dt.date,
+    pipeline: Pipeline,
+    executions: Executions,
+    on_event: OnEvent,
+    reads: str | None,
+) -> list[StepEvent]:
+    """Runs a pipeline step by step, and leaves a report of the run in the work folder.
+
+    Args:
+      workspace: its work folder takes the report.
+      run_date: day of the run.
+      pipeline: what to run.
+      executions: the pipeline's own, to tell what each step produced.
+      on_event: called as each step begins and ends.
+      reads: what the pipeline's query is expected to read; None where that costs nothing.
+
+    Returns:
+      How each step ended.
+    """
+    from absl import logging as absl_logging
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    absl_logging.set_verbosity(absl_logging.INFO)
+    steps = _Steps(executions, on_event)
+    logger = logging.getLogger("absl")
+    logger.addHandler(steps)
+    started_at, clock, succeeded = dt.datetime.now(dt.UTC), time.monotonic(), False
+    try:
+        LocalDagRunner().run(pipeline)
+        succeeded = True
+    except BaseException as error:
+        steps.fail(error)
+        raise
+    finally:
+        logger.removeHandler(steps)
+        seconds = time.monotonic() - clock
+        name = pipeline.pipeline_info.pipeline_name
+        RunReport(name, run_date, started_at, seconds, succeeded, reads, steps.ended).write(workspace.workdir)
+    return steps.ended
+
+
+class _Steps(logging.Handler):
+    """Turns what the runner logs about its components into events: it offers no other hook."""
+
+    def __init__(self, executions: Executions, on_event: OnEvent) -> None:
+        super().__init__(logging.INFO)
+        self._executions = executions
+        self._on_event = on_event
+        self._running: str | None = None
+        self._since = 0.0
+        self._cached = False
+        self.ended: list[StepEvent] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Follows the runner's messages."""
+        if record.msg == "Component %s is running." and isinstance(record.args, tuple):
+            self._running, self._since, self._cached = str(record.args[0]), time.monotonic(), False
+            self._on_event(StepEvent(self._running, "running"))
+        elif record.msg == "A cached execution %d is used.":
+            self._cached = True
+        elif record.msg == "Component %s is finished." and self._running is not None:
+            from pipelines.local.step_details import detail, figures
+
+            step = self._running
+            outputs = self._executions.outputs(step)
+            state: Literal["cached", "finished"] = "cached" if self._cached else "finished"
+            self._end(state, detail(step, outputs), figures(step, outputs))
+
+    def fail(self, error: BaseException) -> None:
+        """The step that runs has raised ``error``."""
+        if self._running is not None:
+            text = str(error) if isinstance(error, UserError) else type(error).__name__
+            self._end("failed", text.splitlines()[0] if text else "")
+
+    def _end(
+        self, state: Literal["finished", "failed", "cached"], text: str, figures: dict[str, int] | None = None
+    ) -> None:
+        assert self._running is not None
+        event = StepEvent(self._running, state, time.monotonic() - self._since, text, figures or {})
+        self._running = None
+        self.ended.append(event)
+        self._on_event(event)

@@ -1,0 +1,1 @@
+"""The search for hyperparameters, off-policy: what `newsletter-bandit tune` runs."""

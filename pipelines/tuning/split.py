@@ -1,0 +1,42 @@
+"""Rows to fit on and rows to compare on: all rows of a user are in the same part."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from newsletter_bandit.errors import DataError
+
+
+def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows are for validation, bool [n].
+
+    A user is held out where a keyed hash of his id, read as a number in [0, 1), is below ``share``: his rows,
+    which resemble each other, never stand on both sides, and the same user falls on the same side whatever the
+    window holds besides.
+
+    Args:
+      user_ids: [n], one a row.
+      share: of the users held out, in (0, 1).
+      seed: another one holds out others.
+
+    Raises:
+      DataError: one of the two parts has no row.
+    """
+    key = f"tuning-{seed}".encode()
+    bound = int(share * 2**64)
+    held_out = {user: _hash(user, key) < bound for user in set(user_ids)}
+    rows = np.fromiter((held_out[user] for user in user_ids), bool, len(user_ids))
+    if rows.all() or not rows.any():
+        raise DataError(
+            f"tuning.validation_share: {share:g} of the {len(held_out)} users in the training split leaves "
+            f"{np.count_nonzero(~rows)} rows to fit and {np.count_nonzero(rows)} to compare on; allowed: some of both"
+        )
+    return rows
+
+
+def _hash(user_id: bytes, key: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(user_id, digest_size=8, key=key).digest(), "big")

@@ -1,0 +1,43 @@
+"""A use case and where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.use_case import UseCase
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A use case and where it runs; the environment's paths are already placed in the work folder."""
+
+    use_case: UseCase
+    use_case_path: Path
+    environment: Environment
+    workdir: Path
+
+    @property
+    def schema_file(self) -> Path:
+        """The curated schema beside the use case's settings."""
+        return self.use_case_path.parent / "schemas" / f"{self.use_case.name}.pbtxt"
+
+    @property
+    def tuned_file(self) -> Path:
+        """Where `newsletter-bandit tune` leaves what it found, and training looks for it."""
+        return self.workdir / "hyperparameters" / f"{self.use_case.name}.json"
+
+    def require_schema_file(self) -> Path:
+        """Absolute path of the schema.
+
+        Raises:
+          SettingsError: there is none.
+        """
+        if not self.schema_file.is_file():
+            raise SettingsError(
+                f"{self.schema_file}: no such file; write the curated schema from your data with "
+                f"`newsletter-bandit schema --use-case {self.use_case_path}` and look it over"
+            )
+        return self.schema_file.absolute()

@@ -1,0 +1,141 @@
+"""The command line as a user meets it: quick help, exit codes, and nothing left behind by a refusal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    [],
+    ["demo"],
+    ["simulate"],
+    ["ingest"],
+    ["schema"],
+    ["train"],
+    ["tune"],
+    ["evaluate"],
+    ["predict"],
+    ["serve"],
+    ["build-tables"],
+    ["compile"],
+    ["submit"],
+    ["schedule"],
+    ["deploy-function"],
+    ["models"],
+    ["models", "list"],
+    ["models", "rollback"],
+]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a process of its own, from the repository's root."""
+    command = [sys.executable, "-m", "pipelines.cli.main", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_help_of_every_command_imports_nothing_slow() -> None:
+    program = f"""
+import sys, typer
+from pipelines.cli.main import app
+command = typer.main.get_command(app)
+for words in {COMMANDS!r}:
+    command.main([*words, "--help"], prog_name="newsletter-bandit", standalone_mode=False)
+slow = {{"tensorflow", "tfx", "apache_beam", "duckdb", "pyarrow", "numpy", "pandas"}} & set(sys.modules)
+assert not slow, slow
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Usage: newsletter-bandit") == len(COMMANDS)
+
+
+def test_the_command_is_installed() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("newsletter-bandit"), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "models" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "simulate", "schema", "train", "tune", "predict", "serve"])
+def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
+    settings = tmp_path / "use_case.yaml"
+    text = (ROOT / "configs" / "newsletter.yaml").read_text()
+    settings.write_text(text.replace("epsilon: 0.02", "epsilon: 1.1"))
+    workdir = tmp_path / "work"
+    done = run(command, "--use-case", settings, "--workdir", workdir)
+    assert done.returncode == 2
+    assert f"{settings}: exploration.epsilon" in done.stderr
+    assert "less than or equal to 1; found 1.1" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--use-case", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
+        (
+            ["train", "--environment", "nowhere.yaml"],
+            "nowhere.yaml: cannot be read: No such file or directory",
+        ),
+        (["train", "--run-date", "2026-01-20"], "allowed: 2026-02-05 or later"),
+        (["train", "--run-date", "yesterday"], "--run-date"),
+        (["train", "--fast"], "No such option: --fast"),
+        (["serve", "--port", "99999"], "--port"),
+        (["serve"], "rankings-newsletter.sqlite"),
+        (["ingest", "raw", "file.csv"], "'training', 'inference'"),
+        (["ingest", "training"], "FILE..."),
+        (["ingest", "training", "nowhere.csv"], "nowhere.csv"),
+        (["simulate", "--newsletters", "0"], "--newsletters"),
+        (["models", "rollback"], "VERSION"),
+        (["models", "rollback", "20260101T000000Z-00000000"], "no version 20260101T000000Z-00000000"),
+        (["predict"], "nothing is in production"),
+        (["compile", "tuning"], "'training', 'prediction'"),
+        (["compile", "training", "--environment", "configs/environments/local.yaml"], "vertex: missing"),
+        (["submit", "prediction"], "no credentials were found; run `gcloud auth application-default login`"),
+        (["schedule"], "no credentials were found; run `gcloud auth application-default login`"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refusals(arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever runs the tests may be logged in.
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    done = run(*arguments, "--workdir", tmp_path / "work")
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run("demo", "--workdir", tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path}: holds files that no demonstration made" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("train", "--workdir", tmp_path / "file")
+    assert done.returncode == 2
+    assert f"--workdir: {tmp_path / 'file'}" in done.stderr
+    assert "allowed: a folder that can be written" in done.stderr
+
+
+def test_nothing_is_published_yet(tmp_path: Path) -> None:
+    done = run("models", "list", "--workdir", tmp_path / "work")
+    assert done.returncode == 0
+    assert "Nothing is published yet" in done.stdout
+    assert not (tmp_path / "work").exists()

@@ -1,0 +1,207 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from components.evaluator.gate import Verdict
+from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.simulation.truth import PolicyValues
+from newsletter_bandit.warehouse.arms import ArmSummary
+from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
+from pipelines.cli import summary
+from pipelines.cli.progress import StepProgress
+from pipelines.events import StepEvent
+from pipelines.local.running import PredictionOutcome, TrainingOutcome
+
+
+def lines(*parts: RenderableType) -> list[str]:
+    """What a console without colours shows, words of a line separated by one space."""
+    console = Console(file=io.StringIO(), width=120, highlight=False)
+    for part in parts:
+        console.print(part)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_each_ended_step_is_a_line() -> None:
+    console = Console(file=io.StringIO(), width=120, highlight=False)
+    with StepProgress(console) as progress:
+        progress(StepEvent("Trainer", "running"))
+        progress(StepEvent("Trainer", "finished", 12.34, "lin_ucb on 1,000 rows [sic]"))
+        progress(StepEvent("Evaluator", "cached", 0.04, ""))
+        progress(StepEvent("Pusher", "failed", 1.0, "no model"))
+    shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [" ".join(line.split()) for line in shown] == [
+        "✓ Trainer 12.3 s lin_ucb on 1,000 rows [sic]",
+        "= Evaluator 0.0 s",
+        "✗ Pusher 1.0 s no model",
+    ]
+
+
+def test_a_terminal_shows_the_running_step() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    with StepProgress(console, "Loading") as progress:
+        progress(StepEvent("Trainer", "running"))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Loading" in shown
+    assert "Trainer" in shown
+
+
+def test_window_is_named_by_its_first_and_last_day() -> None:
+    window = (dt.date(2026, 1, 5), dt.date(2026, 2, 2))
+    assert summary.window_line(window) == "2026-01-05 to 2026-02-01 (28 days)"
+
+
+def test_arms() -> None:
+    shown = lines(
+        summary.arms(
+            [ArmSummary("deals", 1500, 0.125, 0.01, 0.115), ArmSummary("refill", 0, None, None, None)]
+        )
+    )
+    assert shown[0] == "What the log holds: 1,500 newsletters"
+    assert "deals 1,500 12.50% 1.00% +0.1150" in shown
+    assert "refill 0" in shown
+
+
+def test_ingested() -> None:
+    refusal = Refusal("propensity: out of range", "(0, 1]", 3, "log.csv", 7, "0")
+    report = IngestReport("newsletter.training", 10, 5, 2, (refusal,), Path("rejects.jsonl"), 0.1)
+    assert summary.ingested(report).splitlines() == [
+        "5 of 10 rows loaded into newsletter.training, 2 were there already, 3 refused.",
+        f"  {refusal}",
+        "Refused rows, each with its reason: rejects.jsonl",
+    ]
+
+
+VERDICT = Verdict(
+    "not_blessed",
+    "20261101T000000Z-12345678",
+    (
+        Check("rows", 23936.0, 2000.0, ">=", True, "23,936 is >= 2000"),
+        Check("AUC", 0.45, 0.5, ">=", False, "0.45 is not >= 0.5"),
+        Check("AUC against production", None, -0.02, ">=", None, "skipped"),
+        Check("value", None, -0.01, ">=", False, "unknown"),
+    ),
+)
+
+
+def outcome(**changes: Any) -> TrainingOutcome:
+    made = TrainingOutcome(
+        window=(dt.date(2026, 1, 5), dt.date(2026, 2, 2)),
+        verdict=VERDICT,
+        metrics={},
+        decision={
+            "policy": "serving_policy",
+            "exploration_rate": 0.5,
+            "score_floor": 0.03125,
+            "expires_after_days": 8,
+            "reasons": ["exploring costs 0.1", "below a score [sic]"],
+        },
+        published_version=None,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_each_check_has_figure_bound_and_result() -> None:
+    shown = lines(summary.checks(VERDICT))
+    assert "rows 23,936 >= 2,000 pass 23,936 is >= 2000" in shown
+    assert "AUC 0.45 >= 0.5 fail 0.45 is not >= 0.5" in shown
+    assert "AUC against production >= -0.02 skipped skipped" in shown
+    assert "value unknown >= -0.01 fail unknown" in shown
+
+
+def test_values_stand_with_what_they_rest_on() -> None:
+    figures = {
+        f"{policy}/dr{end}": value
+        for policy in ("serving_policy", "eval_policy")
+        for end, value in (("", 0.07), ("/low", 0.06), ("/high", 0.08))
+    }
+    cost = {f"exploration_cost{end}": 0.01 for end in ("", "/low", "/high")}
+    weights = {"mean_weight": 1.02, "effective_sample_size": 1234.4, "max_weight_unclipped": 23.4}
+    weights |= {"clipped_share": 0.0, "top_share": 0.0871}
+    candidate = figures | cost | {f"serving_policy/{name}": value for name, value in weights.items()}
+    interval = {"value": 0.01, "low": 0.0, "high": 0.02}
+    overall = {"rows": 5000, "logging_policy": interval, "difference": interval, "production": None}
+    metrics = {"confidence": 0.95, "overall": overall | {"candidate": candidate}}
+    shown = lines(summary.policy_values(outcome(metrics=metrics)))
+    assert "candidate, serving policy +0.0700 +0.0600 +0.0800" in shown
+    assert " ".join(shown).endswith(
+        "Importance weights: mean 1.02 (1 where the propensities are right), effective sample size 1,234, "
+        "largest 23.4, the heaviest 1% of the rows hold 8.71%."
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "current", "words"),
+    [
+        ("v2", "v2", "In production now: v2 (new)."),
+        (None, "v1", "In production now: v1 (as before)."),
+        (None, None, "In production now: nothing yet."),
+    ],
+)
+def test_verdict_names_what_is_in_production(published: str | None, current: str | None, words: str) -> None:
+    shown = lines(summary.verdict(outcome(published_version=published), current))
+    assert shown == [
+        "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678.",
+        "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 days:",
+        "exploring costs 0.1",
+        "below a score [sic]",
+        words,
+    ]
+
+
+def test_refused_predictions_are_pointed_out() -> None:
+    good = PredictionOutcome("v1", 2000, 0, None, dt.date(2999, 1, 1))
+    assert lines(summary.prediction(good)) == [
+        "2,000 rankings stored by model v1, 0 rows refused.",
+        "Served until 2999-01-01.",
+    ]
+    bad = PredictionOutcome("v1", 1998, 2, Path("summary/dead_letters.jsonl"), dt.date(2008, 5, 9))
+    assert lines(summary.prediction(bad)) == [
+        "1,998 rankings stored by model v1, 2 rows refused.",
+        "Expired since 2008-05-09: the endpoint treats their users as unknown.",
+        "Refused rows, each with its reason: summary/dead_letters.jsonl",
+    ]
+
+
+def test_models_mark_the_current_one() -> None:
+    created = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    first = VersionInfo("v1", created, False, "blessed", "logging policy", "serving_policy", {"value": 0.125})
+    second = VersionInfo("v2", created, True, None, None, None, {})
+    third = VersionInfo("v3", created, False, "blessed", "v2", "serving_policy", {}, 0.5, 0.031)
+    fourth = VersionInfo("v4", created, False, "blessed", "v2", "eval_policy", {}, 0.0, None)
+    shown = lines(summary.models([first, second, third, fourth]))
+    assert "v1 blessed logging policy serving policy +0.1250" in shown
+    assert "v2 in production unknown unknown unknown unknown" in shown
+    assert "v3 blessed v2 serving policy 50% 0.031 unknown" in shown
+    assert "v4 blessed v2 eval policy 0% unknown" in shown
+
+
+def test_truth_measures_the_gap_from_uniform_to_oracle() -> None:
+    values = PolicyValues(
+        users=2000,
+        served=0.4,
+        logging=0.3,
+        uniform=0.2,
+        best_single=0.25,
+        best_single_recommender="deals",
+        oracle=0.6,
+        regret=0.2,
+        suboptimal_share=0.5,
+    )
+    shown = lines(summary.truth(values), summary.truth_sentence(values))
+    assert "uniform +0.2000 0%" in shown
+    assert "logging policy (marketing's rule) +0.3000 25%" in shown
+    assert "best single recommender (deals) +0.2500 12%" in shown
+    assert "this model, as stored +0.4000 50%" in shown
+    assert "oracle +0.6000 100%" in shown
+    assert any(line.startswith("The stored rankings close 50% of the gap") for line in shown)

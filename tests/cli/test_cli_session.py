@@ -1,0 +1,138 @@
+"""What stands around each command: the log, and one message for an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from newsletter_bandit.errors import DataError, SettingsError, UserError
+from pipelines.cli.session import Session, find_user_error
+
+
+def test_noise_goes_into_the_log_and_not_to_the_terminal(tmp_path: Path) -> None:
+    program = """
+import os, subprocess, sys, warnings
+from pathlib import Path
+from pipelines.cli.session import Session
+
+with Session("train", Path(sys.argv[1])) as session:
+    print("before")
+    session.open_log()
+    print("from Python")
+    os.write(2, b"from C++\\n")
+    subprocess.run(["echo", "from a child"], check=True)
+    warnings.warn("from a library")
+    session.out.print("to the user")
+    session.err.print("to the user, urgently")
+print("afterwards")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "work")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "before\nto the user\nafterwards\n"
+    assert done.stderr == "to the user, urgently\n"
+    (log,) = (tmp_path / "work" / "logs").glob("train-*.log")
+    text = log.read_text()
+    for words in ("from Python", "from C++", "from a child", "from a library"):
+        assert words in text
+
+
+def test_an_empty_log_leaves_no_folders(tmp_path: Path) -> None:
+    with Session("train", tmp_path / "a" / "work") as session:
+        session.open_log()
+        assert session.log_path.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_log_leaves_what_was_there(tmp_path: Path) -> None:
+    with Session("train", tmp_path) as session:
+        session.open_log()
+        (tmp_path / "model").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def wrapped(error: Exception) -> Exception:
+    """As a runner wraps what a step raises."""
+    try:
+        try:
+            raise error
+        except UserError as cause:
+            raise ValueError("a step failed") from cause
+    except ValueError as outer:
+        return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "exit_code"),
+    [
+        (SettingsError("a.yaml: agent: missing"), "a.yaml: agent: missing", 2),
+        (DataError("row 3: no user_id"), "row 3: no user_id", 2),
+        (UserError("the endpoint did not come up"), "the endpoint did not come up", 1),
+        (wrapped(DataError("row 3: no user_id")), "row 3: no user_id", 2),
+        (
+            DataError("row [3]: no user_id [while running 'Read/Check'] [while running 'Read']"),
+            "row [3]: no user_id",
+            2,
+        ),
+        (
+            RuntimeError(
+                "Traceback ...\nnewsletter_bandit.errors.DataError: row 3: no user_id [while running 'Read']\n"
+            ),
+            "row 3: no user_id",
+            2,
+        ),
+    ],
+    ids=["settings", "data", "other", "wrapped", "named by Beam", "text of a worker"],
+)
+def test_what_a_user_can_mend(
+    error: Exception, message: str, exit_code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        with Session("train", tmp_path) as session:
+            session.open_log()
+            raise error
+
+    with pytest.raises(typer.Exit) as end:
+        command()
+    assert end.value.exit_code == exit_code
+    seen = capfd.readouterr()
+    assert (seen.out, seen.err) == ("", f"Error: {message}\n")
+
+
+def test_an_unexpected_error_is_told_in_full_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as end, Session("train", tmp_path) as session:
+        raise ZeroDivisionError("division by zero\nand more")
+    assert end.value.exit_code == 1
+    seen = capfd.readouterr()
+    expected = "Unexpected error (ZeroDivisionError: division by zero); the traceback is in "
+    assert (seen.out, seen.err) == ("", f"{expected}{session.log_path}\n")
+    assert "raise ZeroDivisionError" in session.log_path.read_text()
+
+
+def test_an_interrupt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as end, Session("train", tmp_path):
+        raise KeyboardInterrupt
+    assert end.value.exit_code == 130
+    assert capfd.readouterr().err == "Stopped.\n"
+
+
+def test_a_wanted_end_is_not_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, Session("train", tmp_path):
+        sys.exit(5)
+    assert end.value.code == 5
+    assert capfd.readouterr().err == ""
+
+
+def test_no_user_error_is_found_where_there_is_none() -> None:
+    assert find_user_error(ValueError("a DataError, but only by name")) is None

@@ -1,0 +1,119 @@
+"""`newsletter-bandit tune` as a user meets it: refusals, and one search through the pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.hyperparameters_gen.tuned_set import read
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from pipelines.events import StepEvent
+from pipelines.tuning.running import tune
+from pipelines.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+NEWSLETTER = ROOT / "configs" / "newsletter.yaml"
+RUN_DATE = dt.date(2026, 11, 23)
+
+
+def settings(folder: Path, ranges: dict[str, Any]) -> Path:
+    """The newsletter's settings with other ranges, beside its schema."""
+    content = yaml.safe_load(NEWSLETTER.read_text())
+    content["tuning"] = {"ranges": ranges}
+    content["agent"]["epochs"] = 1
+    path = folder / "newsletter.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    (folder / "schemas").mkdir()
+    schema = (ROOT / "configs" / "schemas" / "newsletter.pbtxt").read_text()
+    (folder / "schemas" / "newsletter.pbtxt").write_text(schema)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ranges", "arguments", "words"),
+    [
+        ({}, [], "tuning.ranges: none given, so there is nothing to search"),
+        (
+            {"exploration.epsilon": {"low": 0.0, "high": 0.1}},
+            [],
+            "tuning.ranges.exploration.epsilon: changes no reward estimate",
+        ),
+        (
+            {"agent.epochs": {"low": 0, "high": 3}},
+            [],
+            "tuning.ranges.agent.epochs: low: Input should be greater",
+        ),
+        ({"agent.epochs": {"low": 3, "high": 1}}, [], "found low 3, high 1; allowed: low < high"),
+        ({"agent.epochs": {"low": 1, "high": 3}}, ["--trials", "0"], "--trials"),
+        (
+            {"agent.epochs": {"low": 1, "high": 3}},
+            ["--run-date", "2026-01-20"],
+            "allowed: 2026-02-05 or later",
+        ),
+    ],
+)
+def test_refusals(ranges: dict[str, Any], arguments: list[str], words: str, tmp_path: Path) -> None:
+    use_case = settings(tmp_path, ranges)
+    workdir = tmp_path / "work"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pipelines.cli.main",
+            "tune",
+            "--use-case",
+            use_case,
+            "--workdir",
+            workdir,
+            *arguments,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not workdir.exists()
+
+
+@pytest.mark.pipeline
+def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
+    from pipelines.cli.simulated import simulate
+
+    path = settings(tmp_path, {"agent.learning_rate": {"low": 0.003, "high": 0.03, "log": True}})
+    use_case = load_use_case(path)
+    workdir = tmp_path / "work"
+    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml")
+    workspace = Workspace(use_case, path, environment.in_workdir(workdir, use_case), workdir)
+    simulate(workspace, RUN_DATE, 8_000, 10, seed=3)
+
+    first = tune(workspace, RUN_DATE, 2, lambda _: None)
+    assert [trial.number for trial in first.trials] == [0, 1]
+    assert first.trials[0].values == {}
+    assert first.window == use_case.window.latest(RUN_DATE, use_case.attribution_days)
+    events: list[StepEvent] = []
+    second = tune(workspace, RUN_DATE, 3, events.append)
+    assert second.trials[:2] == [
+        type(trial)(trial.number, trial.values, trial.score, trial.seconds, kept=True)
+        for trial in first.trials
+    ]
+    assert [event.step for event in events if event.state == "cached"] == ["Trial 0", "Trial 1"]
+    assert [event.step for event in events if event.state == "finished"][-1] == "Trial 2"
+    written = read(str(workspace.tuned_file), use_case)
+    assert written == second.tuned
+    assert written.values == dict(second.winner.trial.values)
+    assert written.found.trials == 3
+
+    with pytest.raises(DataError, match="holds no rows"):
+        tune(workspace, RUN_DATE + dt.timedelta(days=200), 2, lambda _: None)
+    assert read(str(workspace.tuned_file), use_case) == written

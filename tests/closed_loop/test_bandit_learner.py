@@ -1,0 +1,146 @@
+"""A linear agent in the closed loop: the pipelines' own code, small."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.simulation.runs import Run
+from pipelines.cli import closed_loop
+from pipelines.closed_loop import planning
+from pipelines.closed_loop.planning import Plan
+from pipelines.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+USE_CASE = ROOT / "configs" / "newsletter.yaml"
+# Evidence that a real gate would not accept: 600 newsletters a week are few.
+GATE = {
+    "min_rows": 100,
+    "min_effective_sample_size": 5,
+    "max_weight": 1e6,
+    "min_auc": 0.0,
+    "allowed_margin": 1.0,
+}
+
+
+def workspace(workdir: Path) -> Workspace:
+    use_case = load_use_case(USE_CASE)
+    gate = use_case.gate.model_copy(update={**GATE, "max_unsubscribe_ratio": None, "max_auc_drop": 1.0})
+    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml")
+    return Workspace(use_case.model_copy(update={"gate": gate}), USE_CASE, environment, workdir)
+
+
+def plan(workdir: Path) -> Plan:
+    return planning.plan(workspace(workdir), ["lin_ucb"], weeks=2, newsletters=600, seeds=1)
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), width=120)
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("closed_loop")
+
+
+@pytest.fixture(scope="module")
+def done(workdir: Path) -> Run:
+    (run,) = closed_loop.run_agents(console(), workspace(workdir).use_case, plan(workdir))
+    return run
+
+
+def test_each_week_is_trained_gated_and_served(done: Run) -> None:
+    first, second = done.weeks
+    assert (first.verdict, first.compared_with) == ("blessed", "logging policy")
+    assert (second.verdict, second.compared_with) == ("blessed", first.served_by)
+    assert first.served_by == f"lin_ucb-{first.day}"
+    assert second.served_by == f"lin_ucb-{second.day}"
+    for week in done.weeks:
+        assert week.low is not None
+        assert week.high is not None
+        assert week.low < week.difference < week.high  # type: ignore[operator]
+        assert week.covered == (week.low <= week.true_difference <= week.high)  # type: ignore[operator]
+        assert week.uniform < week.expected_reward_greedy < week.oracle  # type: ignore[operator]
+        assert {"transform", "fit", "evaluate", "rank", "simulate"} == set(week.seconds)
+
+
+def test_a_finished_run_is_kept_and_needs_no_tensorflow(done: Run, workdir: Path) -> None:
+    program = f"""
+import sys
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]
+from pathlib import Path
+import test_bandit_learner as t
+folder = Path({str(workdir)!r})
+(run,) = t.closed_loop.run_agents(t.console(), t.workspace(folder).use_case, t.plan(folder))
+assert run.weeks[1].served_by == {done.weeks[1].served_by!r}
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
+
+
+def test_what_is_served_is_logged_with_its_probability(done: Run, workdir: Path) -> None:
+    """The model's own ranking and the log agree; a second call ranks the same."""
+    from newsletter_bandit.simulation.loop import monday, start
+    from pipelines.closed_loop.learner import BanditLearner, SharedWeeks
+
+    made = plan(workdir)
+    use_case = made.agents["lin_ucb"]
+    begin = start(use_case, made.setting, 1)
+    shared = SharedWeeks(use_case, begin.warm_up, workdir / "closed_loop" / "transform", begin.digest)
+    day = monday(begin.world, made.setting.warm_up_weeks)
+    learnt = BanditLearner("lin_ucb", use_case, shared).learn(list(begin.warm_up), day)
+    assert learnt.gating is not None
+    assert learnt.model is not None
+    np.testing.assert_allclose(learnt.gating.candidate.sum(axis=1), 1.0, atol=1e-5)
+    held_out = pa.concat_tables(begin.warm_up)["user_id"].take(pa.array(learnt.gating.rows))
+    assert 0.1 < len(held_out) / (4 * 600) < 0.3
+
+    users = begin.world.recipients(day, 600)
+    inference = begin.world.inference(users, day)
+    slots = learnt.model.first_slots(inference, day)
+    again = learnt.model.first_slots(inference, day)
+    np.testing.assert_array_equal(slots.served, again.served)
+    begin.world.check_served(users, slots.served)
+    assert slots.greedy is not None
+    explored = slots.served != slots.greedy
+    assert 0.0 < explored.mean() < 0.4
+    assert slots.propensity[explored].mean() < slots.propensity[~explored].mean()
+    first = done.weeks[0]
+    truth = begin.world.expected_reward(users, day)[np.arange(600), slots.served].mean()
+    assert first.expected_reward == pytest.approx(truth)
+
+
+def test_settings_that_cannot_be_run_are_refused(workdir: Path) -> None:
+    made = workspace(workdir)
+    with pytest.raises(SettingsError, match=r"agent horoscope: unknown; allowed: .*lin_ucb"):
+        planning.plan(made, ["horoscope"], 1, 600, 1)
+    with pytest.raises(SettingsError, match="lin_ucb named twice"):
+        planning.plan(made, ["lin_ucb", "lin_ucb"], 1, 600, 1)
+    assert list(planning.plan(made, [], 1, 600, 3).agents) == [made.use_case.agent.type]
+    assert planning.plan(made, [], 1, 600, 3).seeds == (1, 2, 3)
+
+
+def test_an_agent_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "bold.yaml").write_text(
+        "agent: {type: lin_ucb, alpha: 2.0}\nexploration: {epsilon: 0.3}\n"
+    )
+    made = dataclasses.replace(workspace(tmp_path), use_case_path=tmp_path / "newsletter.yaml")
+    agents = planning.plan(made, ["bold", "lin_ts"], 1, 600, 1).agents
+    assert agents["bold"].agent.model_dump()["alpha"] == 2.0
+    assert agents["bold"].exploration.epsilon == 0.3
+    assert agents["lin_ts"].agent.type == "lin_ts"
+    assert agents["lin_ts"].exploration == made.use_case.exploration
+    (tmp_path / "agents" / "bold.yaml").write_text("agent: {type: lin_ucb, alpha: -1}\n")
+    with pytest.raises(SettingsError, match=r"bold\.yaml: agent\.lin_ucb\.alpha"):
+        planning.plan(made, ["bold"], 1, 600, 1)

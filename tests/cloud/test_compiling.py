@@ -1,0 +1,396 @@
+"""Both pipelines as Vertex AI gets them, and the commands that send them.
+
+The specifications stand in `golden/`. After a change that is meant, `RENEW_GOLDEN=1 make test PYTEST_ARGS='-k golden'`
+writes them anew; look the difference over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from rich.console import Console
+from vertex_api import VertexApi, vertex_api
+
+from newsletter_bandit.errors import SettingsError, UserError
+from newsletter_bandit.settings.cloud import Vertex
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from pipelines.cli import cloud_runs
+from pipelines.cli import main as cli
+from pipelines.cloud import compiling
+from pipelines.cloud.compiling import compiled
+from pipelines.cloud.vertex import Client
+from pipelines.names import Pipeline
+from pipelines.tuning.result import settings_hash
+from pipelines.workspace import Workspace
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def workspace(workdir: Path, environment: str = "vertex", **changes: Any) -> Workspace:
+    path = CONFIGS / "newsletter.yaml"
+    settings = load_environment(CONFIGS / "environments" / f"{environment}.yaml")
+    settings = settings.model_validate(settings.model_dump() | changes)
+    return Workspace(load_use_case(path), path, settings, workdir)
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[Pipeline, dict[str, Any]]:
+    made = workspace(tmp_path_factory.mktemp("workdir"))
+    return {pipeline: compiled(made, pipeline) for pipeline in Pipeline}
+
+
+@pytest.fixture
+def api() -> Iterator[VertexApi]:
+    with vertex_api() as served:
+        yield served
+
+
+# What TFX says of itself: nothing else differs between its generations.
+OF_TFX = {"tfx_py_version", "tfx_version", "sdkVersion"}
+
+
+def readable(spec: Any) -> Any:
+    """The specification with the JSON inside its texts taken apart, so that a difference shows what it is."""
+    if isinstance(spec, dict):
+        return {key: "(of TFX)" if key in OF_TFX else readable(value) for key, value in spec.items()}
+    if isinstance(spec, list):
+        return [readable(value) for value in spec]
+    if isinstance(spec, str) and spec.startswith("{") and spec.endswith("}") and spec != "{{$}}":
+        found = json.loads(spec)
+        # Named only: each of eight steps is told the whole of it.
+        return "(the use case)" if "recommenders" in found else readable(found)
+    if isinstance(spec, str) and "\n" in spec:
+        return spec.splitlines()
+    return spec
+
+
+@pytest.mark.parametrize("pipeline", list(Pipeline))
+def test_golden(specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline) -> None:
+    path = GOLDEN / f"{pipeline}.yaml"
+    found = yaml.safe_dump(readable(specs[pipeline]), width=110)
+    if os.environ.get("RENEW_GOLDEN"):
+        path.write_text(found)
+    # Line by line: pytest then shows the lines that differ.
+    assert found.splitlines() == path.read_text().splitlines()
+
+
+@pytest.mark.parametrize("pipeline", list(Pipeline))
+def test_kfp_loads_it(specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline) -> None:
+    from kfp import components
+
+    loaded = components.load_component_from_text(yaml.safe_dump(specs[pipeline]["pipelineSpec"]))
+    assert loaded.name == f"newsletter-{pipeline}"
+    assert list(loaded.component_spec.inputs) == ["run_date"]
+
+
+@pytest.mark.parametrize("pipeline", list(Pipeline))
+def test_the_same_settings_give_the_same_bytes_and_nothing_of_this_machine(
+    specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline, tmp_path: Path
+) -> None:
+    again = workspace(tmp_path)
+    compiling.write(specs[pipeline], tmp_path / "first.json")
+    cloud_runs.compile_pipeline(Console(file=io.StringIO()), again, pipeline, tmp_path / "second.json")
+    text = (tmp_path / "first.json").read_text()
+    assert (tmp_path / "second.json").read_text() == text
+    assert len(text) < 100_000
+    for local in (str(CONFIGS.parent), str(tmp_path), os.path.expanduser("~/"), str(dt.date.today())):
+        assert local not in text
+
+
+def test_the_day_is_a_parameter(specs: dict[Pipeline, dict[str, Any]]) -> None:
+    for pipeline, query in ((Pipeline.TRAINING, "@window_start@"), (Pipeline.PREDICTION, "@run_date@")):
+        root = specs[pipeline]["pipelineSpec"]["root"]
+        assert root["inputDefinitions"]["parameters"] == {
+            "run_date": {"parameterType": "STRING", "defaultValue": "", "isOptional": True}
+        }
+        parameters = root["dag"]["tasks"]["BigQueryExampleGen"]["inputs"]["parameters"]
+        assert parameters["run_date"] == {"componentInputParameter": "run_date"}
+        assert query in parameters["input_config"]["runtimeValue"]["constant"]
+
+
+def arguments(spec: dict[str, Any], step: str) -> list[str]:
+    executor = spec["pipelineSpec"]["deploymentSpec"]["executors"][f"{step}_executor"]
+    assert (
+        executor["container"]["image"]
+        == "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:latest"
+    )
+    return list(executor["container"]["args"])
+
+
+def test_each_beam_step_has_its_own_dataflow_options(tmp_path: Path) -> None:
+    settings = load_environment(CONFIGS / "environments" / "vertex.yaml")
+    steps = {
+        "StatisticsGen": {"machine_type": "n2-highmem-2"},
+        "Evaluator": {"max_workers": 3},
+        "ExampleGen": {"max_workers": 4},
+    }
+    processing = settings.processing.model_dump() | {"steps": steps}
+    made = workspace(tmp_path, processing=processing)
+    training, prediction = (compiled(made, pipeline) for pipeline in Pipeline)
+    assert "--machine_type=n2-highmem-2" in arguments(training, "StatisticsGen")
+    assert "--machine_type=n2-standard-2" in arguments(training, "Transform")
+    assert "--max_num_workers=3" in arguments(training, "Evaluator")
+    for spec in (training, prediction):
+        assert "--max_num_workers=4" in arguments(spec, "BigQueryExampleGen")
+    for step in ("BulkInferrer", "PredictionStorer"):
+        assert "--runner=DataflowRunner" in arguments(prediction, step)
+        assert len([word for word in arguments(prediction, step) if word.startswith("--machine_type")]) == 1
+
+
+@pytest.mark.parametrize("pipeline", list(Pipeline))
+def test_the_entry_point_leaves_every_option_to_beam(
+    specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline
+) -> None:
+    """Imports define flags of their own, and one of Dataflow's name would swallow it."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as entry_point
+
+    seen = 0
+    for step in specs[pipeline]["pipelineSpec"]["root"]["dag"]["tasks"]:
+        words = arguments(specs[pipeline], step)
+        if "--runner=DataflowRunner" in words:
+            # absl hands over the program's name too.
+            _, options = entry_point._parse_flags(["step", *words])
+            assert options == ["step", *words[words.index("--runner=DataflowRunner") :]]
+            seen += 1
+    assert seen == {Pipeline.TRAINING: 4, Pipeline.PREDICTION: 3}[pipeline]
+
+
+def test_what_a_search_found_is_compiled_in(tmp_path: Path) -> None:
+    made = workspace(tmp_path)
+    values = {"agent.learning_rate": 0.004}
+    found = {
+        "value": 0.2,
+        "standard_error": 0.01,
+        "gain": 0.05,
+        "gain_low": 0.02,
+        "gain_high": 0.08,
+        "confidence": 0.95,
+        "is_better": True,
+        "trial": 3,
+        "trials": 8,
+        "rows": 1000,
+        "window": ["2026-10-12", "2026-11-09"],
+        "settings": settings_hash(made.use_case),
+        "finished_at": "2026-11-23T00:00:00Z",
+    }
+    tuned = {"use_case": "newsletter", "agent": made.use_case.agent.type, "values": values, "found": found}
+    made.tuned_file.parent.mkdir()
+    made.tuned_file.write_text(json.dumps(tuned))
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    overrides = tasks["HyperparametersGen"]["inputs"]["parameters"]["overrides"]["runtimeValue"]["constant"]
+    assert json.loads(overrides) == {"agent": {"learning_rate": 0.004}}
+
+
+def test_the_schema_that_somebody_edited_is_compiled_in(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    made = dataclasses.replace(workspace(tmp_path), use_case_path=tmp_path / "configs" / "newsletter.yaml")
+    with made.schema_file.open("a") as file:
+        file.write("# looked over\n")
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    text = tasks["CuratedSchema"]["inputs"]["parameters"]["text"]["runtimeValue"]["constant"]
+    assert text == made.schema_file.read_text()
+
+
+def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) -> None:
+    settings = load_environment(CONFIGS / "environments" / "vertex.yaml")
+    assert settings.vertex is not None
+    vertex = settings.vertex.model_dump() | {"enable_caching": True}
+    tasks = compiled(workspace(tmp_path, vertex=vertex), Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"][
+        "tasks"
+    ]
+    assert tasks["Transform"]["cachingOptions"] == {"enableCache": True}
+    assert {name for name, task in tasks.items() if "cachingOptions" not in task} == {
+        "BigQueryExampleGen",
+        "ProductionModel",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"vertex": None}, "vertex: missing; allowed: project, region, image and service_account"),
+        ({"registry": "registry"}, "registry: found registry; allowed: a folder in a bucket"),
+        ({"pipeline_root": "/home"}, "pipeline_root: found /home"),
+        ({"warehouse": {"kind": "duckdb", "path": "w"}}, "warehouse.kind: found duckdb; allowed: bigquery"),
+        ({"store": {"kind": "sqlite", "path": "s"}}, "store.kind: found sqlite; allowed: datastore"),
+        (
+            {"processing": {"runner": "in_process"}},
+            "processing.runner: found in_process, and no bucket .* allowed: dataflow, or --temp_location=gs://",
+        ),
+    ],
+)
+def test_what_vertex_cannot_reach_is_refused(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=words):
+        compiling.check(workspace(tmp_path, **changes).environment)
+
+
+def client_of(api: VertexApi) -> cloud_runs.MakeClient:
+    def make(settings: Vertex) -> Client:
+        settings = settings.model_copy(update={"api_endpoint": api.address})
+        return Client(settings, google_credentials=AnonymousCredentials(), sleep=lambda _: None)
+
+    return make
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def printed(out: Console) -> str:
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+def _tasks(**states: str) -> dict[str, Any]:
+    return {"taskDetails": [{"taskName": name, "state": state} for name, state in states.items()]}
+
+
+def test_submit_sends_the_specification_and_follows_its_steps(api: VertexApi, tmp_path: Path) -> None:
+    api.progress = [
+        {"state": "PIPELINE_STATE_RUNNING", "jobDetail": _tasks(BigQueryExampleGen="RUNNING")},
+        {
+            "state": "PIPELINE_STATE_SUCCEEDED",
+            "jobDetail": _tasks(BigQueryExampleGen="SUCCEEDED", BulkInferrer="SUCCEEDED"),
+        },
+    ]
+    out, made = console(), workspace(tmp_path)
+    day = dt.date(2026, 11, 20)
+    cloud_runs.submit(out, made, Pipeline.PREDICTION, day, wait=True, client_of=client_of(api))
+    (request,) = api.posted("pipelineJobs")
+    expected = compiled(made, Pipeline.PREDICTION)
+    assert request.query["pipelineJobId"][0].startswith("newsletter-prediction-2")
+    assert request.body["pipelineSpec"] == expected["pipelineSpec"]
+    assert request.body["runtimeConfig"]["parameterValues"] == {"run_date": "2026-11-20"}
+    assert request.body["runtimeConfig"]["failurePolicy"] in (2, "PIPELINE_FAILURE_POLICY_FAIL_FAST")
+    assert request.body["labels"]["use"] == "newsletter-bandit"
+    for word in (
+        "Submitted projects/",
+        "https://console",
+        "✓ BigQueryExampleGen",
+        "✓ BulkInferrer",
+        "succeeded",
+    ):
+        assert word in printed(out)
+
+
+def test_a_run_that_fails_ends_the_command_with_its_step(api: VertexApi, tmp_path: Path) -> None:
+    api.progress = [{"state": "PIPELINE_STATE_FAILED", "jobDetail": _tasks(BulkInferrer="FAILED")}]
+    out = console()
+    with pytest.raises(UserError, match="steps that failed: BulkInferrer"):
+        cloud_runs.submit(out, workspace(tmp_path), Pipeline.PREDICTION, None, True, client_of(api))
+    assert "✗ BulkInferrer" in printed(out)
+    assert api.posted("pipelineJobs")[0].body["runtimeConfig"]["parameterValues"] == {"run_date": ""}
+
+
+def test_a_day_without_a_window_is_refused_before_anything_is_sent(api: VertexApi, tmp_path: Path) -> None:
+    made, day = workspace(tmp_path), dt.date(2026, 1, 20)
+    with pytest.raises(SettingsError, match="run date 2026-01-20: the first training window"):
+        cloud_runs.submit(console(), made, Pipeline.TRAINING, day, False, client_of(api))
+    with pytest.raises(SettingsError, match="run date 2026-01-20: the first training window"):
+        cloud_runs.describe(console(), made, [Pipeline.TRAINING], day, scheduled=False)
+    assert not api.requests
+
+
+def test_schedules_are_made_once_each_and_then_updated(api: VertexApi, tmp_path: Path) -> None:
+    made, out = workspace(tmp_path), console()
+    for _ in range(2):
+        cloud_runs.schedule(out, made, list(Pipeline), client_of(api))
+    crons = {schedule["displayName"]: schedule["cron"] for schedule in api.schedules.values()}
+    assert crons == {
+        "newsletter-training": "CRON_TZ=Europe/Zurich 0 3 1,15 * *",
+        "newsletter-prediction": "CRON_TZ=Europe/Zurich 0 5 * * *",
+    }
+    assert len(api.posted("schedules")) == 2
+    assert len([request for request in api.requests if request.method == "PATCH"]) == 2
+    text = printed(out)
+    assert text.count("made,") == 2
+    assert text.count("updated,") == 2
+
+
+def test_a_dry_run_prints_the_request_and_asks_for_no_credential(tmp_path: Path) -> None:
+    out = console()
+    day = dt.date(2026, 11, 20)
+    cloud_runs.describe(out, workspace(tmp_path), [Pipeline.PREDICTION], day, scheduled=False)
+    request = json.loads(printed(out))
+    assert request["runtimeConfig"]["parameterValues"] == {"run_date": "2026-11-20"}
+    assert request["runtimeConfig"]["failurePolicy"] == "PIPELINE_FAILURE_POLICY_FAIL_FAST"
+    out = console()
+    cloud_runs.describe(out, workspace(tmp_path), [Pipeline.PREDICTION], None, scheduled=True)
+    assert json.loads(printed(out))["cron"] == "CRON_TZ=Europe/Zurich 0 5 * * *"
+
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(api: VertexApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line in this process, with an API that needs no credentials; its exit code."""
+    settings = yaml.safe_load((CONFIGS / "environments" / "vertex.yaml").read_text())
+    settings["vertex"]["api_endpoint"] = api.address
+    environment = tmp_path / "environment.yaml"
+    environment.write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(CONFIGS.parent)
+    monkeypatch.setattr("pipelines.cloud.vertex.credentials", AnonymousCredentials)
+    monkeypatch.setattr("pipelines.cloud.vertex.POLL_SECONDS", 0.0)
+
+    def run(*words: str) -> int:
+        where = ["--environment", str(environment), "--workdir", str(tmp_path / "workdir")]
+        try:
+            typer.main.get_command(cli.app).main([*words, *where], standalone_mode=True)
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    return run
+
+
+def test_the_command_submit_ends_as_the_run_does(
+    api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": _tasks(BulkInferrer="SUCCEEDED")}]
+    assert command("submit", "prediction", "--run-date", "2026-11-20", "--wait") == 0
+    assert "✓ BulkInferrer" in capfd.readouterr().out
+    api.progress = [{"state": "PIPELINE_STATE_FAILED", "jobDetail": _tasks(BulkInferrer="FAILED")}]
+    api.jobs.clear()
+    assert command("submit", "prediction", "--wait") == 1
+    assert "steps that failed: BulkInferrer; see https://console" in capfd.readouterr().err
+    dates = [request.body["runtimeConfig"]["parameterValues"] for request in api.posted("pipelineJobs")]
+    assert dates == [{"run_date": "2026-11-20"}, {"run_date": ""}]
+    api.failures = [(403, "PERMISSION_DENIED", "Vertex AI API has not been used in project my-project")]
+    assert command("submit", "prediction") == 2
+    assert "enable the API" in capfd.readouterr().err
+
+
+def test_the_command_schedule_takes_both_pipelines_or_one(
+    api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command("schedule", "--dry-run") == 0
+    assert not api.requests
+    assert capfd.readouterr().out.count('"cron"') == 2
+    assert command("schedule", "training") == 0
+    assert command("schedule") == 0
+    assert [schedule["displayName"] for schedule in api.schedules.values()] == [
+        "newsletter-training",
+        "newsletter-prediction",
+    ]
+
+
+def test_the_command_compile_writes_the_specification(
+    specs: dict[Pipeline, dict[str, Any]], command: Command, tmp_path: Path
+) -> None:
+    assert command("compile", "training") == 0
+    path = tmp_path / "workdir" / "compiled" / "newsletter-training.json"
+    assert json.loads(path.read_text()) == specs[Pipeline.TRAINING]

@@ -1,0 +1,296 @@
+"""Every refusal of the settings in one place: each names the file, the key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.window import Window
+
+REPOSITORY = Path(__file__).parents[2]
+NEWSLETTER = REPOSITORY / "configs" / "newsletter.yaml"
+LOCAL = REPOSITORY / "configs" / "environments" / "local.yaml"
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def put(*path: str, value: Any) -> Change:
+    """Sets the value at ``path``."""
+
+    def change(settings: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            settings = settings.setdefault(key, {})
+        settings[path[-1]] = value
+
+    return change
+
+
+def drop(key: str) -> Change:
+    return lambda settings: settings.pop(key)
+
+
+# What is wrong, the change, then the key and the words that the message must hold.
+REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
+    "unknown key": (put("recomenders", value=[]), ["recomenders: unknown key", "allowed:", "recommenders"]),
+    "unknown key below": (
+        put("gate", "min_row", value=1),
+        ["gate.min_row: unknown key", "allowed:", "min_rows"],
+    ),
+    "missing key": (drop("agent"), ["agent: missing"]),
+    "missing recommenders": (drop("recommenders"), ["recommenders: missing"]),
+    "repeated recommender": (
+        put("recommenders", value=["bestsellers", "deals", "top_rated", "new_arrivals", "deals"]),
+        ["recommenders: deals named twice", "allowed: each recommender once"],
+    ),
+    "one recommender": (
+        put("recommenders", value=["bestsellers"]),
+        ["recommenders: found 1 recommenders", "allowed: 2 to 1000"],
+    ),
+    "name of a recommender": (
+        put("recommenders", value=["bestsellers", "top_rated", "deals", "new_arrivals", "50%"]),
+        ["recommenders.4", '"50%"'],
+    ),
+    "default ranking": (
+        put("default_ranking", value=["bestsellers", "horoscope"]),
+        ["default_ranking: ['horoscope']", "allowed: one or more of", "clickbait_offers"],
+    ),
+    "empty default ranking": (
+        put("default_ranking", value=[]),
+        ["default_ranking: empty", "allowed: one or more of"],
+    ),
+    "name": (put("name", value="News Letter"), ["name", '"News Letter"', "[a-z0-9]"]),
+    "table name": (
+        put("tables", "training", value="newsletter.training; DROP TABLE x"),
+        ["tables.training", "DROP TABLE"],
+    ),
+    "epsilon": (
+        put("exploration", "epsilon", value=1.5),
+        ["exploration.epsilon", "less than or equal to 1", "1.5"],
+    ),
+    "unsubscribe reward": (
+        put("reward", "unsubscribe", value=0.5),
+        ["reward.unsubscribe", "less than or equal to 0", "0.5"],
+    ),
+    "number as text": (put("gate", "min_rows", value="many"), ["gate.min_rows", "valid integer", '"many"']),
+    "confidence": (put("gate", "confidence", value=95), ["gate.confidence", "less than 1", "95"]),
+    "evaluation share": (put("eval_share", value=0), ["eval_share", "greater than 0"]),
+    "overlap": (
+        put("window", "overlap_weeks", value=4),
+        ["window: overlap_weeks is 4", "allowed: 0 to weeks - 1 = 3"],
+    ),
+    "anchor": (put("window", "anchor", value="2026-02-30"), ["window.anchor", "2026-02-30"]),
+    "agent": (
+        put("agent", value={"type": "magic"}),
+        ["agent", "'magic'", "'neural_epsilon_greedy', 'boltzmann'"],
+    ),
+    "setting of another agent": (
+        put("agent", value={"type": "lin_ucb", "epochs": 3}),
+        ["agent.lin_ucb.epochs: unknown key"],
+    ),
+    "layers": (
+        put("agent", "hidden_layers", value=[0]),
+        ["agent", "hidden_layers", "found [0]", "1 to 4096 units"],
+    ),
+    "feature type": (
+        put("features", "age", value={"type": "numeric"}),
+        ["features.age", "'numeric'", "'string', 'number', 'date', 'bool'"],
+    ),
+    "feature treatment": (
+        put("features", "age", value={"type": "number", "treatment": "sqrt"}),
+        ["features.age.number.treatment", "'z_score', 'log1p' or 'identity'", '"sqrt"'],
+    ),
+    "feature name": (put("features", "net price", value={"type": "number"}), ["features.net price"]),
+    "feature of the contract": (
+        put("features", "propensity", value={"type": "number"}),
+        ["features: ['propensity'] are columns of the contract"],
+    ),
+    "no features": (
+        lambda settings: settings.update(features={}, slices=[]),
+        ["features: none given", "allowed: one or more"],
+    ),
+    "slice that is no feature": (
+        put("slices", value=["country", "weather"]),
+        ["slices: ['weather']", "allowed: features of this use case", "country"],
+    ),
+    "slice of numbers": (
+        put("slices", value=["country", "age"]),
+        ["slices: ['age'] hold numbers", "allowed: features of type string or bool"],
+    ),
+    "column that is no column": (
+        put("ingest", value={"training": {"colour": {"column": "Colour"}}}),
+        ["ingest.training: ['colour']", "allowed:", "user_id", "country"],
+    ),
+    "unknown user": (
+        put("serving", "unknown_user", value="guess"),
+        ["serving.unknown_user", "'default' or 'not_found'", '"guess"'],
+    ),
+    "days": (put("freshness", "expires_after_days", value=0), ["freshness.expires_after_days", "equal to 1"]),
+}
+
+REFUSED_ENVIRONMENTS: dict[str, tuple[Change, list[str]]] = {
+    "unknown key": (put("regsitry", value="x"), ["regsitry: unknown key", "allowed:", "registry"]),
+    "warehouse": (
+        put("warehouse", "kind", value="postgres"),
+        ["warehouse", "'postgres'", "'duckdb', 'bigquery'"],
+    ),
+    "store": (put("store", value={"kind": "redis"}), ["store", "'redis'", "'sqlite', 'datastore'"]),
+    "project": (
+        put("warehouse", value={"kind": "bigquery", "project": "My Project"}),
+        ["warehouse.bigquery.project", '"My Project"'],
+    ),
+    "runner": (
+        put("processing", "runner", value="spark"),
+        ["processing.runner", "'in_process', 'multi_processing' or 'dataflow'", '"spark"'],
+    ),
+    "workers": (put("processing", "workers", value=-1), ["processing.workers", "equal to 0", "-1"]),
+    "missing store": (drop("store"), ["store: missing"]),
+}
+
+
+def changed(original: Path, change: Change, folder: Path) -> Path:
+    settings = copy.deepcopy(yaml.safe_load(original.read_text()))
+    change(settings)
+    path = folder / original.name
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED_USE_CASES.values(), ids=REFUSED_USE_CASES.keys())
+def test_refused_use_case(change: Change, words: list[str], tmp_path: Path) -> None:
+    path = changed(NEWSLETTER, change, tmp_path)
+    with pytest.raises(SettingsError) as refusal:
+        load_use_case(path)
+    for word in [str(path), *words]:
+        assert word in str(refusal.value)
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED_ENVIRONMENTS.values(), ids=REFUSED_ENVIRONMENTS.keys())
+def test_refused_environment(change: Change, words: list[str], tmp_path: Path) -> None:
+    path = changed(LOCAL, change, tmp_path)
+    with pytest.raises(SettingsError) as refusal:
+        load_environment(path)
+    for word in [str(path), *words]:
+        assert word in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"name: a\nname: b\n", ["the key 'name' stands twice", "line 2"]),
+        (b"gate: {min_rows: 1, min_rows: 2}\n", ["the key 'min_rows' stands twice"]),
+        (b"name: [a\n", ["not valid YAML", "line 2"]),
+        (b"- name\n", ["found list", "allowed: a mapping of settings"]),
+        (b"", ["found NoneType", "allowed: a mapping of settings"]),
+        (b"name: \xff\n", ["not UTF-8 at byte 6"]),
+    ],
+    ids=["duplicate key", "duplicate key below", "no YAML", "list", "empty", "no text"],
+)
+def test_refused_file(content: bytes, words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(content)
+    for load in (load_use_case, load_environment):
+        with pytest.raises(SettingsError) as refusal:
+            load(path)
+        for word in [str(path), *words]:
+            assert word in str(refusal.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.yaml"
+    with pytest.raises(SettingsError, match=re.escape(f"{path}: cannot be read: No such file")):
+        load_use_case(path)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    def change(settings: dict[str, Any]) -> None:
+        settings["nonsense"] = 1
+        settings["exploration"]["epsilon"] = -1
+        del settings["tables"]
+
+    path = changed(NEWSLETTER, change, tmp_path)
+    with pytest.raises(SettingsError) as refusal:
+        load_use_case(path)
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_use_cases_of_the_repository_travel_as_json(path: Path) -> None:
+    use_case = load_use_case(path)
+    assert use_case.name == path.stem
+    assert UseCase.from_json(use_case.to_json()) == use_case
+
+
+def test_environments_of_the_repository_are_valid() -> None:
+    folder = REPOSITORY / "configs" / "environments"
+    environments = {path.stem: load_environment(path) for path in folder.glob("*.yaml")}
+    assert {name: environment.name for name, environment in environments.items()} == {
+        "local": "local",
+        "vertex": "vertex",
+    }
+    assert environments["vertex"].warehouse.kind == "bigquery"
+    assert environments["vertex"].store.kind == "datastore"
+
+
+def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
+    path = changed(LOCAL, put("registry", value="gs://bucket/models"), tmp_path)
+    environment = load_environment(path).in_workdir(tmp_path / "work", load_use_case(NEWSLETTER))
+    assert environment.metadata.path == str(tmp_path / "work" / "metadata.sqlite")
+    assert environment.warehouse.path == str(tmp_path / "work" / "warehouse.duckdb")  # type: ignore[union-attr]
+    assert environment.store.path == str(tmp_path / "work" / "rankings-newsletter.sqlite")  # type: ignore[union-attr]
+    assert environment.registry == "gs://bucket/models"
+
+
+# Window 0 runs from 2026-01-05 to 2026-02-01; with 3 days of attribution it can be trained on from 2026-02-05 on.
+WINDOW = Window(weeks=4, overlap_weeks=1, anchor=dt.date(2026, 1, 5))
+
+
+@pytest.mark.parametrize(
+    ("run_date", "start", "end"),
+    [
+        ("2026-02-05", "2026-01-05", "2026-02-02"),
+        ("2026-02-25", "2026-01-05", "2026-02-02"),
+        ("2026-02-26", "2026-01-26", "2026-02-23"),
+        ("2026-03-19", "2026-02-16", "2026-03-16"),
+    ],
+)
+def test_windows_advance_by_three_weeks(run_date: str, start: str, end: str) -> None:
+    found = WINDOW.latest(dt.date.fromisoformat(run_date), attribution_days=3)
+    assert found == (dt.date.fromisoformat(start), dt.date.fromisoformat(end))
+
+
+def test_run_date_before_the_first_window() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        WINDOW.latest(dt.date(2026, 2, 4), attribution_days=3)
+    for word in ("run date 2026-02-04", "window.anchor 2026-01-05", "allowed: 2026-02-05 or later"):
+        assert word in str(refusal.value)
+
+
+@given(
+    weeks=st.integers(1, 12),
+    overlap=st.integers(0, 11),
+    attribution=st.integers(0, 90),
+    later=st.integers(0, 2000),
+)
+def test_the_newest_final_window_is_chosen(weeks: int, overlap: int, attribution: int, later: int) -> None:
+    window = Window(weeks=weeks, overlap_weeks=min(overlap, weeks - 1), anchor=dt.date(2026, 1, 5))
+    step = dt.timedelta(weeks=window.weeks - window.overlap_weeks)
+    run_date = window.anchor + dt.timedelta(weeks=weeks, days=attribution + later)
+    start, end = window.latest(run_date, attribution)
+    final = run_date - dt.timedelta(days=attribution)
+    assert end - start == dt.timedelta(weeks=weeks)
+    assert (start - window.anchor) % step == dt.timedelta(0)
+    assert end <= final < end + step

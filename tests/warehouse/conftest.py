@@ -1,0 +1,37 @@
+"""Warehouses and the Hillstrom file for the tests of this room."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tiny import make_use_case
+
+from newsletter_bandit.settings.use_case import UseCase
+
+
+@pytest.fixture(scope="session")
+def hillstrom_csv() -> Path:
+    """The file beside the checkout; a machine that must have it fails without."""
+    path = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "hillstrom.csv"
+    if not path.is_file():
+        message = f"{path} is not there; docs/hillstrom.md says where it comes from"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture
+def use_case() -> UseCase:
+    """Three recommenders and one feature of each type."""
+    return make_use_case(
+        features={
+            "colour": {"type": "string"},
+            "height": {"type": "number"},
+            "joined": {"type": "date"},
+            "member": {"type": "bool"},
+        },
+        reward={"click": 1.0, "unsubscribe": -2.0},
+    )

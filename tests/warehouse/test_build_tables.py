@@ -1,0 +1,157 @@
+"""The tables that the raw sources make on the embedded warehouse, against rows worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import raw_sources
+from raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
+
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
+
+PLAN = Plan(START, END, RUN_DATE)
+
+
+@pytest.fixture
+def use_case() -> UseCase:
+    return make_raw_use_case()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, use_case: UseCase) -> DuckDBWarehouse:
+    """The raw tables of `RAW`."""
+    fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
+    return DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+
+
+def _training(warehouse: DuckDBWarehouse) -> list[tuple[object, ...]]:
+    return raw_sources.training_tuples(duckdb_rows(Path(warehouse.path), "tiny.training"))
+
+
+def test_the_tables_and_what_was_left_out(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
+    report = build(warehouse, use_case, PLAN)
+    assert _training(warehouse) == raw_sources.TRAINING
+    inference = duckdb_rows(Path(warehouse.path), "tiny.inference")
+    assert raw_sources.inference_tuples(inference) == raw_sources.INFERENCE
+    training, users = report.tables
+    assert (training.written, training.removed) == (len(raw_sources.TRAINING), 0)
+    assert training.left_out == raw_sources.LEFT_OUT
+    assert training.without_features == raw_sources.WITHOUT_FEATURES
+    assert (users.written, users.left_out) == (len(raw_sources.INFERENCE), raw_sources.INFERENCE_LEFT_OUT)
+    assert training.written + sum(training.left_out.values()) == len(RAW["sends"]) - 2
+    assert "left out: 2 sends with a propensity outside (0, 1]" in str(report)
+
+
+def test_twice_gives_the_same_tables(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
+    build(warehouse, use_case, PLAN)
+    again = build(warehouse, use_case, PLAN)
+    assert [(table.written, table.removed) for table in again.tables] == [(7, 7), (3, 3)]
+    assert _training(warehouse) == raw_sources.TRAINING
+
+
+def test_days_outside_the_range_stay_and_days_one_by_one_give_the_whole(
+    warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    day = dt.timedelta(days=1)
+    for first in (START + n * day for n in range(7)):
+        if any(row[1].date() == first for row in raw_sources.TRAINING):
+            build(warehouse, use_case, Plan(first, first + day))
+        else:
+            with pytest.raises(DataError, match="no sends of"):
+                build(warehouse, use_case, Plan(first, first + day))
+    assert _training(warehouse) == raw_sources.TRAINING
+
+
+def test_an_outcome_that_came_later_is_seen_by_the_next_build(
+    warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    build(warehouse, use_case, PLAN)
+    late: dict[str, list[Row]] = {"clicks": [{"send_id": "s13", "clicked_at": raw_sources.at("13 00:00")}]}
+    fill_duckdb(Path(warehouse.path), use_case, late)
+    build(warehouse, use_case, PLAN)
+    clicked = {row[0]: row[6] for row in _training(warehouse) if row[0] == "u6"}
+    assert clicked == {"u6": True}
+
+
+def test_a_snapshot_that_is_too_old_is_no_snapshot(tmp_path: Path) -> None:
+    use_case = make_raw_use_case(raw={"snapshot_max_age_days": 0})
+    fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
+    report = build(
+        DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb")), use_case, Plan(START, END)
+    )
+    colours = [
+        row[8] for row in raw_sources.training_tuples(duckdb_rows(tmp_path / "w.duckdb", "tiny.training"))
+    ]
+    assert colours == ["green", "blue", None, None, None, None, "white"]
+    assert report.tables[0].without_features == 4
+
+
+def test_the_plan_of_a_day_reaches_back_to_the_newest_window() -> None:
+    use_case = make_raw_use_case(window={"weeks": 4, "overlap_weeks": 1, "anchor": "2024-01-01"})
+    # Window 0 ends on the 29th of January and is attributed three days later.
+    assert Plan.of_day(use_case, dt.date(2024, 1, 31)).start == dt.date(2024, 1, 1)
+    plan = Plan.of_day(use_case, dt.date(2024, 2, 22))
+    assert (plan.start, plan.end, plan.run_date) == (
+        dt.date(2024, 1, 22),
+        dt.date(2024, 2, 22),
+        dt.date(2024, 2, 22),
+    )
+    assert plan.inference_campaign == "2024-W08"
+    with pytest.raises(SettingsError, match=r"run date 2024-01-01: allowed: after 2024-01-01"):
+        Plan.of_day(use_case, dt.date(2024, 1, 1))
+
+
+def test_a_dry_run_writes_nothing_and_sees_a_missing_column(
+    warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    assert "the SQL can be run" in str(dry_run(warehouse, use_case, PLAN))
+    with pytest.raises(Exception, match=r"tiny\.training"):
+        duckdb_rows(Path(warehouse.path), "tiny.training")
+    wider = make_raw_use_case().model_copy(
+        update={"features": {**use_case.features, "taste": use_case.features["colour"]}}
+    )
+    with pytest.raises(DataError, match=r"taste.*raw\.users has the columns user_id, snapshot_date"):
+        dry_run(warehouse, wider, PLAN)
+
+
+def test_refusals_leave_the_tables_as_they_were(
+    tmp_path: Path, warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    build(warehouse, use_case, PLAN)
+    with pytest.raises(
+        DataError,
+        match=r"raw\.sends: no sends of 2025-01-06 to 2025-01-12 can be used \(sends left out: 1 without send_id",
+    ):
+        build(warehouse, use_case, Plan(dt.date(2025, 1, 6), dt.date(2025, 1, 13)))
+    with pytest.raises(DataError, match=r"raw\.users: no snapshot with users at or before 2023-01-01"):
+        build(warehouse, use_case, Plan(START, END, dt.date(2023, 1, 1)))
+    renamed = make_raw_use_case(raw={"clicks": "raw.clicked"})
+    with pytest.raises(DataError, match=r"no table raw\.clicked; found: raw\.clicks, raw\.rankings"):
+        build(warehouse, renamed, PLAN)
+    with pytest.raises(SettingsError, match=r"attribution_days: 0, so no click would count"):
+        build(warehouse, use_case.model_copy(update={"attribution_days": 0}), PLAN)
+    with pytest.raises(SettingsError, match=r"no day; allowed: a later end"):
+        build(warehouse, use_case, Plan(END, START))
+    with pytest.raises(SettingsError, match=r"campaign: found \"c' OR ''='\""):
+        build(warehouse, use_case, Plan(START, END, RUN_DATE, "c' OR ''='"))
+    narrow = use_case.model_copy(
+        update={"tables": make_raw_use_case().tables.model_copy(update={"training": "raw.clicks"})}
+    )
+    with pytest.raises(
+        DataError, match=r"raw\.clicks: the table does not fit.*user_id \(missing, needed STRING\)"
+    ):
+        build(warehouse, narrow, PLAN)
+    assert _training(warehouse) == raw_sources.TRAINING
+    assert len(duckdb_rows(Path(warehouse.path), "tiny.inference")) == 3
+
+
+def test_missing_raw_tables_are_made_once(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+    made = create_raw(warehouse, use_case)
+    assert made == ["raw.sends", "raw.clicks", "raw.unsubscribes", "raw.users", "raw.rankings"]
+    assert create_raw(warehouse, use_case) == []

@@ -1,0 +1,394 @@
+"""What gets into the tables, what does not and why, and that a failure leaves the tables as they were."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from raw_rows import ROW, write_csv
+from tiny import make_use_case
+
+from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
+from newsletter_bandit.warehouse.embedded import count_rows
+from newsletter_bandit.warehouse.ingest import ingest
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def _rows(warehouse: Path, table: str = "tiny.training", order: str = "user_id") -> list[dict[str, Any]]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.sql(f"SELECT * FROM w.{table} ORDER BY {order}").to_arrow_table().to_pylist()
+
+
+def _settings(warehouse: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(kind="duckdb", path=str(warehouse))
+
+
+def test_a_csv_becomes_typed_rows(tmp_path: Path, use_case: UseCase) -> None:
+    empty = {"colour": "", "height": "", "joined": "", "member": "", "eligible_recommenders": "a|c"}
+    zoned = {"sent_at": "2024-01-10T01:00:00+02:00", "clicked": "0", "colour": '"red, ""dark"""'}
+    file = write_csv(tmp_path / "rows.csv", {}, empty, zoned)
+    report = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
+    assert (report.table, report.read, report.loaded, report.already_there) == ("tiny.training", 3, 3, 0)
+    assert report.refusals == ()
+    assert report.rows_per_second > 0
+    first, second, third = _rows(tmp_path / "w.duckdb")
+    assert first == {
+        "user_id": "u1",
+        "sent_at": dt.datetime(2024, 1, 10, 8, tzinfo=dt.UTC),
+        "campaign": "c1",
+        "recommender": "a",
+        "propensity": 0.5,
+        "policy_version": "p1",
+        "eligible_recommenders": None,
+        "clicked": True,
+        "unsubscribed": False,
+        "colour": "red",
+        "height": 170.5,
+        "joined": dt.date(2023, 12, 31),
+        "member": True,
+    }
+    assert second["eligible_recommenders"] == ["a", "c"]
+    assert [second[name] for name in ("colour", "height", "joined", "member")] == [None] * 4
+    assert third["sent_at"] == dt.datetime(2024, 1, 9, 23, tzinfo=dt.UTC)
+    assert (third["clicked"], third["colour"]) == (False, 'red, "dark"')
+
+
+def test_a_parquet_file_and_a_compressed_csv_give_the_rows_of_the_csv(
+    tmp_path: Path, use_case: UseCase
+) -> None:
+    plain = write_csv(tmp_path / "rows.csv", {}, {"eligible_recommenders": "a|b", "height": ""})
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(b"\xef\xbb\xbf" + plain.read_bytes()))
+    sent = pa.array([dt.datetime(2024, 1, 10, 8)] * 2, pa.timestamp("ns"))
+    constants = {name: [ROW[name]] * 2 for name in ("campaign", "recommender", "policy_version", "colour")}
+    table = pa.table(
+        {
+            "user_id": ["u1", "u2"],
+            "sent_at": sent,
+            **constants,
+            "propensity": pa.array([0.5, 0.5], pa.float32()),
+            "eligible_recommenders": pa.array([[], ["a", "b"]], pa.list_(pa.string())),
+            # pandas turns a flag with a gap into floats, and a gap into NaN.
+            "clicked": pa.array([1.0, 1.0]),
+            "unsubscribed": pa.array([0, 0], pa.int8()),
+            "height": pa.array([170.5, float("nan")]),
+            "joined": pa.array([dt.date(2023, 12, 31)] * 2),
+            "member": pa.array([True, True]),
+            "unused": pa.array([b"x", b"y"]),
+        }
+    )
+    pq.write_table(table, tmp_path / "rows[1].parquet")
+    found = []
+    for number, file in enumerate([plain, packed, tmp_path / "rows[1].parquet"]):
+        folder = tmp_path / str(number)
+        ingest(folder / "w.duckdb", use_case, "training", [file])
+        found.append(_rows(folder / "w.duckdb"))
+    assert found[0] == found[1] == found[2]
+    assert found[0][0]["eligible_recommenders"] is None
+
+
+def test_columns_come_from_other_columns_constants_and_the_row_number(tmp_path: Path) -> None:
+    use_case = make_use_case(
+        features={"height": {"type": "number"}},
+        ingest={
+            "training": {
+                "user_id": {"row_number": "it's-"},
+                "sent_at": {"constant": "2024-01-10"},
+                "recommender": {"column": "Shown arm"},
+                "propensity": {"constant": 0.25},
+                "policy_version": {"constant": "old"},
+                "eligible_recommenders": {"constant": ""},
+                "unsubscribed": {"constant": False},
+            }
+        },
+    )
+    file = tmp_path / "raw.csv"
+    file.write_text("Shown arm,row of the file,campaign,clicked,height\na,9,c,1,1\nb,9,c,0,2\n")
+    ingest(tmp_path / "w.duckdb", use_case, "training", [file])
+    first, second = _rows(tmp_path / "w.duckdb")
+    assert (first["user_id"], second["user_id"]) == ("it's-1", "it's-2")
+    assert (first["recommender"], second["recommender"]) == ("a", "b")
+    assert first["sent_at"] == dt.datetime(2024, 1, 10, tzinfo=dt.UTC)
+    assert (first["propensity"], first["unsubscribed"], first["eligible_recommenders"]) == (0.25, False, None)
+
+
+# Changed cells of one row -> the reason for which it is refused, and the value that is named.
+REFUSED: dict[str, tuple[dict[str, str], str, str | None]] = {
+    "number": ({"height": "tall"}, "height: not FLOAT64", "tall"),
+    "infinite": ({"height": "inf"}, "height: not FLOAT64", "inf"),
+    "bool": ({"member": "perhaps"}, "member: not BOOL", "perhaps"),
+    "date": ({"joined": "2023-02-30"}, "joined: not DATE", "2023-02-30"),
+    "endless date": ({"joined": "infinity"}, "joined: not DATE", "infinity"),
+    "time": ({"sent_at": "10 January"}, "sent_at: not TIMESTAMP", "10 January"),
+    "no time": ({"sent_at": ""}, "sent_at: empty", None),
+    "no user": ({"user_id": ""}, "user_id: empty", None),
+    "no campaign": ({"campaign": ""}, "campaign: empty", None),
+    "no outcome": ({"clicked": ""}, "clicked: empty", None),
+    "no propensity": ({"propensity": ""}, "propensity: empty", None),
+    "propensity nan": ({"propensity": "nan"}, "propensity: not FLOAT64", "nan"),
+    "propensity 0": ({"propensity": "0"}, "propensity: outside (0, 1]", "0"),
+    "propensity negative": ({"propensity": "-0.1"}, "propensity: outside (0, 1]", "-0.1"),
+    "propensity above 1": ({"propensity": "1.0001"}, "propensity: outside (0, 1]", "1.0001"),
+    "recommender": ({"recommender": "zz"}, "recommender: unknown", "zz"),
+    "no recommender": ({"recommender": ""}, "recommender: empty", None),
+    "eligible": ({"eligible_recommenders": "a|zz"}, "eligible_recommenders: unknown recommender", "a|zz"),
+    "eligible gap": ({"eligible_recommenders": "a|"}, "eligible_recommenders: unknown recommender", "a|"),
+    "shown": (
+        {"eligible_recommenders": "b|c"},
+        "eligible_recommenders: without the recommender that was shown",
+        "b|c",
+    ),
+    "unsubscribed": (
+        {"clicked": "false", "unsubscribed": "true"},
+        "unsubscribed: true without a click",
+        "true",
+    ),
+    "twice": ({"user_id": "good"}, "user_id: a second row of the same user_id, campaign, sent_at", "good"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_row_is_refused_named_and_kept_while_the_others_are_loaded(
+    tmp_path: Path, use_case: UseCase, case: str
+) -> None:
+    change, reason, found = REFUSED[case]
+    file = write_csv(tmp_path / "rows.csv", {"user_id": "good"}, change)
+    rejects = tmp_path / "rejects" / "rows.jsonl"
+    report = ingest(tmp_path / "w.duckdb", use_case, "training", [file], rejects)
+    assert [row["user_id"] for row in _rows(tmp_path / "w.duckdb")] == ["good"]
+    (refusal,) = report.refusals
+    assert (refusal.reason, refusal.rows, refusal.row, refusal.found) == (reason, 1, 2, found)
+    assert report.rejected == 1
+    assert str(file) in str(refusal)
+    assert "allowed: " in str(refusal)
+    (line,) = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert (line["file"], line["row"], line["reason"], line["found"]) == (str(file), 2, reason, found)
+    given = {**ROW, "user_id": "u2", **change}
+    assert line["values"] == {name: value or None for name, value in given.items()}
+
+
+def test_the_rejects_of_a_parquet_file_are_json(tmp_path: Path, use_case: UseCase) -> None:
+    names = [name for name in ROW if name not in ("propensity", "user_id")]
+    table = pa.table(
+        {
+            "user_id": ["u1", "u2"],
+            "propensity": [0.5, float("nan")],
+            **{name: [ROW[name] or None] * 2 for name in names},
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    rejects = tmp_path / "rejects.jsonl"
+    report = ingest(tmp_path / "w.duckdb", use_case, "training", [tmp_path / "rows.parquet"], rejects)
+    assert (report.loaded, report.refusals[0].reason) == (1, "propensity: empty")
+    line = json.loads(rejects.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert (line["row"], line["values"]["user_id"]) == (2, "u2")
+
+
+def test_recommenders_are_not_needed_for_inference_and_a_user_only_once(
+    tmp_path: Path, use_case: UseCase
+) -> None:
+    labels = ("sent_at", "recommender", "propensity", "policy_version", "clicked", "unsubscribed")
+    first = write_csv(tmp_path / "1.csv", {"colour": "red"}, {"eligible_recommenders": "zz"}, without=labels)
+    second = write_csv(tmp_path / "2.csv", {"colour": "blue"}, {"user_id": "u9"}, without=labels)
+    report = ingest(tmp_path / "w.duckdb", use_case, "inference", [first, second])
+    rows = _rows(tmp_path / "w.duckdb", "tiny.inference")
+    assert [(row["user_id"], row["colour"]) for row in rows] == [("u1", "red"), ("u9", "red")]
+    reasons = {refusal.reason: (refusal.file, refusal.row) for refusal in report.refusals}
+    assert reasons == {
+        "user_id: a second row of the same user_id": (str(second), 1),
+        "eligible_recommenders: unknown recommender": (str(first), 2),
+    }
+
+
+def test_training_grows_and_the_same_file_changes_nothing(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse = tmp_path / "w.duckdb"
+    first = write_csv(tmp_path / "1.csv", {}, {})
+    ingest(warehouse, use_case, "training", [first])
+    again = ingest(warehouse, use_case, "training", [first])
+    assert (again.loaded, again.already_there) == (0, 2)
+    later = write_csv(tmp_path / "2.csv", {"colour": "blue"}, {"sent_at": "2024-01-17"})
+    more = ingest(warehouse, use_case, "training", [later])
+    assert (more.loaded, more.already_there) == (1, 1)
+    assert count_rows(warehouse, "tiny.training") == 3
+    assert {row["colour"] for row in _rows(warehouse)} == {"red"}
+    anew = ingest(warehouse, use_case, "training", [later], replace=True)
+    assert (anew.loaded, count_rows(warehouse, "tiny.training")) == (2, 2)
+
+
+def test_inference_is_emptied_and_refilled(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse = tmp_path / "w.duckdb"
+    ingest(warehouse, use_case, "inference", [write_csv(tmp_path / "1.csv", {}, {}, {})])
+    ingest(warehouse, use_case, "inference", [write_csv(tmp_path / "2.csv", {"user_id": "new"})])
+    assert [row["user_id"] for row in _rows(warehouse, "tiny.inference")] == ["new"]
+
+
+def test_where_no_row_is_left_the_table_stays(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse, rejects = tmp_path / "w.duckdb", tmp_path / "rejects.jsonl"
+    ingest(warehouse, use_case, "inference", [write_csv(tmp_path / "1.csv", {})])
+    bad = write_csv(tmp_path / "2.csv", {"user_id": ""}, {"height": "x"})
+    with pytest.raises(
+        DataError,
+        match=r"(?s)tiny\.inference: none of 2 rows can be used; the table stays.*row 1: found nothing",
+    ):
+        ingest(warehouse, use_case, "inference", [bad], rejects)
+    assert len(rejects.read_text().splitlines()) == 2
+    with pytest.raises(DataError, match="none of 0 rows"):
+        ingest(warehouse, use_case, "inference", [write_csv(tmp_path / "3.csv")])
+    assert count_rows(warehouse, "tiny.inference") == 1
+
+
+def test_a_refused_file_loads_nothing_of_the_others(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse = tmp_path / "w.duckdb"
+    good = write_csv(tmp_path / "good.csv", {})
+    ingest(warehouse, use_case, "training", [good])
+    more = write_csv(tmp_path / "more.csv", {"user_id": "other"})
+    faults: list[tuple[Path, str]] = [
+        (
+            write_csv(tmp_path / "short.csv", {}, without=("height", "clicked")),
+            r"short\.csv: no column clicked, height; found: user_id, sent_at",
+        ),
+        (tmp_path / "gone.csv", r"gone\.csv: no such file"),
+    ]
+    ragged = tmp_path / "ragged.csv"
+    ragged.write_text(good.read_text() + "u2,too few\n")
+    faults.append((ragged, r"ragged\.csv: cannot be read; nothing was loaded: .*CSV Error on Line: 3"))
+    for name, content, message in (
+        ("latin.csv", good.read_bytes().replace(b"red", b"r\xe9d"), r"latin\.csv: cannot be read.*utf-8"),
+        ("empty.csv", b"", r"empty\.csv: empty; allowed: a line of column names"),
+        ("twins.csv", b"user_id,User_ID\n", r"twins\.csv: column names 'User_ID', 'user_id'"),
+        ("rows.xlsx", b"PK", r"rows\.xlsx: found \.xlsx; allowed: \.csv, \.csv\.gz, \.parquet"),
+        ("text.parquet", b"not parquet at all", r"text\.parquet: cannot be read"),
+        ("text.csv.gz", b"not gzip", r"text\.csv\.gz: the header cannot be read"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        faults.append((tmp_path / name, message))
+    nested = pa.table({name: [{"a": 1}] if name == "colour" else [ROW[name]] for name in ROW})
+    pq.write_table(nested, tmp_path / "nested.parquet")
+    faults.append((tmp_path / "nested.parquet", r"nested\.parquet: column colour: found STRUCT"))
+    for file, message in faults:
+        with pytest.raises(DataError, match=f"(?s){message}"):
+            ingest(warehouse, use_case, "training", [more, file])
+        assert [row["user_id"] for row in _rows(warehouse)] == ["u1"]
+    with pytest.raises(DataError, match="no file to ingest"):
+        ingest(warehouse, use_case, "training", [])
+
+
+def test_refusals_of_settings_and_of_a_table_that_no_longer_fits(tmp_path: Path, use_case: UseCase) -> None:
+    warehouse = tmp_path / "w.duckdb"
+    file = write_csv(tmp_path / "rows.csv", {})
+    ingest(warehouse, use_case, "training", [file])
+    wider = make_use_case(
+        features={"colour": {"type": "number"}, "taste": {"type": "string"}},
+        ingest={"training": {"taste": {"constant": "sweet"}, "colour": {"constant": 1.0}}},
+    )
+    with pytest.raises(
+        DataError, match=r"colour \(VARCHAR, needed DOUBLE\), taste \(missing, needed VARCHAR\)"
+    ):
+        ingest(warehouse, wider, "training", [file])
+    assert ingest(warehouse, wider, "training", [file], replace=True).loaded == 1
+    odd = make_use_case(ingest={"training": {"sent_at": {"constant": "some day"}}})
+    with pytest.raises(
+        SettingsError, match=r"ingest\.training\.sent_at: constant 'some day'; allowed: a time"
+    ):
+        ingest(warehouse, odd, "training", [file])
+    (tmp_path / "folder.duckdb").mkdir()
+    with pytest.raises(DataError, match=r"folder\.duckdb: cannot be read"):
+        ingest(tmp_path / "folder.duckdb", use_case, "training", [file])
+
+
+_CHANGES = st.fixed_dictionaries(
+    {
+        "user_id": st.sampled_from(["", "u1", "u2", "u3"]),
+        "recommender": st.sampled_from(["a", "b", "c", "d"]),
+        "propensity": st.sampled_from(["0", "0.5", "1", "2", "x"]),
+        "height": st.sampled_from(["", "1.5", "tall"]),
+    }
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(changes=st.lists(_CHANGES, min_size=1, max_size=12))
+def test_each_row_is_loaded_or_refused_and_never_both(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[dict[str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("ingest")
+    use_case = make_use_case(
+        features={"colour": {"type": "string"}, "height": {"type": "number"}, "joined": {"type": "date"}}
+    )
+    # The first row is good, so that something can be loaded.
+    file = write_csv(folder / "rows.csv", {"user_id": "good"}, *changes)
+    rejects = folder / "rejects.jsonl"
+    report = ingest(folder / "w.duckdb", use_case, "training", [file], rejects)
+    refused = [json.loads(line) for line in rejects.read_text().splitlines()]
+
+    expected, seen = [], set()
+    for number, row in enumerate(changes, start=2):
+        bad = (
+            row["recommender"] == "d"
+            or row["propensity"] in ("0", "2", "x")
+            or row["height"] == "tall"
+            or not row["user_id"]
+        )
+        if bad or row["user_id"] in seen:
+            expected.append(number)
+        else:
+            seen.add(row["user_id"])
+    assert [line["row"] for line in refused] == expected
+    assert report.read == report.loaded + report.rejected == len(changes) + 1
+    assert Counter(line["reason"] for line in refused) == {r.reason: r.rows for r in report.refusals}
+
+
+def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
+    file = write_csv(
+        tmp_path / "rows.csv",
+        {"recommender": "b", "clicked": "1"},
+        {"recommender": "b", "clicked": "1", "unsubscribed": "1"},
+        {"recommender": "b", "clicked": "0"},
+        {"recommender": "b", "clicked": "0"},
+        {"recommender": "a", "clicked": "0"},
+        {"recommender": "c", "sent_at": "2024-02-01"},
+    )
+    ingest(tmp_path / "w.duckdb", use_case, "training", [file])
+    arms = arm_summary(_settings(tmp_path / "w.duckdb"), use_case, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
+    # Rewards of b: 1, -2, 0, 0.
+    assert arms == [
+        ArmSummary("a", 1, 0.0, 0.0, 0.0),
+        ArmSummary("b", 4, 0.5, 0.25, -0.25),
+        ArmSummary("c", 0, None, None, None),
+    ]
+
+
+def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:
+    use_case = load_use_case(CONFIGS / "hillstrom.yaml")
+    warehouse = tmp_path / "w.duckdb"
+    for table in ("training", "inference"):
+        report = ingest(warehouse, use_case, table, [hillstrom_csv])
+        assert (report.read, report.loaded, report.rejected) == (64_000, 64_000, 0)
+        users = [row["user_id"] for row in _rows(warehouse, f"hillstrom.{table}", order="rowid")]
+        assert users == [f"customer-{number}" for number in range(1, 64_001)]
+    start = use_case.window.latest(dt.date(2008, 4, 14), use_case.attribution_days)
+    arms = {arm.recommender: arm for arm in arm_summary(_settings(warehouse), use_case, *start)}
+    with hillstrom_csv.open() as lines:
+        visits = [(row["segment"], int(row["visit"])) for row in csv.DictReader(lines)]
+    for name, rate in {"Mens E-Mail": 0.18276, "Womens E-Mail": 0.15140, "No E-Mail": 0.10617}.items():
+        shown = [visit for segment, visit in visits if segment == name]
+        assert arms[name].newsletters == len(shown)
+        assert arms[name].click_rate == pytest.approx(sum(shown) / len(shown))
+        assert arms[name].click_rate == pytest.approx(rate, abs=1e-5)

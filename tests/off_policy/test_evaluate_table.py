@@ -17,6 +17,7 @@ from log_files import ANY, COLUMNS, FOUR_ROWS, options, random_log, write
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, evaluate
 from newsletter_bandit.off_policy.logged_table.figures import uses_reward_model
+from newsletter_bandit.settings.use_case import Gate
 
 
 @pytest.fixture
@@ -246,3 +247,9 @@ def test_bounds_are_settings(four_rows: Path) -> None:
     assert evaluate([four_rows], COLUMNS, options(bounds=ANY)).supported
     assert not evaluate([four_rows], COLUMNS, options(bounds=replace(ANY, max_weight=1.5))).supported
     assert Bounds().min_effective_sample_size == 200.0
+
+
+def test_the_default_bounds_are_the_gates() -> None:
+    bounds, gate = Bounds(), Gate()
+    for name in ("min_rows", "min_effective_sample_size", "max_weight"):
+        assert getattr(bounds, name) == getattr(gate, name)

@@ -71,3 +71,13 @@ def random_log(seed: int, n: int) -> dict[str, list[Any]]:
 def options(**changes: Any) -> Options:
     """Options with bounds that any log holds."""
     return Options(**{"bounds": ANY} | changes)
+
+
+def nearly_unsupported() -> dict[str, list[Any]]:
+    """10,000 rows of a log that took the policy's action twice."""
+    n = 10_000
+    taken = ["other"] * n
+    taken[17] = taken[5000] = "mine"
+    p = [0.9998 if action == "other" else 0.0002 for action in taken]
+    pi = [0.0 if action == "other" else 1.0 for action in taken]
+    return {"action": taken, "reward": [i % 3 == 0 for i in range(n)], "p": p, "pi": pi}

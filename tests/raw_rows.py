@@ -1,9 +1,13 @@
-"""Raw rows of the tests' use case as CSV."""
+"""A use case with a feature of each type, and raw rows of it as CSV."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from tiny import make_use_case
+
+from newsletter_bandit.settings.use_case import UseCase
 
 ROW: dict[str, Any] = {
     "user_id": "u1",
@@ -20,6 +24,19 @@ ROW: dict[str, Any] = {
     "joined": "2023-12-31",
     "member": "1",
 }
+
+
+def make_typed_use_case() -> UseCase:
+    """Three recommenders and one feature of each type."""
+    return make_use_case(
+        features={
+            "colour": {"type": "string"},
+            "height": {"type": "number"},
+            "joined": {"type": "date"},
+            "member": {"type": "bool"},
+        },
+        reward={"click": 1.0, "unsubscribe": -2.0},
+    )
 
 
 def write_csv(path: Path, *changes: dict[str, str], without: tuple[str, ...] = ()) -> Path:

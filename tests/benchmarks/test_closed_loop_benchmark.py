@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_closed_loop import made
+from loop_runs import made
 
 from benchmarks import closed_loop as benchmark
 

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from log_files import FOUR_ROWS, random_log, write
+from log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 from rich.console import Console
-from test_evaluate_table import nearly_unsupported
 from typer.testing import CliRunner
 
 from newsletter_bandit.off_policy.logged_table import Columns, Options, evaluate

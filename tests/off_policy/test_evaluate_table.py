@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_files import ANY, COLUMNS, FOUR_ROWS, options, random_log, write
+from log_files import ANY, COLUMNS, FOUR_ROWS, nearly_unsupported, options, random_log, write
 
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, evaluate
@@ -198,16 +198,6 @@ def test_json_is_finite_or_null_and_written_whole(tmp_path: Path) -> None:
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------
-
-
-def nearly_unsupported() -> dict[str, list[Any]]:
-    """10,000 rows of a log that took the policy's action twice."""
-    n = 10_000
-    taken = ["other"] * n
-    taken[17] = taken[5000] = "mine"
-    p = [0.9998 if action == "other" else 0.0002 for action in taken]
-    pi = [0.0 if action == "other" else 1.0 for action in taken]
-    return {"action": taken, "reward": [i % 3 == 0 for i in range(n)], "p": p, "pi": pi}
 
 
 def test_a_nearly_unsupported_policy_is_refused_with_a_reason(tmp_path: Path) -> None:

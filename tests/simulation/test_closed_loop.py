@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from loop_runs import made
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.reading import load_use_case
@@ -26,12 +27,12 @@ from newsletter_bandit.simulation import loop_report, runs
 from newsletter_bandit.simulation.behaviour import RulesPolicy
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
 from newsletter_bandit.simulation.loop import Setting, Start, monday, run, start, true_difference, window_rows
-from newsletter_bandit.simulation.runs import Run, Week
 from newsletter_bandit.simulation.series import Event, run_series
 from newsletter_bandit.simulation.truth import matrix_value, policy_value
 from newsletter_bandit.simulation.world import World
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 CONFIG = ROOT / "configs" / "newsletter.yaml"
 SETTING = Setting(weeks=2, newsletters=400, warm_up_weeks=2, window_weeks=3)
 
@@ -244,33 +245,6 @@ def test_coverage_counts_the_intervals_that_hold_the_truth(begin: Start) -> None
 # --- figures over seeds --------------------------------------------------------------------------------
 
 
-def week(number: int, reward: float, **changes: Any) -> Week:
-    made = Week(
-        week=number,
-        day="2026-01-05",
-        served_by="v1",
-        reward=reward,
-        click_rate=0.1,
-        unsubscribe_rate=0.01,
-        expected_reward=reward,
-        expected_reward_greedy=None,
-        regret=0.3 - reward,
-        suboptimal_share=0.5,
-        uniform=0.1,
-        logging=0.12,
-        best_single=0.15,
-        best_single_recommender="deals",
-        oracle=0.3,
-        seconds={"fit": 2.0},
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def made(learner: str, seed: int, *rewards: float, digest: str = "d", **changes: Any) -> Run:
-    weeks = tuple(week(number, reward, **changes) for number, reward in enumerate(rewards, 1))
-    return Run(learner, seed, {}, digest, weeks)
-
-
 def test_mean_and_spread_over_seeds() -> None:
     found = loop_report.report([made("a", 1, 0.1, 0.2), made("a", 2, 0.1, 0.24), made("b", 1, 0.1, 0.3)])
     assert [figures.learner for figures in found.learners] == ["b", "a"]
@@ -374,7 +348,7 @@ def test_killed_anywhere_it_goes_on(tmp_path: Path) -> None:
     """A process that is killed while it runs loses only the run it was in."""
     program = f"""
 import sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]
+sys.path[:0] = {[str(HERE), str(HERE.parent), str(ROOT)]!r}
 import test_closed_loop as t
 from pathlib import Path
 folder = Path({str(tmp_path)!r})

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tiny import make_use_case
+from raw_rows import make_typed_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -25,13 +25,5 @@ def hillstrom_csv() -> Path:
 
 @pytest.fixture
 def use_case() -> UseCase:
-    """Three recommenders and one feature of each type."""
-    return make_use_case(
-        features={
-            "colour": {"type": "string"},
-            "height": {"type": "number"},
-            "joined": {"type": "date"},
-            "member": {"type": "bool"},
-        },
-        reward={"click": 1.0, "unsubscribe": -2.0},
-    )
+    """See `make_typed_use_case`."""
+    return make_typed_use_case()

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 import pytest
-from tiny import Prepared, encode, make_rows, make_use_case
+
+from tests.tiny import Prepared, encode, make_rows, make_use_case
 
 # Before anything imports TensorFlow: TF-Agents needs the Keras that it was written for.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiny import make_use_case
-
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.environment import SQLiteMetadata
 from pipelines.local.executions import Executions
 from pipelines.metadata import connection_config
+from tests.tiny import make_use_case
 
 # 0.5 is more than exploration.max_cost, by so much that nothing may explore.
 OVERALL = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tiny import make_use_case
-
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import make_use_case
 
 ROW: dict[str, Any] = {
     "user_id": "u1",

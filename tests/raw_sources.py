@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tiny import make_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import make_use_case
 
 Row = dict[str, Any]
 

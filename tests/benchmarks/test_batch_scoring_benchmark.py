@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ranking_model import put_in_production
 
 from benchmarks import batch_scoring
+from tests.ranking_model import put_in_production
 
 
 def test_the_benchmark_in_small(

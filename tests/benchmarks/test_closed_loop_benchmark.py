@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from loop_runs import made
 
 from benchmarks import closed_loop as benchmark
+from tests.loop_runs import made
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = ROOT / "benchmarks" / ".venv" / "bin" / "python"

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ranking_model import put_in_production
 
 from benchmarks import score_and_store
 from serving.stores.sqlite import SQLiteStore
+from tests.ranking_model import put_in_production
 
 
 def test_the_benchmark_in_small(

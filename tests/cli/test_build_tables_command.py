@@ -12,7 +12,6 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from raw_sources import END, START, make_raw_use_case
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
@@ -22,6 +21,7 @@ from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.warehouse import plan
 from pipelines.workspace import Workspace
+from tests.raw_sources import END, START, make_raw_use_case
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {

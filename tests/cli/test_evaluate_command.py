@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 from rich.console import Console
 from typer.testing import CliRunner
 
 from newsletter_bandit.off_policy.logged_table import Columns, Options, evaluate
 from pipelines.cli import evaluation_report
 from pipelines.cli.main import app
+from tests.log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["--action", "action", "--reward", "reward", "--propensity", "p", "--evaluation-propensity", "pi"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tiny import make_use_case
 
 from pipelines.cli import summary
 from pipelines.tuning.result import tuned_set, winner
 from pipelines.tuning.running import TuningOutcome
 from pipelines.tuning.search import Score, Trial
+from tests.tiny import make_use_case
 
 WINDOW = (dt.date(2026, 10, 12), dt.date(2026, 11, 9))
 TRIALS = [

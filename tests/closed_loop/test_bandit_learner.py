@@ -77,9 +77,8 @@ def test_each_week_is_trained_gated_and_served(done: Run) -> None:
 def test_a_finished_run_is_kept_and_needs_no_tensorflow(done: Run, workdir: Path) -> None:
     program = f"""
 import sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]
 from pathlib import Path
-import test_bandit_learner as t
+from tests.closed_loop import test_bandit_learner as t
 folder = Path({str(workdir)!r})
 (run,) = t.closed_loop.run_agents(t.console(), t.workspace(folder).use_case, t.plan(folder))
 assert run.weeks[1].served_by == {done.weeks[1].served_by!r}

@@ -21,7 +21,6 @@ import typer
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from rich.console import Console
-from vertex_api import VertexApi, vertex_api
 
 from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import Vertex
@@ -34,6 +33,7 @@ from pipelines.cloud.vertex import Client
 from pipelines.names import Pipeline
 from pipelines.tuning.result import settings_hash
 from pipelines.workspace import Workspace
+from tests.cloud.vertex_api import VertexApi, vertex_api
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
-from vertex_api import VertexApi, vertex_api
 
 from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import Vertex
 from pipelines.cloud.vertex import Client, TaskEvent
+from tests.cloud.vertex_api import VertexApi, vertex_api
 
 SPEC: dict[str, Any] = {
     "displayName": "newsletter-training",

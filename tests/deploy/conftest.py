@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from image_environment import Image, build
+
+from tests.deploy.image_environment import Image, build
 
 
 @pytest.fixture(scope="session")

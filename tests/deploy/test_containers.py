@@ -6,10 +6,10 @@ import json
 import re
 
 import yaml
-from image_environment import ROOT
-from locked import DEPLOYED_PYTHON
 
 from pipelines.cli.main import app
+from tests.deploy.image_environment import ROOT
+from tests.locked import DEPLOYED_PYTHON
 
 
 def test_compose_runs_commands_of_the_image() -> None:

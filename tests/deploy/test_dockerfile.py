@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_environment import ROOT, SOURCES
-from locked import DEPLOYED_PYTHON, locked
+
+from tests.deploy.image_environment import ROOT, SOURCES
+from tests.locked import DEPLOYED_PYTHON, locked
 
 DOCKERFILE = ROOT / "Dockerfile"
 

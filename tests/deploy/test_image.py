@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from image_environment import ROOT, Image
+
+from tests.deploy.image_environment import ROOT, Image
 
 # Prints where each package is imported from, and what is on the search path.
 WHERE = """

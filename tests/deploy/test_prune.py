@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_environment import prune
-from locked import DEPLOYED_PYTHON, locked
+
+from tests.deploy.image_environment import prune
+from tests.locked import DEPLOYED_PYTHON, locked
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 

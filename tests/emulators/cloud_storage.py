@@ -25,7 +25,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from server_processes import start, stop
+
+from tests.emulators.server_processes import start, stop
 
 # Objects are read from one, everything else is asked of the other.
 CONTROL = "/failures"
@@ -45,7 +46,9 @@ class StorageProxy:
         # What it imports of the repository, pytest finds by its own settings.
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
         self._process = start(
-            [sys.executable, __file__, target, str(folder)], folder / "proxy.log", environment
+            [sys.executable, "-m", "tests.emulators.cloud_storage", target, str(folder)],
+            folder / "proxy.log",
+            environment,
         )
         port = folder / "port"
         deadline = time.monotonic() + 60.0

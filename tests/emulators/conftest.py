@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from google_services import write_credentials
-from server_processes import (
+
+from tests.emulators.google_services import GoogleServers, write_credentials
+from tests.emulators.server_processes import (
     PROJECT,
     bigquery_program,
     emulator_command,
@@ -46,16 +45,6 @@ def datastore_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 def namespace() -> str:
     """A namespace of its own keeps a test's entities apart."""
     return f"test-{uuid.uuid4().hex[:12]}"
-
-
-@dataclasses.dataclass(frozen=True)
-class GoogleServers:
-    """Addresses of the emulators of BigQuery and Cloud Storage, and a file of credentials, which they do not check."""
-
-    bigquery: str
-    storage: str
-    bucket: str
-    credentials: Path
 
 
 @pytest.fixture(scope="session")

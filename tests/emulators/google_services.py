@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import http.server
 import json
@@ -9,6 +10,16 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+
+
+@dataclasses.dataclass(frozen=True)
+class GoogleServers:
+    """Addresses of the emulators of BigQuery and Cloud Storage, and a file of credentials, which they do not check."""
+
+    bigquery: str
+    storage: str
+    bucket: str
+    credentials: Path
 
 
 class _Server:

@@ -7,10 +7,6 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from conftest import GoogleServers
-from google_services import FailingProxy
-from raw_sources import make_raw_use_case
-from server_processes import PROJECT
 
 from newsletter_bandit.errors import DataError, SettingsError, UserError
 from newsletter_bandit.settings.environment import BigQueryWarehouse
@@ -18,6 +14,9 @@ from newsletter_bandit.warehouse import bigquery as rooms
 from newsletter_bandit.warehouse.arms import arm_summary
 from newsletter_bandit.warehouse.bigquery import BigQuery
 from newsletter_bandit.warehouse.tables.build import Plan, build
+from tests.emulators.google_services import FailingProxy, GoogleServers
+from tests.emulators.server_processes import PROJECT
+from tests.raw_sources import make_raw_use_case
 
 pytestmark = pytest.mark.emulator
 

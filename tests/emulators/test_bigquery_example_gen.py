@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conftest import GoogleServers
-from google_services import FailingProxy
-from raw_sources import arrow_table, make_raw_use_case
-from server_processes import PROJECT
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
+from tests.emulators.google_services import FailingProxy, GoogleServers
+from tests.emulators.server_processes import PROJECT
+from tests.raw_sources import arrow_table, make_raw_use_case
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

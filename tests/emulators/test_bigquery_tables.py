@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import raw_sources
-from raw_sources import (
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
+from tests import raw_sources
+from tests.emulators.server_processes import PROJECT
+from tests.raw_sources import (
     END,
     RAW,
     RUN_DATE,
@@ -21,12 +27,6 @@ from raw_sources import (
     fill_duckdb,
     make_raw_use_case,
 )
-from server_processes import PROJECT
-
-from newsletter_bandit.errors import DataError
-from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
-from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_processes import emulator_command, free_port
 
 from benchmarks import endpoint, store_datastore
+from tests.emulators.server_processes import emulator_command, free_port
 
 pytestmark = pytest.mark.emulator
 

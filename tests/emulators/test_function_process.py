@@ -15,13 +15,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from server_processes import PROJECT, free_port, stop, wait_until_ready
 
 import serving
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation, StoreLocation
 from serving.ranking import Ranking
 from serving.stores.base import RankingStore
 from serving.stores.sqlite import SQLiteStore
+from tests.emulators.server_processes import PROJECT, free_port, stop, wait_until_ready
 
 TODAY = dt.datetime.combine(dt.date.today(), dt.time(), tzinfo=dt.UTC)
 ODD_USER = "a/b?c#d%2F ü例\n&=+;"

@@ -20,7 +20,6 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
-from server_processes import PROJECT, free_port, start, stop, unavailable
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.cloud import BEAM_STEPS
@@ -32,9 +31,10 @@ from pipelines.events import StepEvent
 from pipelines.local.running import predict, train
 from pipelines.metadata import connection_config
 from pipelines.workspace import Workspace
+from tests.emulators.server_processes import PROJECT, free_port, start, stop, unavailable
 
 if TYPE_CHECKING:
-    from conftest import GoogleServers
+    from tests.emulators.google_services import GoogleServers
 
 pytestmark = [pytest.mark.emulator, pytest.mark.pipeline]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_processes import PROJECT
 
 from serving.ranking import Ranking
 from serving.stores.base import RankingStore
 from serving.stores.sqlite import SQLiteStore
+from tests.emulators.server_processes import PROJECT
 
 GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloud_storage import StorageProxy, tensorflow_storage
-from publishing import Workplace
-from tiny import make_use_case
 
 from components.pushing_finalizer.finalizing import finalize
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
 from newsletter_bandit.registry import Registry
+from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
+from tests.publishing import Workplace
+from tests.tiny import make_use_case
 
 if TYPE_CHECKING:
-    from conftest import GoogleServers
+    from tests.emulators.google_services import GoogleServers
 
 pytestmark = pytest.mark.emulator
 

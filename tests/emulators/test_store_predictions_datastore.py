@@ -9,7 +9,6 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pytest
-from server_processes import PROJECT
 
 from components.bulk_inferrer.files import PredictionsWriter
 from components.bulk_inferrer.schema import SCHEMA
@@ -17,6 +16,7 @@ from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
 from newsletter_bandit.settings.environment import DatastoreStore
+from tests.emulators.server_processes import PROJECT
 
 pytestmark = pytest.mark.emulator
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tiny import make_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import make_use_case
 
 RECOMMENDERS = ("a", "b", "c")
 COLOURS = ("red", "green", "blue")

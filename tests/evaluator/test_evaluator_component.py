@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logged_shop import save_model, serving_value, shop_use_case, write_rows
 
 from components.evaluator.gate import Verdict
 from components.evaluator.report import policy_values
 from newsletter_bandit.settings.use_case import UseCase
+from tests.evaluator.logged_shop import save_model, serving_value, shop_use_case, write_rows
 
 pytestmark = pytest.mark.pipeline
 

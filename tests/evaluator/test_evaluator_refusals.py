@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import make_use_case
 
 from components.evaluator import results
 from components.evaluator.gate import Verdict
@@ -22,6 +21,7 @@ from newsletter_bandit.off_policy.auc import AUC
 from newsletter_bandit.off_policy.estimators import LoggedBatch, dr, ips
 from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
 from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
+from tests.tiny import make_use_case
 
 GOOD: dict[str, list[float]] = {
     "reward": [1.0, 0.0],

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tiny import make_use_case
 
 from components.evaluator.in_memory import evaluate
 from components.evaluator.rows import Outcome
 from newsletter_bandit.errors import DataError
+from tests.tiny import make_use_case
 
 K = 3
 Outputs = dict[str, npt.NDArray[Any]]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import make_use_case
 
 from components.evaluator import results
 from components.evaluator.gate import decide
 from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
 from components.evaluator.report import ValueRow, policy_values, weights
 from components.evaluator.rows import FloatArray, Outcome, table
+from tests.tiny import make_use_case
 
 MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95, max_unsubscribe_ratio=1.5)
 ESTIMATES = [0.4, 0.1, 0.2]

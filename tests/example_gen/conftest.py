@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from raw_rows import make_typed_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
+from tests.raw_rows import make_typed_use_case
 
 
 @pytest.fixture

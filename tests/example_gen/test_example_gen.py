@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from raw_rows import write_csv
 
 from components.example_gen.partition import split_of
 from newsletter_bandit.errors import DataError
@@ -17,6 +16,7 @@ from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWare
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
+from tests.raw_rows import write_csv
 
 START, END = dt.date(2024, 1, 8), dt.date(2024, 2, 5)
 ROWS, USERS = 400, 150

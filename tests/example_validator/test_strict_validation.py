@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import encode, make_rows, make_use_case
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import encode, make_rows, make_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

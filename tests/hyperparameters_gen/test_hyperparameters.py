@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from tiny import make_use_case
 
 from components.hyperparameters_gen.hyperparameters import hyperparameters, parse, to_json
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.agents import LinUCB, NeuralEpsilonGreedy
+from tests.tiny import make_use_case
 
 
 def test_the_dictionary_holds_the_use_cases_settings_and_survives_its_file() -> None:

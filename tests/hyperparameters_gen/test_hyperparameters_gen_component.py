@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from tfx.types import standard_artifacts
-from tiny import make_use_case
 
 from components.hyperparameters_gen.component import Executor, HyperparametersGen
 from components.hyperparameters_gen.hyperparameters import FILE_NAME, parse
 from components.hyperparameters_gen.tuned_set import Found, TunedSet
 from newsletter_bandit.errors import SettingsError
+from tests.tiny import make_use_case
 
 FOUND = Found(
     value=0.2,

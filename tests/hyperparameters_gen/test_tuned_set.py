@@ -11,12 +11,12 @@ from statistics import NormalDist
 from typing import Any
 
 import pytest
-from tiny import make_use_case
 
 from components.hyperparameters_gen.tuned_set import TunedSet, read
 from newsletter_bandit.errors import DataError, SettingsError
 from pipelines.tuning.result import settings_hash, tuned_set, winner
 from pipelines.tuning.search import Score, Trial
+from tests.tiny import make_use_case
 
 WINDOW = (dt.date(2026, 10, 12), dt.date(2026, 11, 9))
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_files import options, random_log, write
-from test_evaluate_table import same
 
 from newsletter_bandit.off_policy.logged_table import Columns, evaluate, hashing, sampling
 from newsletter_bandit.off_policy.logged_table.crossfit import RewardModel
 from newsletter_bandit.off_policy.logged_table.encoding import Encoder
 from newsletter_bandit.off_policy.logged_table.propensities import PropensityModel
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
+from tests.log_files import options, random_log, write
+from tests.off_policy.test_evaluate_table import same
 
 COLUMNS = Columns(
     "action",

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_files import ANY, COLUMNS, FOUR_ROWS, nearly_unsupported, options, random_log, write
 
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, evaluate
 from newsletter_bandit.off_policy.logged_table.figures import uses_reward_model
 from newsletter_bandit.settings.use_case import Gate
+from tests.log_files import ANY, COLUMNS, FOUR_ROWS, nearly_unsupported, options, random_log, write
 
 
 @pytest.fixture

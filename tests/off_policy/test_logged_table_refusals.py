@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from log_files import COLUMNS, FOUR_ROWS, options, write
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, Options, evaluate
+from tests.log_files import COLUMNS, FOUR_ROWS, options, write
 
 PATTERN = Columns("action", "reward", "p", evaluation_propensities="pi_{action}")
 PI = {"pi_a": [0.8, 0.8, 0.8, 0.9], "pi_b": [0.2, 0.2, 0.2, 0.1]}

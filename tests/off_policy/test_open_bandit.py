@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.csv
 import pytest
-from log_files import options, write
 
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch, dros, switch_dr
 from newsletter_bandit.off_policy.logged_table import Columns, Evaluation, evaluate
+from tests.log_files import options, write
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1].parent / "shared" / "data" / "obd_all"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_files import COLUMNS, options, write
-from test_evaluate_table import same
 
 from newsletter_bandit.off_policy.logged_table import evaluate
+from tests.log_files import COLUMNS, options, write
+from tests.off_policy.test_evaluate_table import same
 
 RANKED = replace(COLUMNS, slate="slate", position="place")
 # Rankings s (two places, weights 2 and 0.5) and t (one place, weight 0.4), their rows not in order.

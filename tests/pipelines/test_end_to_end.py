@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import vertex_run
 
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome, predict, train
 from pipelines.workspace import Workspace
+from tests import vertex_run
 
 pytestmark = pytest.mark.pipeline
 

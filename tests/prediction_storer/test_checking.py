@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.post_process import Rejection, Row, post_process
 from serving.ranking import Ranking
+from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
 CHECKER = Checker(RECOMMENDERS, STAMP)
 

@@ -10,13 +10,13 @@ import pytest
 from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.transforms.core import ParDo
-from prediction_rows import RECOMMENDERS, STAMP
 
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import WriteToDatastore
 from newsletter_bandit.settings.environment import DatastoreStore, Processing
 from newsletter_bandit.settings.reading import load_environment
 from pipelines.beam import beam_args
+from tests.prediction_storer.prediction_rows import RECOMMENDERS, STAMP
 
 VERTEX = Path(__file__).parents[2] / "configs" / "environments" / "vertex.yaml"
 DATAFLOW = load_environment(VERTEX).processing.dataflow

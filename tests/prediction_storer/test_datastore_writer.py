@@ -15,13 +15,13 @@ from apache_beam.io.gcp.datastore.v1new.types import Entity, Key
 from apache_beam.testing.util import assert_that, equal_to
 from google.api_core import exceptions
 from google.cloud.datastore import helpers
-from prediction_rows import RECOMMENDERS, STAMP, batch, row
 
 from components.prediction_storer import datastore_writer
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import RampUp, WriteToDatastore, to_mutation
 from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES
+from tests.prediction_storer.prediction_rows import RECOMMENDERS, STAMP, batch, row
 
 CHECKER = Checker(RECOMMENDERS, STAMP)
 

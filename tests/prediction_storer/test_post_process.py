@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
 
 from components.prediction_storer.post_process import (
     Rejection,
@@ -18,6 +17,7 @@ from components.prediction_storer.post_process import (
     resolve_duplicates,
 )
 from serving.ranking import Ranking
+from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
 
 
 def make_ranking(**changes: Any) -> Ranking:

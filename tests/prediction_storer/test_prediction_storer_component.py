@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prediction_rows import batch, row
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
@@ -22,6 +21,7 @@ from newsletter_bandit.settings.environment import DatastoreStore
 from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from newsletter_bandit.settings.use_case import UseCase
 from serving.stores.sqlite import SQLiteStore
+from tests.prediction_storer.prediction_rows import batch, row
 
 USE_CASE = UseCase.model_validate(
     {

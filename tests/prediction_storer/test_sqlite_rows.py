@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from prediction_rows import STAMP, batch, row
 
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.sqlite_rows import number_lists, stored_rows
 from serving.stores.sqlite import to_row
+from tests.prediction_storer.prediction_rows import STAMP, batch, row
 
 RECOMMENDERS = ("deals", 'say "ä"', "back\\slash")
 CHECKER = Checker(RECOMMENDERS, STAMP)

@@ -12,7 +12,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pytest
-from prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
 from components.bulk_inferrer.files import PredictionsWriter
 from components.prediction_storer import transforms
@@ -21,6 +20,7 @@ from components.prediction_storer.post_process import Row
 from components.prediction_storer.transforms import StorePredictions
 from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from serving.stores.sqlite import SQLiteStore
+from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
 
 def store_day(
@@ -104,8 +104,8 @@ def test_no_rows_make_no_store(tmp_path: Path) -> None:
 
 HALFWAY = """
 import pathlib, sys
-from prediction_rows import row
-from test_store_predictions import store_day
+from tests.prediction_storer.prediction_rows import row
+from tests.prediction_storer.test_store_predictions import store_day
 from components.prediction_storer import sqlite_writer
 from serving.stores.sqlite import SQLiteStore
 
@@ -130,7 +130,7 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     with step:

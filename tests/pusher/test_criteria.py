@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import Prepared, encode
 
 from components.pusher.criteria import attach, criteria
 from components.serving_model_resolver.decision import ExplorationCost, FloorGain, decide
 from newsletter_bandit.errors import DataError
+from tests.tiny import Prepared, encode
 
 SIGNATURES = ("serving_policy", "eval_policy", "evaluation")
 FLOOR = float(np.float32(0.35))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import make_use_case
 
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry, model_digest
+from tests.tiny import make_use_case
 
 PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
 

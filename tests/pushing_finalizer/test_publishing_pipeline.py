@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from publishing import Workplace
-from tiny import make_use_case
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry
 from pipelines.local.executions import Executions
+from tests.publishing import Workplace
+from tests.tiny import make_use_case
 
 
 def content(executions: Executions, step: str, output: str, name: str) -> Any:

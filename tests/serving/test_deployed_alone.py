@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from locked import DEPLOYED_PYTHON, locked
 
 import serving
+from tests.locked import DEPLOYED_PYTHON, locked
 
 (FOLDER,) = map(Path, serving.__path__)
 

@@ -127,7 +127,7 @@ def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from test_sqlite_store import make_ranking
+from tests.serving.test_sqlite_store import make_ranking
 from serving.stores.sqlite import SQLiteStore
 
 def rest():
@@ -149,7 +149,7 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[2],
         env={"PYTHONPATH": ":".join(filter(None, sys.path))},
     )
     with writer:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import make_use_case
 
 from components.serving_model_resolver.decision import Decision, ExplorationCost, FloorGain, decide
 from newsletter_bandit.errors import DataError
+from tests.tiny import make_use_case
 
 NO_FLOOR = FloorGain(None, None, None, None)
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from locked import locked
+
+from tests.locked import locked
 
 LINUX = ("linux", "x86_64")
 MAC = ("darwin", "arm64")

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from loop_runs import made
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.reading import load_use_case
@@ -30,9 +29,9 @@ from newsletter_bandit.simulation.loop import Setting, Start, monday, run, start
 from newsletter_bandit.simulation.series import Event, run_series
 from newsletter_bandit.simulation.truth import matrix_value, policy_value
 from newsletter_bandit.simulation.world import World
+from tests.loop_runs import made
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "newsletter.yaml"
 SETTING = Setting(weeks=2, newsletters=400, warm_up_weeks=2, window_weeks=3)
 
@@ -347,9 +346,7 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
 def test_killed_anywhere_it_goes_on(tmp_path: Path) -> None:
     """A process that is killed while it runs loses only the run it was in."""
     program = f"""
-import sys
-sys.path[:0] = {[str(HERE), str(HERE.parent), str(ROOT)]!r}
-import test_closed_loop as t
+from tests.simulation import test_closed_loop as t
 from pathlib import Path
 folder = Path({str(tmp_path)!r})
 use_case = t.load_use_case(t.CONFIG)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny import Prepared
+
+from tests.tiny import Prepared
 
 pytestmark = pytest.mark.pipeline
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import BEST, Prepared, encode
-from train_together import AGENTS, train
+
+from tests.tiny import BEST, Prepared, encode
+from tests.trainer.train_together import AGENTS, train
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).parent / "train_together.py"
 
 
 def free_ports(count: int) -> list[str]:
@@ -32,7 +32,15 @@ def free_ports(count: int) -> list[str]:
 @contextmanager
 def worker(index: int, ports: list[str], work: dict[str, Any], *more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(index), ",".join(ports), json.dumps(work), *more],
+        [
+            sys.executable,
+            "-m",
+            "tests.trainer.train_together",
+            str(index),
+            ",".join(ports),
+            json.dumps(work),
+            *more,
+        ],
         cwd=ROOT,
         env={
             **os.environ,

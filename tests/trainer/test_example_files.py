@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import Prepared
 
 from benchmarks.training_rows import draw_rows, layout, write_files
+from tests.tiny import Prepared
 
 ROWS, SIZES = 12_000, (5, 3)
 
@@ -89,11 +89,10 @@ def test_a_held_row_is_small(files: list[str]) -> None:
 
 
 def test_streamed_sums_are_those_held(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    from test_linear_agents import make_task
-
     from components.trainer import data
     from components.trainer.agents import linear
     from newsletter_bandit.settings.agents import LinUCB
+    from tests.trainer.test_linear_agents import make_task
 
     settings = LinUCB(type="lin_ucb")
     held = linear.sums(make_task(prepared, settings, True).data, 700)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import Prepared
 
 from newsletter_bandit.settings.agents import LinTS, LinUCB, PropensityWeighting
+from tests.tiny import Prepared
 
 
 def make_task(prepared: Prepared, agent: Any, weighted: bool) -> Any:

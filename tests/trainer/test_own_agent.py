@@ -8,10 +8,10 @@ from typing import Annotated
 import numpy as np
 import pytest
 from pydantic import Field
-from tiny import Prepared, encode, make_use_case
 
 from newsletter_bandit.settings.agents import Agent
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import Prepared, encode, make_use_case
 
 EPSILON = 0.2
 
@@ -20,12 +20,12 @@ EPSILON = 0.2
 def exported(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `fit` makes of it, saved."""
     import tensorflow_transform as tft
-    from popular_agent import Popular, train
 
     from components.trainer.agents import AGENTS
     from components.trainer.data import FileData
     from components.trainer.training import fit
     from components.transform.layout import Layout, vocabulary_sizes
+    from tests.trainer.popular_agent import Popular, train
 
     class UseCaseWithPopular(UseCase):
         agent: Annotated[Agent | Popular, Field(discriminator="type")]  # type: ignore[assignment]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import BEST, Prepared, encode, make_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import BEST, Prepared, encode, make_use_case
 
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 8, "learning_rate": 0.01}
 AGENTS: dict[str, dict[str, Any]] = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import BEST, Prepared, make_use_case
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.use_case import UseCase
+from tests.tiny import BEST, Prepared, make_use_case
 
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 6, "learning_rate": 0.01}
 
@@ -84,7 +84,8 @@ def test_rows_of_unknown_recommenders_alone_are_refused(
 
 def estimates(model: Any, rows: list[dict[str, Any]]) -> Any:
     import tensorflow as tf
-    from tiny import encode
+
+    from tests.tiny import encode
 
     examples = tf.constant([encode({**row, "recommender": "a"}) for row in rows])
     return model.evaluation(examples)["reward_estimates"].numpy()

@@ -12,10 +12,10 @@ from tfx import v1 as tfx
 from tfx.extensions.google_cloud_ai_platform import training_clients
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as vertex_executor
 from tfx.types import standard_artifacts
-from tiny import make_use_case
 
 from components.trainer.component import make_trainer, vertex_config
 from newsletter_bandit.settings.cloud import TrainingJob
+from tests.tiny import make_use_case
 
 JOB: dict[str, Any] = {
     "project": "my-project",

@@ -30,10 +30,9 @@ AGENTS: dict[str, dict[str, Any]] = {
 
 def train(agent: str, transform_output: str, files: list[str], folder: Path) -> Path:
     """Trains; returns the folder of the model, which only the chief writes."""
-    from tiny import make_use_case
-
     from components.hyperparameters_gen import hyperparameters as hp
     from components.trainer.run_fn import run_fn
+    from tests.tiny import make_use_case
 
     use_case = make_use_case(**AGENTS[agent])
     run_fn(

@@ -6,9 +6,9 @@ import collections
 
 import numpy as np
 import pytest
-from tiny import Prepared
 
 from components.transform.layout import Layout
+from tests.tiny import Prepared
 
 
 @pytest.fixture(scope="module")

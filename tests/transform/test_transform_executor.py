@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import Prepared
 
 from newsletter_bandit.errors import DataError
+from tests.tiny import Prepared
 
 pytestmark = pytest.mark.pipeline
 

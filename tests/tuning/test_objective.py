@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import BEST, Prepared
 
 from newsletter_bandit.off_policy.estimators import ESTIMATORS
 from newsletter_bandit.settings.agents import TunedRange
+from tests.tiny import BEST, Prepared
 
 
 def test_rows_seen_by_a_policy_give_its_doubly_robust_value_by_hand() -> None:

@@ -100,8 +100,7 @@ def test_more_trials_go_on_from_those_there_are(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from test_search import run, worth
+from tests.tuning.test_search import run, worth
 
 calls = 0
 def objective(values):
@@ -118,7 +117,7 @@ run(Path(sys.argv[1]), objective, 12)
 def test_a_killed_search_ends_as_if_it_had_not_been_killed(tmp_path: Path) -> None:
     storage = tmp_path / "killed" / "trials.sqlite"
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(storage), str(Path(__file__).parent)],
+        [sys.executable, "-c", KILLED, str(storage)],
         cwd=Path(__file__).parents[2],
         timeout=120,
         check=False,

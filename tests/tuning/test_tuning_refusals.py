@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import make_use_case
 
 from components.hyperparameters_gen.tuned_set import described, sections, tunable
 from newsletter_bandit.errors import SettingsError
 from pipelines.tuning.space import check_ranges
+from tests.tiny import make_use_case
 
 LIN_UCB = {"type": "lin_ucb"}
 

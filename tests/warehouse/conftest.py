@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from raw_rows import make_typed_use_case
 
 from newsletter_bandit.settings.use_case import UseCase
+from tests.raw_rows import make_typed_use_case
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import raw_sources
-from raw_sources import FEATURES, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.warehouse.tables.build import Plan, build
+from tests import raw_sources
+from tests.raw_sources import FEATURES, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
 START, END = dt.date(2024, 1, 4), dt.date(2024, 1, 18)
 ATTRIBUTION, SERVED = dt.timedelta(days=3), dt.timedelta(days=8)

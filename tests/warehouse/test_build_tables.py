@@ -6,13 +6,13 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-import raw_sources
-from raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
+from tests import raw_sources
+from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
 PLAN = Plan(START, END, RUN_DATE)
 

@@ -16,8 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_rows import ROW, write_csv
-from tiny import make_use_case
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
@@ -26,6 +24,8 @@ from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
 from newsletter_bandit.warehouse.embedded import count_rows
 from newsletter_bandit.warehouse.ingest import ingest
+from tests.raw_rows import ROW, write_csv
+from tests.tiny import make_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

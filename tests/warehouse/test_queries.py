@@ -9,7 +9,6 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import make_use_case
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
@@ -18,6 +17,7 @@ from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse import queries
 from newsletter_bandit.warehouse.embedded import read_batches
 from newsletter_bandit.warehouse.translate import to_duckdb
+from tests.tiny import make_use_case
 
 DUCKDB = DuckDBWarehouse(kind="duckdb")
 BIGQUERY = BigQueryWarehouse(kind="bigquery", project="my-project")

@@ -10,7 +10,6 @@ import pytest
 import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_sources import make_raw_use_case
 from sqlglot import exp
 
 from newsletter_bandit.errors import SettingsError
@@ -27,6 +26,7 @@ from newsletter_bandit.warehouse.tables.literals import (
 )
 from newsletter_bandit.warehouse.tables.sql import Statements
 from newsletter_bandit.warehouse.translate import to_duckdb
+from tests.raw_sources import make_raw_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 DUCKDB = DuckDBWarehouse(kind="duckdb")

@@ -4,21 +4,34 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock emulators peers force
+# The rooms of which no test imports TensorFlow, TFX or Beam; tests/light.py holds them to it.
+LIGHT := $(addprefix tests/,off_policy registry serving settings setup simulation threads warehouse)
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help setup demo check light test test-all lint lock emulators peers force
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 help: ## Lists the targets.
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED) ## Installs everything into .venv; done once by the other targets. PYTHON_VERSION=3.11 forces one.
 
 demo: $(INSTALLED) ## The whole loop on simulated newsletters; DEMO_ARGS='--users 2000' passes options.
 	.venv/bin/newsletter-bandit demo $(DEMO_ARGS)
 
-test: $(INSTALLED) ## All tests; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+check: $(INSTALLED) ## A minute's worth: `make lint` beside the quick tests of the rooms without TensorFlow.
+	$(MAKE) --no-print-directory --jobs 2 --output-sync lint light
+
+light: $(INSTALLED)
+	$(PYTHON) -m pytest -p tests.light -m 'not slow' -q $(LIGHT)
+
+test: $(INSTALLED) ## The tests but the slow ones; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
+	$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
+
+test-all: $(INSTALLED) ## All tests, whole pipelines in the image's environment and the benchmarks in small among them.
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
 	.venv/bin/ruff check .

@@ -14,6 +14,16 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what takes longest, so that no worker is left alone with it: whole pipelines, then what trains."""
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("pipeline") is None,
+            "prepared" not in getattr(item, "fixturenames", ()),
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Runs Transform itself over 3,000 rows with Beam's in-process runner."""

@@ -12,6 +12,7 @@ from benchmarks import batch_scoring
 from tests.ranking_model import put_in_production
 
 
+@pytest.mark.slow
 def test_the_benchmark_in_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

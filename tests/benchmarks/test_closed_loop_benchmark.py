@@ -34,6 +34,7 @@ def test_targets_by_hand() -> None:
     assert benchmark.targets(done[:1], ["ours"], [])[1].met
 
 
+@pytest.mark.slow
 def test_the_table_and_files_of_a_small_run(tmp_path: Path) -> None:
     words = ["--workdir", str(tmp_path), "--weeks", "1", "--seeds", "1", "--newsletters", "2000"]
     words += ["--agent", "lin_ucb"]

@@ -19,6 +19,7 @@ from benchmarks.load import Exchange, drive, quantiles
 from serving.ranking import Ranking
 
 
+@pytest.mark.slow
 def test_the_benchmark_in_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_quick_way_gives_the_evaluators_verdict(use_case: UseCase, truth: ga
         assert mine.figure == pytest.approx(theirs.figure, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_benchmark_in_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

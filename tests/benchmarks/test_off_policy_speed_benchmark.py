@@ -29,6 +29,7 @@ def test_both_sides_get_the_same_rows() -> None:
         assert set(np.unique(mine.reward)) == {-1.0, 0.0, 1.0}
 
 
+@pytest.mark.slow
 def test_the_benchmark_in_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import startup
 
 
+@pytest.mark.slow
 def test_the_benchmark_in_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     monkeypatch.setattr(sys, "argv", f"startup --rounds 1 --without-tensorflow --json {file}".split())

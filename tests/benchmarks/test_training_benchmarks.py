@@ -29,6 +29,7 @@ def found(
     return figures
 
 
+@pytest.mark.slow
 def test_linear_agents_reach_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = found(train_linear, "--rows 3000 --few 600", tmp_path, monkeypatch)
     assert figures["arrays"]["rows"] == figures["files"]["rows"] == 3000
@@ -41,6 +42,7 @@ def test_linear_agents_reach_one_state(tmp_path: Path, monkeypatch: pytest.Monke
         assert figures["vowpal_wabbit"]["rows"] == figures["mabwiser"]["rows"] == 3000
 
 
+@pytest.mark.slow
 def test_neural_agents_learn_the_log_that_the_peer_learns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

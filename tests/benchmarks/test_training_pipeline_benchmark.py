@@ -14,6 +14,7 @@ from benchmarks.training_pipeline import LARGE, LARGEST, OURS, SMALL, STOCK
 ROWS = 3000
 
 
+@pytest.mark.slow
 @pytest.mark.pipeline
 def test_ours_and_tfx_own_executors_on_the_same_rows(tmp_path: Path) -> None:
     found = training_pipeline.measure(tmp_path, [ROWS], rounds=1, peer=True)

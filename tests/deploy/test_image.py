@@ -14,6 +14,8 @@ import yaml
 
 from tests.deploy.image_environment import ROOT, Image
 
+pytestmark = pytest.mark.slow
+
 # Prints where each package is imported from, and what is on the search path.
 WHERE = """
 import json, sys

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import endpoint, store_datastore
 from tests.emulators.server_processes import emulator_command, free_port
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
 
 @pytest.fixture

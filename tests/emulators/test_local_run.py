@@ -36,7 +36,7 @@ from tests.emulators.server_processes import PROJECT, free_port, start, stop, un
 if TYPE_CHECKING:
     from tests.emulators.google_services import GoogleServers
 
-pytestmark = [pytest.mark.emulator, pytest.mark.pipeline]
+pytestmark = [pytest.mark.emulator, pytest.mark.pipeline, pytest.mark.slow]
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RUN_DATE = dt.date(2026, 11, 23)

@@ -157,6 +157,7 @@ def test_the_compiled_pipeline_stores_the_same_rankings(
     assert again.rankings() == run.rankings()
 
 
+@pytest.mark.slow
 def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
     """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking a user."""
     before = run.rankings()

@@ -18,6 +18,8 @@ import pytest
 from tests.tiny import BEST, Prepared, encode
 from tests.trainer.train_together import AGENTS, train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...] [--write docs/scaling.md]
 
-Prints the tables of docs/scaling.md; `--write` puts them into the page. Nothing here was run on a cloud: rates and bytes a row
-are measured (benchmarks/figures/per_core.json), the rest is arithmetic, with what is assumed in `Assumptions`.
+Prints the tables of docs/scaling.md; `--write` puts them into the page. Nothing here was run on a cloud: rates and
+bytes per row are measured (benchmarks/figures/per_core.json), and the rest is arithmetic with `Assumptions`.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def step(rows: float, rate: float, minutes: float, how: Assumptions) -> Step:
 
 
 def ramp_rate(minutes: float) -> float:
-    """Writes a second that the ramp allows so long after its start: 500, from the fifth minute 1.5 times as many every 5."""
+    """Writes per second that the ramp allows at this time: 500, growing 1.5-fold every 5 minutes from minute 5."""
     return float(BASE * GROWTH ** max(0.0, minutes / INTERVAL - 1.0))
 
 
@@ -279,13 +279,13 @@ def report(figures: Figures, sizes: Sequence[int], how: Assumptions, prices: Map
             for one in days
         ]
         given = ", ".join(f"{name} {price:g}" for name, price in prices.items())
-        parts.append(_table(f"Cost at {given}", ["users a day", "a day's predictions", "a training"], lines))
+        parts.append(_table(f"Cost at {given}", ["users per day", "a day's predictions", "a training"], lines))
     return "\n\n".join(parts)
 
 
 def _figures_table(figures: Figures) -> str:
-    rates = [[f"`{name}`", f"{rate:,.0f} rows/s a core"] for name, rate in figures.rate.items()]
-    sizes = [[f"`{name}`", f"{size:,.0f} bytes a row"] for name, size in figures.size.items()]
+    rates = [[f"`{name}`", f"{rate:,.0f} rows/s per core"] for name, rate in figures.rate.items()]
+    sizes = [[f"`{name}`", f"{size:,.0f} bytes per row"] for name, size in figures.size.items()]
     return _table(f"Measured on {figures.machine}, {figures.date}", ["figure", ""], rates + sizes)
 
 
@@ -306,7 +306,7 @@ def _day_table(days: Sequence[Day]) -> str:
         ]
         for one in days
     ]
-    head = ["users a day", "ingest", "score", "store, cold kind", "one after another", "bottleneck"]
+    head = ["users per day", "ingest", "score", "store, cold kind", "one after another", "bottleneck"]
     return _table("A day's predictions: workers x minutes", [*head, "endpoint, cores"], lines)
 
 
@@ -343,7 +343,7 @@ def _training_table(sizes: Sequence[int], figures: Figures, how: Assumptions) ->
                 slowest,
             ]
         )
-    head = ["users a day", "rows of the window", *TRAINING, "bottleneck"]
+    head = ["users per day", "rows of the window", *TRAINING, "bottleneck"]
     return _table("A training: workers x minutes", head, lines)
 
 
@@ -362,7 +362,7 @@ def _bytes_table(sizes: Sequence[int], figures: Figures, how: Assumptions) -> st
             window * size["transformed_examples"],
         ]
         lines.append([f"{users:,}", *(f"{amount / GB:,.2f}" for amount in amounts)])
-    head = ["users a day", "BigQuery, a day", "examples", "predictions", "Datastore", "BigQuery, a window"]
+    head = ["users per day", "BigQuery, per day", "examples", "predictions", "Datastore", "BigQuery, per window"]
     return _table("Gigabytes (10^9 bytes)", [*head, "its examples", "transformed"], lines)
 
 
@@ -410,7 +410,7 @@ def main() -> None:
     """Prints the tables, or writes them into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--figures", type=Path, default=FIGURES, help="measured figures, JSON")
-    parser.add_argument("--users", type=int, nargs="+", default=SIZES, help="users a day")
+    parser.add_argument("--users", type=int, nargs="+", default=SIZES, help="users per day")
     kinds = "; ".join(f"{name}: {what}" for name, what in PRICES.items())
     parser.add_argument("--price", type=_price, nargs="+", default=[], metavar="NAME=NUMBER", help=kinds)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into the page")

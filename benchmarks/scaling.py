@@ -279,7 +279,9 @@ def report(figures: Figures, sizes: Sequence[int], how: Assumptions, prices: Map
             for one in days
         ]
         given = ", ".join(f"{name} {price:g}" for name, price in prices.items())
-        parts.append(_table(f"Cost at {given}", ["users per day", "a day's predictions", "a training"], lines))
+        parts.append(
+            _table(f"Cost at {given}", ["users per day", "a day's predictions", "a training"], lines)
+        )
     return "\n\n".join(parts)
 
 
@@ -362,7 +364,14 @@ def _bytes_table(sizes: Sequence[int], figures: Figures, how: Assumptions) -> st
             window * size["transformed_examples"],
         ]
         lines.append([f"{users:,}", *(f"{amount / GB:,.2f}" for amount in amounts)])
-    head = ["users per day", "BigQuery, per day", "examples", "predictions", "Datastore", "BigQuery, per window"]
+    head = [
+        "users per day",
+        "BigQuery, per day",
+        "examples",
+        "predictions",
+        "Datastore",
+        "BigQuery, per window",
+    ]
     return _table("Gigabytes (10^9 bytes)", [*head, "its examples", "transformed"], lines)
 
 

@@ -105,7 +105,7 @@ async def read_user_ids(request: Request) -> Sequence[str]:
         raise Problem(400, "invalid_body", "the body is not JSON in UTF-8") from error
     expected = f'allowed: {{"user_ids": [...]}} with up to {MAX_BATCH} strings'
     if not isinstance(content, dict) or set(content) != {"user_ids"}:
-        raise Problem(400, "invalid_body", f"the body is not an object of user_ids alone; {expected}")
+        raise Problem(400, "invalid_body", f"the body is not an object with user_ids alone; {expected}")
     user_ids = content["user_ids"]
     if not isinstance(user_ids, list):
         raise Problem(400, "invalid_body", f"user_ids is not a list; {expected}")

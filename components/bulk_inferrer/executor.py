@@ -55,9 +55,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         version = model.get_string_custom_property(VERSION_KEY)
         if not version:
-            raise DataError(
-                "registry: no model is in production; allowed: one that `newsletter-bandit train` published"
-            )
+            raise DataError("registry: no model is in production; publish one with `newsletter-bandit train`")
         # What the rankings are stamped with.
         output.set_string_custom_property(VERSION_KEY, version)
         output.set_string_custom_property(RUN_DATE, examples.get_string_custom_property(RUN_DATE))

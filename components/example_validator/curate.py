@@ -152,7 +152,7 @@ def _rows(use_case: UseCase, source: Sequence[Path] | Warehouse, configs: Path |
     else:
         batch = _file_rows(source)
     if batch is None:
-        raise DataError("no row to make a schema of; allowed: one or more rows")
+        raise DataError("no row to infer a schema from; allowed: one or more rows")
     return batch
 
 

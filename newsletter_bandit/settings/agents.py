@@ -137,7 +137,7 @@ class TunedRange(Settings):
     def _either(self) -> TunedRange:
         bounded = self.low is not None and self.high is not None
         if (self.choices is None) == (not bounded) or (self.choices is not None and not self.choices):
-            raise ValueError("allowed: either choices, or both low and high")
+            raise ValueError("use either choices, or both low and high")
         if self.low is not None and self.high is not None:
             if self.low >= self.high:
                 raise ValueError(f"found low {self.low}, high {self.high}; allowed: low < high")

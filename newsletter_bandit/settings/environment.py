@@ -107,7 +107,9 @@ class Processing(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Processing:
         if (self.runner == "dataflow") != (self.dataflow is not None):
-            raise ValueError("allowed: the runner dataflow and a dataflow block, both or neither")
+            raise ValueError(
+                "the runner dataflow needs a dataflow block, and the block needs that runner; use both or neither"
+            )
         unknown = sorted(set(self.steps) - set(BEAM_STEPS))
         if unknown:
             raise ValueError(f"steps: {unknown}; allowed: {', '.join(BEAM_STEPS)}")

@@ -34,7 +34,7 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
         key = loader.construct_object(key_node)
         if key in seen:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark
+                None, None, f"the key {key!r} occurs twice in one mapping", key_node.start_mark
             )
         seen.add(key)
     loader.flatten_mapping(node)

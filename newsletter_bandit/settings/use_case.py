@@ -101,7 +101,7 @@ class UseCase(Settings):
     def _no_repeats(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            raise ValueError(f"{', '.join(repeated)} named twice; allowed: each recommender once")
+            raise ValueError(f"{', '.join(repeated)} named twice; name each recommender once")
         return names
 
     @field_validator("recommenders")
@@ -147,9 +147,7 @@ class UseCase(Settings):
             return
         if set(given) != set(self.recommenders):
             odd = sorted(set(given) ^ set(self.recommenders))
-            raise ValueError(
-                f"recommender_features: {odd} missing or unknown; allowed: each recommender once"
-            )
+            raise ValueError(f"recommender_features: {odd} missing or unknown; name each recommender once")
         first = given[self.recommenders[0]]
         for name, features in given.items():
             kinds = {key: isinstance(value, str) for key, value in features.items()}

@@ -117,7 +117,7 @@ def read(path: Path) -> Run:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a finished run ({error}); remove it, or start --fresh") from error
+        raise DataError(f"{path}: not a finished run ({error}); remove it to run it again") from error
 
 
 def finished(folder: Path, learner: str, seed: int, setting: Mapping[str, Any], digest: str) -> Run | None:

@@ -194,8 +194,8 @@ class BigQuery:
             )
         if reason == "notFound" and "Table" in message:
             return DataError(
-                f"{what}: {message}; a raw table is filled by you (docs/google_cloud.md says with what), the "
-                "training and inference table by `newsletter-bandit build-tables`"
+                f"{what}: {message}; you fill the raw tables (docs/google_cloud.md says with what), and "
+                "`newsletter-bandit build-tables` fills the training and inference tables"
             )
         if reason == "accessDenied":
             return SettingsError(

@@ -99,7 +99,7 @@ def plan(
     if missing:
         raise DataError(
             f"{file}: no column {', '.join(missing)}; found: {', '.join(raw) or 'no columns'}; "
-            "a column of another name is named under `ingest` of the use case"
+            "if a column has another name, map it under `ingest` of the use case"
         )
     return columns
 

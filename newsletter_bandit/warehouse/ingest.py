@@ -256,7 +256,7 @@ def _header(file: Path) -> list[str]:
     except (OSError, EOFError, csv.Error) as error:
         raise DataError(f"{file}: the header cannot be read: {error}") from error
     if not header:
-        raise DataError(f"{file}: empty; allowed: a line of column names, then one line a row")
+        raise DataError(f"{file}: empty; allowed: a line of column names, then one line per row")
     lowered = [name.lower() for name in header]
     repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 or not name})
     if repeated:

@@ -53,7 +53,7 @@ def report(
     figures = loop_report.report(done)
     loop_report.write(made.folder, done)
     seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
-    title = f"Closed loop: {use_case.name}, {made.setting.newsletters:,} newsletters a week, {seeds}"
+    title = f"Closed loop: {use_case.name}, {made.setting.newsletters:,} newsletters per week, {seeds}"
     loop_plot.draw(figures, made.folder / loop_plot.FILE, title, peers)
     for part in closed_loop_summary.tables(figures):
         out.print(part)

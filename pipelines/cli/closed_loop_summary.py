@@ -70,7 +70,7 @@ def _last_week(made: Report) -> RenderableType:
         rows.append((value, [f"[dim]{escape(text)}[/]", f"{value:+.4f}", share]))
     for _, cells in sorted(rows, key=lambda row: -row[0]):
         table.add_row(*cells)
-    return Group("[bold]Reward a newsletter, expected by the simulator's truth, mean over seeds[/]", table)
+    return Group("[bold]Expected reward per newsletter by the simulator's truth, mean over seeds[/]", table)
 
 
 def _weeks(made: Report) -> RenderableType:
@@ -88,7 +88,7 @@ def _weeks(made: Report) -> RenderableType:
 
 
 def _gate(made: Report) -> RenderableType:
-    table = _table("gate", "candidates", *_SHORT.values(), "intervals", "hold the truth")
+    table = _table("gate", "candidates", *_SHORT.values(), "intervals", "contain the truth")
     for figures in made.learners:
         gate = figures.gate
         if gate is not None:
@@ -100,12 +100,14 @@ def _gate(made: Report) -> RenderableType:
                 str(gate.intervals),
                 share,
             )
-    return Group("[bold]Verdicts of the gate, and how often its interval held the true difference[/]", table)
+    return Group(
+        "[bold]Verdicts of the gate, and how often its interval contained the true difference[/]", table
+    )
 
 
 def _seconds(made: Report) -> RenderableType:
     parts = list(dict.fromkeys(part for figures in made.learners for part in figures.seconds))
-    table = _table("seconds a week", *parts, "all")
+    table = _table("seconds per week", *parts, "all")
     for figures in made.learners:
         values = (f"{figures.seconds[part]:.1f}" if part in figures.seconds else "" for part in parts)
         table.add_row(escape(figures.learner), *values, f"{_total(figures):.1f}")

@@ -22,7 +22,7 @@ from pipelines.cli.options import (
 from pipelines.cli.session import Session
 from pipelines.names import Pipeline
 
-PipelineArgument = Annotated[Pipeline, typer.Argument(help="Which pipeline.")]
+PipelineArgument = Annotated[Pipeline, typer.Argument(help="The pipeline.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the request instead of sending it.")]
 
 
@@ -32,10 +32,11 @@ def compile_(
     environment: EnvironmentOption = VERTEX,
     workdir: WorkdirOption = WORKDIR,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="In the work folder's `compiled/` unless given.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write (default: in the work folder's `compiled/`)."),
     ] = None,
 ) -> None:
-    """Write a pipeline down as Vertex AI runs it."""
+    """Compile a pipeline to the specification that Vertex AI runs."""
     with Session("compile", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import cloud_runs
@@ -55,10 +56,10 @@ def submit(
             "--run-date",
             metavar="YYYY-MM-DD",
             formats=["%Y-%m-%d"],
-            help="Day of the run; the day on which it starts (UTC) unless given.",
+            help="Day of the run (default: the day on which it starts, UTC).",
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it has ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it ends.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Start a run of a pipeline on Vertex AI."""
@@ -75,14 +76,15 @@ def submit(
 
 def schedule(
     pipelines: Annotated[
-        list[Pipeline] | None, typer.Argument(metavar="[PIPELINE]...", help="Both unless given.")
+        list[Pipeline] | None,
+        typer.Argument(metavar="[PIPELINE]...", help="Pipelines to schedule (default: both)."),
     ] = None,
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = VERTEX,
     workdir: WorkdirOption = WORKDIR,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make the schedules of the pipelines on Vertex AI, or bring those that exist up to date."""
+    """Create or update the schedules of the pipelines on Vertex AI."""
     with Session("schedule", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import cloud_runs
@@ -101,7 +103,7 @@ def deploy_function(
     workdir: WorkdirOption = WORKDIR,
     run: Annotated[bool, typer.Option("--run", help="Run the command instead of printing it.")] = False,
 ) -> None:
-    """Stage the endpoint as a Cloud Function and print the gcloud command that deploys it, or run it."""
+    """Stage the endpoint as a Cloud Function; print the gcloud command that deploys it, or run it."""
     with Session("deploy-function", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cloud import function as deploying

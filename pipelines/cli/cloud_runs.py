@@ -87,7 +87,7 @@ def schedule(
         spec = compiling.compiled(workspace, pipeline)
         found = client.schedule(spec["displayName"], cron(settings, pipeline), spec, parameters(None))
         next_run = f"; next {found.next_run:%Y-%m-%d %H:%M} UTC" if found.next_run else ""
-        word = "made" if found.created else "updated"
+        word = "created" if found.created else "updated"
         out.print(
             f"{spec['displayName']}: {word}, {found.cron}{next_run} ({found.name})",
             markup=False,

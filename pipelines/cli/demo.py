@@ -85,7 +85,7 @@ def run(
     values = _score(workspace, world, users, run_date)
     out.print(summary.truth(values))
     out.print(summary.truth_sentence(values))
-    out.print(f"\nDone in {time.monotonic() - started:.0f} s. To go on:")
+    out.print(f"\nDone in {time.monotonic() - started:.0f} s. To continue:")
     user_id = world.user_ids(world.everyone[:1])[0]
     # As it was called: `make demo` does not put the command on the PATH.
     command = sys.argv[0] if Path(sys.argv[0]).name == "newsletter-bandit" else "newsletter-bandit"
@@ -106,8 +106,8 @@ def prepare(workdir: Path, *, keep: bool) -> None:
     marker = workdir / _MARKER
     if workdir.is_dir() and any(workdir.iterdir()) and not marker.is_file():
         raise SettingsError(
-            f"--workdir {workdir}: holds files that no demonstration made; allowed: a new or empty folder, "
-            "or that of an earlier demonstration, which is emptied"
+            f"--workdir {workdir}: holds files that the demo did not make; use a new or empty folder, "
+            "or the folder of an earlier demo, which is emptied"
         )
     if marker.is_file() and not keep:
         shutil.rmtree(workdir)
@@ -115,7 +115,9 @@ def prepare(workdir: Path, *, keep: bool) -> None:
         workdir.mkdir(parents=True, exist_ok=True)
         marker.touch()
     except OSError as error:
-        raise SettingsError(f"--workdir {workdir}: {error.strerror}; allowed: a folder") from error
+        raise SettingsError(
+            f"--workdir {workdir}: {error.strerror}; use a folder that can be written"
+        ) from error
 
 
 def _heading(out: Console, text: str) -> None:

@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models = typer.Typer(help="What is published, and which version is in production.", no_args_is_help=True)
+models = typer.Typer(help="List the published models, or roll back to an earlier one.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 app.command()(demo)

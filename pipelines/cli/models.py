@@ -38,7 +38,7 @@ def list_models(
 
 
 def rollback(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version that `models list` names.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version from `models list`.")],
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 UseCaseOption = Annotated[
     Path,
-    typer.Option("--use-case", metavar="FILE", help="What is decided for whom: the use case's settings."),
+    typer.Option("--use-case", metavar="FILE", help="Settings of the use case: what is decided for whom."),
 ]
 EnvironmentOption = Annotated[
-    Path, typer.Option("--environment", metavar="FILE", help="Where it runs: the environment's settings.")
+    Path, typer.Option("--environment", metavar="FILE", help="Settings of the environment: where it runs.")
 ]
 WorkdirOption = Annotated[
-    Path, typer.Option("--workdir", metavar="DIR", help="Holds everything a run writes, logs included.")
+    Path,
+    typer.Option(
+        "--workdir", metavar="DIR", help="Work folder: everything that a run writes, logs included."
+    ),
 ]
 RunDateOption = Annotated[
     dt.datetime | None,
@@ -31,7 +34,7 @@ RunDateOption = Annotated[
 
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
 UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Draws the simulated world.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")]
 
 USE_CASE = Path("configs/newsletter.yaml")
 ENVIRONMENT = Path("configs/environments/local.yaml")

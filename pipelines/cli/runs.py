@@ -43,11 +43,11 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Sets to compare, those of an interrupted search included; else as in the settings."
+            min=1, help="Sets to compare, including those of an interrupted search (default: the settings')."
         ),
     ] = None,
 ) -> None:
-    """Search the settings' ranges for hyperparameters of a better off-policy value; `train` then uses them."""
+    """Search the settings' ranges for better hyperparameters, judged off-policy; `train` then uses them."""
     with Session("tune", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import commands
@@ -62,7 +62,7 @@ def predict(
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
 ) -> None:
-    """Rank for every user of the inference table with the model in production, and store the rankings."""
+    """Rank the recommenders for every user with the model in production, and store the rankings."""
     with Session("predict", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import commands
@@ -78,7 +78,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
 ) -> None:
-    """Answer by user id over HTTP from the stored rankings, until Ctrl-C."""
+    """Serve the stored rankings over HTTP, by user id, until Ctrl-C."""
     with Session("serve", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines import endpoint

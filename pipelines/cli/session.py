@@ -136,7 +136,7 @@ class Session:
             self._log = self.log_path.open("a", encoding="utf-8", errors="replace")
         except OSError as error:
             raise SettingsError(
-                f"--workdir: {folder}: {error.strerror}; allowed: a folder that can be written"
+                f"--workdir: {folder}: {error.strerror}; use a folder that can be written"
             ) from error
         self._made = missing
 

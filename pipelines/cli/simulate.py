@@ -33,7 +33,9 @@ def demo(
     newsletters: NewslettersOption = 100_000,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Go on in the folder instead of emptying it.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Continue in the folder instead of emptying it.")
+    ] = False,
 ) -> None:
     """Run the whole loop on simulated newsletters and compare the outcome with the truth."""
     with Session("demo", workdir) as session:
@@ -50,7 +52,9 @@ def simulate(
     workdir: WorkdirOption = WORKDIR,
     newsletters: Annotated[
         int | None,
-        typer.Option(min=1, help="Logged newsletters in the window (100,000), or a week (50,000)."),
+        typer.Option(
+            min=1, help="Logged newsletters in the window (100,000), or per week with --weeks (50,000)."
+        ),
     ] = None,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
@@ -58,11 +62,13 @@ def simulate(
     agent: Annotated[
         list[str] | None,
         typer.Option(
-            help="Closed loop: an agent's type, or a file in configs/agents; once for each agent to compare."
+            help="Closed loop: an agent's type or the name of a file in configs/agents; repeat it to compare."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Closed loop: number of worlds, from --seed on.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Closed loop: run finished runs again.")] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Closed loop: number of worlds; --seed is the first.")
+    ] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Closed loop: repeat finished runs.")] = False,
 ) -> None:
     """Write simulated newsletters and ingest them; with --weeks, run agents in the closed loop."""
     with Session("simulate", workdir) as session:
@@ -76,7 +82,7 @@ def simulate(
             return
         if agent or seeds != 1 or fresh:
             raise SettingsError(
-                "--agent, --seeds, --fresh: of the closed loop; allowed: together with --weeks"
+                "--agent, --seeds, --fresh: these belong to the closed loop; use them together with --weeks"
             )
         from pipelines.cli import simulated
 

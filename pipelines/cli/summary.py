@@ -40,7 +40,7 @@ def ingested(report: IngestReport) -> str:
     """What became of the rows of raw files, with a line for each reason to refuse some."""
     counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]
     if report.already_there:
-        counts.append(f"{report.already_there:,} were there already")
+        counts.append(f"{report.already_there:,} were already there")
     if report.rejected:
         counts.append(f"{report.rejected:,} refused")
     lines = [f"{', '.join(counts)}."]
@@ -192,7 +192,7 @@ def prediction(outcome: PredictionOutcome) -> str:
     ]
     if outcome.expires_on <= dt.datetime.now(dt.UTC).date():
         lines.append(
-            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats their users as unknown."
+            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats these users as unknown."
         )
     else:
         lines.append(f"Served until {outcome.expires_on}.")

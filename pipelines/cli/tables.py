@@ -46,10 +46,10 @@ def ingest(
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Empty the table first; the inference table always is.")
+        bool, typer.Option("--replace", help="Empty the table first (always done for the inference table).")
     ] = False,
 ) -> None:
-    """Load raw files into a table of the warehouse, checked against the contract."""
+    """Check raw files against the contract, and load them into a table of the warehouse."""
     with Session("ingest", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import summary, warehouse
@@ -74,17 +74,17 @@ def build_tables(
     campaign: Annotated[
         str | None,
         typer.Option(
-            help="Campaign of the inference rows; the run date's ISO week, as 2026-W45, unless given."
+            help="Campaign of the inference rows (default: the run date's ISO week, such as 2026-W45)."
         ),
     ] = None,
     create_raw: Annotated[
-        bool, typer.Option("--create-raw", help="First make the raw tables that are missing, empty.")
+        bool, typer.Option("--create-raw", help="Create missing raw tables first (empty).")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read, and write nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be read, and write nothing.")
     ] = False,
 ) -> None:
-    """Build the training and inference tables from the raw ones: all that a run date needs, or --from and --to."""
+    """Build the training and inference tables from the raw ones, for a run date or for --from and --to."""
     with Session("build-tables", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import warehouse
@@ -93,7 +93,7 @@ def build_tables(
         plan = warehouse.plan(workspace, date_of(run_date), date_of(first), date_of(last), campaign)
         if create_raw and not dry_run:
             for name in warehouse.create_raw(workspace):
-                session.out.print(f"{name}: made, empty.", markup=False, soft_wrap=True)
+                session.out.print(f"{name}: created (empty)", markup=False, soft_wrap=True)
         report = warehouse.dry_run(workspace, plan) if dry_run else warehouse.build_tables(workspace, plan)
         session.out.print(str(report), markup=False, soft_wrap=True)
 
@@ -102,9 +102,9 @@ def schema(
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a schema that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing schema.")] = False,
 ) -> None:
-    """Write the curated schema from the data in the warehouse, for you to look over and commit."""
+    """Write the curated schema from the data in the warehouse, for you to review and commit."""
     with Session("schema", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import warehouse
@@ -112,8 +112,10 @@ def schema(
 
         path = workspace.schema_file
         if path.exists() and not overwrite:
-            raise SettingsError(f"{path}: exists and may hold what somebody wrote; allowed: --overwrite")
+            raise SettingsError(
+                f"{path}: already exists and may contain manual edits; pass --overwrite to replace it"
+            )
         session.open_log()
         with StepProgress(session.out, "Inferring the schema"):
             warehouse.write_schema(workspace)
-        session.out.print(f"{path}: look it over, then commit it.", markup=False, soft_wrap=True)
+        session.out.print(f"{path}: review it, then commit it.", markup=False, soft_wrap=True)

@@ -37,7 +37,7 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
     environment = workspace.environment
     if not isinstance(environment.warehouse, DuckDBWarehouse):
         raise SettingsError(
-            f"environment {environment.name}: warehouse.kind is {environment.warehouse.kind}; allowed here: duckdb; "
+            f"environment {environment.name}: warehouse.kind: found {environment.warehouse.kind}; allowed here: duckdb; "
             "load BigQuery's raw tables with `bq load`, then run `newsletter-bandit build-tables`"
         )
     from newsletter_bandit.warehouse.ingest import ingest as ingest_files
@@ -66,7 +66,7 @@ def plan(
         return Plan.of_day(workspace.use_case, run_date or dt.date.today(), campaign)
     if first is None or last is None or run_date is not None or campaign is not None:
         raise SettingsError(
-            "--from, --to: allowed: both, without --run-date and --campaign, for training rows; or neither"
+            "--from, --to: use both, without --run-date and --campaign, to build training rows; or use neither"
         )
     return Plan(first, last + dt.timedelta(days=1))
 
@@ -125,7 +125,7 @@ def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str 
 
 
 def prediction_cost(workspace: Workspace, run_date: dt.date) -> str | None:
-    """Likewise of the inference query."""
+    """What the inference query will read; see `training_cost`."""
     require_credentials(workspace)
     from newsletter_bandit.warehouse.queries import render_inference_query
 
@@ -141,5 +141,5 @@ def _cost(workspace: Workspace, query: str) -> str | None:
 
     read = BigQuery(warehouse).bytes_of(query)
     limit = warehouse.maximum_bytes_billed
-    allowed = f", allowed are {limit:,}" if limit is not None else ", without a limit"
+    allowed = f"; the limit is {limit:,}" if limit is not None else "; there is no limit"
     return f"BigQuery will read {read:,} bytes{allowed}"

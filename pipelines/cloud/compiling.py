@@ -69,7 +69,7 @@ def check(environment: Environment) -> Vertex:
     """
     if environment.vertex is None:
         raise SettingsError(
-            "vertex: missing; allowed: project, region, image and service_account of Vertex AI, as in "
+            "vertex: missing; add a block with project, region, image and service_account of Vertex AI, as in "
             "configs/environments/vertex.yaml"
         )
     kinds = (
@@ -79,14 +79,14 @@ def check(environment: Environment) -> Vertex:
     for name, settings, wanted in kinds:
         if settings.kind != wanted:
             raise SettingsError(
-                f"{name}: found {settings.kind}; allowed: {wanted}, for a step on Vertex AI cannot reach this machine's "
+                f"{name}: found {settings.kind}; allowed: {wanted}, because a step on Vertex AI cannot reach this machine's "
                 "files"
             )
     for name in ("registry", "pipeline_root"):
         path = str(getattr(environment, name))
         if not path.startswith("gs://"):
             raise SettingsError(
-                f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., for a step on Vertex AI cannot "
+                f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., because a step on Vertex AI cannot "
                 "reach this machine's files"
             )
     processing = environment.processing
@@ -94,8 +94,8 @@ def check(environment: Environment) -> Vertex:
         arg.startswith("--temp_location=gs://") for arg in processing.beam_args
     ):
         raise SettingsError(
-            f"processing.runner: found {processing.runner}, and no bucket that BigQuery's rows can be exported through; "
-            "allowed: dataflow, or --temp_location=gs://BUCKET/temp among processing.beam_args"
+            f"processing.runner: found {processing.runner}, and no bucket through which BigQuery's rows can be exported; "
+            "use dataflow, or add --temp_location=gs://BUCKET/temp to processing.beam_args"
         )
     return environment.vertex
 

@@ -69,8 +69,8 @@ def prepare(use_case: UseCase, environment: Environment, folder: Path) -> Deploy
     settings = environment.function
     if settings is None:
         raise SettingsError(
-            f"environment {environment.name}: function: missing; allowed: a block as in "
-            "configs/environments/vertex.yaml, which --environment can name"
+            f"environment {environment.name}: function: missing; add a block as in "
+            "configs/environments/vertex.yaml, or pass that file as --environment"
         )
     if not isinstance(environment.store, DatastoreStore):
         raise SettingsError(
@@ -162,7 +162,7 @@ def _stage(source: Path, variables: Path, environ: Mapping[str, str]) -> None:
             written.replace(variables)
     except OSError as error:
         raise SettingsError(
-            f"--workdir: {source.parent}: {error.strerror}; allowed: a folder that can be written"
+            f"--workdir: {source.parent}: {error.strerror}; use a folder that can be written"
         ) from error
 
 

@@ -196,8 +196,8 @@ class Client:
             if len(existing) > 1:
                 names = ", ".join(schedule.name for schedule in existing)
                 raise SettingsError(
-                    f"schedule {display_name}: found {len(existing)} of this name ({names}); allowed: one; "
-                    "delete the others"
+                    f"schedule {display_name}: found {len(existing)} of this name ({names}); keep one "
+                    "and delete the others"
                 )
             if existing:
                 wanted.name = existing[0].name

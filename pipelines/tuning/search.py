@@ -160,7 +160,7 @@ def _measure_next(
         if not math.isfinite(score.value):
             raise DataError(
                 "the training with the settings' own hyperparameters diverged, so there is nothing to compare with; "
-                "allowed: settings that train, such as a smaller agent.learning_rate"
+                "use settings that train, such as a smaller agent.learning_rate"
             )
         # A value of the settings may lie outside the range that is searched; the estimator does without it then.
         inside = {path: _encoded(default[path], space[path]) for path in space}

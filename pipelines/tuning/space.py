@@ -25,7 +25,7 @@ def check_ranges(use_case: UseCase, source: str) -> None:
     ranges = use_case.tuning.ranges
     if not ranges:
         raise SettingsError(
-            f"{source}: tuning.ranges: none given, so there is nothing to search; allowed: one or more of "
+            f"{source}: tuning.ranges: none given, so there is nothing to search; add one or more of "
             f"{', '.join(tunable(use_case))}, such as `{EXAMPLE}`"
         )
     faults = [
@@ -35,7 +35,7 @@ def check_ranges(use_case: UseCase, source: str) -> None:
     clip, switch = f"{WEIGHTING}.clip", f"{WEIGHTING}.enabled"
     if clip in ranges and not weighting.enabled and switch not in ranges:
         faults.append(
-            f"{clip}: has no effect while {switch} is false; allowed: with {switch} true or searched"
+            f"{clip}: has no effect while {switch} is false; set {switch} to true, or search it too"
         )
     if faults:
         raise SettingsError("\n".join(f"{source}: tuning.ranges.{words}" for words in faults))
@@ -50,7 +50,7 @@ def _range_faults(use_case: UseCase, path: str, tried: TunedRange) -> list[str]:
     else:
         kind = _kind(use_case, path)
         if kind not in (int, float):
-            return ["low and high are for numbers; allowed: choices"]
+            return ["low and high are for numbers; use choices"]
         if kind is int and not (isinstance(tried.low, int) and isinstance(tried.high, int)):
             return [f"found low {tried.low}, high {tried.high}; allowed: whole numbers"]
         found = [("low", fault(use_case, path, tried.low)), ("high", fault(use_case, path, tried.high))]

@@ -72,7 +72,7 @@ class SQLiteStore:
         self._connections: list[sqlite3.Connection] = []
         self._of_thread = threading.local()
         if read_only and not self._path.is_file():
-            raise StoreError(f"{self._path}: no such file; a batch prediction run makes it")
+            raise StoreError(f"{self._path}: no such file; run a batch prediction to make it")
         with self._connection() as connection:
             if read_only:
                 connection.execute(f"{_SELECT} = ''")

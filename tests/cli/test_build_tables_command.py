@@ -143,7 +143,7 @@ def test_days_are_given_together_or_not_at_all(tmp_path: Path, use_case: UseCase
         (day, day, day, None),
         (None, day, day, "c"),
     ):
-        with pytest.raises(SettingsError, match=r"--from, --to: allowed: both, without --run-date"):
+        with pytest.raises(SettingsError, match=r"--from, --to: use both, without --run-date"):
             plan(workspace, *options)
 
 

@@ -122,7 +122,7 @@ def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path) -> None
     (tmp_path / "thesis.txt").write_text("years of work")
     done = run("demo", "--workdir", tmp_path)
     assert done.returncode == 2
-    assert f"{tmp_path}: holds files that no demonstration made" in done.stderr
+    assert f"{tmp_path}: holds files that the demo did not make" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -83,7 +83,7 @@ def test_only_a_demonstrations_folder_is_emptied(tmp_path: Path) -> None:
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("years of work")
     for keep in (True, False):
-        with pytest.raises(SettingsError, match="holds files that no demonstration made"):
+        with pytest.raises(SettingsError, match="holds files that the demo did not make"):
             demo.prepare(foreign, keep=keep)
     assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
 

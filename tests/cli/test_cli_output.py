@@ -76,7 +76,7 @@ def test_ingested() -> None:
     refusal = Refusal("propensity: out of range", "(0, 1]", 3, "log.csv", 7, "0")
     report = IngestReport("newsletter.training", 10, 5, 2, (refusal,), Path("rejects.jsonl"), 0.1)
     assert summary.ingested(report).splitlines() == [
-        "5 of 10 rows loaded into newsletter.training, 2 were there already, 3 refused.",
+        "5 of 10 rows loaded into newsletter.training, 2 were already there, 3 refused.",
         f"  {refusal}",
         "Refused rows, each with its reason: rejects.jsonl",
     ]
@@ -168,7 +168,7 @@ def test_refused_predictions_are_pointed_out() -> None:
     bad = PredictionOutcome("v1", 1998, 2, Path("summary/dead_letters.jsonl"), dt.date(2008, 5, 9))
     assert lines(summary.prediction(bad)) == [
         "1,998 rankings stored by model v1, 2 rows refused.",
-        "Expired since 2008-05-09: the endpoint treats their users as unknown.",
+        "Expired since 2008-05-09: the endpoint treats these users as unknown.",
         "Refused rows, each with its reason: summary/dead_letters.jsonl",
     ]
 

@@ -221,14 +221,14 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"vertex": None}, "vertex: missing; allowed: project, region, image and service_account"),
+        ({"vertex": None}, "vertex: missing; add a block with project, region, image and service_account"),
         ({"registry": "registry"}, "registry: found registry; allowed: a folder in a bucket"),
         ({"pipeline_root": "/home"}, "pipeline_root: found /home"),
         ({"warehouse": {"kind": "duckdb", "path": "w"}}, "warehouse.kind: found duckdb; allowed: bigquery"),
         ({"store": {"kind": "sqlite", "path": "s"}}, "store.kind: found sqlite; allowed: datastore"),
         (
             {"processing": {"runner": "in_process"}},
-            "processing.runner: found in_process, and no bucket .* allowed: dataflow, or --temp_location=gs://",
+            "processing.runner: found in_process, and no bucket .* use dataflow, or add --temp_location=gs://",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_no_schema_is_written_of_data_that_contradicts_the_use_case(
     rows[3]["recommender"] = "zz"
     with pytest.raises(DataError, match=r"(?s)does not fit the use case:.*feature recommender: .*zz"):
         write_schema(use_case, [_write(tmp_path / "rows.gz", rows)], output)
-    with pytest.raises(DataError, match="no row to make a schema of"):
+    with pytest.raises(DataError, match="no row to infer a schema from"):
         write_schema(use_case, [_write(tmp_path / "none.gz", [])], output)
     (tmp_path / "text.gz").write_text("text")
     with pytest.raises(DataError, match=r"text\.gz: not a TFRecord file"):

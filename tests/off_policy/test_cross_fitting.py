@@ -102,7 +102,7 @@ def test_rewards_of_many_values_and_of_one(tmp_path: Path) -> None:
     assert found.overall.estimates["dr"].value == pytest.approx(5.4, abs=0.3)
     constant = evaluate([write(tmp_path / "one.csv", log | {"reward": [2.0] * 6000})], COLUMNS, options())
     assert constant.overall.estimates["dr"].value == pytest.approx(2.0, abs=1e-12)
-    assert "Every reward is 2: nothing can be learnt from it." in constant.warnings
+    assert "Every reward is 2: nothing can be learned from it." in constant.warnings
 
 
 def test_doubly_robust_with_a_cross_fitted_model_is_right_and_narrower_than_ips(tmp_path: Path) -> None:

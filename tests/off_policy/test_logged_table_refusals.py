@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"action,reward,p,pi\ncaf\xe9,1,0.5,0.5\n")
     assert "cannot be read" in refusal(tmp_path / "latin.csv")
     (tmp_path / "header.csv").write_text("action,reward,p,pi\n")
-    assert "no row; allowed: one row a decision" in refusal(tmp_path / "header.csv")
+    assert "no row; allowed: one row per decision" in refusal(tmp_path / "header.csv")
     (tmp_path / "twice.csv").write_text("action,reward,p,p,pi\na,1,0.5,0.5,0.5\n")
     assert "column p stands twice" in refusal(tmp_path / "twice.csv")
     path = write(tmp_path / "log.csv", {name: values for name, values in FOUR_ROWS.items() if name != "p"})
@@ -119,7 +119,7 @@ def test_distributions_that_are_none(tmp_path: Path) -> None:
 
 def test_rankings_whose_places_do_not_fit(tmp_path: Path) -> None:
     path = write(tmp_path / "twice.csv", FOUR_ROWS | RANKINGS | {"place": [1, 1, 1, 2]})
-    with pytest.raises(DataError, match=r"twice.csv: column place: two rows of slate 's' share a place"):
+    with pytest.raises(DataError, match=r"twice.csv: column place: two rows of slate 's' share a position"):
         evaluate([path], RANKED, options(click_model="cascade"))
     many = {name: values[:1] * 101 for name, values in FOUR_ROWS.items()}
     path = write(tmp_path / "long.csv", many | {"slate": ["s"] * 101, "place": list(range(101))})

@@ -52,7 +52,7 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "missing recommenders": (drop("recommenders"), ["recommenders: missing"]),
     "repeated recommender": (
         put("recommenders", value=["bestsellers", "deals", "top_rated", "new_arrivals", "deals"]),
-        ["recommenders: deals named twice", "allowed: each recommender once"],
+        ["recommenders: deals named twice", "name each recommender once"],
     ),
     "one recommender": (
         put("recommenders", value=["bestsellers"]),
@@ -188,8 +188,8 @@ def test_refused_environment(change: Change, words: list[str], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"name: a\nname: b\n", ["the key 'name' stands twice", "line 2"]),
-        (b"gate: {min_rows: 1, min_rows: 2}\n", ["the key 'min_rows' stands twice"]),
+        (b"name: a\nname: b\n", ["the key 'name' occurs twice", "line 2"]),
+        (b"gate: {min_rows: 1, min_rows: 2}\n", ["the key 'min_rows' occurs twice"]),
         (b"name: [a\n", ["not valid YAML", "line 2"]),
         (b"- name\n", ["found list", "allowed: a mapping of settings"]),
         (b"", ["found NoneType", "allowed: a mapping of settings"]),

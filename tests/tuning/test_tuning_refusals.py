@@ -104,12 +104,12 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "bounds of a list": (
         {"agent.hidden_layers": {"low": 8, "high": 64}},
         {},
-        ["agent.hidden_layers: low and high are for numbers; allowed: choices"],
+        ["agent.hidden_layers: low and high are for numbers; use choices"],
     ),
     "bounds of a switch": (
         {"propensity_weighting.enabled": {"low": 0, "high": 1}},
         {},
-        ["propensity_weighting.enabled: low and high are for numbers; allowed: choices"],
+        ["propensity_weighting.enabled: low and high are for numbers; use choices"],
     ),
     "without effect": (
         {"propensity_weighting.clip": {"low": 1.0, "high": 2.0}},

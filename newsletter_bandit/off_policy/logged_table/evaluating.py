@@ -62,7 +62,7 @@ def evaluate(files: Sequence[Path], columns: Columns, options: Options | None = 
     )
     found = _of_rows(table, measures, options) if clicks is None else _of_rankings(table, measures, options)
     if not found.overall.weights.rows:
-        raise DataError(f"{', '.join(map(str, files))}: no row; allowed: one row a decision")
+        raise DataError(f"{', '.join(map(str, files))}: no row; allowed: one row per decision")
     return found
 
 
@@ -82,7 +82,7 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
         said.append(sentences.estimated_propensities(views.propensity_context))
     said += sentences.of_actions(actions, overlap.exact)
     if overlap.gave_up:
-        said.append("There are too many actions to tell of each; the overlap per action is left out.")
+        said.append("There are too many actions to report each; the overlap per action is left out.")
     return _evaluation(table, measures, options, overall.figures(), parts, actions, said)
 
 

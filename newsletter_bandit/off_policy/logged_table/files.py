@@ -109,7 +109,7 @@ def _header(path: Path, columns: Columns) -> tuple[list[str], str]:
     delimiter = min(_DELIMITERS, key=lambda d: len(asked.difference(headers[d])))
     header = headers[delimiter]
     if not header:
-        raise DataError(f"{path}: empty; allowed: a line of column names, then one line a row")
+        raise DataError(f"{path}: empty; allowed: a line of column names, then one line per row")
     lowered = [name.lower() for name in header]
     repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 and name in asked})
     if repeated:

@@ -137,12 +137,13 @@ class LoggedTable:
             return 0
         if twice[2]:
             raise DataError(
-                f"{names}: column {position}: two rows of {slate} {twice[0]!r} share a place; allowed: each place once"
+                f"{names}: column {position}: two rows of {slate} {twice[0]!r} share a position; "
+                "allowed: each position once"
             )
         if most[1] > MAX_SLOTS:
             raise DataError(
-                f"{names}: column {slate}: {most[0]!r} stands in {most[1]:,} rows; allowed: rankings of {MAX_SLOTS} places "
-                "at most"
+                f"{names}: column {slate}: {most[0]!r} stands in {most[1]:,} rows; allowed: rankings of "
+                f"{MAX_SLOTS} positions at most"
             )
         return int(most[1])
 

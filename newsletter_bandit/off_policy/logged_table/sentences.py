@@ -36,7 +36,7 @@ def of_weights(found: PartFigures, unit: str, weight_clip: float | None) -> list
             f"1% of the {unit}s carry {weights.top_share:.0%} of the weight: the figures rest on them."
         )
     if found.logged.standard_error == 0.0 and weights.rows > 1:
-        said.append(f"Every reward is {found.logged.value:g}: nothing can be learnt from it.")
+        said.append(f"Every reward is {found.logged.value:g}: nothing can be learned from it.")
     return said
 
 

@@ -316,7 +316,7 @@ def test_schedules_are_made_once_each_and_then_updated(api: VertexApi, tmp_path:
     assert len(api.posted("schedules")) == 2
     assert len([request for request in api.requests if request.method == "PATCH"]) == 2
     text = printed(out)
-    assert text.count("made,") == 2
+    assert text.count("created,") == 2
     assert text.count("updated,") == 2
 
 

@@ -331,7 +331,7 @@ def measure(
       seed: of the world and all draws.
 
     Returns:
-      JSON-able figures; shares in [0, 1], values in units of reward a newsletter.
+      JSON-able figures; shares in [0, 1], values in units of reward per newsletter.
     """
     clock = time.perf_counter()
     _prepare(use_case, users, seed)

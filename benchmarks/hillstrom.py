@@ -1,6 +1,6 @@
 """What the agent of configs/hillstrom.yaml learns from Hillstrom's e-mail experiment, cross-fitted over all customers.
 
-Every customer is judged by a model that never saw him: customers are dealt into folds by a hash of their id, and each
+Every customer is judged by a model that never saw them: customers are dealt into folds by a hash of their id, and each
 fold is evaluated by the model that the others trained. The pooled doubly robust value and its paired difference to
 "always the men's e-mail" use the known propensity of 1/3.
 

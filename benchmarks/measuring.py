@@ -50,7 +50,7 @@ class Side:
 
 @dataclass
 class Measured:
-    """The runs of one side, a number a round in each list.
+    """The runs of one side, one number per round in each list.
 
     Attributes:
       rows: that the work went over, the same in each round.
@@ -69,7 +69,7 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Rows a second, by the median run."""
+        """Rows per second, by the median run."""
         return self.rows / statistics.median(self.seconds)
 
     @property
@@ -78,7 +78,7 @@ class Measured:
         return max(self.peak_mib)
 
     def ratio(self, other: Measured) -> float:
-        """How many times as many rows a second as ``other``; median over the rounds."""
+        """How many times as many rows per second as ``other``; median over the rounds."""
         return statistics.median(self.ratios(other))
 
     def ratios(self, other: Measured) -> list[float]:

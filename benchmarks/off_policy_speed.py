@@ -1,4 +1,4 @@
-"""How many logged rows a second off-policy evaluation takes, and whether its memory grows: beside sb-obp, and for files.
+"""How many logged rows per second off-policy evaluation takes, and whether its memory grows: beside sb-obp, and for files.
 
     python -m benchmarks.off_policy_speed [--rounds 3] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""What 2, 20 and 200 million users a day take on Dataflow, Datastore and BigQuery, worked out from figures of one core.
+"""What 2, 20 and 200 million users per day take on Dataflow, Datastore and BigQuery, worked out from figures of one core.
 
     python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...] [--write docs/scaling.md]
 
@@ -21,7 +21,7 @@ PAGE = FOLDER.parent / "docs" / "scaling.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 SIZES = (2_000_000, 20_000_000, 200_000_000)
 # The law of apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn.
-BASE, GROWTH, INTERVAL = 500.0, 1.5, 5.0  # writes a second, times, minutes
+BASE, GROWTH, INTERVAL = 500.0, 1.5, 5.0  # writes per second, times, minutes
 DAILY, TRAINING = ("ingest", "score", "store"), ("ingest", "validate", "transform", "train", "evaluate")
 SIZES_OF = (
     "training_table",
@@ -71,8 +71,8 @@ class Figures:
 
     Attributes:
       machine, date: on what, and when.
-      rate: step -> rows a second by one core.
-      size: hand-over -> bytes a row.
+      rate: step -> rows per second by one core.
+      size: hand-over -> bytes per row.
     """
 
     machine: str
@@ -121,7 +121,7 @@ def step(rows: float, rate: float, minutes: float, how: Assumptions) -> Step:
 
     Args:
       rows: to work on.
-      rate: rows a second by one core.
+      rate: rows per second by one core.
       minutes: allowed, the start included.
       how: gives cores, efficiency and start.
 
@@ -155,7 +155,7 @@ def ramp_minutes(writes: float, fastest: float = math.inf) -> float:
 
     Args:
       writes: from the first on.
-      fastest: writes a second that the workers manage at most.
+      fastest: writes per second that the workers manage at most.
     """
     if fastest <= BASE:
         return writes / (fastest * 60.0)
@@ -212,7 +212,7 @@ def day(users: int, figures: Figures, how: Assumptions) -> Day:
 
 
 def training(users: int, figures: Figures, how: Assumptions) -> dict[str, Step]:
-    """Steps of one training on a window of newsletters to so many users a day."""
+    """Steps of one training on a window of newsletters to so many users per day."""
     rows = users * how.newsletters * how.window_days
     shares = {"train": 1.0 - how.eval_share, "evaluate": how.eval_share}
     return {

@@ -250,7 +250,7 @@ def mabwiser(rows: int, folder: Path) -> None:
 
 
 def vowpal_wabbit(rows: int, folder: Path) -> None:
-    """A linear cost regressor a recommender, by stochastic gradient descent: another state than ours."""
+    """A linear cost regressor per recommender, by stochastic gradient descent: another state than ours."""
     import vowpalwabbit
 
     arrays = _rows(rows)

@@ -1,1 +1,1 @@
-"""One room a step, named as TFX and the article name it."""
+"""One room per step, named as TFX and the article name it."""

@@ -27,7 +27,7 @@ def in_order(
     Args:
       work: runs in several threads at a time.
       items: taken as the results are.
-      threads: one a core unless given.
+      threads: one per core unless given.
 
     Raises:
       Exception: what ``work`` raised for an item, at the item's turn; nothing further is begun then.

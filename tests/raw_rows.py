@@ -39,7 +39,7 @@ def make_typed_use_case() -> UseCase:
 
 
 def write_csv(path: Path, *changes: dict[str, str], without: tuple[str, ...] = ()) -> Path:
-    """A CSV with one line a change: `ROW` with its own user and with the changed cells."""
+    """A CSV with one line per change: `ROW` with its own user and with the changed cells."""
     columns = [name for name in ROW if name not in without]
     lines = [",".join(columns)]
     for number, change in enumerate(changes, start=1):

@@ -1,4 +1,4 @@
-"""The table that BulkInferrer hands on: one row a user, columns as the serving signature names its outputs."""
+"""The table that BulkInferrer hands on: one row per user, columns as the serving signature names its outputs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from components.evaluator.results import CANDIDATE, OVERALL, PRODUCTION
 
 
 class ValueRow(NamedTuple):
-    """A value with its two-sided interval, in units of reward a row; None where it is unknown."""
+    """A value with its two-sided interval, in units of reward per row; None where it is unknown."""
 
     label: str
     value: float | None

@@ -33,7 +33,7 @@ class ScoreFloor(NamedTuple):
 
     Attributes:
       floor: units of reward.
-      gain: reward a newsletter over all newsletters, those above the floor included.
+      gain: reward per newsletter over all newsletters, those above the floor included.
       lower_bound: of ``gain``, one-sided; it allows for the number of floors that were tried.
       share: share of the rows below the floor.
     """

@@ -10,7 +10,7 @@ from components.evaluator.logged_examples import SliceKey, outcome, slices
 from components.evaluator.rows import SIGNATURE, FloatArray, table
 from components.example_gen.example_files import Decoder, records
 
-# Rows a batch; more are no faster, only larger.
+# Rows per batch; more are no faster, only larger.
 _BATCH = 8192
 _THREADS = 2
 

@@ -86,7 +86,7 @@ class ReadRecordBatches(beam.DoFn):
 
 
 class ReadFiles(beam.PTransform):
-    """Pipeline -> PCollection of record batches of some files, spread over the workers a file at a time."""
+    """Pipeline -> PCollection of record batches of some files, spread over the workers one file at a time."""
 
     def __init__(self, paths: Iterable[str], schema: schema_pb2.Schema | None = None) -> None:
         super().__init__()

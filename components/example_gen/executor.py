@@ -1,4 +1,4 @@
-"""Executor of `DuckDBExampleGen`: a query's rows as tf.Examples in one folder a split."""
+"""Executor of `DuckDBExampleGen`: a query's rows as tf.Examples in one folder per split."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Reads record batches, encodes them as a whole and writes a TFRecord file a batch and split.
+    """Reads record batches, encodes them as a whole and writes a TFRecord file per batch and split.
 
     TFX's base executor takes one example at a time through Beam, which is most of its run time.
     """

@@ -29,7 +29,7 @@ class StrictExecutor(executor.Executor):
         """Validates each split, writes the anomalies as TFX does, then refuses what has any.
 
         Raises:
-          DataError: one line a split, feature and anomaly.
+          DataError: one line per split, feature and anomaly.
         """
         output = super().Do(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict[keys.ANOMALIES_KEY])

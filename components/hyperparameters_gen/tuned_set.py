@@ -92,7 +92,7 @@ def _why_not(use_case: UseCase, path: str) -> str:
 
 
 class Found(BaseModel):
-    """How a set was found; values in units of reward a newsletter.
+    """How a set was found; values in units of reward per newsletter.
 
     Attributes:
       value: doubly robust, of the set's eval policy on the validation rows.
@@ -156,7 +156,7 @@ def read(path: str, use_case: UseCase) -> TunedSet | None:
 
     Raises:
       SettingsError: the file is not a tuned set, or does not fit the use case any more: it was found for another
-        one or another agent, or a key or value is not allowed; one line a fault.
+        one or another agent, or a key or value is not allowed; one line per fault.
     """
     if not files_of(path).exists(path):
         return None

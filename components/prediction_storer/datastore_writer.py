@@ -89,7 +89,7 @@ class _Write(datastoreio._Mutate.DatastoreMutateFn):
 
 
 def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
-    """Workers among which Beam divides the budget of writes a second, or None where it is not to throttle.
+    """Workers among which Beam divides the budget of writes per second, or None where it is not to throttle.
 
     Args:
       store: its own settings come first.

@@ -5,7 +5,7 @@
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
     files, counts ----> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
 
-Only names of files, 8 bytes a user and what is unusual travel through Beam, since the in-process runner holds in memory
+Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner holds in memory
 whatever lies between two steps of a graph. So the files are read twice; storing a row takes many times as long as
 reading it. Where a hash occurs twice, the files are read once more for the users that it belongs to.
 """
@@ -47,7 +47,7 @@ class StorePredictions(beam.PTransform):
       stamp: version and times of the run.
       store: where rankings go.
       max_rejected_share: share of refused rows that is still accepted.
-      dead_letters: file for the refused rows, one JSON object a line.
+      dead_letters: file for the refused rows, one JSON object per line.
       counts: file for the `Counts`.
       shards: parts of the users that are searched for duplicates side by side.
     """
@@ -166,7 +166,7 @@ class _Suspects(beam.DoFn):
 
 
 class _KeepOne(beam.DoFn):
-    """A user and his rows -> (path, number) of each but one; their rejections, and what the tally loses, on the side."""
+    """A user and their rows -> (path, number) of each but one; their rejections, and what the tally loses, on the side."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """How a model is served: which policy, how much of it explores, below which score not at all, and for how long.
 
 The cost of exploration is the value of the eval policy minus that of the serving policy, paired over the same
-rows, in units of reward a newsletter. The serving policy is a mixture, so exploring in a share `rate` of the newsletters
+rows, in units of reward per newsletter. The serving policy is a mixture, so exploring in a share `rate` of the newsletters
 costs rate times as much: `exploration.max_cost` is respected at
 
     rate = min(1, max_cost / cost), and 1 where exploring costs nothing
@@ -33,7 +33,7 @@ _SOURCE = "metrics.json"
 
 @dataclass(frozen=True)
 class ExplorationCost:
-    """What exploring costs, in units of reward a newsletter; None where it is unknown.
+    """What exploring costs, in units of reward per newsletter; None where it is unknown.
 
     Attributes:
       value: estimate; negative where exploring seems to gain.
@@ -63,7 +63,7 @@ class FloorGain:
 
     Attributes:
       floor: best reward estimate below which the default recommender does better.
-      gain: reward a newsletter, over all newsletters.
+      gain: reward per newsletter, over all newsletters.
       lower_bound: of ``gain``, one-sided.
       share: share of the newsletters below the floor.
     """
@@ -164,7 +164,7 @@ def _rate(cost: ExplorationCost, max_cost: float, min_rate: float) -> tuple[floa
     bounds = "unknown interval"
     if cost.lower is not None and cost.upper is not None:
         bounds = f"interval {cost.lower:.4g} to {cost.upper:.4g}"
-    found = f"exploring costs an estimated {cost.value:.4g} of reward a newsletter ({bounds})"
+    found = f"exploring costs an estimated {cost.value:.4g} of reward per newsletter ({bounds})"
     if cost.value <= max_cost:
         return 1.0, f"{found}, within the allowed {max_cost:g}"
     rate = max_cost / cost.value
@@ -181,7 +181,7 @@ def _floor_reason(floor: FloorGain, policy: PolicyName) -> str:
         return "no score floor: the default recommender is not measurably better below any score"
     found = (
         f"below a score of {floor.floor:.4g} ({floor.share:.1%} of the newsletters) the default recommender gains "
-        f"{floor.gain:.4g} of reward a newsletter, at least {floor.lower_bound:.4g}"
+        f"{floor.gain:.4g} of reward per newsletter, at least {floor.lower_bound:.4g}"
     )
     return found if policy == "serving_policy" else f"no score floor, since the eval policy has none: {found}"
 

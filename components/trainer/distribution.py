@@ -94,7 +94,7 @@ class MirroredWorkers(Workers):
         if self._strategy.num_replicas_in_sync != self.count:
             raise SettingsError(
                 f"training: found {self._strategy.num_replicas_in_sync} replicas in {self.count} workers; allowed: one "
-                "accelerator a worker, or none"
+                "accelerator per worker, or none"
             )
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:

@@ -91,7 +91,7 @@ def where(condition: tf.Tensor, one: Distribution, other: Distribution) -> Distr
 
 
 class RankedSlots(NamedTuple):
-    """A ranking a row.
+    """One ranking per row.
 
     Attributes:
       order: int64 [batch, K], indices of recommenders, best first; -1 once no eligible one is left.
@@ -108,7 +108,7 @@ def rank(policy: Distribution, eligible: tf.Tensor, draws: tf.Tensor) -> RankedS
     Args:
       policy: of each slot, given the recommenders left.
       eligible: bool [batch, K].
-      draws: int64 [batch, K] in [0, BUCKETS), one a slot; each picks a point of the slot's cumulative distribution.
+      draws: int64 [batch, K] in [0, BUCKETS), one per slot; each picks a point of the slot's cumulative distribution.
     """
     size = tf.shape(eligible)[1]
 

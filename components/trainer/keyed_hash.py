@@ -21,7 +21,7 @@ def draws(user_id: tf.Tensor, campaign: tf.Tensor, slots: int) -> tf.Tensor:
     Args:
       user_id: string [batch].
       campaign: string [batch]; a new campaign draws anew.
-      slots: number of independent draws a user.
+      slots: number of independent draws per user.
     """
     user = tf.strings.join([user_id, campaign], separator=_SEPARATOR)
     hashed = [tf.strings.to_hash_bucket_strong(user, BUCKETS, key=[_PURPOSE, slot]) for slot in range(slots)]

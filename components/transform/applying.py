@@ -17,7 +17,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
 from components.example_gen.example_files import records
 
-# Rows a batch; more are no faster, only larger.
+# Rows per batch; more are no faster, only larger.
 _BATCH = 8192
 _THREADS = 2
 # What lies in a file for an hour is not worth the time that a smaller one takes.
@@ -79,7 +79,7 @@ class _Graph:
 
 
 def _lists(values: npt.NDArray[Any]) -> pa.ListArray:
-    """[B, W] as a list of W values a row."""
+    """[B, W] as a list of W values per row."""
     rows = len(values)
     width = values.size // max(rows, 1)
     offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)

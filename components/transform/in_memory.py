@@ -94,7 +94,7 @@ class Transformer:
         self._spec = transform_output.raw_feature_spec()
 
     def __call__(self, examples: npt.NDArray[np.object_]) -> Mapping[str, npt.NDArray[Any]]:
-        """Tensors of `Layout` by key, [n, ...]; those of one value a row are [n]."""
+        """Tensors of `Layout` by key, [n, ...]; those of one value per row are [n]."""
         parts = [self._apply(tf.constant(examples[i : i + ROWS])) for i in range(0, len(examples), ROWS)]
         return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 

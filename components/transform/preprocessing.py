@@ -34,7 +34,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
       inputs: raw batch; each feature is a dense [batch] or [batch, 1] tensor or a sparse one whose rows hold
-        no or one value. `eligible_recommenders` may hold any number of values a row.
+        no or one value. `eligible_recommenders` may hold any number of values per row.
       custom_config: `{"use_case": UseCase.to_json()}`.
 
     Returns:
@@ -84,7 +84,7 @@ def eligibility(names: Any, recommenders: tuple[str, ...]) -> tf.Tensor:
     """Which recommenders each row may show, bool [batch, K]; a row without a list may show all of them."""
     dense = tf.sparse.to_dense(names, default_value="") if isinstance(names, tf.SparseTensor) else names
     dense = tf.reshape(dense, [tf.shape(dense)[0], -1])
-    # One comparison a recommender keeps the tensors [batch, length] instead of [batch, length, K].
+    # One comparison per recommender keeps the tensors [batch, length] instead of [batch, length, K].
     listed = tf.stack([tf.reduce_any(tf.equal(dense, name), axis=1) for name in recommenders], axis=1)
     unrestricted = tf.reduce_all(tf.equal(dense, ""), axis=1, keepdims=True)
     return tf.logical_or(listed, unrestricted)

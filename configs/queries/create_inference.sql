@@ -1,4 +1,4 @@
--- The inference table of use case {{ use_case }}: one row a user.
+-- The inference table of use case {{ use_case }}: one row per user.
 CREATE TABLE IF NOT EXISTS {{ table }} (
 {%- for name, type in columns %}
   {{ name }} {{ type }}{{ "," if not loop.last }}

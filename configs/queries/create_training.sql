@@ -1,4 +1,4 @@
--- The training table of use case {{ use_case }}: one row a newsletter and user.
+-- The training table of use case {{ use_case }}: one row per newsletter and user.
 CREATE TABLE IF NOT EXISTS {{ table }} (
 {%- for name, type in columns %}
   {{ name }} {{ type }}{{ "," if not loop.last }}

@@ -1,5 +1,5 @@
 {% from "_features.sql" import feature_columns -%}
--- Users of use case {{ use_case }} who get the newsletter of {{ run_date }}: one row a user.
+-- Users of use case {{ use_case }} who get the newsletter of {{ run_date }}: one row per user.
 SELECT
   user_id,
   campaign,

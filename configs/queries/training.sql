@@ -1,5 +1,5 @@
 {% from "_features.sql" import feature_columns -%}
--- Newsletters of use case {{ use_case }} sent from {{ start }} to before {{ end }} (UTC): one row a newsletter and user.
+-- Newsletters of use case {{ use_case }} sent from {{ start }} to before {{ end }} (UTC): one row per newsletter and user.
 SELECT
   user_id,
   campaign,

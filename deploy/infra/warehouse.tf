@@ -1,7 +1,7 @@
 resource "google_bigquery_dataset" "tables" {
   dataset_id  = var.datasets.tables
   location    = var.data_location
-  description = "Training and inference tables, one row a newsletter and one a user."
+  description = "Training and inference tables, one row per newsletter and one per user."
   labels      = var.labels
 
   delete_contents_on_destroy = false

@@ -38,7 +38,7 @@ class VersionInfo:
       verdict: of the gate, such as "blessed"; None where none was published with it.
       compared_with: version in production at that time, or "logging policy"; None likewise.
       policy: "serving_policy" or "eval_policy", whichever is served; None likewise.
-      figures: the known ones of `HEADLINES`; values and costs in units of reward a newsletter.
+      figures: the known ones of `HEADLINES`; values and costs in units of reward per newsletter.
       exploration_rate: share of the exploring policy in what is served, in [0, 1]; None likewise.
       score_floor: best reward estimate below which the default recommender is served; None for no floor.
     """

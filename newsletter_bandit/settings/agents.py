@@ -103,7 +103,7 @@ class Exploration(Settings):
 
     Attributes:
       epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above 0.
-      max_cost: reward a newsletter that exploring may cost against the eval policy.
+      max_cost: reward per newsletter that exploring may cost against the eval policy.
       min_rate: the exploring policy is mixed with the eval policy to respect ``max_cost``; where its share
         would fall below this, the eval policy is served alone.
     """

@@ -45,7 +45,7 @@ class BigQueryWarehouse(Settings):
 
 
 class SQLiteStore(Settings):
-    """Rankings in one SQLite file a use case; `{use_case}` in the path stands for its name."""
+    """Rankings in one SQLite file per use case; `{use_case}` in the path stands for its name."""
 
     kind: Literal["sqlite"]
     path: str = "rankings-{use_case}.sqlite"
@@ -93,7 +93,7 @@ class Processing(Settings):
     """How Beam steps run; ``beam_args`` are passed on as they are.
 
     Attributes:
-      workers: local worker processes or threads; 0 takes one a core.
+      workers: local worker processes or threads; 0 takes one per core.
       dataflow: where Dataflow runs them; needed by the runner ``dataflow``.
       steps: what single steps run with instead, by the step's name, such as ``Evaluator``.
     """

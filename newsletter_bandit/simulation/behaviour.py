@@ -26,7 +26,7 @@ class Audience:
 
 
 class Policy(Protocol):
-    """Chooses one recommender a newsletter."""
+    """Chooses one recommender per newsletter."""
 
     @property
     def version(self) -> str:

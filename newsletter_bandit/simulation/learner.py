@@ -78,7 +78,7 @@ class Learnt:
 
 
 class Learner(Protocol):
-    """Learns one model a week; a fresh one is made for each run."""
+    """Learns one model per week; a fresh one is made for each run."""
 
     @property
     def name(self) -> str:
@@ -92,6 +92,6 @@ class Learner(Protocol):
         """Learns from the newsletters of the last weeks.
 
         Args:
-          window: training rows, one table a week, oldest first; a week's table is the same object each time.
+          window: training rows, one table per week, oldest first; a week's table is the same object each time.
           day: day of the training; the newsletters of this day are the next to be filled.
         """

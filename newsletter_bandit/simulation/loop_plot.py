@@ -97,7 +97,7 @@ def _by_week(axes: Axes, made: Report, colours: dict[str, str], peers: Collectio
     axes.set_xlim(weeks[0] - 0.15, weeks[-1] + 0.15)
     axes.set_xlabel("week after the warm-up", color=_INK)
     axes.set_title(
-        "True expected reward a newsletter: mean over seeds ± 1 standard deviation of the regret",
+        "True expected reward per newsletter: mean over seeds ± 1 standard deviation of the regret",
         fontsize=10,
         loc="left",
         color=_INK,

@@ -1,4 +1,4 @@
-"""Finished runs of the closed loop as JSON files, one a learner and seed, so that a killed benchmark goes on."""
+"""Finished runs of the closed loop as JSON files, one per learner and seed, so that a killed benchmark goes on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMAT = "closed-loop-run-1"
 
 @dataclass(frozen=True)
 class Week:
-    """One week of one learner; rewards are means a newsletter.
+    """One week of one learner; rewards are means per newsletter.
 
     Attributes:
       week: from 1.

@@ -82,7 +82,7 @@ def best_single(world: World, users: Ints, day: dt.date) -> tuple[str, float]:
     """The best recommender to send to everyone, and its value.
 
     Recommenders are ordered by their mean reward over the users eligible for them. Whoever is not eligible for
-    the one in question receives the first in that order for which he is: a fixed ranking, as a sender would use.
+    the one in question receives the first in that order for which they are: a fixed ranking, as a sender would use.
     """
     _need_users(users)
     reward = _eligible_rewards(world, users, day)
@@ -105,7 +105,7 @@ def first_slots(
 ) -> Ints:
     """Column of what each user is served [n], from rankings or first recommenders by user id.
 
-    A user without a ranking gets the first of `default` for which he is eligible.
+    A user without a ranking gets the first of `default` for which they are eligible.
 
     Raises:
       DataError: an empty ranking, a recommender that is not of this world, or no ranking and no usable default.

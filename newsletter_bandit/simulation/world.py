@@ -36,7 +36,7 @@ class World:
     """Users and the truth about them. Two worlds of equal arguments are equal in everything they do.
 
     Users are addressed by position, 0 to `size` - 1; `positions` finds those of user ids. Days may be one date
-    or an array of datetime64[D], one a user. K columns stand in the order of `recommenders`.
+    or an array of datetime64[D], one per user. K columns stand in the order of `recommenders`.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ def read_batches(path: Path | str, query: str, rows: int = 50_000) -> Iterator[p
     Args:
       path: the DuckDB file.
       query: BigQuery SQL of the subset in `newsletter_bandit.warehouse.translate`.
-      rows: most rows a batch.
+      rows: most rows per batch.
 
     Yields:
       Arrow record batches of 1 to ``rows`` rows; none where the query finds nothing.

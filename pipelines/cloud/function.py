@@ -56,7 +56,7 @@ class Deployment:
     variables: Path
 
     def to_shell(self) -> str:
-        """The command for a POSIX shell, one option a line."""
+        """The command for a POSIX shell, one option per line."""
         return " \\\n  ".join([shlex.join(self.command[:4]), *map(shlex.quote, self.command[4:])])
 
 

@@ -20,7 +20,7 @@ def check_ranges(use_case: UseCase, source: str) -> None:
       source: the settings' file, for the messages.
 
     Raises:
-      SettingsError: there is no range, or a path, bound or choice that means nothing; one line a fault.
+      SettingsError: there is no range, or a path, bound or choice that means nothing; one line per fault.
     """
     ranges = use_case.tuning.ranges
     if not ranges:

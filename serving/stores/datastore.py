@@ -62,7 +62,7 @@ class DatastoreStore:
         return found
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:
-        """See `RankingStore.put_many`; atomic a user, not over users."""
+        """See `RankingStore.put_many`; atomic per user, not over users."""
         # One commit must not write an entity twice.
         last = {ranking.user_id: ranking for ranking in rankings}
         with _store_errors(self._client.project):
@@ -113,7 +113,7 @@ def _batches(rankings: Iterable[Ranking]) -> Iterator[list[Ranking]]:
     batch: list[Ranking] = []
     size = 0
     for ranking in rankings:
-        # Upper bound of an entity's bytes: names in up to four bytes a letter, two doubles and frames a slot.
+        # Upper bound of an entity's bytes: names in up to four bytes per letter, two doubles and frames per slot.
         bound = 8000 + sum(4 * len(name) + 64 for name in ranking.recommenders)
         if batch and (len(batch) == _WRITES_PER_COMMIT or size + bound > _BYTES_PER_COMMIT):
             yield batch

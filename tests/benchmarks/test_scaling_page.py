@@ -17,7 +17,7 @@ HOW = Assumptions(worker_cores=2, step_minutes=14.0, start_minutes=4.0, efficien
 
 
 def test_workers_and_minutes() -> None:
-    # A worker does 100 x 2 x 0.5 x 60 = 6,000 rows a minute, so ten minutes take 60,000.
+    # A worker does 100 x 2 x 0.5 x 60 = 6,000 rows per minute, so ten minutes take 60,000.
     one = scaling.step(60_000, 100.0, 14.0, HOW)
     assert (one.workers, one.minutes) == (1, pytest.approx(14.0))
     more = scaling.step(60_001, 100.0, 14.0, HOW)
@@ -40,7 +40,7 @@ def test_the_ramp() -> None:
 
 def test_workers_that_are_slower_than_the_ramp() -> None:
     assert scaling.ramp_minutes(60_000, fastest=100) == 10
-    # 750 writes a second are reached after ten minutes; from then on the workers are the limit.
+    # 750 writes per second are reached after ten minutes; from then on the workers are the limit.
     more = scaling.ramp_writes(10) + 750 * 60 * 3
     assert scaling.ramp_minutes(more, fastest=750) == pytest.approx(13)
     assert scaling.ramp_minutes(more, fastest=1e9) < 13
@@ -62,7 +62,7 @@ def test_a_day_and_its_cost() -> None:
     rates = dict.fromkeys((*scaling.DAILY, *scaling.TRAINING), 1000.0) | {"batch_get": 100.0}
     figures = Figures("a machine", "2026-01-05", rates, sizes)
     day = scaling.day(600_000, figures, HOW)
-    # 60,000 rows a minute a worker: one worker, ten minutes.
+    # 60,000 rows per minute per worker: one worker, ten minutes.
     assert {name: (one.workers, one.minutes) for name, one in day.steps.items()} == {
         name: (1, pytest.approx(14.0)) for name in scaling.DAILY
     }

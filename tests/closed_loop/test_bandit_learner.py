@@ -23,7 +23,7 @@ from pipelines.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 USE_CASE = ROOT / "configs" / "newsletter.yaml"
-# Evidence that a real gate would not accept: 600 newsletters a week are few.
+# Evidence that a real gate would not accept: 600 newsletters per week are few.
 GATE = {
     "min_rows": 100,
     "min_effective_sample_size": 5,

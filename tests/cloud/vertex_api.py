@@ -22,7 +22,7 @@ class Request:
 
 @dataclass
 class VertexApi:
-    """Jobs and schedules that were made; `failures` are answered first, one a request."""
+    """Jobs and schedules that were made; `failures` are answered first, one per request."""
 
     address: str = ""
     requests: list[Request] = field(default_factory=list)

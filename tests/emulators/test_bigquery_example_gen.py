@@ -71,7 +71,7 @@ def _rows() -> list[dict[str, Any]]:
 def tables(
     tmp_path_factory: pytest.TempPathFactory, bigquery_client: bigquery.Client
 ) -> tuple[UseCase, DuckDBWarehouse]:
-    """The same rows in both warehouses; the inference tables have one row a user."""
+    """The same rows in both warehouses; the inference tables have one row per user."""
     import pyarrow.parquet as pq
     from google.cloud import bigquery
 

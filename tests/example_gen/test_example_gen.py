@@ -73,7 +73,7 @@ def test_users_are_split_and_types_are_those_of_the_contract(
     from components.example_gen import executor
     from components.example_gen.component import make_example_gen
 
-    # Several files a split.
+    # Several files per split.
     monkeypatch.setattr(executor, "ROWS_PER_FILE", 128)
     query = render_training_query(use_case, warehouse, START, END)
     splits = _run(make_example_gen(use_case, warehouse, query, "train_eval"), tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Tables of rankings, a row a place: by hand, in any order of the rows, and against the click models' formulas."""
+"""Tables of rankings, a row per place: by hand, in any order of the rows, and against the click models' formulas."""
 
 from __future__ import annotations
 

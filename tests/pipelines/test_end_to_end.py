@@ -159,7 +159,7 @@ def test_the_compiled_pipeline_stores_the_same_rankings(
 
 @pytest.mark.slow
 def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
-    """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking a user."""
+    """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking per user."""
     before = run.rankings()
     workdir = run.workspace.workdir
     command = [sys.executable, "-m", "pipelines.cli.main", "predict", "--run-date", RUN_DATE.isoformat()]

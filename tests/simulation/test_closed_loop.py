@@ -61,7 +61,7 @@ class Fixed:
 
 
 class Toy:
-    """Gives the models of a list, one a week; keeps what it was shown."""
+    """Gives the models of a list, one per week; keeps what it was shown."""
 
     def __init__(self, models: Sequence[Fixed | None], name: str = "toy", **settings: Any) -> None:
         self.name = name

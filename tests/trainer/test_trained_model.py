@@ -246,7 +246,7 @@ def test_below_the_floor_the_default_comes_first(exported: Path, tmp_path: Path)
     behind = [name for name in estimates["recommenders"][0] if name != b"a"]
     assert answer["recommenders"][0, 1:].tolist() == behind
     assert not answer["explored"][0, 0]
-    # No default fits this user, so he is served as without a floor.
+    # No default fits this user, so they are served as without a floor.
     without = call(exported, "serving_policy", rows[1:])
     assert np.array_equal(answer["recommenders"][1], without["recommenders"][0])
     assert answer["expires_after_days"].tolist() == [[3], [3]]

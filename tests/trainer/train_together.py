@@ -1,4 +1,4 @@
-"""One of two workers: trains an agent after the other with `run_fn`, as TFX's Trainer would have it do."""
+"""One of two workers: trains one agent after the other with `run_fn`, as TFX's Trainer would have it do."""
 
 from __future__ import annotations
 

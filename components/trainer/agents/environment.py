@@ -36,7 +36,7 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
 
     Args:
       world: users, truth and rewards.
-      batch_size: users a step, drawn anew each time.
+      batch_size: users per step, drawn anew each time.
       first_day: day of the first step, the epoch unless given.
       steps_per_day: steps before the next day begins.
       seed: of the users and outcomes.
@@ -84,7 +84,7 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
 
     @property
     def batch_size(self) -> int:
-        """Users a step."""
+        """Users per step."""
         return self._size
 
     def oracle_reward(self, observation: dict[str, Any]) -> tf.Tensor:

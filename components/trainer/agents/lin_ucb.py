@@ -1,4 +1,4 @@
-"""TF-Agents' LinearUCBAgent: ridge regression a recommender, optimistic by alpha standard errors.
+"""TF-Agents' LinearUCBAgent: one ridge regression per recommender, optimistic by alpha standard errors.
 
     optimistic_k(x) = theta_k^T x + alpha sqrt(x^T (A_k + l2 I)^-1 x)
 

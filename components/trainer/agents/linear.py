@@ -1,6 +1,6 @@
-"""Ridge regressions a recommender, from sums over the logs: what TF-Agents' linear agents hold, in one pass.
+"""One ridge regression per recommender, from sums over the logs: what TF-Agents' linear agents hold, in one pass.
 
-The state of a linear agent is a pair of sums a recommender, A_k = sum w x x^T and b_k = sum w r x over the rows that
+The state of a linear agent is a pair of sums per recommender, A_k = sum w x x^T and b_k = sum w r x over the rows that
 showed recommender k. Adding them up batch by batch gives the state that `agent.train` would reach, at a fraction of
 its cost: TF-Agents masks the whole batch once a recommender.
 
@@ -34,7 +34,7 @@ from components.transform.layout import ACTION, CATEGORICAL, NUMERIC, REWARD
 
 
 def context(features: Mapping[str, tf.Tensor], vocabulary_sizes: tuple[int, ...]) -> tf.Tensor:
-    """Numbers, one-hot strings and a constant 1 as one vector a row, float32 [batch, D]."""
+    """Numbers, one-hot strings and a constant 1 as one vector per row, float32 [batch, D]."""
     parts = [features[NUMERIC]] if NUMERIC in features else []
     if CATEGORICAL in features:
         columns = tf.unstack(features[CATEGORICAL], axis=-1)

@@ -1,8 +1,8 @@
-"""Sums over logged rows that a ridge regression a recommender needs, without a vector a row.
+"""Sums over logged rows that a ridge regression per recommender needs, without a vector per row.
 
 A context vector is (numbers, one-hot strings, 1). Its one-hot part is never made: rows are sorted by recommender, then
 
-    numbers, 1 and reward against each other    one matrix product a recommender
+    numbers, 1 and reward against each other    one matrix product per recommender
     each string's value against those           a sparse product: a row adds its numbers at the place of its value
     two strings' values against each other      a count a pair of values
 

@@ -142,7 +142,7 @@ class ContextNetwork(network.Network):
 
 
 class NetworkModel(RewardModel):
-    """A network with one output a recommender."""
+    """A network with one output per recommender."""
 
     def __init__(self, trained: ContextNetwork, names: Names) -> None:
         super().__init__(name="reward_model")
@@ -162,7 +162,7 @@ def observation(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def reward_network(task: Task, settings: Network) -> ContextNetwork:
-    """A network with one output a recommender, warm if the task is."""
+    """A network with one output per recommender, warm if the task is."""
     made = ContextNetwork(task, settings.hidden_layers, len(task.names.recommenders), settings.seed)
     made.create_variables()
     made.take_over(task, outputs_are_recommenders=True)

@@ -1,4 +1,4 @@
-"""Off-policy estimators of a policy's value, one a module; each is a few running sums that merge.
+"""Off-policy estimators of a policy's value, one per module; each is a few running sums that merge.
 
 Notation: x context, a logged action, r reward, p propensity of a under the logging policy, pi_e evaluation
 policy, q reward model, w = pi_e(a | x) / p the importance weight, clipped at `weight_clip` if one is given.

@@ -25,7 +25,7 @@ ROUNDING = 1e-5
 
 
 class Estimate(NamedTuple):
-    """Value of a policy in units of reward a row.
+    """Value of a policy in units of reward per row.
 
     Attributes:
       value: NaN where no row was seen (for SNIPS: where every weight is 0).
@@ -185,10 +185,10 @@ class Extremes(Mergeable):
 
 
 class MeanOfTerms(Mergeable):
-    """An estimate that is a function of the means of a few terms a row, with its intervals.
+    """An estimate that is a function of the means of a few terms per row, with its intervals.
 
     Args:
-      dimensions: number d of terms a row.
+      dimensions: number d of terms per row.
       weight_clip: largest weight used, more than 0; None uses the weights as they are.
       reward_range: smallest and largest possible reward; None where it is unknown, which costs the methods that need
         it (`intervals`) their bounds, and the default one its care for rewards that are too rare to have been seen.

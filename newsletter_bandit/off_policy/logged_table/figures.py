@@ -60,7 +60,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Value:
-    """An estimate in units of reward a row; NaN and infinite where the rows do not tell."""
+    """An estimate in units of reward per row; NaN and infinite where the rows do not tell."""
 
     value: float
     standard_error: float

@@ -113,7 +113,7 @@ class LoggedTable:
         """Places of the longest ranking.
 
         Raises:
-          DataError: two rows of a ranking share a place, or a ranking has more than `MAX_SLOTS`.
+          DataError: two rows of a ranking share a position, or a ranking has more than `MAX_SLOTS`.
         """
         slate, position = self.columns.slate, self.columns.position
         union = " UNION ALL ".join(

@@ -1,4 +1,4 @@
-"""How fast the endpoint answers, over Datastore's emulator and over SQLite, beside the look-up alone and an empty function.
+"""Measures how fast the endpoint answers, over Datastore's emulator and over SQLite, beside the look-up alone and an empty function.
 
 Server, emulator and load generator share this machine. Sides, in turn:
 
@@ -52,12 +52,12 @@ class WrongAnswerError(Exception):
 
 
 def config(location: StoreLocation) -> ServingConfig:
-    """What the endpoint serves here."""
+    """Configuration of the endpoint for this benchmark."""
     return ServingConfig(location, use_case="newsletter", default_ranking=stored_rankings.RECOMMENDERS)
 
 
 def location_of(kind: str, folder: Path) -> StoreLocation:
-    """Where the store of this run is."""
+    """Location of this run's store."""
     if kind == "sqlite":
         return SQLiteLocation(str(folder / "rankings.sqlite"))
     return DatastoreLocation(servers.PROJECT, _KIND)
@@ -96,7 +96,7 @@ def function(
 
 
 def _served(kind: str, options: argparse.Namespace) -> tuple[list[Exchange], dict[str, str], Path, str]:
-    """What a side asks, and the function that answers: variables, source and target."""
+    """A side's request, and the function that answers it: variables, source and target."""
     exchanges = [
         Exchange.get(f"/users/{ranking.user_id}/recommenders", stored_rankings.body(ranking))
         for ranking in stored_rankings.rankings(options.users, options.day)
@@ -273,7 +273,7 @@ def _median(one: Measured, name: str) -> float:
 
 
 def targets(measured: list[Measured], cold: list[Measured]) -> list[Target]:
-    """What the endpoint shall do, and what it did."""
+    """Targets of the endpoint, with what was measured."""
     side = {one.name: one for one in measured}
     found = []
     if "Datastore, 1" in side:

@@ -1,4 +1,4 @@
-"""How often the gate errs, and how many newsletters it needs: whole verdicts on simulated pairs of models.
+"""Measures how often the gate errs, and how many newsletters it needs: whole verdicts on simulated pairs of models.
 
 A pair is a model in production and a candidate, each an epsilon-greedy policy over reward estimates of its own, that is
 the truth shrunk towards each recommender's mean, plus noise. The candidate is mixed with another policy (uniform choices
@@ -166,7 +166,7 @@ def draw_log(truth: Truth, rows: int, rng: np.random.Generator) -> Log:
 
 
 def outputs(truth: Truth, model: Model, log: Log, bounds: tuple[float, float]) -> dict[str, Any]:
-    """What the model's `evaluation` signature says of the log's rows."""
+    """Outputs of the model's `evaluation` signature for the log's rows."""
     user, action = log.user, log.action
     estimates = model.estimates[user]
     return {
@@ -191,7 +191,7 @@ def verdict_of(use_case: UseCase, truth: Truth, log: Log, candidate: Model, prod
 def verdicts(
     use_case: UseCase, log: Log, candidate: Model, production: Model, sizes: Sequence[int]
 ) -> list[Verdict]:
-    """As `verdict_of`, on the first so many rows for each of the ascending sizes.
+    """Verdicts as of `verdict_of`, on the first rows, for each of the ascending sizes.
 
     The same sums as the Evaluator's, but only those that the gate looks at: the others are nine tenths of the work.
     """
@@ -276,7 +276,7 @@ def better(rows: int, number: int) -> dict[str, Any]:
 
 
 def worse_quickly(rows: int, number: int) -> dict[str, Any]:
-    """As `worse`, for many pairs."""
+    """Does the same as `worse`, for many pairs."""
     use_case, truth, rng, production, model = _pair(3, number)
     value = truth.value(production.serving) - use_case.gate.allowed_margin
     candidate = with_value(truth, model, value)

@@ -1,4 +1,4 @@
-"""What the agent of configs/hillstrom.yaml learns from Hillstrom's e-mail experiment, cross-fitted over all customers.
+"""Measures what the agent of configs/hillstrom.yaml learns from Hillstrom's e-mail experiment, cross-fitted over all customers.
 
 Every customer is judged by a model that never saw them: customers are dealt into folds by a hash of their id, and each
 fold is evaluated by the model that the others trained. The pooled doubly robust value and its paired difference to
@@ -107,7 +107,7 @@ def measure(data: Path, folds: int, customers: int | None = None) -> dict[str, A
 
 
 def table(result: dict[str, Any]) -> str:
-    """What `measure` found, for a terminal."""
+    """Table of what `measure` found, for a terminal."""
     lines = [f"{result['customers']:,} customers, {result['folds']} folds, {result['seconds']:.0f} s"]
     for label, name in (
         ("learned policy", "value"),

@@ -34,7 +34,7 @@ class Exchange:
 
 @dataclass
 class Load:
-    """What a run of the generator saw.
+    """Observations of one run of the generator.
 
     Attributes:
       seconds: from the first request to the last answer.
@@ -81,7 +81,7 @@ class _Connection:
         self.socket.sendall(exchange.request)
 
     def receive(self) -> bool | None:
-        """Whether the answer was right; None while it is not complete."""
+        """Reads on; True if the answer was right, None while it is not complete."""
         self.received += self.socket.recv(65536)
         head = self.received.find(_END_OF_HEAD)
         if head < 0:

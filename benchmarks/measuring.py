@@ -1,4 +1,4 @@
-"""What the speed benchmarks share: sides that run in turn, each run a process of its own, and how they are reported.
+"""Code that the speed benchmarks share: sides that run in turn, each run in a separate process, and their report.
 
 A side is a command whose last line of output is the JSON that `tell` prints. A process each, so that peak memory is the
 run's own and nothing is warm that would not be; in turn (A B A B ...), so that a machine that slows down slows both.
@@ -78,7 +78,7 @@ class Measured:
         return max(self.peak_mib)
 
     def ratio(self, other: Measured) -> float:
-        """How many times as many rows per second as ``other``; median over the rounds."""
+        """Rows per second divided by those of ``other``; median over the rounds."""
         return statistics.median(self.ratios(other))
 
     def ratios(self, other: Measured) -> list[float]:
@@ -101,7 +101,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Target:
-    """What a figure should be, and what it is.
+    """A figure's target, and what was measured.
 
     Attributes:
       name: of the claim.
@@ -196,7 +196,7 @@ def run(side: Side) -> tuple[dict[str, Any], float]:
 
 
 def console() -> Console:
-    """Where tables are printed; wide enough for them where the output is no terminal."""
+    """Console for tables; wide enough for them if the output is no terminal."""
     return Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -271,7 +271,7 @@ def _peak() -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were made on."""
+    """Description of the machine."""
     return {
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),

@@ -1,4 +1,4 @@
-"""How many logged rows per second off-policy evaluation takes, and whether its memory grows: beside sb-obp, and for files.
+"""Measures the speed and memory of off-policy evaluation, compared with sb-obp, and for files.
 
     python -m benchmarks.off_policy_speed [--rounds 3] [--json FILE]
 
@@ -318,7 +318,7 @@ def measure(
 
 
 def targets(found: dict[str, list[Measured]], with_peer: bool) -> list[Target]:
-    """What the figures should be."""
+    """Targets of the figures."""
     ours = found["beside"][0]
     made = [
         Target(

@@ -276,7 +276,7 @@ def _sb_obp(feedback: dict[str, Any], policy: FloatArray, estimates: FloatArray)
 
 
 def batch(feedback: dict[str, Any], policy: FloatArray, estimates: FloatArray) -> LoggedBatch:
-    """The same rows, policy [80, 3] and estimates [n, 80, 3] for our estimators."""
+    """A batch of the same rows, policy [80, 3] and estimates [n, 80, 3] for our estimators."""
     action, place = feedback["action"], feedback["position"]
     every = np.arange(len(action))
     return LoggedBatch(

@@ -1,4 +1,4 @@
-"""What 2, 20 and 200 million users per day take on Dataflow, Datastore and BigQuery, worked out from figures of one core.
+"""Estimates what 2, 20 and 200 million users per day take on Google Cloud, from the figures of one core.
 
     python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...] [--write docs/scaling.md]
 
@@ -38,7 +38,7 @@ GB, TIB = 1e9, 2**40
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What was not measured.
+    """Assumptions that were not measured.
 
     Attributes:
       worker_cores: of a Dataflow worker, e.g. 2 of an n2-standard-2.
@@ -67,7 +67,7 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured; the keys are those of the JSON file.
+    """Measured figures; the keys are those of the JSON file.
 
     Attributes:
       machine, date: on what, and when.
@@ -82,7 +82,7 @@ class Figures:
 
     @classmethod
     def read(cls, path: Path = FIGURES) -> Figures:
-        """Of a JSON file.
+        """Reads the figures from a JSON file.
 
         Raises:
           ValueError: a rate or size is missing, or not above 0; names it.
@@ -117,7 +117,7 @@ class Step:
 
 
 def step(rows: float, rate: float, minutes: float, how: Assumptions) -> Step:
-    """As few workers as finish ``rows`` in ``minutes``.
+    """The step with the fewest workers that finish ``rows`` in ``minutes``.
 
     Args:
       rows: to work on.
@@ -190,7 +190,7 @@ class Day:
 
     @property
     def minutes(self) -> float:
-        """Of the steps one after another, the kind being cold."""
+        """Minutes of all steps one after another, with a cold kind."""
         return sum(self.steps[name].minutes for name in ("ingest", "score")) + self.store_minutes
 
 
@@ -233,7 +233,7 @@ PRICES = {
 
 
 def day_cost(of: Day, figures: Figures, how: Assumptions, prices: Mapping[str, float]) -> float:
-    """Of one day's predictions, in the currency of the prices; those not given cost nothing."""
+    """Cost of one day's predictions, in the currency of the prices; prices not given count as 0."""
     hours = of.steps["ingest"].core_hours + of.steps["score"].core_hours + of.store_core_hours
     stored = of.users * (figures.size["entity"] + figures.size["entity_index"]) / 2**30
     amounts = {
@@ -248,7 +248,7 @@ def day_cost(of: Day, figures: Figures, how: Assumptions, prices: Mapping[str, f
 
 
 def training_cost(users: int, figures: Figures, how: Assumptions, prices: Mapping[str, float]) -> float:
-    """Of one training, likewise; the Trainer's cores at Dataflow's price."""
+    """Cost of one training, in the same way; the Trainer's cores at Dataflow's price."""
     hours = sum(one.core_hours for one in training(users, figures, how).values())
     amounts = {
         "core_hour": hours,
@@ -386,7 +386,7 @@ def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> s
 
 
 def tables_of(page: str) -> str:
-    """What stands between the page's two marks.
+    """The text between the page's two marks.
 
     Raises:
       ValueError: a mark is missing.

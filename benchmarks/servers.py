@@ -21,7 +21,7 @@ DATASTORE = "cloud-datastore-emulator/CloudDatastore.jar"
 
 
 class MissingError(Exception):
-    """What a server needs is not installed; the message says what."""
+    """Something that a server needs is not installed; the message says what."""
 
 
 class ServerError(Exception):

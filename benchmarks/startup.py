@@ -1,4 +1,4 @@
-"""How soon the command line answers: `--help`, and each kind of setting that it refuses, as whole processes.
+"""Measures how soon the command line answers: `--help`, and each kind of setting that it refuses, as whole processes.
 
 Beside them two that do nothing: Python with typer and rich, which every command needs, and with TensorFlow, which none of
 these may import. Each refusal must end with exit status 2 and the one message that is expected.
@@ -105,7 +105,7 @@ def run(case: Case) -> float:
 
 
 def slow_imports(case: Case) -> list[str]:
-    """Which of the slow libraries the command imports, by `-X importtime`."""
+    """The slow libraries that the command imports, by `-X importtime`."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *case.arguments],
         cwd=measuring.REPOSITORY,

@@ -35,7 +35,7 @@ _LOOKED_AT = 500
 
 
 class WrongEntitiesError(Exception):
-    """What was stored is not what should have been."""
+    """The stored entities are not those expected."""
 
 
 def _settings(namespace: str) -> DatastoreStore:

@@ -43,7 +43,7 @@ def rankings(users: int, day: dt.date) -> Iterator[Ranking]:
 
 
 def _single(number: float) -> float:
-    """As the model's outputs are, of single precision."""
+    """Rounds to single precision, as the model's outputs are."""
     rounded: float = struct.unpack("f", struct.pack("f", number))[0]
     return rounded
 
@@ -74,5 +74,5 @@ def hold(values: Iterable[Any]) -> None:
 
 
 def held(_: object) -> Iterator[Any]:
-    """What `hold` was given."""
+    """The value given to `hold`."""
     return iter(_held)

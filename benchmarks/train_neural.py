@@ -1,4 +1,4 @@
-"""How fast a neural agent learns, and what its policy is worth, beside VowpalWabbit on the same log.
+"""Measures how fast a neural agent learns, and its policy's value, compared with VowpalWabbit.
 
 The log is of simulated newsletters, four weeks that marketing's rules filled. Transform's outputs, and the same rows as text
 for VowpalWabbit, are made first and not clocked. Each side trains in a process of its own; then it fills the next week's
@@ -142,7 +142,7 @@ def _targets(found: dict[str, Measured], values: dict[str, float]) -> list[Targe
 
 
 class Log:
-    """What every side works on.
+    """The log that every side works on.
 
     Args:
       rows: newsletters in the log.

@@ -28,7 +28,7 @@ _BUCKETS = "gs://"
 
 
 class Files(Protocol):
-    """What the rooms need of a file system."""
+    """The file operations that the rooms need."""
 
     def exists(self, path: str) -> bool:
         """There is such a file or folder."""

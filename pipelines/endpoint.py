@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def serving_config(use_case: UseCase, environment: Environment) -> ServingConfig:
-    """What the endpoint serves in this environment."""
+    """The endpoint's configuration in this environment."""
     from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation
 
     store = environment.store

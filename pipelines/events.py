@@ -1,4 +1,4 @@
-"""What is told of a run while it goes on."""
+"""Events that report a run's progress."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from newsletter_bandit.settings.environment import MySQLMetadata, SQLiteMetadata
 
 
 def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_store_pb2.ConnectionConfig:
-    """How TFX and ML Metadata connect; makes the folder of an SQLite file.
+    """Connection settings for TFX and ML Metadata; makes the folder of an SQLite file.
 
     Raises:
       SettingsError: the environment variable that holds the password is not set.

@@ -26,7 +26,7 @@ class Workspace:
 
     @property
     def tuned_file(self) -> Path:
-        """Where `newsletter-bandit tune` leaves what it found, and training looks for it."""
+        """File into which `newsletter-bandit tune` writes its best set, and which training reads."""
         return self.workdir / "hyperparameters" / f"{self.use_case.name}.json"
 
     def require_schema_file(self) -> Path:

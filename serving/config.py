@@ -53,7 +53,7 @@ StoreLocation = SQLiteLocation | DatastoreLocation
 
 @dataclass(frozen=True)
 class ServingConfig:
-    """What the endpoint serves.
+    """Configuration of the endpoint.
 
     Attributes:
       store: where the rankings are.

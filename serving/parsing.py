@@ -25,7 +25,7 @@ _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 @dataclass(frozen=True)
 class Route:
-    """What a path names: `action` and, for a user's path, the decoded user_id."""
+    """The meaning of a path: `action` and, for a user's path, the decoded user_id."""
 
     action: Literal["health", "user", "batch"]
     user_id: str = ""

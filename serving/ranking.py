@@ -134,7 +134,7 @@ class Ranking:
                 )
 
     def expired(self, now: dt.datetime) -> bool:
-        """Whether the ranking may no longer be served at ``now``."""
+        """True if the ranking may no longer be served at ``now``."""
         return self.expires_at <= now
 
     def to_json_dict(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ LOGGING_POLICY = "logging policy"
 
 @dataclass(frozen=True)
 class GateMetrics:
-    """What the gate looks at, all of the candidate's serving policy over the whole evaluation split.
+    """Figures that the gate uses, of the candidate's serving policy over the whole evaluation split.
 
     Attributes:
       rows: evaluated rows.

@@ -19,7 +19,7 @@ _OUTCOME = ("reward", "propensity", "clicked", "unsubscribed")
 
 
 def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
-    """What was logged of the rows [n].
+    """Logged outcome of the rows [n].
 
     Args:
       rows: columns of lists, as `example_files.Decoder` makes them.

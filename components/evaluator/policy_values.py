@@ -30,7 +30,7 @@ Figures = dict[str, "float | npt.NDArray[np.float64]"]
 
 @dataclass(frozen=True)
 class Measuring:
-    """How to measure.
+    """Settings of the measurement.
 
     Attributes:
       recommenders: number K of the candidate's recommenders.
@@ -53,7 +53,7 @@ class Measuring:
 
     @classmethod
     def of(cls, use_case: UseCase) -> Measuring:
-        """As the use case's reward and gate say."""
+        """The settings that the use case's reward and gate give."""
         gate = use_case.gate
         return cls(
             len(use_case.recommenders),

@@ -66,7 +66,7 @@ class Weights(NamedTuple):
 
 
 def weights(metrics: Mapping[str, Any]) -> Weights:
-    """How far the log supports the candidate."""
+    """Figures of the log's support for the candidate."""
     candidate = metrics[OVERALL][CANDIDATE]
     names = ("mean_weight", "effective_sample_size", "max_weight_unclipped", "clipped_share", "top_share")
     return Weights(*(candidate[f"{SERVING_POLICY}/{name}"] for name in names))

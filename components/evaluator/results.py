@@ -79,7 +79,7 @@ def to_json(metrics: Mapping[str, Any]) -> str:
 
 
 def gate_metrics(metrics: Mapping[str, Any]) -> GateMetrics:
-    """What the gate looks at; null becomes NaN, an unknown bound an infinite one."""
+    """Figures that the gate uses; null becomes NaN, an unknown bound an infinite one."""
     overall = metrics[OVERALL]
     candidate, production, difference = overall[CANDIDATE], overall[PRODUCTION], overall["difference"]
     unsubscribes = overall["unsubscribes"]

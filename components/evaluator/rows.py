@@ -44,7 +44,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What was logged of n rows.
+    """Logged outcome of n rows.
 
     Attributes:
       reward: [n], finite.
@@ -85,7 +85,7 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
 
 
 class _Model:
-    """What one model says of n rows; a logged recommender that it does not know has action -1."""
+    """One model's outputs for n rows; a logged recommender that it does not know has action -1."""
 
     def __init__(self, output: Mapping[str, npt.NDArray[Any]], n: int) -> None:
         self._estimates = _matrix(output, "reward_estimates", n)

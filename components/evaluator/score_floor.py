@@ -45,7 +45,7 @@ class ScoreFloor(NamedTuple):
 
 
 class FloorGains(Mergeable):
-    """What each floor of the grid would gain.
+    """Gain of each floor of the grid.
 
     Args:
       reward_bounds: smallest and largest reward; the grid lies between them.

@@ -17,7 +17,7 @@ _LABEL = "clicked"
 
 
 def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
-    """What TFMA's readers are told: models, labels, and slices by each value of the use case's."""
+    """TFMA's configuration: models, labels, and slices by each value of the use case's."""
     names = [results.CANDIDATE, results.PRODUCTION] if has_production else [results.CANDIDATE]
     return tfma.EvalConfig(
         model_specs=[

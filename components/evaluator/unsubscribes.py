@@ -1,4 +1,4 @@
-"""How often a candidate's newsletters would end in an unsubscribe, against the policy that logged the rows.
+"""Unsubscribe rate of a candidate's newsletters, compared with the policy that logged the rows.
 
 With u_i = 1 where the logged newsletter ended in an unsubscribe and w_i the candidate's importance weight,
 
@@ -51,7 +51,7 @@ class Unsubscribes(Mergeable):
         self._excess.merge(other._excess)
 
     def rate(self) -> Estimate:
-        """Of the candidate, with its standard error."""
+        """Rate of the candidate, with its standard error."""
         return self._candidate.estimate()
 
     def interval(self, confidence: float) -> Interval:
@@ -59,7 +59,7 @@ class Unsubscribes(Mergeable):
         return self._candidate.interval(confidence)
 
     def log_rate(self) -> float:
-        """Of the policy that logged the rows; NaN without rows."""
+        """Rate of the policy that logged the rows; NaN without rows."""
         return self._log.estimate().value
 
     def ratio(self) -> float:

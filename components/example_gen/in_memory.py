@@ -36,7 +36,7 @@ def training_examples(
 def inference_examples(
     use_case: UseCase, table: pa.Table, run_date: dt.date
 ) -> tuple[pa.Table, npt.NDArray[np.object_]]:
-    """Likewise of an inference table; dates are relative to ``run_date``."""
+    """Examples of an inference table; dates are relative to ``run_date``."""
     return _encode(use_case, "inference", table, render_inference_query(use_case, _warehouse(), run_date))
 
 

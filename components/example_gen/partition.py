@@ -1,4 +1,4 @@
-"""Which split a row belongs to: the hash that TFX's own ExampleGens use, so that all agree."""
+"""Assignment of rows to splits, by the hash that TFX's own ExampleGens use, so that all agree."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def shown(value: Any) -> str:
 
 
 def fault(use_case: UseCase, path: str, value: Any) -> str | None:
-    """What is wrong with one hyperparameter's value for this use case; None where nothing is."""
+    """The fault of one hyperparameter's value for this use case; None if there is none."""
     if path not in tunable(use_case):
         return f"{_why_not(use_case, path)}; allowed: {', '.join(tunable(use_case))}"
     section, _, key = path.partition(".")
@@ -92,7 +92,7 @@ def _why_not(use_case: UseCase, path: str) -> str:
 
 
 class Found(BaseModel):
-    """How a set was found; values in units of reward per newsletter.
+    """Record of how a set was found; values in units of reward per newsletter.
 
     Attributes:
       value: doubly robust, of the set's eval policy on the validation rows.

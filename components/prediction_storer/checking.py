@@ -87,12 +87,12 @@ class Checker:
             )
 
     def first_expiry(self, checked: pa.RecordBatch) -> str:
-        """When the first of at least one checked row expires, ISO 8601."""
+        """Earliest expiry of at least one checked row, ISO 8601."""
         days = pc.min(checked.column(CHECKED.get_field_index("expires_after_days"))).as_py()
         return (self.stamp.generated_at + dt.timedelta(days=days)).isoformat()
 
     def _ordinary(self, rows: pa.RecordBatch) -> tuple[Mask, pa.RecordBatch]:
-        """Which rows [n] keep every rule beyond doubt, and those rows, checked."""
+        """Mask of the rows [n] that surely keep every rule, and those rows, checked."""
         good = np.ones(len(rows), dtype=np.bool_)
         for column in rows.columns:
             good &= _true(pc.is_valid(column))
@@ -167,7 +167,7 @@ class Checker:
 
 
 def _true(values: pa.Array) -> Mask:
-    """Where a boolean array is true; NULL is not."""
+    """Mask of a boolean array's true values; NULL counts as false."""
     found: Mask = values.fill_null(False).to_numpy(zero_copy_only=False)
     return found
 

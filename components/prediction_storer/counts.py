@@ -1,4 +1,4 @@
-"""How many rows were read and refused, and whether the others may be stored."""
+"""Counts of the rows read and refused, which decide whether the others may be stored."""
 
 from __future__ import annotations
 

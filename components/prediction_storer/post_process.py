@@ -43,7 +43,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What the run adds to each ranking; the same on a rerun of the day."""
+    """Values that the run adds to each ranking; the same on a rerun of the day."""
 
     model_version: str
     generated_at: dt.datetime
@@ -67,7 +67,7 @@ def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking
 
 
 def resolve_duplicates(rankings: Iterable[Ranking]) -> tuple[Ranking, list[Ranking]]:
-    """Of one user's rankings, the one to keep and the others, whatever order they come in."""
+    """Divides one user's rankings into the one to keep and the others, whatever their order."""
     kept, *others = sorted(rankings, key=lambda ranking: json.dumps(ranking.to_json_dict(), sort_keys=True))
     return kept, others
 

@@ -71,7 +71,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 class ProductionModelSpec(component_spec.ComponentSpec):
-    """Where the registry is in, its current model out."""
+    """Input: the registry's location. Output: its current model."""
 
     PARAMETERS = {
         REGISTRY_KEY: component_spec.ExecutionParameter(type=str),

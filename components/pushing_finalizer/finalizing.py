@@ -20,7 +20,7 @@ BLESSED = "blessed"
 
 @dataclass(frozen=True)
 class PushedModel:
-    """What the Pusher handed on.
+    """The model that the Pusher handed on.
 
     Attributes:
       model_dir: folder of the SavedModel.
@@ -33,7 +33,7 @@ class PushedModel:
 
 @dataclass(frozen=True)
 class Publication:
-    """What became of a run's model.
+    """Outcome of a run's model.
 
     Attributes:
       published: the run's model is in production.
@@ -51,7 +51,7 @@ class Publication:
 
 
 def pushed_model(model_dir: str, pushed: int, pushed_version: str) -> PushedModel | None:
-    """What the properties `pushed` and `pushed_version` of TFX's PushedModel say; None if nothing was pushed.
+    """The model that TFX's properties `pushed` and `pushed_version` name; None if nothing was pushed.
 
     Raises:
       DataError: ``pushed_version`` is not a number of Unix seconds.

@@ -1,4 +1,4 @@
-"""How a model is served: which policy, how much of it explores, below which score not at all, and for how long.
+"""The decision how a model is served: policy, exploration rate, score floor and expiry.
 
 The cost of exploration is the value of the eval policy minus that of the serving policy, paired over the same
 rows, in units of reward per newsletter. The serving policy is a mixture, so exploring in a share `rate` of the newsletters
@@ -33,7 +33,7 @@ _SOURCE = "metrics.json"
 
 @dataclass(frozen=True)
 class ExplorationCost:
-    """What exploring costs, in units of reward per newsletter; None where it is unknown.
+    """Cost of exploring, in units of reward per newsletter; None where it is unknown.
 
     Attributes:
       value: estimate; negative where exploring seems to gain.
@@ -82,7 +82,7 @@ class FloorGain:
 
 @dataclass(frozen=True)
 class Decision:
-    """How the model is served and why.
+    """Decision how the model is served, with its reasons.
 
     Attributes:
       policy: the one that becomes `serving_default`.

@@ -51,7 +51,7 @@ def make_trainer(
 
 
 def vertex_config(job: TrainingJob) -> dict[str, Any]:
-    """What TFX's Trainer for Vertex AI wants in its `custom_config`.
+    """The `custom_config` of TFX's Trainer for Vertex AI.
 
     The first pool is the chief, the second the others: Vertex AI tells them of each other in TF_CONFIG.
     """

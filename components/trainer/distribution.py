@@ -50,11 +50,11 @@ class Workers:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes what was trained."""
+        """True if this process writes the trained model."""
         return self.index == 0
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """Where variables must be made that all share."""
+        """Scope in which variables are made that all workers share."""
         return contextlib.nullcontext()
 
     def run(self, step: Callable[[Any], _T], batch: Any) -> _T:

@@ -110,7 +110,7 @@ class BanditModel(tf.Module):
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What off-policy evaluation needs of a logged row."""
+        """Outputs that off-policy evaluation needs for each logged row."""
         spec = {**self._feature_spec, "recommender": _OPTIONAL_STRING}
         raw = tf.io.parse_example(_filled_up(examples), spec)
         features = self._features(raw)

@@ -1,4 +1,4 @@
-"""What an agent hands to the exported graph once it is trained."""
+"""The part of a trained agent that goes into the exported graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RewardModel(tf.Module, metaclass=abc.ABCMeta):
         """Expected reward of each recommender, float32 [batch, K]; `features` as in `Layout`."""
 
     def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
-        """How the agent itself chooses: all on its best estimate, unless it explores."""
+        """The agent's own distribution: all on its best estimate, unless it explores."""
         return best(self.estimates(features))
 
     def warm_start(self) -> dict[str, npt.NDArray[Any]]:

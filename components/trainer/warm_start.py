@@ -1,4 +1,4 @@
-"""What a model leaves for the next training, and how it fits other recommenders, features and vocabularies.
+"""State that a model leaves for the next training, and how it is fitted to other recommenders, features and vocabularies.
 
 Arrays lie beside the SavedModel with the names of their rows and columns. The next training takes over what has the
 same name: a recommender, a term of a vocabulary, a column of the context vector. What is new starts anew.
@@ -31,7 +31,7 @@ _UNSEEN = "__unseen__"
 
 @dataclass(frozen=True)
 class Names:
-    """What the rows and columns of a model's arrays stand for.
+    """Meaning of the rows and columns of a model's arrays.
 
     Attributes:
       recommenders: in the order of their indices.
@@ -100,7 +100,7 @@ class WarmStartState:
 
     @classmethod
     def load(cls, model_dir: str) -> WarmStartState | None:
-        """What `save` wrote; None where it wrote nothing.
+        """Reads what `save` wrote; None if it wrote nothing.
 
         Raises:
           DataError: the file is damaged; names it.

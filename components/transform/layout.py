@@ -1,4 +1,4 @@
-"""What the transformed example holds and in which order; shared by Transform, Trainer and the exported graph."""
+"""Content and order of the transformed example; shared by Transform, Trainer and the exported graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the container image leaves out of its virtual environment: no step and no worker imports it.
+"""Removes from the container image's virtual environment what no step and no worker imports.
 
 ``python prune.py VIRTUAL_ENVIRONMENT`` deletes it and prints what each rule saved. Only the standard library is
 needed. The tests run a whole training, a prediction and a Beam worker on what this leaves.

@@ -1,4 +1,4 @@
-"""Off-policy evaluation: what a log tells about a policy that did not write it.
+"""Off-policy evaluation: estimates the value of a policy from the log of another one.
 
     from newsletter_bandit import off_policy
 

@@ -99,7 +99,7 @@ class PropensityWeighting(Settings):
 
 
 class Exploration(Settings):
-    """How the serving policy explores, slot by slot, over the recommenders that are left and eligible.
+    """Exploration of the serving policy, slot by slot, over the recommenders that are left and eligible.
 
     Attributes:
       epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above 0.
@@ -147,7 +147,7 @@ class TunedRange(Settings):
 
 
 class Tuning(Settings):
-    """What `newsletter-bandit tune` searches.
+    """The search of `newsletter-bandit tune`.
 
     Attributes:
       trials: hyperparameter sets to try.

@@ -1,4 +1,4 @@
-"""What every settings class is made of."""
+"""Building blocks of every settings class."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Vertex(Settings):
 
 
 class Dataflow(Settings):
-    """Where and how Dataflow runs a Beam step; each step may override any of it.
+    """Settings of Dataflow for Beam steps; each step may override any of them.
 
     Attributes:
       temp_location: folder in a bucket for staging and temporary files.
@@ -90,7 +90,7 @@ class Dataflow(Settings):
 
 
 class DataflowStep(Settings):
-    """What one step runs with instead; a key left out keeps the environment's."""
+    """Settings of a single step; a key that is left out keeps the environment's value."""
 
     machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
     disk_gb: int | None = Field(default=None, ge=20, le=65536)

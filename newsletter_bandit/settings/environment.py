@@ -1,4 +1,4 @@
-"""Where the pipelines run: one file below ``configs/environments/``."""
+"""The environment, which says where the pipelines run: one file below ``configs/environments/``."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class MySQLMetadata(Settings):
 
 
 class Processing(Settings):
-    """How Beam steps run; ``beam_args`` are passed on as they are.
+    """Settings of the Beam runner; ``beam_args`` are passed on unchanged.
 
     Attributes:
       workers: local worker processes or threads; 0 takes one per core.
@@ -117,7 +117,7 @@ class Processing(Settings):
 
 
 class Environment(Settings):
-    """Where the pipelines run: one file below ``configs/environments/``. Relative paths lie in the work folder."""
+    """One file below ``configs/environments/``; its relative paths are relative to the work folder."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     warehouse: Annotated[DuckDBWarehouse | BigQueryWarehouse, Field(discriminator="kind")]
@@ -134,7 +134,7 @@ class Environment(Settings):
     enable_cache: bool = False
 
     def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:
-        """The same environment for one use case, with each relative path placed below ``workdir``."""
+        """A copy of the environment for one use case, with each relative path placed below ``workdir``."""
 
         def place(path: str) -> str:
             return path if "://" in path else str((workdir / path).absolute())

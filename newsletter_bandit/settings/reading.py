@@ -47,7 +47,7 @@ _Model = TypeVar("_Model", bound=Settings)
 
 
 def _allowed(error: dict[str, Any], model: type[BaseModel]) -> str:
-    """What is allowed where a key is unknown: the keys of the innermost settings class on the error's path."""
+    """The keys allowed in place of an unknown one: those of the innermost settings class on its path."""
     current: Any = model
     for part in error["loc"][:-1]:
         fields = getattr(current, "model_fields", {})

@@ -96,7 +96,7 @@ class FromColumn(Settings):
 
 
 class FromConstant(Settings):
-    """The same value in every row."""
+    """A constant value for every row."""
 
     constant: str | float | bool
 

@@ -1,4 +1,4 @@
-"""What is decided for whom: one file below ``configs/``."""
+"""The use case, which says what is decided for whom: one file below ``configs/``."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Gate(Settings):
 
 
 class Freshness(Settings):
-    """How long a stored ranking is served after the day it was made for."""
+    """Days for which a stored ranking is served, from the day that it was made for."""
 
     expires_after_days: int = Field(default=8, ge=1, le=365)
 
 
 class Serving(Settings):
-    """What the endpoint answers for a user who has no current ranking."""
+    """The endpoint's answer for a user without a current ranking."""
 
     unknown_user: Literal["default", "not_found"] = "default"
 
@@ -70,7 +70,7 @@ class Storing(Settings):
 
 
 class UseCase(Settings):
-    """What is decided for whom: one file below ``configs/``."""
+    """The use case, which says what is decided for whom: one file below ``configs/``."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     recommenders: tuple[RecommenderName, ...]
@@ -165,7 +165,7 @@ class UseCase(Settings):
         return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
 
     def table_name(self, table: str) -> str:
-        """What the table, `training`, `inference` or a raw one, is called in the warehouse."""
+        """Name in the warehouse of the table `training`, `inference` or a raw one."""
         return str(getattr(self.raw if table in RAW_COLUMNS else self.tables, table))
 
     def to_json(self) -> str:

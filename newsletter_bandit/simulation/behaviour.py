@@ -18,7 +18,7 @@ from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users
 
 @dataclass(frozen=True, eq=False)
 class Audience:
-    """What a policy chooses for: n users, and which of K recommenders each may be sent."""
+    """The n users that a policy chooses for, and which of K recommenders each may be sent."""
 
     recommenders: Sequence[str]  # [K]
     users: Users  # [n]

@@ -1,4 +1,4 @@
-"""What the simulated world is made of: its recommenders, features, segments, countries and categories.
+"""The contents of the simulated world: its recommenders, features, segments, countries and categories.
 
 A use case may name any part of the recommenders and features, in any order; `check` refuses the rest.
 """

@@ -1,4 +1,4 @@
-"""What the closed loop asks of whoever learns in it; no more than a peer's library can give."""
+"""The interface of a learner in the closed loop; a peer's library can fulfil it too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter_bandit.simulation.users import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class FirstSlots:
-    """What fills each of n newsletters.
+    """The recommenders that fill n newsletters.
 
     Attributes:
       served: column [n] of the recommender.
@@ -40,7 +40,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Gating:
-    """What a gate said of a candidate, and of which rows, so that the truth can be held against it.
+    """A gate's verdict on a candidate and the rows behind it, so that the truth can be compared with it.
 
     Attributes:
       verdict: "blessed", "not_blessed" or "cannot_tell".
@@ -64,7 +64,7 @@ class Gating:
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """What came of one training.
+    """The result of one training.
 
     Attributes:
       model: serves from now on; None leaves what served before.
@@ -86,7 +86,7 @@ class Learner(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Whatever its outcome depends on, as JSON-able values; a finished run is kept while they are the same."""
+        """Everything that its outcome depends on, as JSON-able values; they decide if a finished run is kept."""
 
     def learn(self, window: Sequence[pa.Table], day: dt.date) -> Learnt:
         """Learns from the newsletters of the last weeks.

@@ -34,7 +34,7 @@ OnPart = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """How long and how large a run is.
+    """Length and size of a run.
 
     Attributes:
       weeks: trainings, each followed by a week of newsletters.
@@ -61,7 +61,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where every learner of one seed begins.
+    """The state in which every learner of one seed begins.
 
     Attributes:
       world: the truth.
@@ -158,7 +158,7 @@ def run(begin: Start, learner: Learner, setting: Setting, on_part: OnPart = lamb
 
 
 def setting_of(setting: Setting, learner: Learner) -> dict[str, Any]:
-    """Whatever the outcome of a run depends on besides the seed and the log."""
+    """Everything that the outcome of a run depends on, apart from the seed and the log."""
     return {**vars(setting), "learner": dict(learner.settings)}
 
 

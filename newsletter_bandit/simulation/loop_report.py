@@ -44,7 +44,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class GateRecord:
-    """What a learner's gate said over all weeks and seeds.
+    """Verdicts of a learner's gate over all weeks and seeds.
 
     Attributes:
       verdicts: how often each was given.

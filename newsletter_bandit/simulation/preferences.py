@@ -119,7 +119,7 @@ class Preferences:
         return _sigmoid(log_odds)
 
     def _tastes(self, users: Users) -> Floats:
-        """How strongly each user has the two tastes [n, 2], from -1 to 1."""
+        """Strength of each user's two tastes [n, 2], from -1 to 1."""
         frugal_elders = np.tanh(5.0 * (users.discount_share - 0.35)) * np.tanh(0.12 * (users.age - 42.0))
         style = np.where(users.has_app, 1.0, -1.0) * self._group_style[users.group]
         return np.stack([frugal_elders, style], axis=1)

@@ -76,7 +76,7 @@ class Users:
         return np.where(self.ever_ordered, np.minimum(days, self.tenure + day), np.nan)
 
     def eligible(self) -> Bools:
-        """Which of catalogue.RECOMMENDERS fit each user [n, 12]."""
+        """Mask of the catalogue.RECOMMENDERS that fit each user [n, 12]."""
         mask = np.ones((len(self), len(catalogue.RECOMMENDERS)), dtype=np.bool_)
         for column, name in enumerate(catalogue.RECOMMENDERS):
             if name in catalogue.NEEDS_AN_ORDER:

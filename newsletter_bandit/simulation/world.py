@@ -85,7 +85,7 @@ class World:
     # --- the truth ---------------------------------------------------------------------------------------
 
     def eligible(self, users: Ints) -> Bools:
-        """Which recommenders may be sent to each user [n, K]; it does not change with time."""
+        """Mask of the recommenders that may be sent to each user [n, K]; it does not change with time."""
         mask: Bools = self.users.take(users).eligible()[:, self._columns]
         return mask
 
@@ -215,7 +215,7 @@ class World:
             )
 
     def audience(self, users: Ints) -> Audience:
-        """What a policy chooses for."""
+        """The users that a policy chooses for, with their eligible recommenders."""
         return Audience(self.recommenders, self.users.take(users), self.eligible(users))
 
     # --- names -------------------------------------------------------------------------------------------

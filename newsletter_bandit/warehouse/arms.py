@@ -1,4 +1,4 @@
-"""What each recommender did in a window, for the summary that people see."""
+"""Figures of each recommender in a window, for the summary that people see."""
 
 from __future__ import annotations
 

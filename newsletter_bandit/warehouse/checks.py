@@ -1,4 +1,4 @@
-"""What makes a raw row unfit for a table; the first check that applies names the reason."""
+"""Checks that make a raw row unfit for a table; the first check that applies names the reason."""
 
 from __future__ import annotations
 

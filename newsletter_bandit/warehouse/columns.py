@@ -72,7 +72,7 @@ def source_of(name: str) -> str:
 def plan(
     table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource], raw: Mapping[str, str], file: str
 ) -> list[Column]:
-    """How each column of the table is made from the file.
+    """A plan of how each column of the table is made from the file.
 
     Args:
       table_columns: name and BigQuery type of the table's columns.

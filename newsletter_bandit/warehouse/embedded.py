@@ -160,7 +160,7 @@ def unbound(
     tables: Iterable[tuple[str, str]],
     error: duckdb.Error,
 ) -> DataError:
-    """What a person needs of DuckDB's error: its first line, and the columns that there are."""
+    """The useful part of DuckDB's error: its first line, and the existing columns."""
     described = "; ".join(
         f"{written(table)} has the columns {', '.join(columns_of(connection, *table))}" for table in tables
     )

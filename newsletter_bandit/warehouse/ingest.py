@@ -72,7 +72,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What became of the rows.
+    """Counts of the rows: loaded, already there, and refused.
 
     Attributes:
       table: the table as the settings name it.

@@ -119,7 +119,7 @@ def describe(
 
 
 def cron(settings: Vertex, pipeline: Pipeline) -> str:
-    """When a pipeline starts."""
+    """Cron expression of a pipeline's schedule."""
     return settings.training_cron if pipeline is Pipeline.TRAINING else settings.prediction_cron
 
 

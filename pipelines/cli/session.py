@@ -1,4 +1,4 @@
-"""What surrounds a command: a readable terminal, a log of everything else, and one message for an error.
+"""The context of a command: a readable terminal, a log of everything else, and one message for an error.
 
 TensorFlow, TFX, Beam and their C++ code write to the process's standard streams. While the log is open those
 streams lead into the log file; the command itself writes to copies of them made before.

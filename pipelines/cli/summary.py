@@ -1,4 +1,4 @@
-"""What the commands print once they know it: tables and sentences for the terminal."""
+"""Tables and sentences that the commands print on the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def window_line(window: tuple[dt.date, dt.date]) -> str:
 
 
 def ingested(report: IngestReport) -> str:
-    """What became of the rows of raw files, with a line for each reason to refuse some."""
+    """The outcome for the rows of raw files, with one line per reason for refusing some."""
     counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]
     if report.already_there:
         counts.append(f"{report.already_there:,} were already there")
@@ -51,7 +51,7 @@ def ingested(report: IngestReport) -> str:
 
 
 def arms(rows: Sequence[ArmSummary]) -> Group:
-    """What each recommender did in the window."""
+    """Figures of each recommender in the window."""
     table = _table("recommender", "newsletters", "click rate", "unsubscribe rate", "mean reward")
     for row in rows:
         table.add_row(
@@ -172,7 +172,7 @@ def tuned(outcome: TuningOutcome) -> str:
 
 
 def hyperparameters(tuned: TunedSet | None) -> str:
-    """Which hyperparameters a training used."""
+    """The hyperparameters that a training used."""
     from components.hyperparameters_gen.tuned_set import described
 
     if tuned is None:
@@ -185,7 +185,7 @@ def hyperparameters(tuned: TunedSet | None) -> str:
 
 
 def prediction(outcome: PredictionOutcome) -> str:
-    """What was stored by which model, and where the refused rows are."""
+    """The number of stored rankings, their model, and the file of the refused rows."""
     lines = [
         f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
         f"{outcome.rejected:,} rows refused."
@@ -237,7 +237,7 @@ def truth(values: PolicyValues) -> Group:
 
 
 def truth_sentence(values: PolicyValues) -> str:
-    """Which share of the way from uniform to the oracle the model goes, and what its best rival does."""
+    """Share of the gap from uniform to the oracle that the model closes, and its best rival's share."""
     gap = values.oracle - values.uniform
     share = (values.served - values.uniform) / gap
     single = (values.best_single - values.uniform) / gap

@@ -1,4 +1,4 @@
-"""What the command line asks of the warehouse outside of a pipeline."""
+"""Work of the command line on the warehouse, outside of a pipeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def require_credentials(workspace: Workspace) -> None:
-    """Where the warehouse is BigQuery, makes sure of credentials before anything slow is imported.
+    """Makes sure of credentials, if the warehouse is BigQuery, before anything slow is imported.
 
     Raises:
       SettingsError: there are none.
@@ -54,7 +54,7 @@ def plan(
     last: dt.date | None,
     campaign: str | None,
 ) -> Plan:
-    """What `build-tables` builds: the training rows of the days ``first`` to ``last``, or all that a run date needs.
+    """The plan of `build-tables`: the training rows of the days ``first`` to ``last``, or all that a run date needs.
 
     Raises:
       SettingsError: only one of the two days, or options that belong to the other way.
@@ -80,7 +80,7 @@ def build_tables(workspace: Workspace, plan: Plan) -> BuildReport:
 
 
 def dry_run(workspace: Workspace, plan: Plan) -> DryRun:
-    """What `build_tables` would read; see `newsletter_bandit.warehouse.tables.build.dry_run`."""
+    """Bytes that `build_tables` would read; see `newsletter_bandit.warehouse.tables.build.dry_run`."""
     require_credentials(workspace)
     from newsletter_bandit.warehouse.tables.build import dry_run as look
 
@@ -104,7 +104,7 @@ def write_schema(workspace: Workspace) -> None:
 
 
 def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[ArmSummary]:
-    """What each recommender did in the window; see `newsletter_bandit.warehouse.arms`."""
+    """Figures of each recommender in the window; see `newsletter_bandit.warehouse.arms`."""
     require_credentials(workspace)
     from newsletter_bandit.warehouse.arms import arm_summary as summarise
 
@@ -112,7 +112,7 @@ def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[A
 
 
 def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str | None:
-    """What the training query will read, from a dry run; None where that costs nothing.
+    """Sentence on the bytes that the training query will read; None if reading costs nothing.
 
     Raises:
       SettingsError: more than the environment's `maximum_bytes_billed`.
@@ -125,7 +125,7 @@ def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str 
 
 
 def prediction_cost(workspace: Workspace, run_date: dt.date) -> str | None:
-    """What the inference query will read; see `training_cost`."""
+    """Sentence on the bytes that the inference query will read; see `training_cost`."""
     require_credentials(workspace)
     from newsletter_bandit.warehouse.queries import render_inference_query
 

@@ -71,7 +71,7 @@ class Week:
 
 
 class SharedWeeks:
-    """What the learners of one seed share: Transform's graph and the warm-up, encoded and transformed.
+    """State that the learners of one seed share: Transform's graph and the warm-up, encoded and transformed.
 
     Args:
       use_case: its features, reward and eval share; the agent does not matter here.
@@ -194,7 +194,7 @@ class BanditLearner:
         return Learnt(self._production if verdict.blessed else None, gating, seconds)
 
     def _warm_start(self) -> WarmStartState | None:
-        """What the model in production left, where the settings want it: by way of its files, as the Trainer reads it."""
+        """State of the model in production, if the settings ask for it, read from its files as the Trainer does."""
         if self._production is None or not self._use_case.warm_start.enabled:
             return None
         with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:

@@ -1,4 +1,4 @@
-"""What a closed loop runs: agents, setting and seeds, and the learners that play it."""
+"""The plan of a closed loop: agents, setting and seeds, and the learners that play it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RUNS, _TRANSFORM = "runs", "transform"
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run.
+    """The runs to make.
 
     Attributes:
       agents: the use case by name, each with the agent of that name.
@@ -107,7 +107,7 @@ class _Agent:
 
 
 def makers(made: Plan) -> dict[str, Callable[[Start], Learner]]:
-    """What makes each agent's learner; those of one seed share what does not depend on the agent."""
+    """Makers of each agent's learner; learners of one seed share what does not depend on the agent."""
     prepared: dict[int, SharedWeeks] = {}
 
     def prepare(begin: Start, use_case: UseCase) -> SharedWeeks:

@@ -270,7 +270,7 @@ class Client:
 
 
 def _seconds(task: Any) -> float | None:
-    """How long a task ran by the service's clock; None while it runs, or where the service does not say."""
+    """Seconds that a task ran by the service's clock; None while it runs, or if the service does not say."""
     if not task.start_time or not task.end_time:
         return None
     return float((task.end_time - task.start_time).total_seconds())

@@ -1,4 +1,4 @@
-"""What the steps of a run produced, read from ML Metadata."""
+"""Outputs of a run's steps, read from ML Metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run read and cost, written down when it ends, however it ends."""
+"""Report of what a run read and cost, written when it ends, even if it fails."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from pipelines.workspace import Workspace
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What a training run decided.
+    """Outcome of a training run.
 
     Attributes:
       window: first day and day after the last of the rows that were read.
@@ -49,7 +49,7 @@ class TrainingOutcome:
 
 @dataclass(frozen=True)
 class PredictionOutcome:
-    """What a prediction run stored.
+    """Outcome of a prediction run.
 
     Attributes:
       model_version: version in the registry that ranked.

@@ -1,4 +1,4 @@
-"""What a step produced: in a phrase for the terminal, in numbers for the run's report."""
+"""A step's product: as a phrase for the terminal, as numbers for the run's report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def detail(step: str, outputs: Mapping[str, str]) -> str:
-    """What ``step`` produced, from the folders of its output artifacts; empty where nothing is to be said."""
+    """The product of ``step`` as a phrase, from the folders of its output artifacts; empty for some steps."""
     describe = _DETAILS.get(step)
     return describe(outputs) if describe is not None and outputs else ""
 

@@ -1,4 +1,4 @@
-"""What a set of hyperparameters is worth: fit on one part of the users, valued off-policy on the others.
+"""Value of a set of hyperparameters: fit on one part of the users, valued off-policy on the others.
 
 The value is the doubly robust one of the eval policy, so it pays for estimates that put the right recommender
 first, not for close ones: no exploration setting changes it. The reward model in it is the set's own; it has not

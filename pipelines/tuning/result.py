@@ -1,4 +1,4 @@
-"""What a search found: the winner, and how sure its gain is."""
+"""Result of a search: the winner, and the interval of its gain."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TuningOutcome:
-    """What a search found.
+    """Outcome of a search.
 
     Attributes:
       window: first day and day after the last of the rows that were read.

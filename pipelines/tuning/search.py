@@ -42,7 +42,7 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Score(NamedTuple):
-    """What one set is worth on the validation rows, in units of reward per newsletter.
+    """Value of one set on the validation rows, in units of reward per newsletter.
 
     Attributes:
       value: of the set's eval policy; NaN where the training diverged.

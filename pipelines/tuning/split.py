@@ -12,7 +12,7 @@ from newsletter_bandit.errors import DataError
 
 
 def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which rows are for validation, bool [n].
+    """Mask of the validation rows, bool [n].
 
     A user is held out where a keyed hash of their id, read as a number in [0, 1), is below ``share``: their rows,
     which resemble each other, never stand on both sides, and the same user falls on the same side whatever the

@@ -1,1 +1,1 @@
-"""Where rankings are kept: one SQLite file, or Datastore."""
+"""Stores of rankings: one SQLite file, or Datastore."""

@@ -1,4 +1,4 @@
-"""What the stores have in common."""
+"""The interface that the stores share."""
 
 from __future__ import annotations
 

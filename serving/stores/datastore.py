@@ -82,7 +82,7 @@ class DatastoreStore:
             return int(results[0].value)
 
     def close(self) -> None:
-        """Nothing to give back: the client is the process's."""
+        """Does nothing: the client belongs to the process."""
 
     def _key(self, user_id: str) -> Any:
         return self._client.key(self._kind, user_id)

@@ -122,7 +122,7 @@ class _Properties(Mapping[str, Any]):
         return _to_python(self._properties[name])
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of any mapping, without the detour over an exception."""
+        """Like the `get` of any mapping, without the detour over an exception."""
         return _to_python(self._properties[name]) if name in self._properties else default
 
     def __iter__(self) -> Any:

@@ -131,7 +131,7 @@ def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
     done = run("train", "--workdir", tmp_path / "file")
     assert done.returncode == 2
     assert f"--workdir: {tmp_path / 'file'}" in done.stderr
-    assert "allowed: a folder that can be written" in done.stderr
+    assert "use a folder that can be written" in done.stderr
 
 
 def test_nothing_is_published_yet(tmp_path: Path) -> None:

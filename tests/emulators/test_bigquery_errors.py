@@ -113,9 +113,7 @@ def test_what_is_missing_is_named(proxy: FailingProxy) -> None:
     ):
         client.run(f"SELECT 1 AS n FROM `{PROJECT}.nowhere.t`")
     assert proxy.count("POST", JOBS) == 1
-    with pytest.raises(
-        DataError, match=r"Table newsletter-test:local\.nothing .*you fill the raw tables"
-    ):
+    with pytest.raises(DataError, match=r"Table newsletter-test:local\.nothing .*you fill the raw tables"):
         client.run(f"SELECT 1 AS n FROM `{PROJECT}.local.nothing`")
     with pytest.raises(DataError, match=r"the query cannot be run: .*nonsense"):
         client.run("SELECT nonsense")

@@ -72,7 +72,7 @@ def sums(data: TrainingData, batch_size: int) -> Sums:
 
 
 def scale(data: TrainingData) -> float:
-    """What makes the mean weight 1, over the rows of known recommenders."""
+    """Factor that makes the mean weight 1 over the rows of known recommenders."""
     return (data.totals.rows - data.totals.unknown_recommender) / data.totals.weight_sum
 
 

@@ -36,7 +36,7 @@ def packed_observation_spec(data: TrainingData) -> dict[str, Any]:
 
 
 def time_step_spec(data: TrainingData) -> time_step.TimeStep:
-    """Of an agent over the packed features."""
+    """Time step spec of an agent over the packed features."""
     return time_step.time_step_spec((packed_observation_spec(data), mask_spec(data)))
 
 

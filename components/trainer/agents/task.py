@@ -1,4 +1,4 @@
-"""What an agent is given to learn from."""
+"""The task of an agent: the data and settings that it learns from."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Mergeable(ABC):
 
 
 class Extremes(Mergeable):
-    """What the row with the largest weight would contribute at the smallest and the largest reward.
+    """Contributions of the row with the largest weight at the smallest and the largest reward.
 
     Attributes:
       weight: of that row, before any clip; -inf while there is none.
@@ -240,7 +240,7 @@ class MeanOfTerms(Mergeable):
         return intervals.upper(self.summary(), confidence, method)
 
     def summary(self) -> Summary:
-        """What the intervals are made of."""
+        """The statistics from which intervals are computed."""
         n, mean = self._moments.count, self._moments.mean
         if n == 0:
             return Summary(0, math.nan, math.nan, math.nan)
@@ -302,7 +302,7 @@ class Estimator(MeanOfTerms):
 
     @abstractmethod
     def terms(self, batch: LoggedBatch) -> FloatArray:
-        """What a row contributes: float64 [n] or [n, dimensions]."""
+        """The terms that each row contributes: float64 [n] or [n, dimensions]."""
 
     def add(self, batch: LoggedBatch) -> None:
         """Adds logged rows.

@@ -1,4 +1,4 @@
-"""How far the log supports an evaluation policy: weights and overlap.
+"""Diagnostics of the log's support for an evaluation policy: weights and overlap.
 
 See "Monte Carlo theory, methods and examples" by Owen (2013), section 9.3, for the effective sample size.
 """
@@ -85,7 +85,7 @@ class Weights(Mergeable):
 
     @property
     def mean_z(self) -> float:
-        """How many standard errors the mean is away from 1; far beyond 3, propensities are wrong or much is clipped."""
+        """Distance of the mean from 1 in standard errors; far beyond 3, propensities are wrong or much is clipped."""
         if self.n < 2:
             return math.nan
         variance = max(self._squares / self.n - self.mean**2, 0.0) / (self.n - 1)

@@ -43,7 +43,7 @@ class Users:
     user: npt.NDArray[np.uint64] | None
 
     def draws(self, samples: int) -> Draws:
-        """How often each row stands in each sample, uint8 [n, samples].
+        """Count of each row in each sample, uint8 [n, samples].
 
         Raises:
           DataError: no users are known.

@@ -1,4 +1,4 @@
-"""What an interval is made of."""
+"""The statistics from which an interval is computed."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Summary:
 
     @property
     def standard_error(self) -> float:
-        """Of the value; NaN below two rows."""
+        """Standard error of the value; NaN below two rows."""
         if self.n < 2:
             return math.nan
         return math.sqrt(max(self.squares, 0.0) / (self.n * (self.n - 1)))
 
     def reflected(self) -> Summary:
-        """The same of the estimate times -1."""
+        """Summary of the estimate times -1."""
         return replace(
             self,
             value=-self.value,

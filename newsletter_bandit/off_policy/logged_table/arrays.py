@@ -16,7 +16,7 @@ def floats(values: pa.Array) -> FloatArray:
 
 
 def nulls(values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Where an Arrow array is null, [n]."""
+    """Mask of an Arrow array's nulls, [n]."""
     missing: npt.NDArray[np.bool_] = values.is_null().to_numpy(zero_copy_only=False)
     return missing
 

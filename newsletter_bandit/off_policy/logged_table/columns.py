@@ -1,4 +1,4 @@
-"""Which columns of a logged table hold what, and which of them an evaluation needs."""
+"""The columns of a logged table: their roles, and which of them an evaluation needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured of some rows: their own reward, every estimator, and the weights."""
+"""Figures of some rows: their own reward, every estimator, and the weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RANKING_NAMES: dict[ClickModel, str] = {"independent": "iips", "cascade": "rips"
 
 @dataclass(frozen=True)
 class Measures:
-    """How to measure.
+    """Settings of the measurement.
 
     Attributes:
       reward_model: there are reward estimates; without them the estimators that use some are left out.
@@ -229,7 +229,7 @@ def take(batch: _Batch, rows: npt.NDArray[Any]) -> _Batch:
 
 @cache
 def uses_reward_model(kind: type[Estimator]) -> bool:
-    """Whether an estimator's value moves with the reward estimates, so that it says nothing without them."""
+    """True if an estimator depends on the reward estimates, and so says nothing without them."""
     one = np.ones(2)
 
     def value(estimate: float) -> float:

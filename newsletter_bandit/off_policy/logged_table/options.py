@@ -1,4 +1,4 @@
-"""How a logged table is evaluated."""
+"""Options for the evaluation of a logged table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEEDS_RANGE = ("empirical_bernstein", "clopper_pearson")
 
 @dataclass(frozen=True)
 class Options:
-    """How to evaluate.
+    """Options of an evaluation.
 
     Attributes:
       weight_clip: largest weight used, more than 0; None uses the weights as they are.

@@ -1,4 +1,4 @@
-"""What an evaluation of a logged table found, for a terminal, a notebook and JSON."""
+"""The result of evaluating a logged table, for a terminal, a notebook and JSON."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Evaluation:
 
     @property
     def verdict(self) -> Literal["supported", "cannot_tell"]:
-        """What the checks come to."""
+        """The verdict that follows from the checks."""
         return "supported" if self.supported else "cannot_tell"
 
     @property

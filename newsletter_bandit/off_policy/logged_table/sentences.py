@@ -1,4 +1,4 @@
-"""What a reader must know before believing the figures, in sentences."""
+"""Sentences on what a reader must know before believing the figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def estimated_propensities(context: Sequence[str]) -> str:
 
 
 def of_weights(found: PartFigures, unit: str, weight_clip: float | None) -> list[str]:
-    """What the weights call for."""
+    """Warnings about the weights."""
     weights, said = found.weights, []
     if weights.clipped_share > _CLIPPED and weight_clip is not None:
         said.append(

@@ -15,7 +15,7 @@ _STANDARD_ERRORS = 4.0
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a log must hold; the defaults are the gate's, of which this room knows nothing: a test compares them.
+    """The least evidence that a log must hold; the defaults are the gate's, of which this room knows nothing: a test compares them.
 
     Attributes:
       min_rows: rows, or rankings.
@@ -47,7 +47,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class WeightFigures:
-    """How far the importance weights w = pi_e(a | x) / p leave the log's rows in use.
+    """Figures of the importance weights w = pi_e(a | x) / p: how many of the log's rows still count.
 
     Attributes:
       rows: rows, or rankings.

@@ -63,7 +63,7 @@ class Views:
             )
 
     def batch(self, rows: Rows) -> LoggedBatch:
-        """The same rows in the same order."""
+        """A batch of the same rows in the same order."""
         numbers = rows.numbers
         propensity = numbers.get("propensity")
         if self._propensity_model is not None:

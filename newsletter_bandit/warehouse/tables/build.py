@@ -20,7 +20,7 @@ from newsletter_bandit.warehouse.tables.sql import Statements
 
 @dataclass(frozen=True)
 class Plan:
-    """What to build.
+    """The rows to build.
 
     Attributes:
       start, end: training rows are those sent from ``start`` to before ``end``, midnight UTC.
@@ -83,7 +83,7 @@ def build(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | N
 
 
 def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | None = None) -> DryRun:
-    """What `build` would read; nothing is written.
+    """Reports the bytes that `build` would read; writes nothing.
 
     The snapshot of the users is taken to be the run date's, as only the build itself looks for the newest.
 

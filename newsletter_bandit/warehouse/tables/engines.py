@@ -1,4 +1,4 @@
-"""Where the statements run: on the embedded warehouse or on BigQuery."""
+"""Engines that run the statements: on the embedded warehouse or on BigQuery."""
 
 from __future__ import annotations
 

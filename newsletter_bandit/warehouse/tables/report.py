@@ -1,4 +1,4 @@
-"""What a build wrote, what it left out and why, and what it cost."""
+"""Reports of a build: rows written, rows left out by reason, and cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class TableReport:
-    """What became of one table.
+    """Report on one table.
 
     Attributes:
       table: as the settings name it.
@@ -53,7 +53,7 @@ class TableReport:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did.
+    """Report of a build.
 
     Attributes:
       tables: one entry for each table that was built.
@@ -74,7 +74,7 @@ class BuildReport:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a build would read.
+    """Bytes that a build would read.
 
     Attributes:
       bytes_read: by the name of the statement; None on the embedded warehouse, where reading costs nothing.

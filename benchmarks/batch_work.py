@@ -1,4 +1,4 @@
-"""Material for the benchmarks of batch prediction: a model in production, and users in the warehouse; not measured."""
+"""Material for the benchmarks of batch prediction: a model in production, and users in the warehouse."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def run_peers(out: Console, options: argparse.Namespace, plan: Plan) -> list[Run
 
 
 def targets(done: Sequence[Run], agents: Sequence[str], peers: Sequence[str]) -> list[Target]:
-    """Targets of the benchmark: agents above the best single recommender, the best one near the oracle and above its peers.
+    """Targets: all agents above the best single recommender, the best one near the oracle and above peers.
 
     Differences are paired by seed; the standard error is theirs.
     """

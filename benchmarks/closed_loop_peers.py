@@ -62,7 +62,7 @@ _DRAWS = 0x7065657273  # stream of the peers' own choices
 
 
 class Rows:
-    """The part of a table that a peer reads: features, which recommenders are eligible and, of a log, what came of it."""
+    """The part of a table that a peer reads: features, eligible recommenders and, of a log, the outcomes."""
 
     def __init__(self, table: pa.Table, day: dt.date | None = None) -> None:
         self.table = table

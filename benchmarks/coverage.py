@@ -1,4 +1,4 @@
-"""Measures how often 95% intervals cover the true value of a policy, on simulated logs whose rewards are rare.
+"""Measures how often 95% intervals cover a policy's true value, on simulated logs whose rewards are rare.
 
 Each log has its own contexts, actions and outcomes; the truth is known. Rewards come at 0.5% (at 10% in the last
 setting, where all methods should agree), weights are clipped at 100, and reward models are noisy.

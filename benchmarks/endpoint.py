@@ -1,6 +1,7 @@
-"""Measures how fast the endpoint answers, over Datastore's emulator and over SQLite, beside the look-up alone and an empty function.
+"""Measures how fast the endpoint answers, compared with the look-up alone and an empty function.
 
-Server, emulator and load generator share this machine. Sides, in turn:
+The stores are Datastore's emulator and SQLite. Server, emulator and load generator share this machine. Sides,
+in turn:
 
     raw look-up       plain gRPC: one prepared Lookup after the other, the answer parsed by protobuf and compared no further
     client's get      google-cloud-datastore's `Client.get`

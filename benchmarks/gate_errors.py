@@ -1,4 +1,4 @@
-"""Measures how often the gate errs, and how many newsletters it needs: whole verdicts on simulated pairs of models.
+"""Measures how often the gate errs, and how many newsletters it needs, on simulated pairs of models.
 
 A pair is a model in production and a candidate, each an epsilon-greedy policy over reward estimates of its own, that is
 the truth shrunk towards each recommender's mean, plus noise. The candidate is mixed with another policy (uniform choices

@@ -1,8 +1,9 @@
-"""Measures what the agent of configs/hillstrom.yaml learns from Hillstrom's e-mail experiment, cross-fitted over all customers.
+"""Measures what an agent learns from Hillstrom's e-mail experiment, cross-fitted over all customers.
 
-Every customer is judged by a model that never saw them: customers are dealt into folds by a hash of their id, and each
-fold is evaluated by the model that the others trained. The pooled doubly robust value and its paired difference to
-"always the men's e-mail" use the known propensity of 1/3.
+The agent is that of configs/hillstrom.yaml. Every customer is judged by a model that never saw them:
+customers are dealt into folds by a hash of their id, and each fold is evaluated by the model of the others.
+The pooled doubly robust value and its paired difference to "always the men's e-mail" use the known propensity
+of 1/3.
 
     python -m benchmarks.hillstrom [--data ../shared/data/hillstrom.csv] [--folds 5] [--json FILE]
 """

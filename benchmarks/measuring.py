@@ -1,4 +1,4 @@
-"""Code that the speed benchmarks share: sides that run in turn, each run in a separate process, and their report.
+"""Code that the speed benchmarks share: sides that run in turn, each in a separate process, and their report.
 
 A side is a command whose last line of output is the JSON that `tell` prints. A process each, so that peak memory is the
 run's own and nothing is warm that would not be; in turn (A B A B ...), so that a machine that slows down slows both.

@@ -2,8 +2,9 @@
 
     python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...] [--write docs/scaling.md]
 
-Prints the tables of docs/scaling.md; `--write` puts them into the page. Nothing here was run on a cloud: rates and
-bytes per row are measured (benchmarks/figures/per_core.json), and the rest is arithmetic with `Assumptions`.
+Prints the tables of docs/scaling.md; `--write` puts them into the page. Nothing here was run on a cloud:
+rates and bytes per row are measured (benchmarks/figures/per_core.json), and the rest is arithmetic with
+`Assumptions`.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def step(rows: float, rate: float, minutes: float, how: Assumptions) -> Step:
 
 
 def ramp_rate(minutes: float) -> float:
-    """Writes per second that the ramp allows at this time: 500, growing 1.5-fold every 5 minutes from minute 5."""
+    """Writes per second that the ramp allows: 500, growing 1.5-fold every 5 minutes from minute 5 on."""
     return float(BASE * GROWTH ** max(0.0, minutes / INTERVAL - 1.0))
 
 

@@ -1,4 +1,4 @@
-"""Measures how soon the command line answers: `--help`, and each kind of setting that it refuses, as whole processes.
+"""Measures how soon the command line answers: `--help`, and each kind of refused setting, as whole processes.
 
 Beside them two that do nothing: Python with typer and rich, which every command needs, and with TensorFlow, which none of
 these may import. Each refusal must end with exit status 2 and the one message that is expected.

@@ -1,4 +1,4 @@
-"""Measures how fast a linear agent learns: ours, TF-Agents' own loop, MABWiser and VowpalWabbit on the same rows.
+"""Measures how fast a linear agent learns: ours, TF-Agents' own loop, MABWiser and VowpalWabbit.
 
 Each side is a process that draws the rows from one seed, unclocked. What is clocked:
 

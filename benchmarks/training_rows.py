@@ -19,7 +19,7 @@ _BATCH = 8192
 
 
 def layout(recommenders: int, numbers: int, strings: int = 0) -> Layout:
-    """Layout of rows with ``numbers`` numbers, an even number, since each has the mark of being missing beside it."""
+    """Layout of rows with ``numbers`` numbers: an even number, since a missing mark stands beside each."""
     if numbers % 2:
         raise ValueError(f"numbers: found {numbers}; allowed: an even number")
     names = [[f"{kind}{i}" for i in range(count)] for kind, count in (("n", numbers // 2), ("s", strings))]

@@ -26,8 +26,8 @@ def credentials() -> Any:
         found, _ = google.auth.default(scopes=_SCOPES)
     except DefaultCredentialsError as error:
         raise SettingsError(
-            f"Google Cloud: no credentials were found; {_LOG_IN}, or set GOOGLE_APPLICATION_CREDENTIALS to the "
-            "key file of a service account"
+            f"Google Cloud: no credentials were found; {_LOG_IN}, or set "
+            "GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
         ) from error
     return found
 

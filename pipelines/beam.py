@@ -33,7 +33,7 @@ def beam_args(processing: Processing, step: str | None = None) -> list[str]:
         "--runner=FnApiRunner",
         f"--direct_running_mode={mode}",
         f"--direct_num_workers={processing.workers}",
-        # There are no containers here. Without it, TFX packs its own sources for workers, some seconds per step.
+        # There are no containers here. Without it, TFX packs its own sources for workers: seconds per step.
         "--sdk_container_image=none",
         *processing.beam_args,
     ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Scores whole files at a time; TFX's own takes one proto per row through Python, which is nearly all of its time."""
+    """Scores whole files at a time; TFX's own takes one proto per row through Python, which is slow."""
 
     def Do(
         self,

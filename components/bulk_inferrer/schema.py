@@ -1,4 +1,4 @@
-"""The table that BulkInferrer hands on: one row per user, columns as the serving signature names its outputs."""
+"""The table that BulkInferrer hands on: one row per user, columns named as the signature's outputs."""
 
 from __future__ import annotations
 

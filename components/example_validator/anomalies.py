@@ -6,7 +6,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 
 def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
-    """One line per feature with an error: its name, the anomaly and TFDV's explanation; warnings are left out."""
+    """One line per feature with an error: its name, the anomaly and TFDV's explanation; no warnings."""
     lines = []
     if anomalies.HasField("dataset_anomaly_info"):
         lines += _lines("the rows as a whole", anomalies.dataset_anomaly_info)

@@ -17,7 +17,7 @@ FILE_NAME = "best_hyperparameters.txt"
 
 
 class Hyperparameters(BaseModel):
-    """The typed hyperparameters of the Trainer: the agent with its sizes and rates, weighting and exploration.
+    """The typed hyperparameters of the Trainer: agent with sizes and rates, weighting and exploration.
 
     Attributes:
       reward_bounds: smallest and largest reward; they follow from the use case.

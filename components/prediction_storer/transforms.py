@@ -5,9 +5,10 @@
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
     files, counts ----> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
 
-Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner holds in memory
-whatever lies between two steps of a graph. So the files are read twice; storing a row takes many times as long as
-reading it. Where a hash occurs twice, the files are read once more for the users that it belongs to.
+Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner
+holds in memory whatever lies between two steps of a graph. So the files are read twice; storing a row takes
+many times as long as reading it. Where a hash occurs twice, the files are read once more for the users that
+it belongs to.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class _Suspects(beam.DoFn):
 
 
 class _KeepOne(beam.DoFn):
-    """A user and their rows -> (path, number) of each but one; their rejections, and what the tally loses, on the side."""
+    """A user and their rows -> (path, number) of all but one; on the side: rejections, the tally's loss."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """The decision how a model is served: policy, exploration rate, score floor and expiry.
 
 The cost of exploration is the value of the eval policy minus that of the serving policy, paired over the same
-rows, in units of reward per newsletter. The serving policy is a mixture, so exploring in a share `rate` of the newsletters
-costs rate times as much: `exploration.max_cost` is respected at
+rows, in units of reward per newsletter. The serving policy is a mixture, so exploring in a share `rate` of
+the newsletters costs rate times as much. `exploration.max_cost` is respected at
 
     rate = min(1, max_cost / cost), and 1 where exploring costs nothing
 

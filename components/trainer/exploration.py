@@ -108,7 +108,8 @@ def rank(policy: Distribution, eligible: tf.Tensor, draws: tf.Tensor) -> RankedS
     Args:
       policy: of each slot, given the recommenders left.
       eligible: bool [batch, K].
-      draws: int64 [batch, K] in [0, BUCKETS), one per slot; each picks a point of the slot's cumulative distribution.
+      draws: int64 [batch, K] in [0, BUCKETS), one per slot; each picks a point of the slot's cumulative
+        distribution.
     """
     size = tf.shape(eligible)[1]
 

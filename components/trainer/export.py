@@ -38,7 +38,7 @@ EVALUATION = "evaluation"
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
 # Batches are filled up to a multiple of this many rows. Vectorised kernels compute a batch's last few rows by
-# other instructions than the rest, so a user's scores would depend, in their last digit, on the batch that they are in.
+# other instructions than the rest, so the last digit of a user's scores would depend on the batch.
 ROWS_MULTIPLE = 128
 # A missing identity must not fail the batch it is in: the row goes through and is refused when it is stored.
 _OPTIONAL_STRING = tf.io.FixedLenFeature([], tf.string, default_value="")

@@ -1,4 +1,4 @@
-"""State that a model leaves for the next training, and how it is fitted to other recommenders, features and vocabularies.
+"""State that a model leaves for the next training, fitted to other recommenders, features and vocabularies.
 
 Arrays lie beside the SavedModel with the names of their rows and columns. The next training takes over what has the
 same name: a recommender, a term of a vocabulary, a column of the context vector. What is new starts anew.

@@ -81,7 +81,7 @@ def action_index(recommender: tf.Tensor, recommenders: tuple[str, ...]) -> tf.Te
 
 
 def eligibility(names: Any, recommenders: tuple[str, ...]) -> tf.Tensor:
-    """Mask of the recommenders that each row may show, bool [batch, K]; a row without a list may show all of them."""
+    """Mask of the recommenders that each row may show, bool [batch, K]; all of them without a list."""
     dense = tf.sparse.to_dense(names, default_value="") if isinstance(names, tf.SparseTensor) else names
     dense = tf.reshape(dense, [tf.shape(dense)[0], -1])
     # One comparison per recommender keeps the tensors [batch, length] instead of [batch, length, K].

@@ -107,9 +107,7 @@ class Processing(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Processing:
         if (self.runner == "dataflow") != (self.dataflow is not None):
-            raise ValueError(
-                "the runner dataflow needs a dataflow block, and the block needs that runner; use both or neither"
-            )
+            raise ValueError("the runner dataflow and a dataflow block belong together; use both or neither")
         unknown = sorted(set(self.steps) - set(BEAM_STEPS))
         if unknown:
             raise ValueError(f"steps: {unknown}; allowed: {', '.join(BEAM_STEPS)}")

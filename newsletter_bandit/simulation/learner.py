@@ -86,12 +86,12 @@ class Learner(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Everything that its outcome depends on, as JSON-able values; they decide if a finished run is kept."""
+        """All that its outcome depends on, as JSON-able values; they decide if a finished run is kept."""
 
     def learn(self, window: Sequence[pa.Table], day: dt.date) -> Learnt:
         """Learns from the newsletters of the last weeks.
 
         Args:
-          window: training rows, one table per week, oldest first; a week's table is the same object each time.
+          window: training rows, one table per week, oldest first; a week's table is always the same object.
           day: day of the training; the newsletters of this day are the next to be filled.
         """

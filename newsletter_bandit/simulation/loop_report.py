@@ -126,7 +126,7 @@ def report(runs: Sequence[Run]) -> Report:
 
 
 def write(folder: Path, runs: Sequence[Run]) -> None:
-    """Writes `closed_loop.json` (figures) and `closed_loop.csv` (a row per learner, seed and week), atomically."""
+    """Writes `closed_loop.json` (figures) and `closed_loop.csv` (per learner, seed and week), atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / JSON_FILE, json.dumps(as_json(report(runs)), indent=2, allow_nan=False) + "\n")
     write_text(folder / CSV_FILE, _csv(runs))

@@ -1,4 +1,4 @@
-"""Finished runs of the closed loop as JSON files, one per learner and seed, so that a killed benchmark goes on."""
+"""Finished runs of the closed loop, one JSON file per learner and seed, so that a killed series can go on."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ def simulate(
 ) -> tuple[pa.Table, pa.Table, World]:
     """Traffic up to the day before `run_date`, as the training of that day would find it.
 
-    Exactly `newsletters` rows fall into the training window of `run_date`. As many per day were sent in the week
-    before it and from its end to the day before `run_date`, so that the table also holds rows that are
-    too old and rows whose outcome is not final.
+    Exactly `newsletters` rows fall into the training window of `run_date`. As many per day were sent in the
+    week before it, and from its end to the day before `run_date`. So the table also holds rows that are too
+    old and rows whose outcome is not final.
 
     Args:
       use_case: names recommenders, features, reward and window.

@@ -81,8 +81,9 @@ def matrix_value(world: World, users: Ints, day: dt.date, probabilities: Floats)
 def best_single(world: World, users: Ints, day: dt.date) -> tuple[str, float]:
     """The best recommender to send to everyone, and its value.
 
-    Recommenders are ordered by their mean reward over the users eligible for them. Whoever is not eligible for
-    the one in question receives the first in that order for which they are: a fixed ranking, as a sender would use.
+    Recommenders are ordered by their mean reward over the users eligible for them. A user who is not eligible
+    for the best one receives the first in that order for which they are: a fixed ranking, as a sender would
+    use.
     """
     _need_users(users)
     reward = _eligible_rewards(world, users, day)

@@ -33,7 +33,7 @@ _GROUP_BY_AGE = np.array([-0.05, -0.55, -0.15, -0.20, 0.15, 0.45, 0.05, 0.20])
 
 @dataclass(frozen=True, eq=False)
 class Users:
-    """Parallel arrays, one entry per user; codes index the tuples of `newsletter_bandit.simulation.catalogue`.
+    """Parallel arrays, one entry per user; codes index the tuples of `simulation.catalogue`.
 
     `age` and `has_app` are the truth for everyone; `age_known` and `has_app_known` say who told the shop.
     """

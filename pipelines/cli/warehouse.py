@@ -37,8 +37,9 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
     environment = workspace.environment
     if not isinstance(environment.warehouse, DuckDBWarehouse):
         raise SettingsError(
-            f"environment {environment.name}: warehouse.kind: found {environment.warehouse.kind}; allowed here: duckdb; "
-            "load BigQuery's raw tables with `bq load`, then run `newsletter-bandit build-tables`"
+            f"environment {environment.name}: warehouse.kind: found {environment.warehouse.kind}; "
+            "allowed here: duckdb; load BigQuery's raw tables with `bq load`, then run "
+            "`newsletter-bandit build-tables`"
         )
     from newsletter_bandit.warehouse.ingest import ingest as ingest_files
 
@@ -54,7 +55,7 @@ def plan(
     last: dt.date | None,
     campaign: str | None,
 ) -> Plan:
-    """The plan of `build-tables`: the training rows of the days ``first`` to ``last``, or all that a run date needs.
+    """The plan of `build-tables`: training rows of the days ``first`` to ``last``, or all for a run date.
 
     Raises:
       SettingsError: only one of the two days, or options that belong to the other way.
@@ -66,7 +67,7 @@ def plan(
         return Plan.of_day(workspace.use_case, run_date or dt.date.today(), campaign)
     if first is None or last is None or run_date is not None or campaign is not None:
         raise SettingsError(
-            "--from, --to: use both, without --run-date and --campaign, to build training rows; or use neither"
+            "--from, --to: use both, without --run-date and --campaign, for training rows; or use neither"
         )
     return Plan(first, last + dt.timedelta(days=1))
 

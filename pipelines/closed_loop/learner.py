@@ -194,7 +194,7 @@ class BanditLearner:
         return Learnt(self._production if verdict.blessed else None, gating, seconds)
 
     def _warm_start(self) -> WarmStartState | None:
-        """State of the model in production, if the settings ask for it, read from its files as the Trainer does."""
+        """State of the model in production, if the settings ask for it, read from its files."""
         if self._production is None or not self._use_case.warm_start.enabled:
             return None
         with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:

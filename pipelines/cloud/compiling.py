@@ -69,8 +69,8 @@ def check(environment: Environment) -> Vertex:
     """
     if environment.vertex is None:
         raise SettingsError(
-            "vertex: missing; add a block with project, region, image and service_account of Vertex AI, as in "
-            "configs/environments/vertex.yaml"
+            "vertex: missing; add a block with project, region, image and service_account of Vertex AI, "
+            "as in configs/environments/vertex.yaml"
         )
     kinds = (
         ("warehouse.kind", environment.warehouse, "bigquery"),
@@ -79,23 +79,24 @@ def check(environment: Environment) -> Vertex:
     for name, settings, wanted in kinds:
         if settings.kind != wanted:
             raise SettingsError(
-                f"{name}: found {settings.kind}; allowed: {wanted}, because a step on Vertex AI cannot reach this machine's "
-                "files"
+                f"{name}: found {settings.kind}; allowed: {wanted}, because a step on Vertex AI cannot reach "
+                "this machine's files"
             )
     for name in ("registry", "pipeline_root"):
         path = str(getattr(environment, name))
         if not path.startswith("gs://"):
             raise SettingsError(
-                f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., because a step on Vertex AI cannot "
-                "reach this machine's files"
+                f"{name}: found {path}; allowed: a folder in a bucket, gs://BUCKET/..., because a step on "
+                "Vertex AI cannot reach this machine's files"
             )
     processing = environment.processing
     if processing.dataflow is None and not any(
         arg.startswith("--temp_location=gs://") for arg in processing.beam_args
     ):
         raise SettingsError(
-            f"processing.runner: found {processing.runner}, and no bucket through which BigQuery's rows can be exported; "
-            "use dataflow, or add --temp_location=gs://BUCKET/temp to processing.beam_args"
+            f"processing.runner: found {processing.runner}, and no bucket through which BigQuery's "
+            "rows can be exported; use dataflow, or add --temp_location=gs://BUCKET/temp to "
+            "processing.beam_args"
         )
     return environment.vertex
 

@@ -14,9 +14,9 @@ from newsletter_bandit.errors import DataError
 def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Mask of the validation rows, bool [n].
 
-    A user is held out where a keyed hash of their id, read as a number in [0, 1), is below ``share``: their rows,
-    which resemble each other, never stand on both sides, and the same user falls on the same side whatever the
-    window holds besides.
+    A user is held out where a keyed hash of their id, read as a number in [0, 1), is below ``share``. Their
+    rows, which resemble each other, are never on both sides, and the same user is on the same side in every
+    window.
 
     Args:
       user_ids: [n], one per row.

@@ -113,7 +113,7 @@ def _batches(rankings: Iterable[Ranking]) -> Iterator[list[Ranking]]:
     batch: list[Ranking] = []
     size = 0
     for ranking in rankings:
-        # Upper bound of an entity's bytes: names in up to four bytes per letter, two doubles and frames per slot.
+        # Upper bound of an entity's bytes: names at four bytes per letter, two doubles and frames per slot.
         bound = 8000 + sum(4 * len(name) + 64 for name in ranking.recommenders)
         if batch and (len(batch) == _WRITES_PER_COMMIT or size + bound > _BYTES_PER_COMMIT):
             yield batch

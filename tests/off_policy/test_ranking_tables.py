@@ -1,4 +1,4 @@
-"""Tables of rankings, a row per place: by hand, in any order of the rows, and against the click models' formulas."""
+"""Tables of rankings, one row per position: by hand, in any order, and against the click models' formulas."""
 
 from __future__ import annotations
 

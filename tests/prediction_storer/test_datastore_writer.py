@@ -148,7 +148,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 
 def test_rows_of_a_batch_share_the_budget_of_a_second(clock: Clock) -> None:
-    """500 writes per second in the first five minutes, divided by the workers; nothing is lost and the order stays."""
+    """500 writes per second in the first five minutes, divided by the workers, in order and without loss."""
     rows = checked(1000)
     throttle = RampUp(4)
     began, sizes, users = clock.now(), [], []

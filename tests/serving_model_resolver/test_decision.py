@@ -51,7 +51,8 @@ def test_within_the_bound_all_newsletters_explore() -> None:
     assert (decision.policy, decision.exploration_rate) == ("serving_policy", 1.0)
     # The interval's upper end, 0.014, is above the bound: the point estimate decides.
     assert decision.reasons[0] == (
-        "exploring costs an estimated 0.01 of reward per newsletter (interval 0.006 to 0.014), within the allowed 0.012"
+        "exploring costs an estimated 0.01 of reward per newsletter (interval 0.006 to 0.014), "
+        "within the allowed 0.012"
     )
     assert decided(-0.01, max_cost=0.0).exploration_rate == 1.0
 

@@ -1,8 +1,8 @@
-"""One ridge regression per recommender, from sums over the logs: what TF-Agents' linear agents hold, in one pass.
+"""One ridge regression per recommender, in one pass: the state of TF-Agents' linear agents, from sums.
 
-The state of a linear agent is a pair of sums per recommender, A_k = sum w x x^T and b_k = sum w r x over the rows that
-showed recommender k. Adding them up batch by batch gives the state that `agent.train` would reach, at a fraction of
-its cost: TF-Agents masks the whole batch once a recommender.
+The state of a linear agent is a pair of sums per recommender, A_k = sum w x x^T and b_k = sum w r x over the
+rows that showed recommender k. Adding them up batch by batch gives the state that `agent.train` would reach,
+at a fraction of its cost: TF-Agents masks the whole batch once per recommender.
 
     theta_k       = (A_k + l2 I)^-1 b_k
     estimate_k(x) = theta_k^T x

@@ -85,7 +85,7 @@ class Weights(Mergeable):
 
     @property
     def mean_z(self) -> float:
-        """Distance of the mean from 1 in standard errors; far beyond 3, propensities are wrong or much is clipped."""
+        """The mean's distance from 1 in standard errors; far above 3: wrong propensities or much clipping."""
         if self.n < 2:
             return math.nan
         variance = max(self._squares / self.n - self.mean**2, 0.0) / (self.n - 1)

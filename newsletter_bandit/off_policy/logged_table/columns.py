@@ -23,8 +23,8 @@ class Columns:
       propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries its
         own, so a table may hold several loggers. None: it is estimated from ``context``.
       evaluation_propensity: probability of the logged action under the evaluation policy, in [0, 1].
-      evaluation_propensities: instead of it, one column per action, each row a distribution: a pattern such as
-        ``pi_{action}``, where ``{action}`` stands for the action's name.
+      evaluation_propensities: instead of it, one column per action, each row a distribution: a pattern such
+        as ``pi_{action}``, where ``{action}`` stands for the action's name.
       evaluation_action: instead of it, what a deterministic evaluation policy would have chosen.
       expected_reward: sum over actions of evaluation propensity and reward estimate; with ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.

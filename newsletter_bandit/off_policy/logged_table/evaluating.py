@@ -140,7 +140,7 @@ def _evaluation(
 
 
 class _Parts:
-    """Figures of the rows that share a value of a slice or a logger; of at most `MAX_GROUPS` values per column."""
+    """Figures of the rows that share a value of a slice or a logger, for at most `MAX_GROUPS` values each."""
 
     def __init__(self, columns: Columns, make: Callable[[], Any]) -> None:
         self._make = make

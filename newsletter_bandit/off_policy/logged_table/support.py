@@ -15,7 +15,7 @@ _STANDARD_ERRORS = 4.0
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least evidence that a log must hold; the defaults are the gate's, of which this room knows nothing: a test compares them.
+    """The least evidence that a log must hold; a test compares the defaults with the gate's.
 
     Attributes:
       min_rows: rows, or rankings.

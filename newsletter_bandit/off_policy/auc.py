@@ -44,7 +44,7 @@ class AUC(Mergeable):
         self._counts = self._counts + other._counts
 
     def value(self) -> float:
-        """In [0, 1]; NaN unless both outcomes occurred."""
+        """The AUC in [0, 1]; NaN unless both outcomes occurred."""
         no, yes = self._counts.astype(np.float64)
         pairs = no.sum() * yes.sum()
         if not pairs:

@@ -1,4 +1,4 @@
-"""One comparison of a figure with its bound, and what it comes to."""
+"""Comparison of a figure with its bound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Check:
       bound: what it was compared with; None where there is nothing to compare with.
       relation: ``figure`` relation ``bound`` must hold.
       passed: None where the check does not apply.
-      detail: the same as a sentence.
+      detail: the comparison as a sentence.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Check:
 
 
 def compared(name: str, figure: float, relation: Relation, bound: float, what: str) -> Check:
-    """Holds ``figure`` against ``bound``; ``what`` says in words what the figure is."""
+    """Compares ``figure`` with ``bound``; ``what`` describes the figure in words."""
     if not math.isfinite(figure):
         return Check(
             name, None, float(bound), relation, False, f"{what}: unknown; {relation} {bound:g} needed"
@@ -46,7 +46,7 @@ def compared(name: str, figure: float, relation: Relation, bound: float, what: s
 
 
 def shown(figure: float) -> str:
-    """A figure for people: four digits, or whole with separators from 1,000 on."""
+    """Text of a figure for people: four digits, or whole with separators from 1,000 on."""
     if not math.isfinite(figure):
         return "unknown"
     return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"

@@ -1,4 +1,4 @@
-"""The record of logged rows, and what every estimator offers."""
+"""The record of logged rows, and the base classes of the estimators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter_bandit.off_policy.intervals import Interval, Summary
 
 RewardRange = tuple[float, float]
 
-# Probabilities come out of float32 graphs; this much above 1 is rounding.
+# Probabilities come from float32 graphs; an excess over 1 up to this is rounding.
 ROUNDING = 1e-5
 
 
@@ -29,8 +29,8 @@ class Estimate(NamedTuple):
 
     Attributes:
       value: NaN where no row was seen (for SNIPS: where every weight is 0).
-      standard_error: of ``value``; NaN below two rows.
-      n: rows it rests on.
+      standard_error: standard error of ``value``; NaN below two rows.
+      n: number of rows behind it.
     """
 
     value: float
@@ -82,7 +82,7 @@ class LoggedBatch(Users):
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
-            # A column of a table is read many times: once apart, then one value after another.
+            # A column of a table is read many times, so its values are laid out one after another once.
             values = np.asarray(getattr(self, name), dtype=np.float64, order="C")
             object.__setattr__(self, name, values)
             if values.ndim != 1 or len(values) != len(self.reward):
@@ -100,7 +100,7 @@ class LoggedBatch(Users):
 
     def weights(self, clip: float | None = None) -> FloatArray:
         """Importance weights pi_e(a_i | x_i) / p_i, float64 [n], at most ``clip``; computed once."""
-        # Not a field: a cache is no part of the record.
+        # Not a field, because a cache is not part of the record.
         known: dict[float | None, FloatArray] = self.__dict__.setdefault("_weights", {})
         if clip not in known:
             if clip is None:
@@ -110,17 +110,17 @@ class LoggedBatch(Users):
         return known[clip]
 
     def heaviest(self, reward: float) -> LoggedBatch:
-        """Every row with the largest weight, had its reward been another; of at least one row, found once."""
+        """The rows with the largest weight, with another reward; needs at least one row."""
         known: dict[float, LoggedBatch] = self.__dict__.setdefault("_heaviest", {})
         if reward not in known:
             known[reward] = self.rows(equal_largest(self.weights()), reward)
         return known[reward]
 
     def rows(self, index: npt.NDArray[np.int64], reward: float) -> LoggedBatch:
-        """Some of the rows as a batch, had their reward been another."""
+        """A batch of some of the rows, with another reward."""
         one = {name: getattr(self, name)[index] for name in _NUMBERS}
         one["reward"] = np.full(len(index), reward)
-        # Its fields have been checked as part of this batch.
+        # The fields were checked as part of this batch.
         made = object.__new__(LoggedBatch)
         for name, value in one.items():
             object.__setattr__(made, name, value)
@@ -156,8 +156,8 @@ class Extremes(Mergeable):
     """Contributions of the row with the largest weight at the smallest and the largest reward.
 
     Attributes:
-      weight: of that row, before any clip; -inf while there is none.
-      low, high: [d], its terms.
+      weight: weight of that row, before any clip; -inf while there is none.
+      low, high: [d], terms of that row.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -166,12 +166,12 @@ class Extremes(Mergeable):
         self.high: FloatArray = np.full(dimensions, math.nan)
 
     def add(self, weight: float, low: FloatArray, high: FloatArray) -> None:
-        """Looks at one more row; of equal weights the one with the wider terms is kept, whatever the order."""
+        """Adds one more row; of equal weights, the one with the wider terms is kept, in any order."""
         if (weight, *(high - low), *high) > (self.weight, *(self.high - self.low), *self.high):
             self.weight, self.low, self.high = weight, low, high
 
     def add_equals(self, weight: float, low: FloatArray, high: FloatArray) -> None:
-        """Looks at rows [m, d] of equal weight, at least one."""
+        """Adds at least one row [m, d], all of equal weight."""
         # Of the rows that lead by one key those that lead by the next, as `add` compares.
         leading = np.arange(len(high))
         if len(high) > 1:
@@ -223,7 +223,7 @@ class MeanOfTerms(Mergeable):
         self._resamples.merge(other._resamples)
 
     def estimate(self) -> Estimate:
-        """The value with its standard error: that of the mean of the rows' influences."""
+        """The value with its standard error, which is that of the mean of the rows' influences."""
         summary = self.summary()
         return Estimate(summary.value, summary.standard_error, summary.n)
 
@@ -232,11 +232,11 @@ class MeanOfTerms(Mergeable):
         return intervals.interval(self.summary(), confidence, method)
 
     def lower_bound(self, confidence: float = 0.95, method: str = intervals.DEFAULT) -> float:
-        """The value is larger with probability ``confidence`` (one-sided); -inf where the rows say nothing."""
+        """Lower bound (one-sided): the truth is above it with probability ``confidence``; may be -inf."""
         return intervals.lower(self.summary(), confidence, method)
 
     def upper_bound(self, confidence: float = 0.95, method: str = intervals.DEFAULT) -> float:
-        """The value is smaller with probability ``confidence`` (one-sided); inf where the rows say nothing."""
+        """Upper bound (one-sided): the truth is below it with probability ``confidence``; may be inf."""
         return intervals.upper(self.summary(), confidence, method)
 
     def summary(self) -> Summary:
@@ -321,7 +321,7 @@ class Estimator(MeanOfTerms):
         return self.terms(batch).reshape(len(batch), self.dimensions)
 
     def _largest_weight(self) -> float:
-        """Largest weight as used: the clip, or what was seen where there is none."""
+        """Largest weight in use: the clip, or the largest seen weight if there is no clip."""
         seen = max(self._extremes.weight, 0.0)
         return seen if self.weight_clip is None else self.weight_clip
 
@@ -329,7 +329,7 @@ class Estimator(MeanOfTerms):
 def equal_largest(values: FloatArray) -> npt.NDArray[np.int64]:
     """Indices of all rows with the largest value, of at least one row.
 
-    Were only the first looked at, ties, which a uniform log is full of, would make figures depend on the order.
+    A uniform log is full of ties. If only the first row counted, figures would depend on the rows' order.
     """
     # So that a value that is not a number, which a weight beyond all numbers makes, leaves a row as well.
     return np.flatnonzero(~(values < values.max()))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from newsletter_bandit.off_policy.estimators.base import LoggedBatch, Mergeable, check_clip
 from newsletter_bandit.off_policy.estimators.moments import FloatArray
 
-# Weights are binned for quantiles: 16 bins an octave, 4.4% wide, from 2^-20 to 2^20; 0 has a bin of its own.
+# Weights are binned for quantiles: 16 bins per octave, 4.4% wide, from 2^-20 to 2^20; 0 has its own bin.
 _BINS_PER_OCTAVE, _OCTAVES = 16, 20
 _TOP = 0.01
 
@@ -80,7 +80,7 @@ class Weights(Mergeable):
 
     @property
     def mean(self) -> float:
-        """Near 1 where the propensities are right and nothing is clipped; NaN without rows."""
+        """Mean weight: near 1 if the propensities are right and nothing is clipped; NaN without rows."""
         return self._sum / self.n if self.n else math.nan
 
     @property
@@ -96,7 +96,7 @@ class Weights(Mergeable):
     def top_share(self) -> float:
         """Share of the whole weight that the heaviest 1% of the rows carry, in [0, 1]; NaN without weight.
 
-        From bins 4.4% wide: exact but for the bin in which the cut lies, whose rows count as alike.
+        It comes from bins 4.4% wide. It is exact except for the bin of the cut, whose rows count as alike.
         """
         if not self._sum:
             return math.nan
@@ -115,12 +115,12 @@ class Weights(Mergeable):
 
     @property
     def effective_sample_size(self) -> float:
-        """(sum w)^2 / sum w^2, in [0, n]: on-policy rows that would tell as much."""
+        """(sum w)^2 / sum w^2, in [0, n]: the number of on-policy rows with the same information."""
         return self._sum**2 / self._squares if self._squares else 0.0
 
 
 class Overlap(Mergeable):
-    """For each recommender, how often the log took it, and how well that supports the evaluation policy.
+    """Overlap per recommender: how often the log took it, and how well that supports the evaluation policy.
 
     Args:
       recommenders: their number K.

@@ -1,7 +1,7 @@
 """Direct method: mean over rows of sum_a pi_e(a | x) q(x, a).
 
-Low variance, and biased by whatever the reward model q gets wrong; the standard error tells of the sampling of
-contexts alone, not of that bias. No weights, so a weight clip changes nothing.
+It has low variance, and is biased by whatever the reward model q gets wrong. The standard error covers only
+the sampling of contexts, not that bias. There are no weights, so a weight clip changes nothing.
 
 See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014), section 2.1.
 """

@@ -1,7 +1,7 @@
 """Doubly robust: mean(sum_a pi_e(a | x) q(x, a) + w (r - q(x, a))).
 
-The direct method corrected by the weighted residuals of the logged actions: unbiased where the propensities are
-right, whatever q says, and of lower variance than IPS where q is good.
+It is the direct method, corrected by the weighted residuals of the logged actions. It is unbiased if the
+propensities are right, whatever q says, and has lower variance than IPS if q is good.
 
 See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014).
 """

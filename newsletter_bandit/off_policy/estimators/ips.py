@@ -1,7 +1,8 @@
 """Inverse propensity scoring: mean(w r).
 
-Unbiased where the logging policy can take every action the evaluation policy takes; its variance grows with
-the weights. With rewards in [r_min, r_max] and weights up to W the terms lie in [min(0, r_min W), max(0, r_max W)].
+It is unbiased if the logging policy can take every action that the evaluation policy takes. Its variance
+grows with the weights. With rewards in [r_min, r_max] and weights up to W the terms lie in [min(0, r_min W),
+max(0, r_max W)].
 
 See "A Generalization of Sampling Without Replacement From a Finite Universe" by Horvitz and Thompson (1952).
 """

@@ -1,4 +1,4 @@
-"""Value of the policy that logged the rows: mean(r), on-policy, neither weights nor a model."""
+"""Value of the policy that logged the rows: mean(r), on-policy, without weights or a model."""
 
 from __future__ import annotations
 

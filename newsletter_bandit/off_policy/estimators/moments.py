@@ -37,7 +37,7 @@ class Moments:
         """Adds rows [n, d]."""
         if not len(rows):
             return
-        # By column: one after another in memory, and each product of two or three only once.
+        # By column: values lie one after another in memory, and each product is made only once.
         columns = np.asarray(rows.T, dtype=np.float64, order="C")
         mean = np.add.reduce(columns, axis=1) / len(rows)
         centred = columns - mean[:, None]

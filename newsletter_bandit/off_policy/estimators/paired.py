@@ -35,10 +35,10 @@ class PolicyDifference(_Difference):
     """mean(DR_i(candidate) - DR_i(baseline))."""
 
     def add(self, candidate: base.LoggedBatch, baseline: base.LoggedBatch) -> None:
-        """Adds the same logged rows as each of the two policies sees them.
+        """Adds the same logged rows, as seen by each of the two policies.
 
         Raises:
-          ValueError: the two batches are not of the same rows.
+          ValueError: the two batches hold different rows.
         """
         same = np.array_equal(candidate.reward, baseline.reward)
         if not same or not np.array_equal(candidate.propensity, baseline.propensity):
@@ -48,7 +48,7 @@ class PolicyDifference(_Difference):
         clip = self.weight_clip
         self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate)
         if self.reward_range is not None:
-            # The row in which a reward moves the difference most.
+            # The row whose reward moves the difference most.
             gaps = np.abs(candidate.weights(clip) - baseline.weights(clip))
             index = base.equal_largest(gaps)
             ends = [
@@ -59,7 +59,7 @@ class PolicyDifference(_Difference):
 
 
 class LoggingDifference(_Difference):
-    """mean(DR_i(candidate) - r_i): against the policy that logged the rows."""
+    """mean(DR_i(candidate) - r_i), compared with the policy that logged the rows."""
 
     def add(self, candidate: base.LoggedBatch) -> None:
         """Adds logged rows."""

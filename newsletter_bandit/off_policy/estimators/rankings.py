@@ -37,9 +37,9 @@ class RankingBatch(Users):
     """Logged rankings of at most L slots as one evaluation policy sees them; float64 [n, L].
 
     Attributes:
-      reward: of each slot, finite; 0 where a ranking has ended.
-      propensity: of the slot's item given those above it, in (0, 1]; 1 where a ranking has ended.
-      evaluation_probability: likewise under the evaluation policy, in [0, 1]; 1 where a ranking has ended.
+      reward: reward of each slot, finite; 0 where a ranking has ended.
+      propensity: propensity of the slot's item given those above it, in (0, 1]; 1 where a ranking has ended.
+      evaluation_probability: the same under the evaluation policy, in [0, 1]; 1 where a ranking has ended.
       user: uint64 [n], a hash of the user, for bootstrap samples; None where none are drawn.
 
     Raises:
@@ -114,7 +114,7 @@ class RankingValue(base.MeanOfTerms):
         """Adds rankings.
 
         Raises:
-          ValueError: they have another number of slots.
+          ValueError: the rankings have another number of slots.
         """
         if batch.reward.shape[1] != self.slots:
             raise ValueError(f"rankings: found {batch.reward.shape[1]} slots; allowed: {self.slots}")

@@ -1,7 +1,7 @@
-"""Bootstrap samples of users in one pass: each user is in each sample as often as a Poisson(1) draw says.
+"""Bootstrap samples of users in one pass: a Poisson(1) draw says how often each user is in each sample.
 
-The draw is a hash of user and sample, so all rows of a user count alike, whichever part of the data they are in, parts
-merge, and a rerun repeats the samples.
+The draw is a hash of user and sample. So all rows of a user count alike, whichever part of the data they are
+in; parts merge; and a rerun repeats the samples.
 
 See "Estimating Uncertainty for Massive Data Streams" by
 Chamandy, Muralidharan, Najmi and Naidu (2012), and "Creating non-parametric bootstrap samples using Poisson
@@ -21,8 +21,8 @@ from newsletter_bandit.off_policy.estimators.moments import FloatArray
 # P(Poisson(1) <= k), k = 0 .. 12; beyond 12 lies less than 1e-10.
 _CUMULATIVE = np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(13)])
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_ROWS = 512  # rows worked on at a time; bounds the memory of the [rows, samples] arrays
-# The draw of a uniform number by its first bits, or `_UNSURE` where the others decide.
+_ROWS = 512  # Rows processed at a time; bounds the memory of the [rows, samples] arrays.
+# The draw of a uniform number by its first bits, or `_UNSURE` if the other bits decide.
 _BITS, _UNSURE = 12, 255
 _FIRST, _LAST = (
     np.searchsorted(_CUMULATIVE, np.arange(1 << _BITS) / (1 << _BITS) + end, side="right")
@@ -34,10 +34,10 @@ Draws = npt.NDArray[np.uint8]
 
 
 class Users:
-    """Rows that belong to users, and what was drawn for these: once, however many estimators look at the rows.
+    """Rows that belong to users, with the users' draws, made once for all estimators.
 
     Attributes:
-      user: uint64 [n], a hash of each row's user; None where none are known.
+      user: uint64 [n], a hash of each row's user; None if no users are known.
     """
 
     user: npt.NDArray[np.uint64] | None
@@ -50,7 +50,7 @@ class Users:
         """
         if self.user is None:
             raise DataError("logged rows: no user; allowed with bootstrap samples: a hash of each row's user")
-        # Not a field: a cache is no part of the record.
+        # Not a field, because a cache is not part of the record.
         known: dict[int, Draws] = self.__dict__.setdefault("_draws", {})
         if samples not in known:
             known[samples] = poisson(self.user, samples)

@@ -2,8 +2,8 @@
 
     mean(sum_a pi_e(a | x) q(x, a) + 1[w <= tau] w (r - q(x, a)))
 
-Rows with heavy weights, which make up most of the variance, are left to the model. tau 0 is the direct method, tau
-without end DR.
+Rows with heavy weights, which make up most of the variance, are left to the model. Tau 0 gives the direct
+method, infinite tau gives DR.
 
 See "Optimal and Adaptive Off-policy Evaluation in Contextual Bandits" by Wang, Agarwal and Dudik
 (https://arxiv.org/abs/1612.01205).
@@ -21,7 +21,7 @@ TAU = 10.0
 
 
 class Estimator(base.Estimator):
-    """See the module.
+    """The estimator with the threshold tau; the module has the formula.
 
     Attributes:
       tau: largest weight that is used, 0 or more.

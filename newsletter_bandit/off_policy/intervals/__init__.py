@@ -1,7 +1,7 @@
-"""Confidence bounds of an off-policy estimate; each method is a function of a `Summary`, so it merges as that does.
+"""Confidence bounds of an off-policy estimate; a method is a function of a `Summary`, so it merges too.
 
-A method gives the one-sided upper bound that the truth exceeds with probability ``tail``; the lower bound is the
-upper one of the reflected summary. A new method is one module and one line in `METHODS`.
+A method gives the one-sided upper bound, which the truth exceeds with probability ``tail``. The lower bound
+is the upper bound of the reflected summary. A new method is one module and one line in `METHODS`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ METHODS: dict[str, Callable[[Summary, float], float]] = {
     "clopper_pearson": clopper_pearson.upper,
     "bootstrap": bootstrap.upper,
 }
-# Covers rare rewards, where the normal one does not, and is as wide as that where rewards are not rare.
+# It covers rare rewards, which the normal interval does not, and is as wide as that if rewards are not rare.
 DEFAULT = "gamma"
 
 
 class Interval(NamedTuple):
-    """Two bounds; infinite where the rows say nothing."""
+    """Lower and upper bound; infinite if the rows say nothing."""
 
     low: float
     high: float
 
 
 def upper(summary: Summary, confidence: float, method: str = DEFAULT) -> float:
-    """The truth is lower with probability ``confidence``; inf where nothing is known.
+    """Upper bound: the truth is below it with probability ``confidence``; inf if nothing is known.
 
     Raises:
       ValueError: ``confidence`` is outside (0, 1), or ``method`` is unknown.
@@ -45,7 +45,7 @@ def upper(summary: Summary, confidence: float, method: str = DEFAULT) -> float:
 
 
 def lower(summary: Summary, confidence: float, method: str = DEFAULT) -> float:
-    """The truth is higher with probability ``confidence``; -inf where nothing is known."""
+    """Lower bound: the truth is above it with probability ``confidence``; -inf if nothing is known."""
     return -upper(summary.reflected(), confidence, method)
 
 

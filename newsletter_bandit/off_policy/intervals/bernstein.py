@@ -1,4 +1,4 @@
-"""Empirical Bernstein bound: holds for every sample size, for terms in a known range; wide.
+"""Empirical Bernstein bound: it holds for every sample size, for terms in a known range, but is wide.
 
     value + sqrt(2 V ln(2 / tail) / n) + 7 (b - a) ln(2 / tail) / (3 (n - 1))
 
@@ -16,7 +16,7 @@ from newsletter_bandit.off_policy.intervals.summary import Summary
 
 
 def upper(summary: Summary, tail: float) -> float:
-    """Exceeded by the truth with probability ``tail`` at most; inf where the range of the terms is unknown."""
+    """Upper bound, exceeded with probability ``tail`` at most; inf if the range of the terms is unknown."""
     if summary.bounds is None or summary.n < 2:
         return math.inf
     log = math.log(2.0 / tail)

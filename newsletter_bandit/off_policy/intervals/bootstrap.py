@@ -1,4 +1,4 @@
-"""Percentile bootstrap over users: for rows of one user that go together, and for any estimator.
+"""Percentile bootstrap over users: for users with several dependent rows, and for any estimator.
 
 See `newsletter_bandit.off_policy.estimators.resampling` for how the samples are drawn.
 """

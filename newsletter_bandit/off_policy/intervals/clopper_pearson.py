@@ -1,7 +1,8 @@
 """Clopper and Pearson's bound of a share, for the mean of terms in a known range.
 
-Terms in [a, b] are scaled to [0, 1], and their sum is taken for a number of successes, which makes them as
-dispersed as terms of this mean can be: safe, and wide where a term can be much larger than it mostly is.
+Terms in [a, b] are scaled to [0, 1], and their sum is taken as a number of successes. This assumes the
+largest dispersion that terms of this mean can have. So the bound is safe, but wide if terms can be much
+larger than usual.
 
 See "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial" by Clopper and Pearson (1934).
 """
@@ -16,7 +17,7 @@ from newsletter_bandit.off_policy.intervals.summary import Summary
 
 
 def upper(summary: Summary, tail: float) -> float:
-    """Exceeded by the truth with probability ``tail`` at most; inf where the range of the terms is unknown."""
+    """Upper bound, exceeded with probability ``tail`` at most; inf if the range of the terms is unknown."""
     if summary.bounds is None:
         return math.inf
     low, high = summary.bounds

@@ -31,7 +31,7 @@ _STRAIGHT = 1e-6
 
 
 def upper(summary: Summary, tail: float) -> float:
-    """Exceeded by the truth with probability ``tail`` at most, for counts; in large samples for all."""
+    """Upper bound, exceeded with probability ``tail`` at most for counts, and for all in large samples."""
     added = 0.0 if math.isnan(summary.high) else max(summary.high, 0.0)
     squares, cubes = summary.squares + added**2, summary.cubes + added**3
     if summary.n < 2 and not added:

@@ -1,7 +1,7 @@
 """Normal approximation: value + z standard errors.
 
-Too narrow where few rows carry a reward: the estimate is then skewed, and its standard error is small just where the
-estimate is.
+It is too narrow if few rows have a reward: the estimate is then skewed, and when it is too small, so is its
+standard error.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from newsletter_bandit.off_policy.intervals.summary import Summary
 
 
 def upper(summary: Summary, tail: float) -> float:
-    """Exceeded by the truth with probability ``tail``, in large samples."""
+    """Upper bound, exceeded with probability ``tail`` in large samples."""
     return summary.value + NormalDist().inv_cdf(1.0 - tail) * summary.standard_error

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """An estimate and the distribution of what each row moves it by.
+    """An estimate and the distribution of the rows' influences on it.
 
     An estimate is a function of means over rows. To first order row i moves it by d_i / n, with d_i the row's
     influence and mean(d_i) = 0; for a plain mean of terms t_i, d_i = t_i - mean(t).
@@ -21,8 +21,8 @@ class Summary:
       value: the estimate.
       squares: sum of d_i^2.
       cubes: sum of d_i^3.
-      low, high: influence of the row with the largest importance weight, had its reward been the smallest or the
-        largest possible; NaN where the range of the reward is unknown.
+      low, high: influence of the row with the largest importance weight, with the smallest and the largest
+        possible reward; NaN if the range of the reward is unknown.
       bounds: range of the terms of a plain mean; None for other estimates or where it is unknown.
       replicates: the estimate on each bootstrap sample of users; None without a bootstrap.
     """

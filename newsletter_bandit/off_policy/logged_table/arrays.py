@@ -22,7 +22,7 @@ def nulls(values: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def coded(values: pa.Array) -> tuple[npt.NDArray[np.int64], list[str | None]]:
-    """Texts as codes int64 [n] and what each code stands for, in order of appearance; null has a code too."""
+    """Codes int64 [n] of texts, and the text of each code, in order of appearance; null has a code too."""
     encoded = values.dictionary_encode(null_encoding="encode")
     codes: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes, encoded.dictionary.to_pylist()

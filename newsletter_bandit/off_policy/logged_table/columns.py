@@ -15,25 +15,26 @@ ACTION_IN_PATTERN = "{action}"
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns; a row is one decision, or with ``slate`` one place of a ranking.
+    """Names of the columns; a row is one decision, or with ``slate`` one position of a ranking.
 
     Attributes:
-      action: what was chosen; any type, compared as text.
-      reward: what came of it, finite.
+      action: the logged action; any type, compared as text.
+      reward: its reward, finite.
       propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries its
-        own, so a table may hold several loggers. None: it is estimated from ``context``.
+        own, so a table may hold several logging policies. None: it is estimated from ``context``.
       evaluation_propensity: probability of the logged action under the evaluation policy, in [0, 1].
       evaluation_propensities: instead of it, one column per action, each row a distribution: a pattern such
         as ``pi_{action}``, where ``{action}`` stands for the action's name.
-      evaluation_action: instead of it, what a deterministic evaluation policy would have chosen.
+      evaluation_action: instead of it, the action that a deterministic evaluation policy would have chosen.
       expected_reward: sum over actions of evaluation propensity and reward estimate; with ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.
-      context: what a cross-fitted reward model, and estimated propensities, may look at; empty cells allowed.
-      user: rows of one user belong together: folds of the cross-fit, resampling of the bootstrap.
-      slices: each of their values is evaluated by itself as well.
-      policy_version: who logged the row; the figures are told for each.
-      slate: rows of one ranking share its value.
-      position: place in the ranking, a number; the smallest comes first.
+      context: columns that a cross-fitted reward model and estimated propensities may use; empty cells
+        allowed.
+      user: the row's user. Rows of one user stay together in folds and in bootstrap samples.
+      slices: columns whose values are also evaluated separately.
+      policy_version: the policy that logged the row; each is also reported separately.
+      slate: the row's ranking; rows of one ranking share its value.
+      position: position in the ranking, a number; the smallest comes first.
 
     Raises:
       SettingsError: a combination makes no sense; names the options and what is allowed.
@@ -99,17 +100,17 @@ class Columns:
 
     @property
     def fits_reward_model(self) -> bool:
-        """A reward model is cross-fitted from ``context``."""
+        """True if a reward model is cross-fitted from ``context``."""
         return bool(self.context) and self.expected_reward is None and self.evaluation_propensity is None
 
     @property
     def estimates_propensities(self) -> bool:
-        """Propensities are estimated from ``context``."""
+        """True if propensities are estimated from ``context``."""
         return self.propensity is None
 
     @property
     def has_reward_model(self) -> bool:
-        """There are reward estimates, given or cross-fitted."""
+        """True if there are reward estimates, given or cross-fitted."""
         return self.expected_reward is not None or self.fits_reward_model
 
     @property
@@ -159,7 +160,7 @@ def click_model(name: str | None, columns: Columns) -> ClickModel | None:
     """The click model of that name; None without rankings.
 
     Raises:
-      SettingsError: it is unknown, or not given just where rankings are.
+      SettingsError: it is unknown, or it and the rankings are not given together.
     """
     if (name is None) != (columns.slate is None):
         raise SettingsError(

@@ -36,8 +36,8 @@ class RewardModel:
 
     Args:
       sample: rows to fit on.
-      columns: labels of the sample that are the context.
-      folds: 2 or more.
+      columns: labels of the sample that form the context.
+      folds: number of folds, 2 or more.
 
     Raises:
       DataError: a fold, or all but a fold, has no row.
@@ -85,7 +85,7 @@ def _fit(context: FloatArray, action: npt.NDArray[np.int64], reward: FloatArray,
     if len(levels) == 2:
         model = LogisticRegression(C=C, max_iter=500)
         with warnings.catch_warnings():
-            # Doubly robust estimates stay unbiased with a fit that stopped early.
+            # Doubly robust estimates stay unbiased even if the fit stops early.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(design, reward == levels[1])
         scores = _scores(model.coef_[0], float(model.intercept_[0]), context.shape[1], actions)

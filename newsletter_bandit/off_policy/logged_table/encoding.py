@@ -1,4 +1,4 @@
-"""Context columns as numbers, learnt from a sample: categories as indicators, numbers as z-scores."""
+"""Encoding of context columns, learned from a sample: categories as indicators, numbers as z-scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from newsletter_bandit.off_policy.logged_table.arrays import coded
 
 FloatArray = npt.NDArray[np.float64]
-# A column is a number where every value of the sample is one and there are more different ones than this.
+# A column is a number if every value of the sample is a number and more than this many are different.
 MAX_CODES = 12
 MAX_CATEGORIES = 50
 
@@ -46,7 +46,7 @@ class _Number:
 
     @classmethod
     def of(cls, values: pa.Array) -> _Number | None:
-        """None where the column is no number."""
+        """Mean and scale of a column; None if the column is not a number."""
         given = values.drop_null()
         distinct = given.unique()
         if len(distinct) <= MAX_CODES or np.isnan(_numbers(distinct)).any():
@@ -81,7 +81,7 @@ class _Category:
 
 
 def _numbers(values: pa.Array) -> FloatArray:
-    """float64 [n], NaN where a text is missing or no finite number."""
+    """Texts as float64 [n]; NaN where a text is missing or not a finite number."""
     codes, names = coded(values)
     return np.array([_number(name) for name in names], dtype=np.float64)[codes]
 

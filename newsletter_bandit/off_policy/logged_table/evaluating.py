@@ -1,6 +1,6 @@
 """Evaluates a policy on a logged table: every registered estimator, in one pass over the rows.
 
-With a context the table is read once more before, to fit models on a bounded sample of it.
+With a context, the table is first read once more, to fit models on a bounded sample of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from newsletter_bandit.off_policy.logged_table.slates import rankings
 from newsletter_bandit.off_policy.logged_table.support import checks
 from newsletter_bandit.off_policy.logged_table.views import Views
 
-# Groups beyond this are left out, and the reader is told: memory stays bounded whatever a column holds.
+# Groups beyond this are left out, with a warning, so that memory stays bounded whatever a column holds.
 MAX_GROUPS = 200
 EMPTY = "(empty)"
 
@@ -40,8 +40,8 @@ def evaluate(files: Sequence[Path], columns: Columns, options: Options | None = 
 
     Args:
       files: one table in one or more CSV or Parquet files; see `LoggedTable`.
-      columns: what they hold.
-      options: how to evaluate.
+      columns: roles of the columns.
+      options: options of the evaluation.
 
     Raises:
       SettingsError: columns and options do not fit each other.
@@ -166,7 +166,7 @@ class _Parts:
                 known[name].add(take(batch, index))
 
     def figures(self, kind: str) -> dict[str, dict[str, PartFigures]]:
-        """Column -> value -> figures, values in order of the alphabet."""
+        """Column -> value -> figures, values in alphabetical order."""
         return {
             column: {name: known[name].figures() for name in sorted(known)}
             for (group, column), known in self._groups.items()

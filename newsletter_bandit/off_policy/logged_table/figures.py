@@ -18,7 +18,7 @@ from newsletter_bandit.off_policy.estimators.rankings import ClickModel, Ranking
 from newsletter_bandit.off_policy.logged_table.support import WeightFigures
 
 BOOTSTRAP_SAMPLES = 500
-# What the estimators of rankings are called in the literature; each also self-normalised.
+# Names of the estimators of rankings in the literature; each also has a self-normalised version.
 RANKING_NAMES: dict[ClickModel, str] = {"independent": "iips", "cascade": "rips", "standard": "sips"}
 
 
@@ -27,13 +27,13 @@ class Measures:
     """Settings of the measurement.
 
     Attributes:
-      reward_model: there are reward estimates; without them the estimators that use some are left out.
+      reward_model: True if there are reward estimates; otherwise the estimators that need them are left out.
       weight_clip: largest weight used; None uses the weights as they are.
       reward_range: smallest and largest reward possible; None leaves it unknown.
-      confidence: of the two-sided intervals.
-      interval: their method, one of `newsletter_bandit.off_policy.intervals.METHODS`.
-      click_model: of rankings; None without them.
-      slots: places of the longest ranking.
+      confidence: confidence of the two-sided intervals.
+      interval: method of the intervals, one of `newsletter_bandit.off_policy.intervals.METHODS`.
+      click_model: click model of rankings; None without rankings.
+      slots: positions of the longest ranking.
     """
 
     reward_model: bool
@@ -50,7 +50,7 @@ class Measures:
         return BOOTSTRAP_SAMPLES if self.interval == "bootstrap" else 0
 
     def estimators(self) -> dict[str, Estimator]:
-        """New ones by name, in the registry's order."""
+        """New estimators by name, in the registry's order."""
         return {
             name: kind(self.weight_clip, self.reward_range, self.samples)
             for name, kind in ESTIMATORS.items()
@@ -60,7 +60,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Value:
-    """An estimate in units of reward per row; NaN and infinite where the rows do not tell."""
+    """An estimate in units of reward per row; NaN and infinite if the rows cannot tell."""
 
     value: float
     standard_error: float
@@ -75,7 +75,7 @@ class PartFigures:
     Attributes:
       logged: mean reward of the policies that logged them.
       estimates: estimator -> value of the evaluation policy.
-      weights: how far the rows support it.
+      weights: figures of the rows' support for it.
     """
 
     logged: Value
@@ -115,7 +115,7 @@ class Figures(Mergeable):
         return self._used.n
 
     def figures(self) -> PartFigures:
-        """All of them."""
+        """All figures."""
         weights = weight_figures(self.rows, self._used, self._unclipped)
         return _part(self._measures, self._logged, self._estimators, weights)
 
@@ -166,7 +166,7 @@ class RankingFigures(Mergeable):
         self._unclipped.merge(other._unclipped)
 
     def figures(self) -> PartFigures:
-        """All of them; the weights are those of the last place, or of every place where they are independent."""
+        """All figures; the weights are those of the last position, or of all if they are independent."""
         weights = weight_figures(self.rows, self._used, self._unclipped)
         return _part(self._measures, self._logged, self._estimators, weights)
 
@@ -192,7 +192,7 @@ def _part(
         estimate = estimator.estimate()
         low, high = estimator.interval(measures.confidence, measures.interval)
         if estimate.standard_error == 0.0 and measures.reward_range is None:
-            # Rows that are all alike tell how much they vary, not how much others could.
+            # If all rows are alike, they do not show how much others could vary.
             low, high = -math.inf, math.inf
         return Value(estimate.value, estimate.standard_error, low, high)
 

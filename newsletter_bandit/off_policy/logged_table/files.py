@@ -1,7 +1,7 @@
 """The files of a logged table as DuckDB reads them.
 
-A CSV's cells are read as text and converted here, so that no cell is guessed at by its neighbours. Nothing is downloaded, and
-memory is bounded: what does not fit is spilled to a temporary folder.
+A CSV's cells are read as text and converted here, so that no cell's type is guessed from its neighbours.
+Nothing is downloaded. Memory is bounded: what does not fit is spilled to a temporary folder.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Source:
         return f"coalesce(TRY_CAST({trimmed} AS DOUBLE), CAST(TRY_CAST({trimmed} AS BOOLEAN) AS DOUBLE))"
 
     def cell(self, column: str, row: int) -> str | None:
-        """The cell as it stands in the file."""
+        """Expression for the cell as it is written in the file."""
         with connect() as connection:
             query = f"SELECT CAST({quoted(column)} AS VARCHAR) FROM {self.reader} LIMIT 1 OFFSET {row - 1}"
             found = connection.execute(query).fetchone()
@@ -83,7 +83,7 @@ def _reader(path: Path, columns: Columns) -> str:
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
         raise DataError(f"{path}: found {path.suffix or 'no suffix'}; allowed: {', '.join(SUFFIXES)}")
-    # DuckDB takes a path for a pattern.
+    # DuckDB would read a path as a pattern.
     escaped = text(re.sub(r"([*?\[])", r"[\1]", str(path)))
     if name.endswith(".parquet"):
         return f"read_parquet({escaped})"
@@ -96,10 +96,10 @@ def _reader(path: Path, columns: Columns) -> str:
 
 
 def _header(path: Path, columns: Columns) -> tuple[list[str], str]:
-    """Column names of a CSV, and what parts them: the first of `_DELIMITERS` that leaves the fewest unknown."""
+    """Column names of a CSV, and its delimiter: the first of `_DELIMITERS` that leaves the fewest unknown."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     try:
-        # What is not UTF-8 further down is told by DuckDB, with its line.
+        # DuckDB reports what is not UTF-8 further down, with its line.
         with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
             first = next(lines, "")
     except (OSError, EOFError) as error:
@@ -114,7 +114,8 @@ def _header(path: Path, columns: Columns) -> tuple[list[str], str]:
     repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 and name in asked})
     if repeated:
         raise DataError(f"{path}: column {', '.join(repeated)} stands twice in the header; allowed: once")
-    # Columns nobody asked for may bear any name, an empty or repeated one too: pandas writes its index so.
+    # Columns that nobody asked for may have any name, even an empty or repeated one, as pandas writes its
+    # index.
     seen: set[str] = set()
     for index, name in enumerate(header):
         if not name or name.lower() in seen:

@@ -1,4 +1,4 @@
-"""Hashes that depend on nothing but the value: not on batches, files, processes or versions."""
+"""Hashes that depend only on the value, not on batches, files, processes or versions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HashArray = npt.NDArray[np.uint64]
 
 
 def users(rows: Rows) -> HashArray:
-    """One hash a user, uint64 [n]; without a column of users every row is a user of its own."""
+    """Hash of each row's user, uint64 [n]; without a column of users, every row is its own user."""
     if "user" in rows.texts:
         return of_texts(rows.texts["user"])
     return mixed(np.arange(rows.first_row, rows.first_row + len(rows), dtype=np.uint64))
 
 
 def of_texts(values: pa.Array) -> HashArray:
-    """uint64 [n] of texts."""
+    """Hashes uint64 [n] of texts."""
     codes, names = coded(values)
     digests = (blake2b(str(name).encode(), digest_size=8).digest() for name in names)
     hashes: HashArray = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
@@ -31,7 +31,7 @@ def of_texts(values: pa.Array) -> HashArray:
 
 
 def mixed(values: HashArray, purpose: int = 0) -> HashArray:
-    """uint64 [n] -> uint64 [n], another shuffle for each ``purpose``.
+    """Shuffles hashes uint64 [n] into others, differently for each ``purpose``.
 
     See "Fast Splittable Pseudorandom Number Generators" by Steele, Lea and Flood (2014), figure 17.
     """

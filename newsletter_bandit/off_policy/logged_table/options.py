@@ -19,16 +19,17 @@ class Options:
 
     Attributes:
       weight_clip: largest weight used, more than 0; None uses the weights as they are.
-      reward_range: smallest and largest reward possible (of a ranking's place); a reward outside is refused. None:
-        unknown, so that no interval can allow for rewards too rare to have been seen.
-      confidence: of the two-sided intervals, in (0, 1).
-      interval: their method, one of `newsletter_bandit.off_policy.intervals.METHODS`. None: the bootstrap by user where users
-        are known, else `DEFAULT` of that module.
-      click_model: how a ranking's places act on each other; with `Columns.slate` only.
-      bounds: what the log must hold to tell anything.
-      folds: of the cross-fit, 2 or more.
-      sample_rows: rows that models are fitted on, at most.
-      batch_rows: rows worked on at a time; the figures do not depend on it.
+      reward_range: smallest and largest possible reward (of a ranking's position); a reward outside is
+        refused. None: it is unknown, so no interval can allow for rewards that are too rare to have been
+        seen.
+      confidence: confidence of the two-sided intervals, in (0, 1).
+      interval: method of the intervals, one of `newsletter_bandit.off_policy.intervals.METHODS`. None: the
+        bootstrap by user if users are known, otherwise `DEFAULT` of that module.
+      click_model: how the positions of a ranking affect each other; only with `Columns.slate`.
+      bounds: least evidence that the log must hold.
+      folds: number of cross-fitting folds, 2 or more.
+      sample_rows: largest number of rows that models are fitted on.
+      batch_rows: rows processed at a time; the figures do not depend on it.
 
     Raises:
       SettingsError: a value is outside its range, or the method needs what was not given.

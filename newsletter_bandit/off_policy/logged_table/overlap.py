@@ -1,4 +1,4 @@
-"""For each action, how often the log and the evaluation policy take it, and how well the one supports the other."""
+"""Overlap per action: how often the log and the evaluation policy take it, and the log's support."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _NOTHING = np.zeros(3)
 
 @dataclass(frozen=True)
 class ActionFigures:
-    """One action.
+    """Figures of one action.
 
     Attributes:
-      action: its name.
+      action: name of the action.
       rows: logged rows that took it.
       logged_share: share of the log.
-      evaluation_share: how often the evaluation policy takes it: exact where its whole distribution is known, else
-        estimated by importance weights, which can tell nothing of actions that were never logged.
-      effective_sample_size: of the weights of its rows.
+      evaluation_share: how often the evaluation policy takes it. It is exact if the whole distribution is
+        known; otherwise importance weights estimate it, which say nothing about actions that were never
+        logged.
+      effective_sample_size: effective sample size of the weights of its rows.
     """
 
     action: str
@@ -36,7 +37,7 @@ class ActionFigures:
 
 
 class ActionOverlap:
-    """Running sums for each action; past ``limit`` of them it gives up and holds none.
+    """Running sums for each action; above ``limit`` actions it gives up and holds none.
 
     Args:
       weight_clip: largest weight used.
@@ -71,7 +72,7 @@ class ActionOverlap:
         self.gave_up = len(self._sums.keys() | self._chosen.keys()) > self._limit
 
     def figures(self) -> tuple[ActionFigures, ...]:
-        """Every action, those the evaluation policy takes most first; empty where it gave up."""
+        """Every action, those that the evaluation policy takes most first; empty if it gave up."""
         if self.gave_up or not self._rows:
             return ()
         found = []

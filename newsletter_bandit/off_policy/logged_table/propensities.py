@@ -1,7 +1,8 @@
 """Propensities that were not logged, estimated by a cross-fitted multinomial logistic regression.
 
-An estimate replaces what only the sender knew: it is right where the context holds all that the logging policy looked
-at, and wrong without a sign of it elsewhere. Whoever uses one is told.
+An estimate replaces what only the sender knew. It is right if the context holds everything that the logging
+policy looked at; otherwise it is wrong, and nothing shows it. Every output says that propensities are
+estimated.
 
 See "The Central Role of the Propensity Score in Observational Studies for Causal Effects" by Rosenbaum and Rubin
 (1983) for what it can and cannot do.
@@ -34,7 +35,7 @@ class PropensityModel:
     Args:
       sample: rows to fit on.
       columns: labels of the sample that the logging policies may have looked at.
-      version: label that says which of them logged a row; each gets slopes of its own. None: there is one.
+      version: label of the policy that logged a row; each gets its own slopes. None: there is only one.
       folds: 2 or more; a fold's rows are estimated by the model of the others.
 
     Raises:
@@ -64,7 +65,8 @@ class PropensityModel:
             chances[:, classes] = (
                 1.0 if model is None else model.predict_proba(context[mine]) if len(mine) else 0.0
             )
-            # One row more, spread over all actions: an action that the other folds lack is rare, not impossible.
+            # One more row, spread over all actions: an action that the other folds lack is rare, not
+            # impossible.
             found[mine] = (n * chances[np.arange(len(mine)), action[mine]] + 1.0 / len(self._actions)) / (
                 n + 1.0
             )

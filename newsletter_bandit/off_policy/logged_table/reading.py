@@ -1,4 +1,4 @@
-"""Reads a logged table of any size, batch by batch, and refuses what cannot be used by file, column and row."""
+"""Reads a logged table of any size, batch by batch; refusals name file, column and row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rows:
     """A batch of n rows, every value checked.
 
     Attributes:
-      first_row: number of the batch's first row among the rows of all files, from 0, in reading order.
+      first_row: number of the batch's first row among the rows of all files, counted from 0 in reading order.
       texts: role -> [n] text.
       numbers: role -> float64 [n].
       labels: column -> [n] text, null where the cell is empty.
@@ -52,11 +52,11 @@ class Rows:
 class LoggedTable:
     """One table in one or more files, CSV or Parquet, read in their order.
 
-    A CSV is UTF-8 with one header line and its cells parted by comma, semicolon, tab or bar (`.csv`, `.csv.gz`,
-    `.tsv`); an empty cell is missing. Numbers may be written true and false.
+    A CSV is UTF-8 with one header line, and its delimiter is comma, semicolon, tab or bar (`.csv`, `.csv.gz`,
+    `.tsv`). An empty cell is a missing value. Numbers may be written as true and false.
 
     Args:
-      files: all with the columns asked for.
+      files: files that all have the columns to read.
       columns: what to read.
       reward_range: smallest and largest reward allowed.
 
@@ -82,11 +82,11 @@ class LoggedTable:
                 )
 
     def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
-        """The rows in batches of 1 to ``batch_rows``; rankings whole one after another, their places in order.
+        """The rows in batches of 1 to ``batch_rows``; rankings one after another, positions in order.
 
         Raises:
-          DataError: a cell is missing, no number, or outside its range; names file, column, row (from 1, without
-            the header), what was found and what is allowed.
+          DataError: a cell is missing, not a number, or outside its range; names file, column, row (from 1,
+            without the header), what was found and what is allowed.
         """
         ordered = self.columns.slate is not None
         queries = (
@@ -110,7 +110,7 @@ class LoggedTable:
                     ) from error
 
     def slots(self) -> int:
-        """Places of the longest ranking.
+        """Number of positions of the longest ranking.
 
         Raises:
           DataError: two rows of a ranking share a position, or a ranking has more than `MAX_SLOTS`.
@@ -221,7 +221,7 @@ class LoggedTable:
 
 
 class _Where:
-    """Names the place of a value that is refused."""
+    """Names the location of a value that is refused."""
 
     def __init__(self, sources: Sequence[Source], file: pa.Array, row: pa.Array) -> None:
         self._sources = sources

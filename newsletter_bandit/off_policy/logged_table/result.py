@@ -19,21 +19,21 @@ class Evaluation:
     """Outcome of an evaluation.
 
     Attributes:
-      files: what was read.
-      unit: what one row of the figures is: "row", or "ranking".
-      confidence: of the intervals.
-      interval: their method.
-      weight_clip: largest weight used; None where the weights were used as they are.
-      reward_range: smallest and largest reward possible; None where it is unknown.
+      files: files that were read.
+      unit: the unit of the figures: "row", or "ranking".
+      confidence: confidence of the intervals.
+      interval: method of the intervals.
+      weight_clip: largest weight used; None if the weights were used as they are.
+      reward_range: smallest and largest possible reward; None if it is unknown.
       propensities: "logged", or "estimated" from the context.
       reward_model: "none", "given", or "cross-fitted".
       click_model: None without rankings.
       overall: figures of all rows.
       slices: column -> value -> figures.
-      policy_versions: who logged -> figures of those rows.
-      actions: overlap of each action; empty for rankings and where there are too many.
-      checks: does the log support the evaluation policy?
-      warnings: what a reader must know, in sentences.
+      policy_versions: logging policy -> figures of its rows.
+      actions: overlap of each action; empty for rankings, and if there are too many actions.
+      checks: checks of the log's support for the evaluation policy.
+      warnings: sentences on what a reader must know.
     """
 
     files: tuple[str, ...]
@@ -54,7 +54,7 @@ class Evaluation:
 
     @property
     def supported(self) -> bool:
-        """Every check holds: the figures say something about the evaluation policy."""
+        """True if every check holds, so that the figures say something about the evaluation policy."""
         return all(check.passed for check in self.checks)
 
     @property
@@ -64,17 +64,17 @@ class Evaluation:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the log cannot tell; empty where it can."""
+        """Reasons why the log cannot tell; empty if it can."""
         return tuple(check.detail for check in self.checks if not check.passed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: unknown and infinite figures are None."""
+        """The result as values for JSON; unknown and infinite figures are None."""
         found = {"verdict": self.verdict, "reasons": list(self.reasons)} | asdict(self)
         plain: dict[str, Any] = _finite(found)
         return plain
 
     def write(self, path: Path) -> None:
-        """Writes JSON, whole or not at all; raises OSError where it cannot."""
+        """Writes JSON, whole or not at all; raises OSError if it cannot."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.write_text(

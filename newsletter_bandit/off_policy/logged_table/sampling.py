@@ -1,4 +1,4 @@
-"""The rows that models are fitted on: a sample of bounded size that depends on nothing but the rows."""
+"""The sample of rows that models are fitted on: its size is bounded, and it depends only on the rows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Sample:
       labels: context column -> [m] text, null where empty.
       action: [m] text.
       reward: float64 [m].
-      fold: int64 [m], of the row's user, from 0.
-      actions: every action of the whole table in order of the alphabet, evaluation policy's included.
+      fold: int64 [m], fold of the row's user, from 0.
+      actions: every action of the whole table in alphabetical order, the evaluation policy's included.
     """
 
     rows: int
@@ -38,7 +38,7 @@ class Sample:
 
 
 def folds(rows: Rows, count: int) -> npt.NDArray[np.int64]:
-    """Fold of each row, int64 [n] in [0, count): all rows of a user are in one."""
+    """Fold of each row, int64 [n] in [0, count); all rows of a user are in one fold."""
     hashes = hashing.mixed(hashing.users(rows), _FOLD)
     return (hashes % np.uint64(count)).astype(np.int64)
 
@@ -96,6 +96,6 @@ def _part(rows: Rows, columns: tuple[str, ...], fold_count: int) -> pa.Table:
 
 
 def _smallest(table: pa.Table, limit: int) -> pa.Table:
-    # The row's number parts rows of one user, so that the cut falls at the same row however the table was read.
+    # The row's number orders the rows of one user, so the cut is at the same row however the table was read.
     order = np.lexsort((table["row"].to_numpy(), table["priority"].to_numpy()))[:limit]
     return table.take(np.sort(order)).combine_chunks()

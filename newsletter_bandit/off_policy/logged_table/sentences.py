@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from newsletter_bandit.off_policy.logged_table.figures import PartFigures
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
 
-# From here on a share is worth a sentence.
+# A share of at least this is worth a sentence.
 _HEAVY_TOP = 0.5
 _CLIPPED = 0.01
 _NEVER_LOGGED = 0.001
@@ -16,7 +16,7 @@ _NAMED = 5
 
 
 def estimated_propensities(context: Sequence[str]) -> str:
-    """The log had no propensities."""
+    """Warning that the log had no propensities."""
     return (
         f"Propensities were not logged: they are ESTIMATED from {', '.join(context)}. Every figure holds only if the "
         "logging policy looked at nothing else; no diagnostic can show that."
@@ -41,7 +41,7 @@ def of_weights(found: PartFigures, unit: str, weight_clip: float | None) -> list
 
 
 def of_actions(actions: Sequence[ActionFigures], exact: bool) -> list[str]:
-    """Actions that the evaluation policy takes and the log never did."""
+    """Warnings about actions that the evaluation policy takes and the log never did."""
     if not exact:
         return []
     missing = [each for each in actions if each.rows == 0 and each.evaluation_share > 0.0]
@@ -54,7 +54,7 @@ def of_actions(actions: Sequence[ActionFigures], exact: bool) -> list[str]:
 
 
 def of_versions(versions: Mapping[str, PartFigures], min_effective_sample_size: float) -> list[str]:
-    """Loggers whose rows say little about the evaluation policy."""
+    """Warnings about logging policies whose rows say little about the evaluation policy."""
     weak = [
         name
         for name, found in versions.items()

@@ -1,4 +1,4 @@
-"""Rows of rankings, sorted by ranking and place, as arrays with a row a ranking."""
+"""Rows of rankings, sorted by ranking and position, as arrays with one row per ranking."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Rankings:
     """A batch of rankings.
 
     Attributes:
-      batch: as the estimators see them.
-      labels: column -> [n] text of each ranking's first place.
+      batch: the rankings as the estimators see them.
+      labels: column -> [n] text of each ranking's first position.
     """
 
     batch: RankingBatch
@@ -36,9 +36,9 @@ def rankings(batches: Iterable[tuple[Rows, FloatArray]], slots: int, with_users:
     """Rankings, each whole, however the rows were cut into batches.
 
     Args:
-      batches: rows sorted by ranking and place, with the evaluation policy's probability of each, [n].
-      slots: places of the longest ranking.
-      with_users: give the hash of each ranking's user, or of the ranking itself where no user is known.
+      batches: rows sorted by ranking and position, with the evaluation policy's probability of each, [n].
+      slots: positions of the longest ranking.
+      with_users: add the hash of each ranking's user, or of the ranking itself if no user is known.
     """
     rest: Rows | None = None
     for new, evaluation in batches:

@@ -1,4 +1,4 @@
-"""Does the log support the evaluation policy? Checks of its importance weights, each with what it found."""
+"""Checks of the importance weights: does the log support the evaluation policy?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.off_policy.checks import Check
 
 SAMPLE_SIZE = "effective sample size"
-# A mean weight this far from 1, and further than chance explains, is no accident.
+# A mean weight this far from 1, and further than chance explains, is not an accident.
 _STANDARD_ERRORS = 4.0
 
 
@@ -18,9 +18,9 @@ class Bounds:
     """The least evidence that a log must hold; a test compares the defaults with the gate's.
 
     Attributes:
-      min_rows: rows, or rankings.
-      min_effective_sample_size: of the weights as used.
-      max_weight: largest weight before any clip.
+      min_rows: least number of rows, or of rankings.
+      min_effective_sample_size: least effective sample size of the weights in use.
+      max_weight: largest allowed weight before any clip.
       mean_weight_tolerance: how far the mean weight may be from 1, beyond what chance explains.
 
     Raises:
@@ -51,11 +51,11 @@ class WeightFigures:
 
     Attributes:
       rows: rows, or rankings.
-      effective_sample_size: (sum w)^2 / sum w^2 of the weights as used.
-      max_weight: largest before any clip.
-      mean_weight: before any clip; near 1 where the log can show all that the policy does.
-      mean_weight_error: its standard error.
-      top_share: share of the total weight that the heaviest 1% of the rows carry; NaN where unknown.
+      effective_sample_size: (sum w)^2 / sum w^2 of the weights in use.
+      max_weight: largest weight before any clip.
+      mean_weight: mean weight before any clip; near 1 if the log contains everything that the policy does.
+      mean_weight_error: standard error of the mean weight.
+      top_share: share of the total weight that the heaviest 1% of the rows carry; NaN if unknown.
       clipped_share: share of rows whose weight was clipped.
     """
 

@@ -1,4 +1,4 @@
-"""Rows of a logged table as the estimators see them; what was not logged is fitted first."""
+"""Rows of a logged table as the estimators see them; missing estimates are fitted first."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Views:
     """Rows as the estimators see them.
 
     Args:
-      table: read once if something is to be fitted.
+      table: the table; it is read once if something is to be fitted.
       options: folds and size of the sample.
-      with_users: give the hash of each row's user.
+      with_users: add the hash of each row's user.
 
     Attributes:
       propensity_context: columns from which propensities are estimated.

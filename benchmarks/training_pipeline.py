@@ -87,6 +87,7 @@ def measure(
 
 def prepare(work: Path, rows: int) -> Path:
     """A folder with the warehouse of so many newsletters in the window; simulated unless it is there."""
+    from newsletter_bandit.files import filled_folder
     from newsletter_bandit.settings.reading import load_environment, load_use_case
     from pipelines.cli.simulated import simulate
     from pipelines.workspace import Workspace
@@ -94,12 +95,10 @@ def prepare(work: Path, rows: int) -> Path:
     folder = work / str(rows)
     if not folder.is_dir():
         use_case = load_use_case(USE_CASE)
-        temporary = work / f".{rows}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        environment = load_environment(ENVIRONMENT).in_workdir(temporary, use_case)
-        simulate(Workspace(use_case, USE_CASE, environment, temporary), RUN_DATE, rows, USERS, seed=1)
-        shutil.rmtree(temporary / "raw")
-        temporary.rename(folder)
+        with filled_folder(folder) as temporary:
+            environment = load_environment(ENVIRONMENT).in_workdir(temporary, use_case)
+            simulate(Workspace(use_case, USE_CASE, environment, temporary), RUN_DATE, rows, USERS, seed=1)
+            shutil.rmtree(temporary / "raw")
     return folder
 
 

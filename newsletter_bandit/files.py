@@ -1,7 +1,10 @@
-"""Files of a folder or of a bucket behind one interface.
+"""Files of a folder or of a bucket behind one interface, and the one way to replace a file or folder as a whole.
 
 A path with a scheme (``gs://bucket/...``) goes through TFX's file layer, which is imported only then: that takes
 seconds and brings TensorFlow. Every other path is this machine's.
+
+On this machine content is first written beside its place, under a hidden name, and reaches the disk before it takes
+the place. A writer that is killed leaves the old content or the new, never a part of it.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ import fcntl
 import functools
 import io
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from newsletter_bandit.errors import SettingsError
@@ -45,6 +49,9 @@ class Files(Protocol):
     def write(self, path: str, content: IO[bytes]) -> None:
         """Makes or replaces a file, whole or not at all; folders on the way are made."""
 
+    def filled(self, path: str) -> AbstractContextManager[str]:
+        """A path for a library to write to; it becomes ``path`` when the block ends without error."""
+
     def locked(self, folder: str) -> AbstractContextManager[None]:
         """Keeps other writers out of ``folder``, and clears away what killed ones left."""
 
@@ -72,21 +79,14 @@ class LocalFiles:
         return open(path, "rb")
 
     def write(self, path: str, content: IO[bytes]) -> None:
-        folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=_PARTIAL, dir=folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                shutil.copyfileobj(content, file)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(folder)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with filled(path) as temporary, temporary.open("xb") as file:
+            shutil.copyfileobj(content, file)
+
+    @contextlib.contextmanager
+    def filled(self, path: str) -> Iterator[str]:
+        with filled(path) as temporary:
+            yield str(temporary)
 
     @contextlib.contextmanager
     def locked(self, folder: str) -> Iterator[None]:
@@ -102,21 +102,8 @@ class LocalFiles:
 
     @contextlib.contextmanager
     def staged(self, folder: str) -> Iterator[str]:
-        parent = os.path.dirname(folder)
-        os.makedirs(parent, exist_ok=True)
-        staging = tempfile.mkdtemp(prefix=_PARTIAL, dir=parent)
-        try:
-            os.chmod(staging, 0o755)
-            yield staging
-            for inner, _, _ in os.walk(staging, topdown=False):
-                _sync_folder(inner)
-            if os.path.exists(folder):
-                shutil.rmtree(folder)
-            os.rename(staging, folder)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        _sync_folder(parent)
+        with filled_folder(folder) as temporary:
+            yield str(temporary)
 
 
 class RemoteFiles:
@@ -157,11 +144,21 @@ class RemoteFiles:
             yield file
 
     def write(self, path: str, content: IO[bytes]) -> None:
+        # Read to its end first: closing the object would publish what was copied before the source failed.
+        body = content.read()
         with _explained(path):
             if not path.startswith(_BUCKETS):
                 self._io.makedirs(os.path.dirname(path))
             with self._io.open(path, "wb") as file:
-                shutil.copyfileobj(content, file)
+                file.write(body)
+
+    @contextlib.contextmanager
+    def filled(self, path: str) -> Iterator[str]:
+        # Always the same name: what a killed worker left, the retry of its work replaces.
+        temporary = f"{path}.temporary"
+        yield temporary
+        with _explained(path):
+            self._io.rename(temporary, path, overwrite=True)
 
     def _listing(self, folder: str) -> list[str]:
         # Not `isdir`, which answers no where it may not look.
@@ -206,9 +203,73 @@ def read_bytes(path: str) -> bytes:
         return file.read()
 
 
-def write_bytes(path: str, content: bytes) -> None:
-    """Makes or replaces a file, whole or not at all."""
-    files_of(path).write(path, io.BytesIO(content))
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Makes or replaces a file, whole or not at all; folders on the way are made."""
+    files_of(str(path)).write(str(path), io.BytesIO(content))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Makes or replaces a file of UTF-8, whole or not at all; folders on the way are made."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def filled(path: str | Path) -> Iterator[Path]:
+    """A path for a library to write to; it becomes ``path`` when the block ends without error.
+
+    Args:
+      path: a file of this machine, there or not; its folder exists.
+
+    Yields:
+      A path in the same folder at which nothing is yet.
+    """
+    target = Path(path)
+    temporary = _beside(target)
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(target.parent)
+
+
+@contextlib.contextmanager
+def filled_folder(folder: str | Path, replace: bool = True) -> Iterator[Path]:
+    """An empty folder to fill; it becomes ``folder`` when the block ends without error.
+
+    Not every system can exchange two folders in one step. A writer that is killed between its two renames leaves no
+    ``folder``, and the earlier one beside it under a hidden name. It never leaves a part of either.
+
+    Args:
+      folder: on this machine, there or not; folders on the way are made.
+      replace: whether it takes the place of a folder that is there. Without, the earlier one stays, and what was
+        filled is dropped: for writers that all make the same, while others already read it.
+
+    Yields:
+      The empty folder, which lies beside ``folder``.
+    """
+    target = Path(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary, earlier = _beside(target), _beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for parent, _, names in os.walk(temporary, topdown=False):
+            for name in names:
+                _sync(Path(parent, name))
+            _sync(Path(parent))
+        if replace and target.is_dir():
+            os.rename(target, earlier)
+        try:
+            os.rename(temporary, target)
+        except OSError:
+            if replace or not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _sync(target.parent)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 @functools.cache
@@ -239,9 +300,14 @@ def _said(error: Any) -> str:
     return " ".join(str(error.message).split())[:300]
 
 
-def _sync_folder(folder: str) -> None:
-    # A rename is on disk only when its folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
+def _beside(path: Path) -> Path:
+    # The name at the end: some libraries choose a format by it.
+    return path.with_name(f"{_PARTIAL}{secrets.token_hex(4)}-{path.name}")
+
+
+def _sync(path: Path) -> None:
+    # A file's content is on disk only then, and a rename only when its folder is.
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

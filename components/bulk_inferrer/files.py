@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tfx.dsl.io import fileio
 
 from components.bulk_inferrer.schema import SCHEMA
+from newsletter_bandit.files import files_of, read_bytes
 
 
 class PredictionsWriter:
@@ -35,13 +35,9 @@ class PredictionsWriter:
         self._writer.close()
         if kind is not None:
             return
-        temporary = f"{self._path}.temporary"
-        with fileio.open(temporary, "wb") as file:
-            file.write(self._content.getvalue().to_pybytes())
-        fileio.rename(temporary, self._path, overwrite=True)
+        files_of(self._path).write(self._path, pa.BufferReader(self._content.getvalue()))
 
 
 def read_predictions(path: str, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
     """The rows of a file in their order, in batches of ``rows`` at most; the same batches each time."""
-    with fileio.open(path, "rb") as file:
-        yield from pq.ParquetFile(pa.BufferReader(file.read())).iter_batches(rows)
+    yield from pq.ParquetFile(pa.BufferReader(read_bytes(path))).iter_batches(rows)

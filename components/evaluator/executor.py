@@ -18,6 +18,7 @@ from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
 from components.evaluator.policy_values import Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
+from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.use_case import UseCase
 
 USE_CASE_KEY = "use_case"
@@ -67,8 +68,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
         verdict = decide(results.gate_metrics(metrics), use_case.gate)
-        _publish(evaluation.uri, METRICS_FILE, results.to_json(metrics))
-        _publish(evaluation.uri, VERDICT_FILE, verdict.to_json())
+        write_text(os.path.join(evaluation.uri, METRICS_FILE), results.to_json(metrics))
+        write_text(os.path.join(evaluation.uri, VERDICT_FILE), verdict.to_json())
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
         logging.info("Verdict: %s, compared with %s.", verdict.verdict, verdict.compared_with)
@@ -84,13 +85,6 @@ def _production(input_dict: dict[str, list[Artifact]]) -> Artifact | None:
     artifact: Artifact = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
     saved_model = os.path.join(artifact.uri, "Format-Serving", "saved_model.pb")
     return artifact if fileio.exists(saved_model) else None
-
-
-def _publish(folder: str, name: str, text: str) -> None:
-    # Through TFX's file layer: the folder may be a bucket.
-    temporary = os.path.join(folder, f".{name}.partial")
-    io_utils.write_string_file(temporary, text)
-    fileio.rename(temporary, os.path.join(folder, name), overwrite=True)
 
 
 def _bless(

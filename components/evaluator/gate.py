@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.off_policy.checks import ROUNDING, Check, compared, shown
 from newsletter_bandit.settings.use_case import Gate
 
@@ -113,9 +113,7 @@ class Verdict:
 
     def write(self, path: Path) -> None:
         """Writes JSON to ``path``, whole or not at all."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(self.to_json(), encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, self.to_json())
 
     @classmethod
     def read(cls, path: Path) -> Verdict:

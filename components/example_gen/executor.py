@@ -22,6 +22,7 @@ from tfx.utils import proto_utils
 from components.example_gen.encode import serialize
 from components.example_gen.partition import split_of
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import files_of
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.threads import in_order
 from newsletter_bandit.warehouse.embedded import read_batches, require_rows
@@ -138,11 +139,12 @@ class _WriteRows(beam.DoFn):
         number, batch = numbered
         for split, records in self._split(batch).items():
             path = os.path.join(self._folders[split], f"data_tfrecord-{number:05d}.gz")
-            temporary = f"{path}.temporary"
-            with tf.io.TFRecordWriter(temporary, _GZIP) as writer:
+            with (
+                files_of(path).filled(path) as temporary,
+                tf.io.TFRecordWriter(temporary, _GZIP) as writer,
+            ):
                 for record in records:
                     writer.write(record)
-            fileio.rename(temporary, path, overwrite=True)
 
     def _split(self, batch: pa.RecordBatch) -> Mapping[int, list[bytes]]:
         examples = serialize(batch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from components.example_gen.encode import to_feature_lists
 from components.example_validator.anomalies import describe
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, render_training_query, table_name
@@ -62,7 +62,7 @@ def write_schema(
     faults = describe(tfdv.validate_statistics(statistics, schema, environment=TRAINING))
     if faults:
         raise DataError("the data does not fit the use case:\n  " + "\n  ".join(faults))
-    _write(output, schema)
+    write_text(output, text_format.MessageToString(schema))
     return schema
 
 
@@ -182,13 +182,3 @@ def _file_rows(files: Sequence[Path]) -> pa.RecordBatch | None:
         return ExamplesToRecordBatchDecoder().DecodeBatch(examples) if examples else None
     except RuntimeError as error:
         raise DataError(f"{', '.join(map(str, files))}: not tf.Examples: {error}") from error
-
-
-def _write(path: Path, schema: schema_pb2.Schema) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.temporary")
-    try:
-        temporary.write_text(text_format.MessageToString(schema), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

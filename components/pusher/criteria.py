@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 from components.serving_model_resolver.decision import Decision
 from components.trainer import fingerprint
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import filled_folder
 
 _VARIABLES = "variables"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -67,15 +66,11 @@ def attach(model_dir: str, values: Mapping[str, float]) -> None:
         if key in values:
             tensor = np.asarray(values[key], types[name].as_numpy_dtype)
         tensors.append(tf.constant(tensor, types[name]))
-    with tempfile.TemporaryDirectory(dir=model_dir) as folder:
-        written = os.path.join(folder, _VARIABLES)
+    with filled_folder(os.path.join(model_dir, _VARIABLES)) as written:
         tf.raw_ops.SaveV2(
             prefix=os.path.join(written, _VARIABLES),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
             tensors=tensors,
         )
-        variables = os.path.join(model_dir, _VARIABLES)
-        shutil.rmtree(variables)
-        os.rename(written, variables)
     fingerprint.renew(model_dir)

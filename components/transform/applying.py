@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
 from components.example_gen.example_files import records
+from newsletter_bandit.files import files_of
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -47,13 +47,14 @@ class ApplyGraph(beam.DoFn):
         source, target = element
         rows = beam.metrics.Metrics.counter("Transform", "rows")
         assert self._graph is not None
-        temporary = f"{target}.temporary"
-        with tf.io.TFRecordWriter(temporary, COMPRESSION) as writer:
+        with (
+            files_of(target).filled(target) as path,
+            tf.io.TFRecordWriter(path, COMPRESSION) as writer,
+        ):
             for batch in self._graph.batches(source):
                 for example in RecordBatchToExamples(batch):
                     writer.write(example)
                 rows.inc(batch.num_rows)
-        fileio.rename(temporary, target, overwrite=True)
         yield from ()
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from components.example_gen.example_files import ROWS, Decoder
 from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
+from newsletter_bandit.files import filled_folder
 from newsletter_bandit.settings.use_case import UseCase
 
 _SCALARS = (ACTION, PROPENSITY, REWARD)
@@ -54,30 +54,19 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
     """
     schema = schema_utils.schema_from_feature_spec(raw_feature_spec(use_case))
     config = {"use_case": use_case.to_json()}
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        with beam.Pipeline(runner="FnApiRunner") as pipeline:
-            # Decoded in large batches outside of Beam, which would hand over one example at a time.
-            _ = (
-                pipeline
-                | beam.Create(_batches(examples, schema), reshuffle=False)
-                | WriteAnalysis(
-                    schema,
-                    lambda inputs: preprocessing_fn(inputs, config),
-                    str(temporary / "output"),
-                    str(temporary / "temp"),
-                )
-            )
-        try:
-            os.replace(temporary / "output", folder)
-        except OSError:
-            # Another process was first; its output is the same.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with (
+        # Another process may be first, and its output is the same and may be in use already.
+        filled_folder(folder, replace=False) as output,
+        # Beside it: Transform renames from the one into the other.
+        tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as between,
+        beam.Pipeline(runner="FnApiRunner") as pipeline,
+    ):
+        # Decoded in large batches outside of Beam, which would hand over one example at a time.
+        _ = (
+            pipeline
+            | beam.Create(_batches(examples, schema), reshuffle=False)
+            | WriteAnalysis(schema, lambda inputs: preprocessing_fn(inputs, config), str(output), between)
+        )
     return tft.TFTransformOutput(str(folder))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsletter_bandit.files import filled
 from newsletter_bandit.simulation.loop_report import LearnerFigures, Report
 
 if TYPE_CHECKING:
@@ -48,10 +48,9 @@ def draw(made: Report, path: Path, title: str, peers: Collection[str] = ()) -> N
     _by_week(left, made, colours, peers)
     _last_week(right, made, colours)
     figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold", color=_INK)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, path)
+    with filled(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def _colours(learners: Sequence[LearnerFigures], peers: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.simulation.runs import Run, Week, write_text
+from newsletter_bandit.files import write_text
+from newsletter_bandit.simulation.runs import Run, Week
 
 JSON_FILE, CSV_FILE = "closed_loop.json", "closed_loop.csv"
 REFERENCES = ("uniform", "logging", "best_single", "oracle")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import write_text
 
 _FORMAT = "closed-loop-run-1"
 
@@ -91,15 +91,7 @@ def path_of(folder: Path, learner: str, seed: int) -> Path:
 def write(folder: Path, run: Run) -> None:
     """Writes a finished run, whole or not at all."""
     path = path_of(folder, run.learner, run.seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps({"format": _FORMAT, **asdict(run)}, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replaces a file atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def read(path: Path) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.files import filled
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.behaviour import Policy, RulesPolicy
 from newsletter_bandit.simulation.world import World, spread
@@ -72,7 +72,6 @@ def write(directory: Path, training: pa.Table, inference: pa.Table, world: World
     """Writes `training.parquet`, `inference.parquet` and `world.json`, each atomically."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, table in ((TRAINING_FILE, training), (INFERENCE_FILE, inference)):
-        temporary = directory / (name + ".tmp")
-        pq.write_table(table, temporary)
-        os.replace(temporary, directory / name)
+        with filled(directory / name) as temporary:
+            pq.write_table(table, temporary)
     world.save(directory / WORLD_FILE)

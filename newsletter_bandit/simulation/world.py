@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, TRAINING_COLUMNS
 from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.simulation import catalogue, tables
@@ -263,9 +263,7 @@ class World:
             },
             indent=2,
         )
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, text + "\n")
 
     @classmethod
     def load(cls, path: Path) -> World:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Literal
 import duckdb
 
 from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.files import filled
 from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, RAW_COLUMNS, TRAINING_COLUMNS, FromConstant
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.checks import Check, checks
@@ -316,31 +316,26 @@ def _write_rejects(
 ) -> None:
     """Replaces the rejects file as a whole."""
     rejects.parent.mkdir(parents=True, exist_ok=True)
-    temporary = rejects.with_name(f"{rejects.name}.{os.getpid()}.temporary")
-    try:
-        with temporary.open("w", encoding="utf-8") as lines:
-            for number, file in enumerate(files):
-                connection.execute(
-                    f"SELECT {_ORDINAL} % {_FILE}, {_PROBLEM}, {_FOUND}, to_json(raw) FROM staged "
-                    f"JOIN raw_{number} AS raw ON raw.rowid = {_ORDINAL} - {number * _FILE} - 1 "
-                    f"WHERE {_PROBLEM} IS NOT NULL AND {_ORDINAL} // {_FILE} = {number} ORDER BY {_ORDINAL}"
-                )
-                while rows := connection.fetchmany(10_000):
-                    for row, problem, found, values in rows:
-                        check = reasons[problem]
-                        refused = {
-                            "file": str(file),
-                            "row": row,
-                            "reason": check.reason,
-                            "found": found,
-                            "allowed": check.allowed,
-                            # NaN is no JSON.
-                            "values": json.loads(values, parse_constant=str),
-                        }
-                        lines.write(json.dumps(refused, ensure_ascii=False) + "\n")
-        os.replace(temporary, rejects)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with filled(rejects) as temporary, temporary.open("w", encoding="utf-8") as lines:
+        for number, file in enumerate(files):
+            connection.execute(
+                f"SELECT {_ORDINAL} % {_FILE}, {_PROBLEM}, {_FOUND}, to_json(raw) FROM staged "
+                f"JOIN raw_{number} AS raw ON raw.rowid = {_ORDINAL} - {number * _FILE} - 1 "
+                f"WHERE {_PROBLEM} IS NOT NULL AND {_ORDINAL} // {_FILE} = {number} ORDER BY {_ORDINAL}"
+            )
+            while rows := connection.fetchmany(10_000):
+                for row, problem, found, values in rows:
+                    check = reasons[problem]
+                    refused = {
+                        "file": str(file),
+                        "row": row,
+                        "reason": check.reason,
+                        "found": found,
+                        "allowed": check.allowed,
+                        # NaN is no JSON.
+                        "values": json.loads(values, parse_constant=str),
+                    }
+                    lines.write(json.dumps(refused, ensure_ascii=False) + "\n")
 
 
 # --- loading ------------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ itself) and looks up what is in production, so one specification serves every ru
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.cloud import Vertex
 from newsletter_bandit.settings.environment import Environment
 from pipelines.names import Pipeline
@@ -103,7 +103,4 @@ def check(environment: Environment) -> Vertex:
 
 def write(spec: dict[str, Any], path: Path) -> None:
     """Writes a specification whole, readable and always in the same order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.temporary")
-    temporary.write_text(json.dumps(spec, indent=2, sort_keys=True) + "\n")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(spec, indent=2, sort_keys=True) + "\n")

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.files import filled, filled_folder
 from newsletter_bandit.settings.cloud import CloudFunction
 from newsletter_bandit.settings.environment import DatastoreStore, Environment
 from newsletter_bandit.settings.use_case import UseCase
@@ -150,16 +150,9 @@ def _stage(source: Path, variables: Path, environ: Mapping[str, str]) -> None:
             "deploy-function from a checkout of the project"
         )
     try:
-        source.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=source.parent) as scratch:
-            staged = Path(scratch) / source.name
-            shutil.copytree(package, staged, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-            written = Path(scratch) / variables.name
+        with filled_folder(source) as staged, filled(variables) as written:
+            shutil.copytree(package, staged, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
             written.write_text(yaml.safe_dump(dict(environ), allow_unicode=True), encoding="utf-8")
-            if source.exists():
-                source.rename(Path(scratch) / "earlier")
-            staged.rename(source)
-            written.replace(variables)
     except OSError as error:
         raise SettingsError(
             f"--workdir: {source.parent}: {error.strerror}; use a folder that can be written"

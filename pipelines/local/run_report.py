@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from newsletter_bandit.files import write_text
 
 if TYPE_CHECKING:
     from pipelines.events import StepEvent
@@ -40,9 +41,7 @@ class RunReport:
 
     def write(self, workdir: Path) -> Path:
         """Writes `runs/<pipeline>-<start>.json` in the work folder; a file that exists is another run's and stays."""
-        folder = workdir / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.pipeline}-{self.started_at:%Y%m%dT%H%M%S.%fZ}.json"
+        path = workdir / FOLDER / f"{self.pipeline}-{self.started_at:%Y%m%dT%H%M%S.%fZ}.json"
         content = {
             **asdict(self),
             "run_date": self.run_date.isoformat(),
@@ -59,7 +58,5 @@ class RunReport:
                 for step in self.steps
             ],
         }
-        temporary = path.with_suffix(".temporary")
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, path)
+        write_text(path, json.dumps(content, indent=2) + "\n")
         return path

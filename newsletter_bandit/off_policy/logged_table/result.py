@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from newsletter_bandit.files import filled
 from newsletter_bandit.off_policy.checks import Check
 from newsletter_bandit.off_policy.logged_table.figures import PartFigures
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
@@ -74,15 +74,11 @@ class Evaluation:
         return plain
 
     def write(self, path: Path) -> None:
-        """Writes JSON, whole or not at all; raises OSError if it cannot."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        """Writes JSON, whole or not at all; raises OSError where it cannot."""
+        with filled(path) as temporary:
             temporary.write_text(
                 json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
             )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _finite(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.settings.tables import ColumnSource, FromColumn, FromConstant, FromRowNumber
 
 DUCKDB_TYPE = {
@@ -52,16 +53,6 @@ class Column:
     type: str
     source: str
     value: str
-
-
-def quoted(name: str) -> str:
-    """An identifier for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """A string literal for DuckDB."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def source_of(name: str) -> str:

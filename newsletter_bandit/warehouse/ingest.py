@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import duckdb
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import filled
+from newsletter_bandit.quoting import quoted, quoted_path, text
 from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, RAW_COLUMNS, TRAINING_COLUMNS, FromConstant
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.checks import Check, checks
@@ -27,9 +27,7 @@ from newsletter_bandit.warehouse.columns import (
     column,
     constant,
     plan,
-    quoted,
     source_of,
-    text,
 )
 from newsletter_bandit.warehouse.embedded import columns_of, connect
 from newsletter_bandit.warehouse.queries import check_columns
@@ -229,8 +227,7 @@ def _read_raw(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> N
         raise DataError(f"{file}: no such file")
     if not file.name.lower().endswith(_SUFFIXES):
         raise DataError(f"{file}: found {file.suffix or 'no suffix'}; allowed: {', '.join(_SUFFIXES)}")
-    # DuckDB takes a path for a pattern.
-    path = text(re.sub(r"([*?\[])", r"[\1]", str(file)))
+    path = quoted_path(file)
     if file.name.lower().endswith(".parquet"):
         reader = f"read_parquet({path})"
     else:

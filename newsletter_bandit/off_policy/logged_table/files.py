@@ -19,6 +19,7 @@ import duckdb
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.logged_table.columns import Columns
+from newsletter_bandit.quoting import quoted, quoted_path, text
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 _DELIMITERS = (",", ";", "\t", "|")
@@ -83,8 +84,7 @@ def _reader(path: Path, columns: Columns) -> str:
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
         raise DataError(f"{path}: found {path.suffix or 'no suffix'}; allowed: {', '.join(SUFFIXES)}")
-    # DuckDB would read a path as a pattern.
-    escaped = text(re.sub(r"([*?\[])", r"[\1]", str(path)))
+    escaped = quoted_path(path)
     if name.endswith(".parquet"):
         return f"read_parquet({escaped})"
     header, delimiter = _header(path, columns)
@@ -139,11 +139,3 @@ def unreadable(path: str, error: duckdb.Error) -> DataError:
     lines = [line.strip() for line in str(error).strip().splitlines()]
     told = [line for line in lines[:4] if line and not line.startswith("Possible")]
     return DataError(f"{path}: cannot be read: {'; '.join(told)}")
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -14,7 +14,8 @@ import pyarrow as pa
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
 from newsletter_bandit.off_policy.logged_table.columns import Columns
-from newsletter_bandit.off_policy.logged_table.files import Source, connect, quoted, unreadable
+from newsletter_bandit.off_policy.logged_table.files import Source, connect, unreadable
+from newsletter_bandit.quoting import quoted
 
 BATCH_ROWS = 131_072
 MAX_SLOTS = 100

@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
+from newsletter_bandit.quoting import quoted
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.warehouse.bigquery import BigQuery, Job
-from newsletter_bandit.warehouse.columns import DUCKDB_TYPE, quoted
+from newsletter_bandit.warehouse.columns import DUCKDB_TYPE
 from newsletter_bandit.warehouse.embedded import columns_of, connect, require_tables, unbound
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.statements import creation, replacement

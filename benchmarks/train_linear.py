@@ -155,22 +155,24 @@ def _arrays(rows: int, numbers: int = FEATURES, sizes: tuple[int, ...] = ()) -> 
 
 
 def _fit(data: Any, rows: int, state: Path) -> None:
-    from components.trainer.agents import linear
+    from components.trainer.agents import linear, linear_state
 
     agent, task = _task(data, data.vocabulary_sizes)
     with clock() as timed:
         linear.fit(agent, task, task.use_case.agent.batch_size)
     _keep(agent, state)
-    tell(rows, timed["seconds"], columns=int(agent._theta.shape[1]))
+    tell(rows, timed["seconds"], columns=linear_state.theta(agent).shape[1])
 
 
 def _keep(agent: Any, state: Path) -> None:
+    from components.trainer.agents import linear_state
+
     np.savez(
         state,
         a=np.stack([x.numpy() for x in agent.cov_matrix]),
         b=np.stack([x.numpy() for x in agent.data_vector]),
         rows=np.stack([x.numpy() for x in agent.num_samples]),
-        theta=agent._theta.numpy(),
+        theta=linear_state.theta(agent),
     )
 
 

@@ -7,19 +7,15 @@ latency, retries of transient errors, throttling after errors, and the counters.
 
 from __future__ import annotations
 
-import datetime as dt
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io.gcp.datastore.v1new import datastoreio
-from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
-from apache_beam.utils.retry import FuzzedExponentialIntervals
 from google.cloud.datastore_v1.types import Mutation
 
+from components.prediction_storer.beam_datastore import Committer, Throttle
 from components.prediction_storer.checking import Checker
 from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
@@ -43,33 +39,19 @@ class WriteToDatastore(beam.PTransform):
         return checked | "Write" >> beam.ParDo(_Write(self._store, self._checker))
 
 
-class RampUp(RampupThrottlingFn):
+class RampUp(Throttle):
     """Beam's throttle for batches: each row counts as an operation, and a batch is let through in parts."""
 
     def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Parts of the batch, in order, as the budget of the second allows."""
         start = 0
         while start < checked.num_rows:
-            part = checked.slice(start, self._acquire(checked.num_rows - start))
+            part = checked.slice(start, self.acquire(checked.num_rows - start))
             start += part.num_rows
             yield part
 
-    def _acquire(self, wanted: int) -> int:
-        """Waits for some of the budget; how many operations are allowed now, 1 to ``wanted``."""
-        waits = iter(FuzzedExponentialIntervals(initial_delay_secs=1, num_retries=10000))
-        while True:
-            now = dt.datetime.now()
-            budget = self._calc_max_ops_budget(self._first_instant, now)
-            allowed = min(wanted, budget - self._successful_ops.sum(now.timestamp() * 1000))
-            if allowed > 0:
-                self._successful_ops.add(now.timestamp() * 1000, allowed)
-                return int(allowed)
-            seconds = next(waits)
-            time.sleep(seconds)
-            self._throttled_secs.inc(int(seconds))
 
-
-class _Write(datastoreio._Mutate.DatastoreMutateFn):
+class _Write(Committer):
     """Checked batch -> upserts; a bundle that is tried again writes the same entities."""
 
     def __init__(self, store: DatastoreStore, checker: Checker) -> None:
@@ -79,13 +61,10 @@ class _Write(datastoreio._Mutate.DatastoreMutateFn):
 
     def process(self, checked: pa.RecordBatch) -> None:
         for ranking in self._checker.rankings(checked):
-            super().process(ranking)
+            self.add(ranking)
 
-    def element_to_client_batch_item(self, element: Ranking) -> Any:
+    def mutation(self, element: Ranking) -> Any:
         return to_mutation(element, self._store)
-
-    def add_to_batch(self, client_batch_item: Any) -> None:
-        self._batch.mutations.append(client_batch_item)
 
 
 def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:

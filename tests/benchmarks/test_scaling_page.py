@@ -47,12 +47,12 @@ def test_workers_that_are_slower_than_the_ramp() -> None:
 
 
 def test_the_ramp_is_beams() -> None:
-    from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
+    from components.prediction_storer.beam_datastore import Throttle
 
     start, workers = dt.datetime(2026, 1, 5), 4
-    throttle = RampupThrottlingFn(workers)
+    throttle = Throttle(workers)
     for minutes in (0, 3, 5, 6, 12.5, 40, 80):
-        a_worker = throttle._calc_max_ops_budget(start, start + dt.timedelta(minutes=minutes))
+        a_worker = throttle.budget(start, start + dt.timedelta(minutes=minutes))
         # Beam rounds each worker's share down.
         assert 0 <= scaling.ramp_rate(minutes) - workers * a_worker < workers
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
-from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.transforms.core import ParDo
 
 from components.prediction_storer.checking import Checker
-from components.prediction_storer.datastore_writer import WriteToDatastore
+from components.prediction_storer.datastore_writer import RampUp, WriteToDatastore
 from newsletter_bandit.settings.environment import DatastoreStore, Processing
 from newsletter_bandit.settings.reading import load_environment
 from pipelines.beam import beam_args
@@ -36,8 +35,8 @@ class Throttles(PipelineVisitor):
         self.workers: list[int] = []
 
     def visit_transform(self, node: AppliedPTransform) -> None:
-        if isinstance(node.transform, ParDo) and isinstance(node.transform.fn, RampupThrottlingFn):
-            self.workers.append(node.transform.fn._num_workers)
+        if isinstance(node.transform, ParDo) and isinstance(node.transform.fn, RampUp):
+            self.workers.append(node.transform.fn.workers)
 
 
 def throttles(processing: Processing, **settings: Any) -> list[int]:

@@ -16,7 +16,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from google.api_core import exceptions
 from google.cloud.datastore import helpers
 
-from components.prediction_storer import datastore_writer
+from components.prediction_storer import beam_datastore, datastore_writer
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import RampUp, WriteToDatastore, to_mutation
 from newsletter_bandit.settings.environment import DatastoreStore
@@ -134,7 +134,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     found = Clock()
-    for module in (datastore_writer, rampup_throttling_fn):
+    for module in (beam_datastore, rampup_throttling_fn):
         monkeypatch.setattr(module.time, "sleep", found.sleep)
 
     class Datetime(dt.datetime):

@@ -36,7 +36,7 @@ def make_task(prepared: Prepared, agent: Any, weighted: bool) -> Any:
 def test_state_equals_that_of_agent_train(prepared: Prepared, kind: str, weighted: bool) -> None:
     import tensorflow as tf
 
-    from components.trainer.agents import lin_ts, lin_ucb, linear, specs
+    from components.trainer.agents import lin_ts, lin_ucb, linear, linear_state, specs
     from components.trainer.data import WEIGHT
 
     settings: Any
@@ -58,7 +58,7 @@ def test_state_equals_that_of_agent_train(prepared: Prepared, kind: str, weighte
             np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-6, atol=1e-6, err_msg=name)
     assert totals.rows.sum() == len(prepared.rows)
     # TF-Agents solves by conjugate gradient, we exactly.
-    np.testing.assert_allclose(ours._theta.numpy(), theirs.theta.numpy(), atol=1e-4)
+    np.testing.assert_allclose(linear_state.theta(ours), theirs.theta.numpy(), atol=1e-4)
 
 
 def by_hand() -> Any:

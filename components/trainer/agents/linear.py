@@ -24,7 +24,7 @@ from tf_agents.bandits.agents import linear_bandit_agent
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step
 
-from components.trainer.agents import specs
+from components.trainer.agents import linear_state, specs
 from components.trainer.agents.linear_sums import Adder, Sums
 from components.trainer.agents.task import Task
 from components.trainer.data import WEIGHT, TrainingData
@@ -83,12 +83,7 @@ def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: in
     """
     found = of_all_workers(sums(task.data, batch_size), task)
     found = _with_earlier(found, task)
-    ridge = found.a + float(agent._tikhonov_weight) * np.eye(found.a.shape[1])
-    for k in range(len(found.a)):
-        agent.cov_matrix[k].assign(found.a[k])
-        agent.data_vector[k].assign(found.b[k])
-        agent.num_samples[k].assign(found.rows[k])
-    agent._theta.assign(np.linalg.solve(ridge, found.b[..., None])[..., 0])
+    linear_state.write(agent, found)
     return found
 
 

@@ -36,7 +36,7 @@ def run(side: str, folder: Path) -> None:
 
     from components.bulk_inferrer.component import SPLIT, BulkInferrer
     from components.bulk_inferrer.executor import Executor
-    from components.bulk_inferrer.scoring import SIGNATURE
+    from newsletter_bandit.exported_model import SERVING_DEFAULT
 
     users, model, output = (
         standard_artifacts.Examples(),
@@ -67,7 +67,7 @@ def run(side: str, folder: Path) -> None:
             tfx.components.BulkInferrer(
                 *channels,
                 data_spec=tfx.proto.DataSpec(example_splits=[SPLIT]),
-                model_spec=tfx.proto.ModelSpec(model_signature_name=[SIGNATURE]),
+                model_spec=tfx.proto.ModelSpec(model_signature_name=[SERVING_DEFAULT]),
                 output_example_spec=tfx.proto.OutputExampleSpec(
                     output_columns_spec=[
                         tfx.proto.OutputColumnsSpec(

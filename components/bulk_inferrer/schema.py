@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from newsletter_bandit import exported_model as model
+
 # Of K recommenders ranked, eligible ones first; '' pads.
 SCHEMA = pa.schema(
     [
-        ("user_id", pa.binary()),
-        ("campaign", pa.binary()),
-        ("recommenders", pa.list_(pa.binary())),
-        ("scores", pa.list_(pa.float32())),
-        ("propensities", pa.list_(pa.float32())),
-        ("explored", pa.int64()),
-        ("expires_after_days", pa.int64()),
+        (model.USER_ID, pa.binary()),
+        (model.CAMPAIGN, pa.binary()),
+        (model.RECOMMENDERS, pa.list_(pa.binary())),
+        (model.SCORES, pa.list_(pa.float32())),
+        (model.PROPENSITIES, pa.list_(pa.float32())),
+        (model.EXPLORED, pa.int64()),
+        (model.EXPIRES_AFTER_DAYS, pa.int64()),
     ]
 )

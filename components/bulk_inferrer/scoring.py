@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
+from newsletter_bandit.exported_model import SERVING_DEFAULT
 from newsletter_bandit.threads import in_order
 
-SIGNATURE = "serving_default"
 # Beyond some thousand rows a larger batch is no faster, only larger.
 BATCH = 4096
 
@@ -24,7 +24,7 @@ class Model:
     def __init__(self, folder: str) -> None:
         # The signature lives as long as the model it belongs to.
         self._model = tf.saved_model.load(folder)
-        self._signature = self._model.signatures[SIGNATURE]
+        self._signature = self._model.signatures[SERVING_DEFAULT]
 
     def score(self, path: str) -> Iterator[pa.RecordBatch]:
         """Predictions for the tf.Examples of a TFRecord file, in its order."""

@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.evaluator.rows import Outcome, text
+from components.evaluator.rows import LOGGED, Outcome, text
 from newsletter_bandit.errors import DataError
 
 # TFMA's key of a slice: (column, value) pairs; () is the whole.
 SliceKey = tuple[tuple[str, str | int], ...]
-_OUTCOME = ("reward", "propensity", "clicked", "unsubscribed")
 
 
 def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
@@ -29,7 +28,7 @@ def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
       DataError: a row has no value, or several, of what is needed; names it and the user.
     """
     users = user_id.reshape(-1)
-    columns = {name: _only_values(rows, name, users) for name in _OUTCOME}
+    columns = {name: _only_values(rows, name, users) for name in LOGGED}
     return Outcome(**columns, user_id=users)
 
 

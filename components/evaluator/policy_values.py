@@ -1,29 +1,24 @@
-"""Everything the Evaluator measures, as running sums over compact rows (`rows` says how they are laid out)."""
+"""Everything the Evaluator measures, as running sums over compact rows (`rows` names their columns)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.rows import PER_MODEL, SHARED, FloatArray
+from components.evaluator.rows import PER_MODEL, SHARED, FloatArray, OfModel, Shared, View, view
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
+from newsletter_bandit.exported_model import EVAL_POLICY, POLICIES, SERVING_POLICY, PolicyName
 from newsletter_bandit.off_policy.auc import AUC
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
 from newsletter_bandit.off_policy.estimators.base import Mergeable
 from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
 from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
 from newsletter_bandit.settings.use_case import UseCase
-
-SERVING_POLICY = "serving_policy"
-EVAL_POLICY = "eval_policy"
-# Where a policy's pi(a | x) stands among its model's columns, and the default recommender's in the whole row.
-_FIRST_COLUMN = {SERVING_POLICY: 3, EVAL_POLICY: 5}
-_DEFAULT_COLUMN = 6
 
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
 
@@ -103,13 +98,13 @@ class _ModelValues(Mergeable):
 
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
-        self.policies = {name: _PolicyValue(measuring) for name in _FIRST_COLUMN}
+        self.policies = {name: _PolicyValue(measuring) for name in POLICIES}
         self._exploration_cost = PolicyDifference(measuring.weight_clip, measuring.reward_bounds)
         self._auc = AUC()
 
-    def add(self, table: npt.NDArray[np.float64], first: int, batches: dict[str, LoggedBatch]) -> None:
-        known = table[:, first] > 0.0
-        self._auc.add(table[known, first + 1], table[known, 2] > 0.0)
+    def add(self, rows: Shared, own: OfModel, batches: Mapping[PolicyName, LoggedBatch]) -> None:
+        known = own.known > 0.0
+        self._auc.add(own.score[known], rows.clicked[known] > 0.0)
         for name, policy in self.policies.items():
             policy.add(batches[name])
         self._exploration_cost.add(batches[EVAL_POLICY], batches[SERVING_POLICY])
@@ -169,23 +164,25 @@ class PolicyValues(Mergeable):
             return
         # Column by column in memory, as all below reads them.
         table = np.asfortranarray(table)
-        known = table[:, SHARED] > 0.0
+        seen = view(table)
+        shared, batches = seen.shared, _batches(seen)
+        known = seen.models[0].known > 0.0
         self.rows += len(table)
         self.rows_unknown_recommender += int(np.count_nonzero(~known))
-        self._clicks += float(table[:, 2].sum())
-        seen = [_batches(table, model) for model in range(len(self._models))]
-        for model, values in enumerate(self._models):
-            values.add(table, SHARED + PER_MODEL * model, seen[model])
-        candidate = seen[0][SERVING_POLICY]
+        self._clicks += float(shared.clicked.sum())
+        for values, own, of_model in zip(self._models, seen.models, batches, strict=True):
+            values.add(shared, own, of_model)
+        candidate = batches[0][SERVING_POLICY]
         self._logged.add(candidate)
         if known.any():
-            of_known = candidate if known.all() else _batches(table[known], 0)[SERVING_POLICY]
-            self._overlap.add(of_known, table[known, 4].astype(np.int64))
+            of_known = candidate if known.all() else _batches(view(table[known]))[0][SERVING_POLICY]
+            self._overlap.add(of_known, shared.action[known].astype(np.int64))
         self._to_logging.add(candidate)
-        self._unsubscribes.add(candidate, table[:, 3])
-        self._floors.add(table[:, 5], _seen_by(table, _DEFAULT_COLUMN, 0), seen[0][EVAL_POLICY])
-        if len(seen) == 2:
-            self._to_production.add(candidate, seen[1][SERVING_POLICY])
+        self._unsubscribes.add(candidate, shared.unsubscribed)
+        default = _seen_by(shared, seen.models[0], shared.default_probability, shared.default_value)
+        self._floors.add(shared.best_score, default, batches[0][EVAL_POLICY])
+        if len(batches) == 2:
+            self._to_production.add(candidate, batches[1][SERVING_POLICY])
 
     def merge(self, other: PolicyValues) -> None:
         """Adds the rows that ``other`` has seen."""
@@ -259,19 +256,25 @@ def figure_names(models: int, measuring: Measuring) -> list[list[str]]:
     return [list(figures) for figures in PolicyValues(models, measuring).figures()]
 
 
-def _batches(table: npt.NDArray[np.float64], model: int) -> dict[str, LoggedBatch]:
-    offset = SHARED + PER_MODEL * model
-    return {policy: _seen_by(table, offset + first, model) for policy, first in _FIRST_COLUMN.items()}
+def _batches(rows: View) -> list[dict[PolicyName, LoggedBatch]]:
+    """The rows as each policy of each model sees them."""
+    return [
+        {
+            SERVING_POLICY: _seen_by(rows.shared, own, own.serving_probability, own.serving_value),
+            EVAL_POLICY: _seen_by(rows.shared, own, own.eval_probability, own.eval_value),
+        }
+        for own in rows.models
+    ]
 
 
-def _seen_by(table: npt.NDArray[np.float64], first: int, model: int) -> LoggedBatch:
-    """The rows as a policy sees them whose pi(a | x) and expected reward stand in the columns from ``first`` on."""
+def _seen_by(rows: Shared, own: OfModel, probability: FloatArray, value: FloatArray) -> LoggedBatch:
+    """The rows as a policy sees them, by the model's estimates."""
     return LoggedBatch(
-        reward=table[:, 0],
-        propensity=table[:, 1],
-        evaluation_probability=table[:, first],
-        expected_reward=table[:, first + 1],
-        logged_estimate=table[:, SHARED + PER_MODEL * model + 2],
+        reward=rows.reward,
+        propensity=rows.propensity,
+        evaluation_probability=probability,
+        expected_reward=value,
+        logged_estimate=own.logged_estimate,
     )
 
 

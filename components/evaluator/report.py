@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from components.evaluator.policy_values import EVAL_POLICY, SERVING_POLICY
 from components.evaluator.results import CANDIDATE, OVERALL, PRODUCTION
+from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY
 
 
 class ValueRow(NamedTuple):

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from components.evaluator.gate import GateMetrics
-from components.evaluator.policy_values import SERVING_POLICY
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.settings.use_case import UseCase
 
 # What was found for one slice: model ("candidate" or "production") -> figure -> number or [K] list.

@@ -1,45 +1,80 @@
 """Logged rows boiled down to a few floats, once, before they are sliced and summed.
 
-A row is a row of floats: the logged outcome first, then for each model what it says of the row.
-
-    SHARED   reward, propensity, clicked, unsubscribed, action, best score, pi_d(a | x), sum_a pi_d q
-    model 1  known, score, q(x, a), pi_s(a | x), sum_a pi_s q, pi_e(a | x), sum_a pi_e q
-    model 2  ...
-
-where pi_s is the model's serving policy, pi_e its eval policy, q its reward estimates, and score q of the logged
-action rescaled into [0, 1]. Model 1 is the candidate, and all that is shared is as it sees the row; model 2, if there
-is one, is in production. pi_d takes the default recommender; where none is eligible it is pi_e.
+A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`). Model 1 is
+the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in production. `table` writes
+such rows and `view` gives their columns by name; nobody else counts columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from newsletter_bandit import exported_model as model
 from newsletter_bandit.errors import DataError
 
-SHARED = 8
-PER_MODEL = 7
-SIGNATURE = "evaluation"
-SCORE = "logged_score"
-_OUTPUTS = (
-    "user_id",
-    "reward_estimates",
-    "serving_probabilities",
-    "eval_probabilities",
-    "logged_action",
-    SCORE,
-    "default_action",
-    "best_score",
-)
-_FEATURES = ("reward", "propensity", "clicked", "unsubscribed")
 _PROPENSITY, _REWARD = "(0, 1]", "a finite number"  # what is allowed
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class Shared(NamedTuple):
+    """Columns [n] of the logged outcome and of what the candidate says whatever its policy.
+
+    Attributes:
+      reward, propensity, clicked, unsubscribed: as logged; the last two are 1 or 0.
+      action: index of the logged recommender; -1 where the candidate does not know it.
+      best_score: largest reward estimate of an eligible recommender.
+      default_probability: pi_d(a | x) of the policy that takes the default recommender; the eval policy's where none
+        is eligible.
+      default_value: sum_a pi_d(a | x) q(x, a), likewise.
+    """
+
+    reward: FloatArray
+    propensity: FloatArray
+    clicked: FloatArray
+    unsubscribed: FloatArray
+    action: FloatArray
+    best_score: FloatArray
+    default_probability: FloatArray
+    default_value: FloatArray
+
+
+class OfModel(NamedTuple):
+    """Columns [n] of one model: q are its reward estimates, pi_s its serving policy and pi_e its eval policy.
+
+    Attributes:
+      known: 1 where the model knows the logged recommender, else 0, and then its probabilities and estimate are 0 too.
+      score: q of the logged action, rescaled into [0, 1].
+      logged_estimate: q(x, a).
+      serving_probability: pi_s(a | x).
+      serving_value: sum_a pi_s(a | x) q(x, a).
+      eval_probability: pi_e(a | x).
+      eval_value: sum_a pi_e(a | x) q(x, a).
+    """
+
+    known: FloatArray
+    score: FloatArray
+    logged_estimate: FloatArray
+    serving_probability: FloatArray
+    serving_value: FloatArray
+    eval_probability: FloatArray
+    eval_value: FloatArray
+
+
+SHARED = len(Shared._fields)
+PER_MODEL = len(OfModel._fields)
+
+
+class View(NamedTuple):
+    """Compact rows by column: what is shared, and what each model says of them."""
+
+    shared: Shared
+    models: tuple[OfModel, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +95,10 @@ class Outcome:
     user_id: npt.NDArray[Any]
 
 
+# Columns of the log that hold an outcome.
+LOGGED = tuple(field.name for field in fields(Outcome) if field.name != model.USER_ID)
+
+
 def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -> FloatArray:
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
 
@@ -73,49 +112,69 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     """
     _check_outputs(outputs)
     n = len(outcome.user_id)
-    columns = [_column(getattr(outcome, name), name, n) for name in _FEATURES]
-    reward, propensity = columns[:2]
+    logged = {name: _column(getattr(outcome, name), name, n) for name in LOGGED}
+    reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~((propensity > 0.0) & (propensity <= 1.0)), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
-    candidate = _Model(outputs[0], n)
-    columns += [candidate.action.astype(np.float64), candidate.best_score, *candidate.default_part()]
-    for model in (candidate, *(_Model(output, n) for output in outputs[1:])):
-        columns += model.part()
-    return np.stack(columns, axis=1)
+    models = [_Model(output, n) for output in outputs]
+    return np.stack([*models[0].shared(logged), *(column for one in models for column in one.own())], axis=1)
+
+
+def view(rows: FloatArray) -> View:
+    """The columns of compact rows [n, SHARED + PER_MODEL * models]; nothing is copied."""
+    columns = list(rows.T)
+    parts = range(SHARED, len(columns), PER_MODEL)
+    return View(
+        Shared(*columns[:SHARED]), tuple(OfModel(*columns[first : first + PER_MODEL]) for first in parts)
+    )
 
 
 class _Model:
     """One model's outputs for n rows; a logged recommender that it does not know has action -1."""
 
     def __init__(self, output: Mapping[str, npt.NDArray[Any]], n: int) -> None:
-        self._estimates = _matrix(output, "reward_estimates", n)
-        self._policies = [_matrix(output, f"{name}_probabilities", n) for name in ("serving", "eval")]
-        self._score = _column(output[SCORE], SCORE, n)
-        self._default = _column(output["default_action"], "default_action", n).astype(np.int64)
+        self._estimates = _matrix(output, model.REWARD_ESTIMATES, n)
+        self._serving = _matrix(output, model.SERVING_PROBABILITIES, n)
+        self._eval = _matrix(output, model.EVAL_PROBABILITIES, n)
+        self._score = _column(output[model.LOGGED_SCORE], model.LOGGED_SCORE, n)
+        self._default = _column(output[model.DEFAULT_ACTION], model.DEFAULT_ACTION, n).astype(np.int64)
         self._rows = np.arange(n)
-        self.action = _column(output["logged_action"], "logged_action", n).astype(np.int64)
-        self.best_score = _column(output["best_score"], "best_score", n)
+        self._action = _column(output[model.LOGGED_ACTION], model.LOGGED_ACTION, n).astype(np.int64)
+        self._best_score = _column(output[model.BEST_SCORE], model.BEST_SCORE, n)
 
-    def part(self) -> list[FloatArray]:
-        """The model's columns."""
-        known = (self.action >= 0).astype(np.float64)
-        columns = [known, self._score * known, self._of_action(self._estimates)]
-        for policy in self._policies:
-            columns += [self._of_action(policy), (policy * self._estimates).sum(axis=1)]
-        return columns
-
-    def default_part(self) -> tuple[FloatArray, FloatArray]:
-        """pi_d(a | x) and sum_a pi_d q."""
-        _, eval_policy = self._policies
+    def shared(self, logged: Mapping[str, FloatArray]) -> Shared:
+        """The shared columns, this model being the candidate."""
         there = self._default >= 0
-        taken = (self._default == self.action).astype(np.float64)
+        taken = (self._default == self._action).astype(np.float64)
         estimate = self._estimates[self._rows, np.maximum(self._default, 0)]
-        expected = (eval_policy * self._estimates).sum(axis=1)
-        return np.where(there, taken, self._of_action(eval_policy)), np.where(there, estimate, expected)
+        return Shared(
+            **logged,
+            action=self._action.astype(np.float64),
+            best_score=self._best_score,
+            default_probability=np.where(there, taken, self._of_action(self._eval)),
+            default_value=np.where(there, estimate, self._value(self._eval)),
+        )
+
+    def own(self) -> OfModel:
+        """The model's columns."""
+        known = (self._action >= 0).astype(np.float64)
+        return OfModel(
+            known=known,
+            score=self._score * known,
+            logged_estimate=self._of_action(self._estimates),
+            serving_probability=self._of_action(self._serving),
+            serving_value=self._value(self._serving),
+            eval_probability=self._of_action(self._eval),
+            eval_value=self._value(self._eval),
+        )
+
+    def _value(self, policy: FloatArray) -> FloatArray:
+        """Expected reward [n] of a policy [n, K] by the model's own estimates."""
+        return np.asarray((policy * self._estimates).sum(axis=1))
 
     def _of_action(self, values: FloatArray) -> FloatArray:
         """The values [n, K] of the logged actions [n]; 0 where the model does not know them."""
-        return np.where(self.action >= 0, values[self._rows, np.maximum(self.action, 0)], 0.0)
+        return np.where(self._action >= 0, values[self._rows, np.maximum(self._action, 0)], 0.0)
 
 
 def _column(values: Any, name: str, n: int) -> FloatArray:
@@ -127,7 +186,7 @@ def _column(values: Any, name: str, n: int) -> FloatArray:
 
 def _matrix(output: Mapping[str, npt.NDArray[Any]], name: str, n: int) -> FloatArray:
     matrix = np.asarray(output[name]).astype(np.float64)
-    size = np.shape(output["reward_estimates"])[-1]
+    size = np.shape(output[model.REWARD_ESTIMATES])[-1]
     if matrix.shape != (n, size):
         raise DataError(f"evaluation rows: {name} has shape {matrix.shape}; allowed: [{n}, {size}]")
     return matrix
@@ -147,10 +206,11 @@ def _outside(user: Any, name: str, found: float, allowed: str) -> DataError:
 
 def _check_outputs(outputs: Sequence[Mapping[str, Any]]) -> None:
     for output in outputs:
-        missing = [name for name in _OUTPUTS if name not in output]
+        missing = [name for name in model.EVALUATION_OUTPUTS if name not in output]
         if missing:
             raise DataError(
-                f"signature {SIGNATURE}: no output {', '.join(missing)}; allowed: a model with {', '.join(_OUTPUTS)}"
+                f"signature {model.EVALUATION}: no output {', '.join(missing)}; "
+                f"allowed: a model with {', '.join(model.EVALUATION_OUTPUTS)}"
             )
 
 

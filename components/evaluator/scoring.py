@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from components.evaluator.logged_examples import SliceKey, outcome, slices
-from components.evaluator.rows import SIGNATURE, FloatArray, table
+from components.evaluator.rows import FloatArray, table
 from components.example_gen.example_files import Decoder, records
+from newsletter_bandit.exported_model import EVALUATION, USER_ID
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -25,7 +26,7 @@ class Models:
     def __init__(self, folders: Sequence[str]) -> None:
         # A signature lives as long as the model it belongs to.
         self._models = [tf.saved_model.load(folder) for folder in folders]
-        signatures = [model.signatures[SIGNATURE] for model in self._models]
+        signatures = [model.signatures[EVALUATION] for model in self._models]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
         def outputs(examples: tf.Tensor) -> tuple[tf.Tensor, tuple[dict[str, tf.Tensor], ...]]:
@@ -50,6 +51,6 @@ class Models:
         )
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
-            whole = table(outcome(decoded, outputs[0]["user_id"]), outputs)
+            whole = table(outcome(decoded, outputs[0][USER_ID]), outputs)
             for key, index in slices(decoded, features):
                 yield key, whole if not key else whole[index]

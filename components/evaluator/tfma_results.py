@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.evaluator import results, rows
+from components.evaluator import results
 from components.evaluator.policy_values import Figures
+from newsletter_bandit.exported_model import EVALUATION, LOGGED_SCORE
 from newsletter_bandit.settings.use_case import UseCase
 
 _LABEL = "clicked"
@@ -23,9 +24,9 @@ def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
         model_specs=[
             tfma.ModelSpec(
                 name=name,
-                signature_name=rows.SIGNATURE,
+                signature_name=EVALUATION,
                 label_key=_LABEL,
-                prediction_key=rows.SCORE,
+                prediction_key=LOGGED_SCORE,
                 is_baseline=name == results.PRODUCTION,
             )
             for name in names

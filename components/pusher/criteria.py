@@ -17,6 +17,7 @@ import numpy as np
 from components.serving_model_resolver.decision import Decision
 from components.trainer import fingerprint
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, EXPLORATION_RATE, SCORE_FLOOR
 from newsletter_bandit.files import filled_folder
 
 _VARIABLES = "variables"
@@ -27,9 +28,9 @@ def criteria(decision: Decision) -> dict[str, float]:
     """Variable of the exported graph -> the value that the decision gives it."""
     floor = -math.inf if decision.score_floor is None else decision.score_floor
     return {
-        "exploration_rate": decision.exploration_rate,
-        "score_floor": floor,
-        "expires_after_days": decision.expires_after_days,
+        EXPLORATION_RATE: decision.exploration_rate,
+        SCORE_FLOOR: floor,
+        EXPIRES_AFTER_DAYS: decision.expires_after_days,
     }
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from components.trainer import fingerprint
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.exported_model import SERVING_DEFAULT
 from newsletter_bandit.files import read_bytes, write_bytes
 
-SERVING_DEFAULT = "serving_default"
 SAVED_MODEL = "saved_model.pb"
 
 

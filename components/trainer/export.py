@@ -30,16 +30,10 @@ from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, LABELS, NUMERIC
 from components.transform.preprocessing import action_index
+from newsletter_bandit import exported_model as model
 from newsletter_bandit.settings.use_case import UseCase
 
-SERVING_POLICY = "serving_policy"
-EVAL_POLICY = "eval_policy"
-EVALUATION = "evaluation"
-
-_EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
-# Batches are filled up to a multiple of this many rows. Vectorised kernels compute a batch's last few rows by
-# other instructions than the rest, so the last digit of a user's scores would depend on the batch.
-ROWS_MULTIPLE = 128
+_EXAMPLES = [tf.TensorSpec([None], tf.string, name=model.EXAMPLES)]
 # A missing identity must not fail the batch it is in: the row goes through and is refused when it is stored.
 _OPTIONAL_STRING = tf.io.FixedLenFeature([], tf.string, default_value="")
 
@@ -66,23 +60,23 @@ class BanditModel(tf.Module):
         defaults = [use_case.recommenders.index(name) for name in use_case.default_ranking]
         self._defaults = tf.constant(defaults, tf.int64)
         self._epsilon = _scalar(use_case.exploration.epsilon, tf.float32, "epsilon")
-        self.exploration_rate = _scalar(1.0, tf.float32, "exploration_rate")
-        self.score_floor = _scalar(-math.inf, tf.float32, "score_floor")
+        self.exploration_rate = _scalar(1.0, tf.float32, model.EXPLORATION_RATE)
+        self.score_floor = _scalar(-math.inf, tf.float32, model.SCORE_FLOOR)
         self.expires_after_days = _scalar(
-            use_case.freshness.expires_after_days, tf.int64, "expires_after_days"
+            use_case.freshness.expires_after_days, tf.int64, model.EXPIRES_AFTER_DAYS
         )
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
-        spec |= {"user_id": _OPTIONAL_STRING, "campaign": _OPTIONAL_STRING}
+        spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
         # A proxy, because tf.Module takes a plain dictionary for state to save.
         self._feature_spec = MappingProxyType(spec)
 
     def save(self, directory: Path | str) -> None:
         """Writes the SavedModel with its three signatures, and what the next training may start from."""
         signatures = {
-            SERVING_POLICY: self.serving_policy,
-            EVAL_POLICY: self.eval_policy,
-            EVALUATION: self.evaluation,
+            model.SERVING_POLICY: self.serving_policy,
+            model.EVAL_POLICY: self.eval_policy,
+            model.EVALUATION: self.evaluation,
         }
         tf.saved_model.save(self, str(directory), signatures=signatures)
         fingerprint.renew(str(directory))
@@ -94,7 +88,7 @@ class BanditModel(tf.Module):
         raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
-        drawn = draws(raw["user_id"], raw["campaign"], len(self._recommenders))
+        drawn = draws(raw[model.USER_ID], raw[model.CAMPAIGN], len(self._recommenders))
         policy = self._serving(features, estimates)
         return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
 
@@ -111,29 +105,29 @@ class BanditModel(tf.Module):
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Outputs that off-policy evaluation needs for each logged row."""
-        spec = {**self._feature_spec, "recommender": _OPTIONAL_STRING}
+        spec = {**self._feature_spec, model.RECOMMENDER: _OPTIONAL_STRING}
         raw = tf.io.parse_example(_filled_up(examples), spec)
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         eligible = features[ELIGIBLE]
-        action = action_index(raw["recommender"], self._recommenders)
+        action = action_index(raw[model.RECOMMENDER], self._recommenders)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
         low, high = self._reward_bounds
         figures = {
-            "user_id": raw["user_id"][:, None],
-            "reward_estimates": estimates,
-            "serving_probabilities": tf.cast(self._serving(features, estimates)(eligible), tf.float32),
-            "eval_probabilities": tf.cast(exploration.best(estimates)(eligible), tf.float32),
-            "logged_action": action[:, None],
-            "logged_score": tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
-            "default_action": self._default_action(eligible)[:, None],
-            "best_score": _best_score(estimates, eligible)[:, None],
+            model.USER_ID: raw[model.USER_ID][:, None],
+            model.REWARD_ESTIMATES: estimates,
+            model.SERVING_PROBABILITIES: tf.cast(self._serving(features, estimates)(eligible), tf.float32),
+            model.EVAL_PROBABILITIES: tf.cast(exploration.best(estimates)(eligible), tf.float32),
+            model.LOGGED_ACTION: action[:, None],
+            model.LOGGED_SCORE: tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
+            model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
+            model.BEST_SCORE: _best_score(estimates, eligible)[:, None],
         }
         return _of(examples, figures)
 
     def _features(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-        inputs = {**raw, **{key: raw[key][:, None] for key in ("user_id", "campaign")}}
-        inputs.pop("recommender", None)
+        inputs = {**raw, **{key: raw[key][:, None] for key in (model.USER_ID, model.CAMPAIGN)}}
+        inputs.pop(model.RECOMMENDER, None)
         transformed = self._transform(inputs)
         features = {key: transformed[key] for key in (NUMERIC, CATEGORICAL) if key in transformed}
         return {**features, ELIGIBLE: tf.cast(transformed[ELIGIBLE], tf.bool)}
@@ -173,13 +167,13 @@ class BanditModel(tf.Module):
         # What is served for certain, such as a default, is no exploration, whatever scores best.
         explored = filled[:, 0] & tf.not_equal(index[:, 0], greedy) & (ranked.propensity[:, 0] < 1.0)
         return {
-            "user_id": raw["user_id"][:, None],
-            "campaign": raw["campaign"][:, None],
-            "recommenders": tf.where(filled, names, ""),
-            "scores": tf.where(filled, scores, 0.0),
-            "propensities": ranked.propensity,
-            "explored": tf.cast(explored, tf.int64)[:, None],
-            "expires_after_days": tf.fill([tf.shape(estimates)[0], 1], self.expires_after_days),
+            model.USER_ID: raw[model.USER_ID][:, None],
+            model.CAMPAIGN: raw[model.CAMPAIGN][:, None],
+            model.RECOMMENDERS: tf.where(filled, names, ""),
+            model.SCORES: tf.where(filled, scores, 0.0),
+            model.PROPENSITIES: ranked.propensity,
+            model.EXPLORED: tf.cast(explored, tf.int64)[:, None],
+            model.EXPIRES_AFTER_DAYS: tf.fill([tf.shape(estimates)[0], 1], self.expires_after_days),
         }
 
 
@@ -193,8 +187,8 @@ def _best_score(estimates: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
 
 
 def _filled_up(examples: tf.Tensor) -> tf.Tensor:
-    """The examples followed by empty ones up to a multiple of `ROWS_MULTIPLE`."""
-    missing = -tf.size(examples) % ROWS_MULTIPLE
+    """The examples followed by empty ones up to a multiple of `model.ROWS_MULTIPLE`."""
+    missing = -tf.size(examples) % model.ROWS_MULTIPLE
     return tf.concat([examples, tf.fill([missing], "")], axis=0)
 
 

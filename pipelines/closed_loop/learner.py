@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.in_memory import Transformer, analyse
 from components.transform.layout import Layout, vocabulary_sizes
+from newsletter_bandit.exported_model import PROPENSITIES, RECOMMENDERS, SERVING_PROBABILITIES
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
 
@@ -188,8 +189,8 @@ class BanditLearner:
             low=difference["low"],
             high=difference["high"],
             rows=np.flatnonzero(held_out),
-            candidate=candidate["serving_probabilities"].astype(np.float64),
-            production=None if other is None else other["serving_probabilities"].astype(np.float64),
+            candidate=candidate[SERVING_PROBABILITIES].astype(np.float64),
+            production=None if other is None else other[SERVING_PROBABILITIES].astype(np.float64),
         )
         return Learnt(self._production if verdict.blessed else None, gating, seconds)
 
@@ -235,9 +236,9 @@ class _Served:
         ranked = _call(self.model.serving_policy, examples)
         greedy = _call(self.model.eval_policy, examples)
         return FirstSlots(
-            served=self._columns(ranked["recommenders"][:, 0]),
-            propensity=np.minimum(ranked["propensities"][:, 0].astype(np.float64), 1.0),
-            greedy=self._columns(greedy["recommenders"][:, 0]),
+            served=self._columns(ranked[RECOMMENDERS][:, 0]),
+            propensity=np.minimum(ranked[PROPENSITIES][:, 0].astype(np.float64), 1.0),
+            greedy=self._columns(greedy[RECOMMENDERS][:, 0]),
         )
 
     def _columns(self, names: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
@@ -246,10 +247,7 @@ class _Served:
 
 
 def _outcome(rows: pa.Table) -> Outcome:
-    columns = {
-        name: rows[name].to_numpy() for name in ("reward", "propensity", "clicked", "unsubscribed", "user_id")
-    }
-    return Outcome(**columns)
+    return Outcome(**{field.name: rows[field.name].to_numpy() for field in fields(Outcome)})
 
 
 def _call(signature: Any, examples: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:

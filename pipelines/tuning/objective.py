@@ -25,6 +25,7 @@ from components.trainer.training import fit
 from components.transform.in_memory import Transformer
 from components.transform.layout import PROPENSITY, REWARD, Layout, vocabulary_sizes
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.exported_model import EVAL_PROBABILITIES, LOGGED_ACTION, REWARD_ESTIMATES
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
 from newsletter_bandit.settings.use_case import UseCase
@@ -147,7 +148,7 @@ class OffPolicyValue:
         ]
         estimates, probabilities, action = (
             np.concatenate([part[name].numpy() for part in parts])
-            for name in ("reward_estimates", "eval_probabilities", "logged_action")
+            for name in (REWARD_ESTIMATES, EVAL_PROBABILITIES, LOGGED_ACTION)
         )
         if not np.isfinite(estimates).all():
             return None

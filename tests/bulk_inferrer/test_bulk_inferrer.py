@@ -19,6 +19,7 @@ from components.bulk_inferrer.files import PredictionsWriter, read_predictions
 from components.bulk_inferrer.schema import SCHEMA
 from components.bulk_inferrer.scoring import BATCH
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.exported_model import POLICY_OUTPUTS
 
 
 class TwoRecommenders(tf.Module):
@@ -103,6 +104,7 @@ def test_a_file_of_predictions_for_each_file_of_users(model: Any, tmp_path: Path
     ]
     table = pa.Table.from_batches(list(read_predictions(str(files[1]))))
     assert table.schema.equals(SCHEMA)
+    assert tuple(SCHEMA.names) == POLICY_OUTPUTS
     rows = table.to_pylist()
     assert [row["user_id"] for row in rows] == [f"user-{user}".encode() for user in range(1, 70, 2)]
     assert rows[0] == {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from newsletter_bandit import exported_model as contract
 from newsletter_bandit.settings.use_case import UseCase
 from tests.tiny import BEST, Prepared, encode, make_use_case
 
@@ -77,6 +78,21 @@ def context(user: str, colour: str | None, eligible: list[str] | None = None) ->
         "weight": 55.0,
         "member": 1,
     }
+
+
+def test_the_graph_has_the_signatures_outputs_and_variables_of_the_contract(exported: Path) -> None:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(exported))
+    assert set(loaded.signatures) == {*contract.POLICIES, contract.EVALUATION}
+    for policy in contract.POLICIES:
+        assert set(loaded.signatures[policy].structured_outputs) == set(contract.POLICY_OUTPUTS)
+    evaluation = loaded.signatures[contract.EVALUATION]
+    assert set(evaluation.structured_outputs) == set(contract.EVALUATION_OUTPUTS)
+    for signature in loaded.signatures.values():
+        assert list(signature.structured_input_signature[1]) == [contract.EXAMPLES]
+    for name in contract.CRITERIA:
+        assert getattr(loaded, name).shape == []
 
 
 def test_eval_policy_ranks_the_best_recommender_first(exported: Path) -> None:

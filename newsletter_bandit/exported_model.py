@@ -1,0 +1,69 @@
+"""The contract of the exported model: the names by which its graph and those who use it know each other.
+
+The exporter makes what stands here. Scorer, evaluator, resolver, pusher and tuner rely on it, and none of them spells
+out a name again. Shapes are those of a batch of B rows and K recommenders.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+# Signatures. Each takes one string tensor of serialized tf.Examples, [B].
+SERVING_POLICY: Final = "serving_policy"
+EVAL_POLICY: Final = "eval_policy"
+EVALUATION: Final = "evaluation"
+# The resolver's second name of the policy that is served.
+SERVING_DEFAULT: Final = "serving_default"
+EXAMPLES: Final = "examples"
+
+PolicyName = Literal["serving_policy", "eval_policy"]
+POLICIES: Final[tuple[PolicyName, ...]] = (SERVING_POLICY, EVAL_POLICY)
+
+# Variables of the model's root object: the criteria of the decision to serve it. Each is a scalar.
+EXPLORATION_RATE: Final = "exploration_rate"
+SCORE_FLOOR: Final = "score_floor"
+EXPIRES_AFTER_DAYS: Final = "expires_after_days"
+CRITERIA: Final = (EXPLORATION_RATE, SCORE_FLOOR, EXPIRES_AFTER_DAYS)
+
+# Columns of a tf.Example that the graph reads beside the use case's features.
+USER_ID: Final = "user_id"
+CAMPAIGN: Final = "campaign"
+RECOMMENDER: Final = "recommender"  # the logged one; only the evaluation reads it
+
+# Outputs of a policy. The identity passes through unaltered, [B, 1].
+RECOMMENDERS: Final = "recommenders"  # [B, K] in the order of the ranking; '' pads
+SCORES: Final = "scores"  # [B, K] reward estimates in that order
+PROPENSITIES: Final = "propensities"  # [B, K] of each slot's choice, given the slots before
+EXPLORED: Final = "explored"  # [B, 1] 1 where the first slot is an exploring choice, else 0
+POLICY_OUTPUTS: Final = (
+    USER_ID,
+    CAMPAIGN,
+    RECOMMENDERS,
+    SCORES,
+    PROPENSITIES,
+    EXPLORED,
+    EXPIRES_AFTER_DAYS,  # [B, 1], the variable of that name
+)
+
+# Outputs of the evaluation, beside the identity.
+REWARD_ESTIMATES: Final = "reward_estimates"  # [B, K]
+SERVING_PROBABILITIES: Final = "serving_probabilities"  # [B, K] of the first slot
+EVAL_PROBABILITIES: Final = "eval_probabilities"  # [B, K] likewise
+LOGGED_ACTION: Final = "logged_action"  # [B, 1] index of the logged recommender; -1 for an unknown one
+LOGGED_SCORE: Final = "logged_score"  # [B, 1] its reward estimate, rescaled into [0, 1]
+DEFAULT_ACTION: Final = "default_action"  # [B, 1] index of the default recommender; -1 where none is eligible
+BEST_SCORE: Final = "best_score"  # [B, 1] largest reward estimate of an eligible recommender
+EVALUATION_OUTPUTS: Final = (
+    USER_ID,
+    REWARD_ESTIMATES,
+    SERVING_PROBABILITIES,
+    EVAL_PROBABILITIES,
+    LOGGED_ACTION,
+    LOGGED_SCORE,
+    DEFAULT_ACTION,
+    BEST_SCORE,
+)
+
+# Batches are filled up to a multiple of this many rows. Vectorised kernels compute a batch's last few rows by
+# other instructions than the rest, so the last digit of a user's scores would depend on the batch.
+ROWS_MULTIPLE: Final = 128

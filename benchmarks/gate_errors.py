@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.gate import GateMetrics, Verdict, decide
+from components.evaluator.gate import GateMetrics, decide
 from components.evaluator.in_memory import evaluate
 from components.evaluator.policy_values import Measuring
 from components.evaluator.rows import Outcome
@@ -43,6 +43,7 @@ from newsletter_bandit.off_policy.auc import AUC
 from newsletter_bandit.off_policy.estimators import LoggedBatch
 from newsletter_bandit.off_policy.estimators.diagnostics import Weights
 from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
+from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.reading import load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.world import World

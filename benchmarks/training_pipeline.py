@@ -29,6 +29,7 @@ from rich.table import Table
 
 from benchmarks import measuring
 from benchmarks.measuring import Side, Target
+from newsletter_bandit.registry.evidence import Metrics, Verdict
 
 USE_CASE = measuring.REPOSITORY / "configs" / "newsletter.yaml"
 ENVIRONMENT = measuring.REPOSITORY / "configs" / "environments" / "local.yaml"
@@ -123,24 +124,20 @@ def side(workdir: Path, stock: bool) -> None:
     except SystemExit as ended:
         if ended.code:
             raise
-    report = _only(workdir, "runs/*.json")
+    (report_file,) = workdir.glob("runs/*.json")
+    report = json.loads(report_file.read_text(encoding="utf-8"))
     steps = {step["step"]: step for step in report["steps"]}
     split = {key: steps["StatisticsGen"][key] for key in ("train_rows", "eval_rows")}
-    metrics = _only(workdir, "pipelines/*/Evaluator/evaluation/*/metrics.json")
+    (evaluation,) = workdir.glob("pipelines/*/Evaluator/evaluation/*")
     measuring.tell(
         sum(split.values()),
         report["seconds"],
         steps={name: step["seconds"] for name, step in steps.items()},
         split=split,
         vocabularies=_vocabularies(workdir),
-        verdict=_only(workdir, "pipelines/*/Evaluator/evaluation/*/verdict.json")["verdict"],
-        value=metrics["overall"]["candidate"]["serving_policy/dr"],
+        verdict=Verdict.read(evaluation).verdict,
+        value=Metrics.read(evaluation).overall.candidate.serving_policy.values["dr"].value,
     )
-
-
-def _only(workdir: Path, pattern: str) -> Any:
-    (path,) = workdir.glob(pattern)
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _vocabularies(workdir: Path) -> dict[str, list[str]]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import VerdictName
 from newsletter_bandit.settings.environment import SQLiteMetadata
 from pipelines.local.executions import Executions
 from pipelines.metadata import connection_config
+from tests.evidence_records import metrics, model_figures, verdict
 from tests.tiny import make_use_case
 
 # 0.5 is more than exploration.max_cost, by so much that nothing may explore.
-OVERALL = {
-    "candidate": {
-        "exploration_cost": 0.5,
-        "exploration_cost/standard_error": 0.1,
-        "exploration_cost/low": 0.3,
-        "exploration_cost/high": 0.7,
-    },
-    "score_floor": {"value": None, "gain": None, "lower_bound": None, "share": None},
-}
+METRICS = metrics(candidate=model_figures(cost=0.5))
 
 
 @dataclass
@@ -71,14 +64,11 @@ class Workplace:
         policies = {"serving_policy": module.serving_policy, "eval_policy": module.eval_policy}
         tf.saved_model.save(module, str(self.folder / name / "Format-Serving"), signatures=policies)
 
-    def judge(self, name: str, verdict: str) -> None:
+    def judge(self, name: str, outcome: VerdictName) -> None:
         evaluation = self.folder / f"{name}-evaluation"
         evaluation.mkdir(exist_ok=True)
-        (evaluation / "metrics.json").write_text(json.dumps({"overall": OVERALL}))
-        checks = [{"name": "value", "passed": verdict == "blessed"}]
-        (evaluation / "verdict.json").write_text(
-            json.dumps({"verdict": verdict, "compared_with": "logging policy", "checks": checks})
-        )
+        METRICS.write(evaluation)
+        verdict(outcome, *(() if outcome == "blessed" else ("value",))).write(evaluation)
 
     def pipeline(self, name: str, blessed: bool) -> Any:
         from tfx import v1 as tfx

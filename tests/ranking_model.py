@@ -41,5 +41,5 @@ def put_in_production(workdir: Path) -> None:
     tf.saved_model.save(module, folder, signatures={"serving_default": module.rank})
     registry = Registry(str(workdir / "registry"), "newsletter")
     version = new_version(dt.datetime(2026, 11, 23, tzinfo=dt.UTC), model_digest(folder))
-    registry.publish(version, folder, {"metrics.json": {}})
+    registry.publish(version, folder, {})
     registry.set_current(version)

@@ -14,16 +14,14 @@ from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils, path_utils
 
 from components.evaluator import results, tfma_results
-from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
+from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
-from newsletter_bandit.files import write_text
+from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.use_case import UseCase
 
 USE_CASE_KEY = "use_case"
-METRICS_FILE = "metrics.json"
-VERDICT_FILE = "verdict.json"
 SPLIT = "eval"
 
 
@@ -68,8 +66,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
         verdict = decide(results.gate_metrics(metrics), use_case.gate)
-        write_text(os.path.join(evaluation.uri, METRICS_FILE), results.to_json(metrics))
-        write_text(os.path.join(evaluation.uri, VERDICT_FILE), verdict.to_json())
+        metrics.write(evaluation.uri)
+        verdict.write(evaluation.uri)
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
         logging.info("Verdict: %s, compared with %s.", verdict.verdict, verdict.compared_with)

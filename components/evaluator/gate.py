@@ -17,18 +17,14 @@ than 5% of any few hundred (`benchmarks/gate_errors.py` counts them). Only "bles
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
 
-from newsletter_bandit.errors import DataError
-from newsletter_bandit.files import write_text
-from newsletter_bandit.off_policy.checks import ROUNDING, Check, compared, shown
+from newsletter_bandit.checks import ROUNDING, Check, compared, shown
+from newsletter_bandit.off_policy.checks import evidence
+from newsletter_bandit.registry.evidence import Verdict, VerdictName
 from newsletter_bandit.settings.use_case import Gate
 
-VerdictName = Literal["blessed", "not_blessed", "cannot_tell"]
 LOGGING_POLICY = "logging policy"
 
 
@@ -66,88 +62,10 @@ class GateMetrics:
     unsubscribe_excess_bound: float = -math.inf
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Outcome of the gate and why.
-
-    Attributes:
-      verdict: "blessed", "not_blessed" or "cannot_tell".
-      compared_with: version of the production model, or "logging policy".
-      checks: every check in the order it was made.
-    """
-
-    verdict: VerdictName
-    compared_with: str
-    checks: tuple[Check, ...]
-
-    @property
-    def blessed(self) -> bool:
-        """May be published."""
-        return self.verdict == "blessed"
-
-    def to_json(self) -> str:
-        """Indented JSON; numbers are finite or null."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, source: str = "verdict.json") -> Verdict:
-        """Inverse of `to_json`.
-
-        Raises:
-          DataError: the text is not a verdict; names ``source`` and what is wrong.
-        """
-        try:
-            content: dict[str, Any] = json.loads(text)
-            verdict = content["verdict"]
-            compared_with = content["compared_with"]
-            checks = tuple(Check(**check) for check in content["checks"])
-        except json.JSONDecodeError as error:
-            raise DataError(f"{source}: not JSON: {error}") from error
-        except KeyError as error:
-            raise DataError(f"{source}: no field {error}; allowed: verdict, compared_with, checks") from error
-        except TypeError as error:
-            raise DataError(f"{source}: not a verdict: {error}") from error
-        if verdict not in get_args(VerdictName):
-            raise DataError(f"{source}: verdict is {verdict!r}; allowed: {', '.join(get_args(VerdictName))}")
-        return cls(verdict, compared_with, checks)
-
-    def write(self, path: Path) -> None:
-        """Writes JSON to ``path``, whole or not at all."""
-        write_text(path, self.to_json())
-
-    @classmethod
-    def read(cls, path: Path) -> Verdict:
-        """Reads what `write` wrote.
-
-        Raises:
-          DataError: the file cannot be read or is not a verdict.
-        """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-        return cls.from_json(text, str(path))
-
-
 def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     """Makes every check and says which verdict follows; see the module for the order."""
-    evidence = (
-        compared("rows", metrics.rows, ">=", gate.min_rows, "evaluation rows"),
-        compared(
-            "effective sample size",
-            metrics.effective_sample_size,
-            ">=",
-            gate.min_effective_sample_size,
-            "rows that the importance weights leave",
-        ),
-        compared(
-            "largest weight",
-            metrics.max_weight,
-            "<=",
-            gate.max_weight,
-            f"largest importance weight; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}",
-        ),
-    )
+    clipped = f"; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}"
+    enough = evidence(metrics, gate, of_largest=clipped)
     auc = (
         compared("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
         _auc_change(metrics, gate),
@@ -161,8 +79,8 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
         f"{shown(metrics.difference)}",
     )
     unsubscribes = _unsubscribes(metrics, gate)
-    checks = (*evidence, *auc, value, unsubscribes)
-    if any(check.passed is False for check in evidence):
+    checks = (*enough, *auc, value, unsubscribes)
+    if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in auc):
         unknown = any(check.passed is False and check.figure is None for check in auc)

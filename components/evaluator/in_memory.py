@@ -8,9 +8,11 @@ from typing import Any
 import numpy.typing as npt
 
 from components.evaluator import results
-from components.evaluator.gate import LOGGING_POLICY, Verdict, decide
+from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.rows import Outcome, table
+from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.registry.evidence.metrics import OverallMetrics
 from newsletter_bandit.settings.use_case import UseCase
 
 _BLOCK = 65_536  # rows worked on at once; some ten MB
@@ -24,7 +26,7 @@ def evaluate(
     candidate: Outputs,
     production: Outputs | None = None,
     compared_with: str = LOGGING_POLICY,
-) -> tuple[dict[str, Any], Verdict]:
+) -> tuple[OverallMetrics, Verdict]:
     """Figures and verdict of a candidate on logged rows.
 
     Args:
@@ -35,7 +37,7 @@ def evaluate(
       compared_with: version in production, or "logging policy".
 
     Returns:
-      What `metrics.json` holds under "overall", and the verdict.
+      The figures of all rows, and the verdict.
 
     Raises:
       DataError: no row shows a recommender of the use case, or a value is out of its range.
@@ -47,5 +49,4 @@ def evaluate(
         values.add(rows[start : start + _BLOCK])
     figures = dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
     metrics = results.build({results.OVERALL: figures}, use_case, compared_with)
-    overall: dict[str, Any] = metrics[results.OVERALL]
-    return overall, decide(results.gate_metrics(metrics), use_case.gate)
+    return metrics.overall, decide(results.gate_metrics(metrics), use_case.gate)

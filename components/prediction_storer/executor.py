@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from typing import Any
 
@@ -17,6 +16,7 @@ from tfx.utils import io_utils
 from components.example_gen.example_files import SpreadFiles
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
+from components.prediction_storer.produced import FILE, Summary
 from components.prediction_storer.transforms import StorePredictions
 from components.production_model.component import VERSION_KEY
 from newsletter_bandit.errors import DataError
@@ -79,17 +79,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             io_utils.copy_file(dead_letters, kept, overwrite=True)
             raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")
         counts.check(max_rejected_share)
-        summary = {
-            "model_version": model_version,
-            "generated_at": generated_at.isoformat(),
-            "read": counts.read,
-            "stored": counts.stored,
-            "rejected": counts.total_rejected,
-            "rejected_by_reason": counts.rejected,
-            "dead_letters": dead_letters if counts.total_rejected else None,
-            "expires_at": counts.first_expiry,
-        }
-        io_utils.write_string_file(os.path.join(folder, "summary.json"), json.dumps(summary, indent=2))
+        assert counts.first_expiry is not None  # the check has seen a stored ranking
+        summary = Summary(
+            model_version=model_version,
+            generated_at=generated_at.isoformat(),
+            read=counts.read,
+            stored=counts.stored,
+            rejected=counts.total_rejected,
+            rejected_by_reason=counts.rejected,
+            dead_letters=dead_letters if counts.total_rejected else None,
+            expires_at=counts.first_expiry,
+        )
+        io_utils.write_string_file(os.path.join(folder, FILE), summary.to_json())
 
 
 def _files(predictions: types.Artifact) -> list[str]:

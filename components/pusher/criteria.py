@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from components.serving_model_resolver.decision import Decision
 from components.trainer import fingerprint
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, EXPLORATION_RATE, SCORE_FLOOR
 from newsletter_bandit.files import filled_folder
+from newsletter_bandit.registry.evidence import Decision
 
 _VARIABLES = "variables"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"

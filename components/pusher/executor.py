@@ -10,8 +10,8 @@ from tfx.components.pusher import executor as tfx_executor
 from tfx.types import Artifact, artifact_utils
 
 from components.pusher.criteria import attach, criteria
-from components.serving_model_resolver.decision import FILE_NAME, Decision
-from newsletter_bandit.files import copy_tree, read_bytes
+from newsletter_bandit.files import copy_tree
+from newsletter_bandit.registry.evidence import Decision
 
 DECISION_KEY = "decision"
 
@@ -36,8 +36,7 @@ class Executor(tfx_executor.Executor):
 
     def GetModelPath(self, input_dict: dict[str, list[Artifact]]) -> str:  # noqa: N802
         """Folder of the copy, which TFX's executor asks for once it knows that the model is blessed."""
-        path = os.path.join(artifact_utils.get_single_uri(input_dict[DECISION_KEY]), FILE_NAME)
-        decision = Decision.from_json(read_bytes(path), path)
+        decision = Decision.read(artifact_utils.get_single_uri(input_dict[DECISION_KEY]))
         copy_tree(super().GetModelPath(input_dict), self._copy)
         attach(self._copy, criteria(decision))
         return self._copy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from absl import logging
@@ -10,8 +9,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.pushing_finalizer.finalizing import FILE_NAME, finalize, pushed_model
-from newsletter_bandit.files import write_bytes
+from components.pushing_finalizer.finalizing import finalize, pushed_model
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -44,8 +42,7 @@ class Executor(base_executor.BaseExecutor):
             artifact_utils.get_single_uri(input_dict["decision"]),
             use_case,
         )
-        folder = artifact_utils.get_single_uri(output_dict["publication"])
-        write_bytes(os.path.join(folder, FILE_NAME), publication.to_json().encode())
+        publication.write(artifact_utils.get_single_uri(output_dict["publication"]))
         logging.info("Published: %s (%s).", publication.version or "nothing", publication.reason)
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.files import read_bytes
 from newsletter_bandit.registry import Registry, model_digest, new_version
+from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict, VerdictName
 from newsletter_bandit.settings.use_case import UseCase
 
-FILE_NAME = "publication.json"
-BLESSED = "blessed"
+BLESSED: VerdictName = "blessed"
 
 
 @dataclass(frozen=True)
@@ -29,25 +27,6 @@ class PushedModel:
 
     model_dir: str
     pushed_at: dt.datetime
-
-
-@dataclass(frozen=True)
-class Publication:
-    """Outcome of a run's model.
-
-    Attributes:
-      published: the run's model is in production.
-      version: its name; None where nothing was published.
-      reason: a phrase.
-    """
-
-    published: bool
-    version: str | None
-    reason: str
-
-    def to_json(self) -> str:
-        """Indented JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def pushed_model(model_dir: str, pushed: int, pushed_version: str) -> PushedModel | None:
@@ -87,15 +66,13 @@ def finalize(
     Raises:
       DataError: evidence is missing or damaged, the pushed model was not blessed, or the registry is damaged.
     """
-    verdict_file = os.path.join(evaluation_dir, "verdict.json")
-    verdict = _read(verdict_file)
-    outcome = verdict.get("verdict")
+    verdict = Verdict.read(evaluation_dir)
     if pushed is None:
         return Publication(False, None, _why_not(verdict))
-    if outcome != BLESSED:
+    if not verdict.blessed:
         raise DataError(
-            f"{verdict_file}: verdict is {outcome!r}, yet a model was pushed; allowed: {BLESSED}. "
-            "Nothing was published."
+            f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was pushed; "
+            f"allowed: {BLESSED}. Nothing was published."
         )
     digest = model_digest(pushed.model_dir)
     version = registry.find(digest)
@@ -103,30 +80,14 @@ def finalize(
     if version is None:
         reason = BLESSED
         version = new_version(pushed.pushed_at, digest)
-        evidence = {
-            "metrics.json": _read(os.path.join(evaluation_dir, "metrics.json")),
-            "verdict.json": verdict,
-            "decision.json": _read(os.path.join(decision_dir, "decision.json")),
-            "use_case.json": json.loads(use_case.to_json()),
-        }
-        registry.publish(version, pushed.model_dir, evidence)
+        evidence = (Metrics.read(evaluation_dir), verdict, Decision.read(decision_dir))
+        files = {record.FILE: record.content() for record in evidence}
+        files["use_case.json"] = json.loads(use_case.to_json())
+        registry.publish(version, pushed.model_dir, files)
     registry.set_current(version)
     return Publication(True, version, reason)
 
 
-def _why_not(verdict: Mapping[str, Any]) -> str:
-    outcome = str(verdict.get("verdict")).replace("_", " ")
-    failed = [str(check["name"]) for check in verdict.get("checks", ()) if check.get("passed") is False]
-    return f"{outcome}; failed: {', '.join(failed)}" if failed else f"{outcome}; nothing was pushed"
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        content = json.loads(read_bytes(path))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found {type(content).__name__}; allowed: a JSON object")
-    return content
+def _why_not(verdict: Verdict) -> str:
+    reason = f"failed: {', '.join(verdict.failed)}" if verdict.failed else "nothing was pushed"
+    return f"{verdict.words}; {reason}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 from absl import logging
@@ -12,9 +10,10 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 from tfx.utils import path_utils
 
-from components.serving_model_resolver.decision import FILE_NAME, ExplorationCost, FloorGain, decide
+from components.serving_model_resolver.decision import decide
 from components.serving_model_resolver.signatures import alias_signature
-from newsletter_bandit.files import copy_tree, read_bytes, write_bytes
+from newsletter_bandit.files import copy_tree
+from newsletter_bandit.registry.evidence import Metrics
 from newsletter_bandit.settings.use_case import UseCase
 
 
@@ -35,17 +34,14 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         model = artifact_utils.get_single_instance(input_dict["model"])
-        metrics_file = os.path.join(artifact_utils.get_single_uri(input_dict["evaluation"]), "metrics.json")
-        overall = json.loads(read_bytes(metrics_file)).get("overall", {})
-        cost, floor = ExplorationCost.of(overall, metrics_file), FloorGain.of(overall, metrics_file)
-        decision = decide(cost, floor, use_case)
+        overall = Metrics.read(artifact_utils.get_single_uri(input_dict["evaluation"])).overall
+        decision = decide(overall.candidate.exploration_cost, overall.score_floor, use_case)
 
         source = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["resolved_model"]))
         copy_tree(source, target)
         alias_signature(target, decision.policy)
-        folder = artifact_utils.get_single_uri(output_dict["decision"])
-        write_bytes(os.path.join(folder, FILE_NAME), decision.to_json().encode())
+        decision.write(artifact_utils.get_single_uri(output_dict["decision"]))
         logging.info("Serves the %s: %s.", decision.policy, "; ".join(decision.reasons))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from typing import Any
@@ -13,12 +12,11 @@ import tensorflow_transform as tft
 from components.hyperparameters_gen import hyperparameters as hp
 from components.trainer.data import FileData
 from components.trainer.distribution import workers
+from components.trainer.produced import FILE, Training
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.layout import Layout, vocabulary_sizes
 from newsletter_bandit.settings.use_case import UseCase
-
-SUMMARY = "training.json"
 
 
 def run_fn(fn_args: Any) -> None:
@@ -51,7 +49,7 @@ def run_fn(fn_args: Any) -> None:
         weighting=settings.propensity_weighting,
     )
 
-    figures: dict[str, Any] = {"agent": settings.agent.type, "rows": data.totals.rows}
+    measured: dict[str, float] = {}
     if together.is_chief:
         model_run_dir, serving_model_dir = fn_args.model_run_dir, fn_args.serving_model_dir
     else:
@@ -60,8 +58,8 @@ def run_fn(fn_args: Any) -> None:
     writer = tf.summary.create_file_writer(model_run_dir)
 
     def log(name: str, value: float, step: int) -> None:
-        figures[name] = value
-        figures["step"] = step
+        measured[name] = value
+        measured["step"] = step
         with writer.as_default():
             tf.summary.scalar(name, value, step=step)
 
@@ -71,8 +69,9 @@ def run_fn(fn_args: Any) -> None:
     model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
     model.save(serving_model_dir)
-    with tf.io.gfile.GFile(os.path.join(model_run_dir, SUMMARY), "w") as file:
-        file.write(json.dumps(figures, indent=2))
+    training = Training(settings.agent.type, data.totals.rows, measured)
+    with tf.io.gfile.GFile(os.path.join(model_run_dir, FILE), "w") as file:
+        file.write(training.to_json())
     if not together.is_chief:
         tf.io.gfile.rmtree(serving_model_dir)
     # In each process TFX's Trainer fails unless the model is there when this returns.

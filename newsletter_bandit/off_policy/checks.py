@@ -1,52 +1,68 @@
-"""Comparison of a figure with its bound."""
+"""The three checks of the evidence: enough rows, and importance weights that leave them in use."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Protocol
 
-Relation = Literal[">=", "<="]
+from newsletter_bandit.checks import Check, compared
 
-# A figure at its bound passes, whatever the last bits of a subtraction say.
-ROUNDING = 1e-12
+SAMPLE_SIZE = "effective sample size"
 
 
-@dataclass(frozen=True)
-class Check:
-    """One comparison of the gate.
+class Found(Protocol):
+    """Figures of the log and of the importance weights."""
 
-    Attributes:
-      name: what was checked.
-      figure: what was found; None where it is unknown.
-      bound: what it was compared with; None where there is nothing to compare with.
-      relation: ``figure`` relation ``bound`` must hold.
-      passed: None where the check does not apply.
-      detail: the comparison as a sentence.
+    @property
+    def rows(self) -> int:
+        """Rows, or rankings."""
+
+    @property
+    def effective_sample_size(self) -> float:
+        """Rows that the weights leave."""
+
+    @property
+    def max_weight(self) -> float:
+        """Largest weight before any clip."""
+
+
+class Needed(Protocol):
+    """The least evidence that a log must hold."""
+
+    @property
+    def min_rows(self) -> int:
+        """Rows, or rankings."""
+
+    @property
+    def min_effective_sample_size(self) -> float:
+        """Rows that the weights must leave."""
+
+    @property
+    def max_weight(self) -> float:
+        """Largest weight that is allowed, before any clip."""
+
+
+def evidence(found: Found, needed: Needed, of_largest: str = "") -> tuple[Check, Check, Check]:
+    """Rows, effective sample size and largest weight, each held against its bound.
+
+    Args:
+      found: figures of the log.
+      needed: bounds of the gate, or of an evaluation.
+      of_largest: added to the sentence about the largest weight.
     """
-
-    name: str
-    figure: float | None
-    bound: float | None
-    relation: Relation
-    passed: bool | None
-    detail: str
-
-
-def compared(name: str, figure: float, relation: Relation, bound: float, what: str) -> Check:
-    """Compares ``figure`` with ``bound``; ``what`` describes the figure in words."""
-    if not math.isfinite(figure):
-        return Check(
-            name, None, float(bound), relation, False, f"{what}: unknown; {relation} {bound:g} needed"
-        )
-    gap = figure - bound if relation == ">=" else bound - figure
-    passed = gap >= -ROUNDING
-    found = f"{shown(figure)} is {'' if passed else 'not '}{relation} {bound:g}"
-    return Check(name, float(figure), float(bound), relation, passed, f"{found} ({what})")
-
-
-def shown(figure: float) -> str:
-    """Text of a figure for people: four digits, or whole with separators from 1,000 on."""
-    if not math.isfinite(figure):
-        return "unknown"
-    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
+    return (
+        compared("rows", found.rows, ">=", needed.min_rows, "evaluation rows"),
+        compared(
+            SAMPLE_SIZE,
+            found.effective_sample_size,
+            ">=",
+            needed.min_effective_sample_size,
+            "rows that the importance weights leave",
+        ),
+        compared(
+            "largest weight",
+            found.max_weight,
+            "<=",
+            needed.max_weight,
+            f"largest importance weight{of_largest}",
+        ),
+    )

@@ -12,26 +12,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.files import copy_tree, files_of, read_bytes
-from newsletter_bandit.registry.versions import (
-    VersionInfo,
-    created_at,
-    headline_figures,
-    is_version,
-    model_digest,
-)
+from newsletter_bandit.files import copy_tree, files_of
+from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.evidence.record import Record
+from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
 
 POINTER = "CURRENT"
 MANIFEST = "manifest.json"
 MODEL = "model"
 SERVING = "Format-Serving"
 SAVED_MODEL = "saved_model.pb"
+
+_Record = TypeVar("_Record", bound=Record)
 
 
 class Registry:
@@ -97,7 +95,7 @@ class Registry:
                 return name
         return None
 
-    def publish(self, version: str, model_dir: str, files: Mapping[str, Any]) -> None:
+    def publish(self, version: str, model_dir: str, files: Mapping[str, Mapping[str, Any]]) -> None:
         """Adds a version; it appears whole or not at all, and is not in production yet.
 
         Publishing the same again does nothing. What a killed run left behind is cleared away.
@@ -105,7 +103,7 @@ class Registry:
         Args:
           version: name made by `new_version`.
           model_dir: folder of a SavedModel, copied to `Format-Serving`.
-          files: evidence; file name to content, which must be JSON-able.
+          files: evidence; file name to content, an object of JSON values.
 
         Raises:
           DataError: ``version`` is no version's name, ``model_dir`` holds no SavedModel, or the version
@@ -114,7 +112,7 @@ class Registry:
         created_at(version)
         if not files_of(model_dir).exists(os.path.join(model_dir, SAVED_MODEL)):
             raise DataError(f"{model_dir}: no {SAVED_MODEL} in it; allowed: the folder of a SavedModel")
-        contents = {name: _to_json(content) for name, content in files.items()}
+        contents = {name: _encoded(content) for name, content in files.items()}
         manifest = {
             "model": model_digest(model_dir),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
@@ -131,7 +129,7 @@ class Registry:
                 copy_tree(model_dir, os.path.join(staging, MODEL, SERVING))
                 for name, content in contents.items():
                     self._files.write(os.path.join(staging, name), io.BytesIO(content))
-                self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_to_json(manifest)))
+                self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_encoded(manifest)))
 
     def set_current(self, version: str) -> None:
         """Puts a published version into production.
@@ -143,7 +141,7 @@ class Registry:
         if not self._is_complete(version):
             raise DataError(f"{self._folder}: no version {version}; {self._available()}")
         with self._files.locked(self._folder):
-            self._files.write(self._pointer, io.BytesIO(_to_json({"version": version})))
+            self._files.write(self._pointer, io.BytesIO(_encoded({"version": version})))
 
     def rollback(self, version: str | None = None) -> str:
         """Puts an earlier version back into production and returns its name.
@@ -180,44 +178,31 @@ class Registry:
     def _pointed_at(self) -> str | None:
         if not self._files.exists(self._pointer):
             return None
-        version = _read_mapping(self._pointer).get("version")
+        version = records.read(self._pointer).content.get("version")
         if not isinstance(version, str) or not is_version(version):
             raise DataError(
                 f"{self._pointer}: version is {version!r}; {self._available()}. Roll back to one of them."
             )
         return version
 
-    def _manifest(self, version: str) -> dict[str, Any]:
-        return _read_mapping(os.path.join(self._folder, version, MANIFEST))
+    def _manifest(self, version: str) -> Mapping[str, Any]:
+        return records.read(os.path.join(self._folder, version, MANIFEST)).content
 
     def _info(self, version: str, is_current: bool) -> VersionInfo:
-        def evidence(name: str) -> dict[str, Any]:
-            path = os.path.join(self._folder, version, name)
-            return _read_mapping(path) if self._files.exists(path) else {}
+        folder = os.path.join(self._folder, version)
 
-        verdict, decision = evidence("verdict.json"), evidence("decision.json")
+        def evidence(record: type[_Record]) -> _Record | None:
+            return record.read(folder) if self._files.exists(os.path.join(folder, record.FILE)) else None
+
         return VersionInfo(
             version=version,
             created=created_at(version),
             is_current=is_current,
-            verdict=verdict.get("verdict"),
-            compared_with=verdict.get("compared_with"),
-            policy=decision.get("policy"),
-            figures=headline_figures(evidence("metrics.json")),
-            exploration_rate=decision.get("exploration_rate"),
-            score_floor=decision.get("score_floor"),
+            verdict=evidence(Verdict),
+            decision=evidence(Decision),
+            metrics=evidence(Metrics),
         )
 
 
-def _to_json(content: Any) -> bytes:
-    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
-
-
-def _read_mapping(path: str) -> dict[str, Any]:
-    try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found {type(content).__name__}; allowed: a JSON object")
-    return content
+def _encoded(content: Mapping[str, Any]) -> bytes:
+    return records.to_json(content).encode()

@@ -6,25 +6,15 @@ import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of
+from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<digest>[0-9a-f]{8})")
 _CHUNK = 1 << 20
-
-# Figure of a version -> where metrics.json holds it.
-HEADLINES: dict[str, tuple[str, ...]] = {
-    "rows": ("overall", "rows"),
-    "auc": ("overall", "candidate", "auc"),
-    "value": ("overall", "candidate", "serving_policy/dr"),
-    "difference": ("overall", "difference", "value"),
-    "exploration_cost": ("overall", "candidate", "exploration_cost"),
-}
 
 
 @dataclass(frozen=True)
@@ -35,23 +25,17 @@ class VersionInfo:
       version: its name; names sort by time.
       created: when it was pushed, UTC.
       is_current: is in production.
-      verdict: of the gate, such as "blessed"; None where none was published with it.
-      compared_with: version in production at that time, or "logging policy"; None likewise.
-      policy: "serving_policy" or "eval_policy", whichever is served; None likewise.
-      figures: the known ones of `HEADLINES`; values and costs in units of reward per newsletter.
-      exploration_rate: share of the exploring policy in what is served, in [0, 1]; None likewise.
-      score_floor: best reward estimate below which the default recommender is served; None for no floor.
+      verdict: of the gate; None if none was published with the version.
+      decision: how it is served; None likewise.
+      metrics: figures that it was judged by; None likewise.
     """
 
     version: str
     created: dt.datetime
     is_current: bool
-    verdict: str | None
-    compared_with: str | None
-    policy: str | None
-    figures: dict[str, float]
-    exploration_rate: float | None = None
-    score_floor: float | None = None
+    verdict: Verdict | None
+    decision: Decision | None
+    metrics: Metrics | None
 
 
 def new_version(created: dt.datetime, digest: str) -> str:
@@ -99,15 +83,3 @@ def model_digest(folder: str) -> str:
                 one.update(chunk)
         whole.update(f"{name}\0{one.hexdigest()}\n".encode())
     return whole.hexdigest()
-
-
-def headline_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of `HEADLINES` that ``metrics`` holds."""
-    figures = {}
-    for name, path in HEADLINES.items():
-        value: Any = metrics
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            figures[name] = float(value)
-    return figures

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from newsletter_bandit.off_policy.checks import SAMPLE_SIZE
 from newsletter_bandit.off_policy.logged_table.figures import PartFigures, Value
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
 from newsletter_bandit.off_policy.logged_table.result import Evaluation
-from newsletter_bandit.off_policy.logged_table.support import SAMPLE_SIZE
 
 MAX_ACTIONS = 15
 _WORDS = {

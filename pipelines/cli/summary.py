@@ -11,11 +11,13 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from newsletter_bandit.exported_model import SERVING_POLICY
+
 if TYPE_CHECKING:
-    from components.evaluator.gate import Verdict
     from components.hyperparameters_gen.tuned_set import TunedSet
-    from newsletter_bandit.off_policy.checks import Check
+    from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import VersionInfo
+    from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport
@@ -27,6 +29,7 @@ _VERDICT_WORDS = {
     "not_blessed": "[bold red]Not blessed[/]: it is measurably worse than allowed.",
     "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is published.",
 }
+_UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
 
 
@@ -66,21 +69,21 @@ def arms(rows: Sequence[ArmSummary]) -> Group:
 
 def policy_values(outcome: TrainingOutcome) -> Group:
     """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest on."""
-    from components.evaluator.report import policy_values, weights
+    from components.evaluator.report import policy_values
 
     metrics = outcome.metrics
     table = _table("policy", "value", "from", "to")
     for row in policy_values(metrics):
         table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
     title = (
-        f"Reward per newsletter on {metrics['overall']['rows']:,} evaluation rows, estimated from the log "
-        f"(doubly robust, {metrics['confidence']:.0%} interval)"
+        f"Reward per newsletter on {metrics.overall.rows:,} evaluation rows, estimated from the log "
+        f"(doubly robust, {metrics.confidence:.0%} interval)"
     )
-    found = weights(metrics)
+    weights = metrics.overall.candidate.serving_policy.weights
     evidence = (
-        f"Importance weights: mean {_plain(found.mean)} (1 where the propensities are right), effective sample size "
-        f"{_plain(found.effective_sample_size)}, largest {_plain(found.largest)}, the heaviest 1% of the rows hold "
-        f"{_share(found.top_share) or 'unknown'}."
+        f"Importance weights: mean {_plain(weights.mean_weight)} (1 where the propensities are right), effective sample size "
+        f"{_plain(weights.effective_sample_size)}, largest {_plain(weights.max_weight_unclipped)}, the heaviest 1% of the rows hold "
+        f"{_share(weights.top_share) or 'unknown'}."
     )
     return Group(_titled(title, table), evidence)
 
@@ -102,12 +105,11 @@ def checks(verdict: Verdict) -> Group:
 def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     """The verdict in words, how the model is to be served and why, and what is in production now."""
     decision = outcome.decision
-    served = _served(decision["policy"], decision["exploration_rate"], decision["score_floor"])
-    reasons = "".join(f"\n  {escape(reason)}" for reason in decision["reasons"])
+    reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
     words = (
         f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
-        f"Chosen for serving: the {served}, expiring after {decision['expires_after_days']} days:{reasons}"
+        f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} days:{reasons}"
     )
     if outcome.published_version is not None:
         return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
@@ -210,13 +212,9 @@ def models(versions: Sequence[VersionInfo]) -> Group:
         table.add_row(
             escape(version.version),
             "[bold green]in production[/]" if version.is_current else "",
-            *(
-                escape((text or "unknown").replace("_", " "))
-                for text in (version.verdict, version.compared_with, version.policy)
-            ),
-            "" if version.exploration_rate is None else f"{version.exploration_rate:.0%}",
-            "" if version.score_floor is None else _plain(version.score_floor),
-            _signed(version.figures.get("value")),
+            *_judged(version.verdict),
+            *_explored(version.decision),
+            _signed(_value(version.metrics)),
         )
     return _titled("Published models", table)
 
@@ -247,12 +245,30 @@ def truth_sentence(values: PolicyValues) -> str:
     )
 
 
-def _served(policy: str, exploration_rate: float, score_floor: float | None) -> str:
-    parts = [escape(policy.replace("_", " "))]
-    if policy == "serving_policy":
-        parts.append(f"exploration rate {exploration_rate:.0%}")
-    if score_floor is not None:
-        parts.append(f"score floor {score_floor:.4g}")
+def _judged(verdict: Verdict | None) -> tuple[str, str]:
+    if verdict is None:
+        return _UNKNOWN, _UNKNOWN
+    return verdict.words, escape(verdict.compared_with)
+
+
+def _explored(decision: Decision | None) -> tuple[str, str, str]:
+    if decision is None:
+        return _UNKNOWN, "", ""
+    floor = "" if decision.score_floor is None else _plain(decision.score_floor)
+    return decision.policy_words, f"{decision.exploration_rate:.0%}", floor
+
+
+def _value(metrics: Metrics | None) -> float | None:
+    estimate = None if metrics is None else metrics.overall.candidate.serving_policy.values.get("dr")
+    return None if estimate is None else estimate.value
+
+
+def _served(decision: Decision) -> str:
+    parts = [decision.policy_words]
+    if decision.policy == SERVING_POLICY:
+        parts.append(f"exploration rate {decision.exploration_rate:.0%}")
+    if decision.score_floor is not None:
+        parts.append(f"score floor {decision.score_floor:.4g}")
     return ", ".join(parts)
 
 
@@ -274,12 +290,12 @@ def _share(value: float | None) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.4f}"
+    return _UNKNOWN if value is None else f"{value:+.4f}"
 
 
 def _plain(value: float | None) -> str:
     if value is None:
-        return "unknown"
+        return _UNKNOWN
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -33,7 +33,7 @@ from components.evaluator.rows import Outcome
 from components.example_gen.in_memory import inference_examples, training_examples
 from components.example_gen.partition import BUCKETS, eval_buckets, split_of
 from components.pusher.criteria import criteria
-from components.serving_model_resolver.decision import Decision, ExplorationCost, FloorGain, decide
+from components.serving_model_resolver.decision import decide
 from components.trainer.data import ArrayData
 from components.trainer.export import BanditModel
 from components.trainer.training import fit
@@ -41,6 +41,7 @@ from components.trainer.warm_start import WarmStartState
 from components.transform.in_memory import Transformer, analyse
 from components.transform.layout import Layout, vocabulary_sizes
 from newsletter_bandit.exported_model import PROPENSITIES, RECOMMENDERS, SERVING_PROBABILITIES
+from newsletter_bandit.registry.evidence import Decision
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
 
@@ -180,14 +181,14 @@ class BanditLearner:
             figures, verdict = evaluator.evaluate(use_case, _outcome(rows), candidate, other, compared_with)
         if verdict.blessed:
             self._production = _Served(f"{self.name}-{day}", model, use_case)
-            self._production.attach(decide(ExplorationCost.of(figures), FloorGain.of(figures), use_case))
-        difference = figures["difference"]
+            cost, floor = figures.candidate.exploration_cost, figures.score_floor
+            self._production.attach(decide(cost, floor, use_case))
         gating = Gating(
             verdict=verdict.verdict,
             compared_with=compared_with,
-            difference=difference["value"],
-            low=difference["low"],
-            high=difference["high"],
+            difference=figures.difference.value,
+            low=figures.difference.low,
+            high=figures.difference.high,
             rows=np.flatnonzero(held_out),
             candidate=candidate[SERVING_PROBABILITIES].astype(np.float64),
             production=None if other is None else other[SERVING_PROBABILITIES].astype(np.float64),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from newsletter_bandit.errors import UserError
 from pipelines.local import libraries
@@ -17,8 +16,8 @@ from pipelines.local.run_report import RunReport
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
-    from components.evaluator.gate import Verdict
     from components.hyperparameters_gen.tuned_set import TunedSet
+    from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
 from pipelines.workspace import Workspace
@@ -31,8 +30,8 @@ class TrainingOutcome:
     Attributes:
       window: first day and day after the last of the rows that were read.
       verdict: the gate's checks.
-      metrics: the Evaluator's `metrics.json`.
-      decision: the resolver's `decision.json`.
+      metrics: the Evaluator's figures.
+      decision: the resolver's.
       published_version: version now in production, or None where nothing was published.
       tuned: hyperparameters that were searched for, or None where the use case's own were used.
       steps: how each step ended.
@@ -40,8 +39,8 @@ class TrainingOutcome:
 
     window: tuple[dt.date, dt.date]
     verdict: Verdict
-    metrics: dict[str, Any]
-    decision: dict[str, Any]
+    metrics: Metrics
+    decision: Decision
     published_version: str | None
     tuned: TunedSet | None = None
     steps: list[StepEvent] = field(default_factory=list)
@@ -89,7 +88,9 @@ def train(
 
     tuned = tuned_set.read(str(workspace.tuned_file), use_case)
 
-    from components.evaluator.gate import Verdict
+    from components.evaluator.produced import Judgement
+    from components.pushing_finalizer.produced import Publication
+    from components.serving_model_resolver.produced import Resolved
     from pipelines import training
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
@@ -98,15 +99,13 @@ def train(
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
 
-    evaluation = Path(executions.outputs("Evaluator")["evaluation"])
-    decision = Path(executions.outputs("ServingModelResolver")["decision"])
-    publication = Path(executions.outputs("PushingFinalizer")["publication"])
+    judgement = Judgement.of(executions.outputs("Evaluator"))
     return TrainingOutcome(
         window=window,
-        verdict=Verdict.read(evaluation / "verdict.json"),
-        metrics=json.loads((evaluation / "metrics.json").read_text()),
-        decision=json.loads((decision / "decision.json").read_text()),
-        published_version=json.loads((publication / "publication.json").read_text())["version"],
+        verdict=judgement.verdict,
+        metrics=judgement.metrics,
+        decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,
+        published_version=Publication.of(executions.outputs("PushingFinalizer")).version,
         tuned=tuned,
         steps=steps,
     )
@@ -129,6 +128,7 @@ def predict(
     registry.require_current()
     libraries.load()
 
+    from components.prediction_storer.produced import Summary
     from pipelines import batch_prediction
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
@@ -136,15 +136,13 @@ def predict(
     pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
     steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
-    summary = json.loads(
-        (Path(executions.outputs("PredictionStorer")["summary"]) / "summary.json").read_text()
-    )
+    summary = Summary.of(executions.outputs("PredictionStorer"))
     return PredictionOutcome(
-        model_version=summary["model_version"],
-        stored=summary["stored"],
-        rejected=summary["rejected"],
-        dead_letters=Path(summary["dead_letters"]) if summary["rejected"] else None,
-        expires_on=dt.datetime.fromisoformat(summary["expires_at"]).date(),
+        model_version=summary.model_version,
+        stored=summary.stored,
+        rejected=summary.rejected,
+        dead_letters=None if summary.dead_letters is None else Path(summary.dead_letters),
+        expires_on=dt.datetime.fromisoformat(summary.expires_at).date(),
         steps=steps,
     )
 
@@ -212,12 +210,11 @@ class _Steps(logging.Handler):
         elif record.msg == "A cached execution %d is used.":
             self._cached = True
         elif record.msg == "Component %s is finished." and self._running is not None:
-            from pipelines.local.step_details import detail, figures
+            from pipelines.local.step_details import produced
 
-            step = self._running
-            outputs = self._executions.outputs(step)
+            found = produced(self._running, self._executions.outputs(self._running))
             state: Literal["cached", "finished"] = "cached" if self._cached else "finished"
-            self._end(state, detail(step, outputs), figures(step, outputs))
+            self._end(state, found.phrase if found else "", found.figures if found else {})
 
     def fail(self, error: BaseException) -> None:
         """The step that runs has raised ``error``."""

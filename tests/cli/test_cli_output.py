@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from components.evaluator.gate import Verdict
-from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
@@ -21,6 +21,8 @@ from pipelines.cli import summary
 from pipelines.cli.progress import StepProgress
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
+from tests.evidence_records import decision, metrics, model_figures
+from tests.evidence_records import verdict as a_verdict
 
 
 def lines(*parts: RenderableType) -> list[str]:
@@ -98,14 +100,8 @@ def outcome(**changes: Any) -> TrainingOutcome:
     made = TrainingOutcome(
         window=(dt.date(2026, 1, 5), dt.date(2026, 2, 2)),
         verdict=VERDICT,
-        metrics={},
-        decision={
-            "policy": "serving_policy",
-            "exploration_rate": 0.5,
-            "score_floor": 0.03125,
-            "expires_after_days": 8,
-            "reasons": ["exploring costs 0.1", "below a score [sic]"],
-        },
+        metrics=metrics(),
+        decision=decision("serving_policy", 0.5, 0.03125),
         published_version=None,
     )
     return dataclasses.replace(made, **changes)
@@ -120,19 +116,14 @@ def test_each_check_has_figure_bound_and_result() -> None:
 
 
 def test_values_stand_with_what_they_rest_on() -> None:
-    figures = {
-        f"{policy}/dr{end}": value
-        for policy in ("serving_policy", "eval_policy")
-        for end, value in (("", 0.07), ("/low", 0.06), ("/high", 0.08))
-    }
-    cost = {f"exploration_cost{end}": 0.01 for end in ("", "/low", "/high")}
-    weights = {"mean_weight": 1.02, "effective_sample_size": 1234.4, "max_weight_unclipped": 23.4}
-    weights |= {"clipped_share": 0.0, "top_share": 0.0871}
-    candidate = figures | cost | {f"serving_policy/{name}": value for name, value in weights.items()}
-    interval = {"value": 0.01, "low": 0.0, "high": 0.02}
-    overall = {"rows": 5000, "logging_policy": interval, "difference": interval, "production": None}
-    metrics = {"confidence": 0.95, "overall": overall | {"candidate": candidate}}
-    shown = lines(summary.policy_values(outcome(metrics=metrics)))
+    found = metrics(rows=5000, candidate=model_figures(value=0.07))
+    shown = lines(summary.policy_values(outcome(metrics=found)))
+    assert shown[0] == (
+        "Reward per newsletter on 5,000 evaluation rows, estimated from the log (doubly robust, 95% interval)"
+    )
+    assert "logging policy +0.0100 +0.0000 +0.0200" in shown
+    assert "candidate minus logging policy +0.0100 +0.0000 +0.0200" in shown
+    assert "cost of exploration +0.0100 +0.0000 +0.0200" in shown
     assert "candidate, serving policy +0.0700 +0.0600 +0.0800" in shown
     assert " ".join(shown).endswith(
         "Importance weights: mean 1.02 (1 where the propensities are right), effective sample size 1,234, "
@@ -175,12 +166,15 @@ def test_refused_predictions_are_pointed_out() -> None:
 
 def test_models_mark_the_current_one() -> None:
     created = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-    first = VersionInfo("v1", created, False, "blessed", "logging policy", "serving_policy", {"value": 0.125})
-    second = VersionInfo("v2", created, True, None, None, None, {})
-    third = VersionInfo("v3", created, False, "blessed", "v2", "serving_policy", {}, 0.5, 0.031)
-    fourth = VersionInfo("v4", created, False, "blessed", "v2", "eval_policy", {}, 0.0, None)
+    found = metrics(candidate=model_figures(value=0.125))
+    blessed = dataclasses.replace(a_verdict("blessed"), compared_with="v2")
+    exploring, greedy = decision("serving_policy", 0.5, 0.031), decision("eval_policy", 0.0)
+    first = VersionInfo("v1", created, False, a_verdict("blessed"), decision(), found)
+    second = VersionInfo("v2", created, True, None, None, None)
+    third = VersionInfo("v3", created, False, blessed, exploring, None)
+    fourth = VersionInfo("v4", created, False, blessed, greedy, None)
     shown = lines(summary.models([first, second, third, fourth]))
-    assert "v1 blessed logging policy serving policy +0.1250" in shown
+    assert "v1 blessed logging policy serving policy 100% +0.1250" in shown
     assert "v2 in production unknown unknown unknown unknown" in shown
     assert "v3 blessed v2 serving policy 50% 0.031 unknown" in shown
     assert "v4 blessed v2 eval policy 0% unknown" in shown

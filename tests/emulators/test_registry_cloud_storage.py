@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,7 @@ from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
 from newsletter_bandit.registry import Registry
 from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
+from tests.evidence_records import decision, metrics, published, verdict
 from tests.publishing import Workplace
 from tests.tiny import make_use_case
 
@@ -25,11 +26,7 @@ pytestmark = pytest.mark.emulator
 
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
-EVIDENCE: dict[str, Any] = {
-    "metrics.json": {"overall": {"rows": 500}},
-    "verdict.json": {"verdict": "blessed", "compared_with": "logging policy", "checks": []},
-    "decision.json": {"policy": "serving_policy"},
-}
+EVIDENCE = published(metrics(), verdict(), decision())
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.evaluator.gate import Verdict
 from components.evaluator.report import policy_values
+from newsletter_bandit.registry.evidence import Metrics, Verdict
 from newsletter_bandit.settings.use_case import UseCase
 from tests.evaluator.logged_shop import save_model, serving_value, shop_use_case, write_rows
 
@@ -29,7 +28,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def evaluate(
     shop: Path, output: Path, use_case: UseCase, model: str, production: str, examples: str = "examples"
-) -> tuple[Any, dict[str, Any], Verdict]:
+) -> tuple[Any, Metrics, Verdict]:
     """Runs the executor as the launcher does: blessing artifact, metrics and verdict."""
     from tfx.dsl.components.base import base_beam_executor
     from tfx.types import artifact_utils, standard_artifacts
@@ -54,8 +53,12 @@ def evaluate(
         {"evaluation": [evaluation], "blessing": [blessing]},
         {"use_case": use_case.to_json(), "current_component_id": "Evaluator"},
     )
-    metrics = json.loads((output / "evaluation" / "metrics.json").read_text())
-    return blessing, metrics, Verdict.read(output / "evaluation" / "verdict.json")
+    return blessing, Metrics.read(output / "evaluation"), Verdict.read(output / "evaluation")
+
+
+def number(figure: float | None) -> float:
+    assert figure is not None
+    return figure
 
 
 def test_better_candidate_is_blessed_against_production(shop: Path, tmp_path: Path) -> None:
@@ -71,28 +74,28 @@ def test_better_candidate_is_blessed_against_production(shop: Path, tmp_path: Pa
     assert (tmp_path / "blessing" / "BLESSED").is_file()
     assert blessing.get_string_custom_property("component_id") == "Evaluator"
 
-    overall = metrics["overall"]
-    assert (overall["rows"], overall["rows_unknown_recommender"]) == (6000, 1)
+    overall, candidate, production = metrics.overall, metrics.overall.candidate, metrics.overall.production
+    assert production is not None
+    assert (overall.rows, overall.rows_unknown_recommender) == (6000, 1)
     for estimator in ("ips", "snips", "dr"):
-        for model, shift in (("candidate", 0), ("production", 1)):
-            figures = overall[model]
-            error = figures[f"serving_policy/{estimator}/standard_error"]
-            assert figures[f"serving_policy/{estimator}"] == pytest.approx(
-                serving_value(shift), abs=4 * error
-            )
-    gain = overall["difference"]
-    assert gain["value"] == pytest.approx(serving_value(0) - serving_value(1), abs=4 * gain["standard_error"])
-    assert gain["value"] == pytest.approx(
-        overall["candidate"]["serving_policy/dr"] - overall["production"]["serving_policy/dr"], abs=1e-12
+        for model, shift in ((candidate, 0), (production, 1)):
+            found = model.serving_policy.values[estimator]
+            assert found.value == pytest.approx(serving_value(shift), abs=4 * number(found.standard_error))
+    gain, served, earlier = overall.difference, candidate.serving_policy, production.serving_policy
+    assert gain.value == pytest.approx(
+        serving_value(0) - serving_value(1), abs=4 * number(gain.standard_error)
     )
-    assert overall["candidate"]["serving_policy/mean_weight"] == pytest.approx(1.0, abs=0.1)
-    assert overall["candidate"]["serving_policy/max_weight"] == pytest.approx(2.6, abs=1e-5)
-    assert overall["candidate"]["auc"] > 0.6 > overall["production"]["auc"]
-    assert overall["logging_policy"]["click_rate"] == overall["logging_policy"]["value"]
-    assert sum(figures["logged_share"] for figures in overall["overlap"].values()) == pytest.approx(1.0)
+    assert gain.value == pytest.approx(
+        number(served.values["dr"].value) - number(earlier.values["dr"].value), abs=1e-12
+    )
+    assert served.weights.mean_weight == pytest.approx(1.0, abs=0.1)
+    assert served.weights.max_weight == pytest.approx(2.6, abs=1e-5)
+    assert number(candidate.auc) > 0.6 > number(production.auc)
+    assert overall.logging_policy.click_rate == overall.logging_policy.value
+    assert sum(number(one.logged_share) for one in overall.overlap.values()) == pytest.approx(1.0)
 
-    assert sorted(metrics["slices"]) == ["colour=blue", "colour=green", "colour=red"]
-    assert sum(figures["rows"] for figures in metrics["slices"].values()) == 6000
+    assert sorted(metrics.slices) == ["colour=blue", "colour=green", "colour=red"]
+    assert sum(one.rows for one in metrics.slices.values()) == 6000
 
     labels = [row.label for row in policy_values(metrics)]
     assert labels[:2] == ["logging policy", "production, serving policy"]
@@ -117,7 +120,7 @@ def test_few_rows_cannot_tell(shop: Path, tmp_path: Path) -> None:
     assert verdict.verdict == "cannot_tell"
     assert verdict.compared_with == "logging policy"
     assert verdict.checks[0].passed is False
-    assert metrics["overall"]["production"] is None
+    assert metrics.overall.production is None
     assert blessing.get_int_custom_property("blessed") == 0
     assert (tmp_path / "blessing" / "NOT_BLESSED").is_file()
 
@@ -159,8 +162,8 @@ def test_first_model_in_a_pipeline(shop: Path, tmp_path: Path) -> None:
 
     tfx.orchestration.LocalDagRunner().run(make_pipeline(shop, tmp_path))
 
-    (verdict_file,) = tmp_path.glob("Evaluator/evaluation/*/verdict.json")
-    verdict = Verdict.read(verdict_file)
+    (evaluation,) = tmp_path.glob("Evaluator/evaluation/*")
+    verdict = Verdict.read(evaluation)
     assert (verdict.verdict, verdict.compared_with) == ("blessed", "logging policy")
     skipped = [check.name for check in verdict.checks if check.passed is None]
     assert skipped == ["AUC against production", "unsubscribes"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from components.evaluator import results
-from components.evaluator.gate import Verdict
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
@@ -123,32 +120,3 @@ def test_an_evaluation_without_rows() -> None:
     for slices in ({}, {"overall": {"candidate": nothing}}):
         with pytest.raises(DataError, match="evaluation split: no row"):
             results.build(slices, make_use_case(), "v1")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "not JSON"),
-        ("[]", "not a verdict"),
-        ('{"verdict": "blessed", "checks": []}', "no field 'compared_with'"),
-        ('{"verdict": "maybe", "compared_with": "v1", "checks": []}', "verdict is 'maybe'; allowed: blessed"),
-        ('{"verdict": "blessed", "compared_with": "v1", "checks": [{"colour": 1}]}', "not a verdict"),
-    ],
-)
-def test_verdicts_that_are_none(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "verdict.json"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message) as error:
-        Verdict.read(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_verdict_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.json: cannot be read: No such file"):
-        Verdict.read(tmp_path / "absent.json")
-
-
-def test_numbers_in_verdicts_are_finite() -> None:
-    content = {"verdict": "blessed", "compared_with": "v1", "checks": []}
-    verdict = Verdict.from_json(json.dumps(content))
-    assert "NaN" not in verdict.to_json()

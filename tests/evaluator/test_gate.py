@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.evaluator.gate import LOGGING_POLICY, GateMetrics, Verdict, decide
-from newsletter_bandit.off_policy.checks import Check
+from components.evaluator.gate import LOGGING_POLICY, GateMetrics, decide
+from newsletter_bandit.checks import Check
+from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.use_case import Gate
 
 GATE = Gate(
@@ -141,12 +142,12 @@ def test_every_check_says_what_it_compared() -> None:
 
 def test_json_round_trip_is_the_contract(tmp_path: Path) -> None:
     verdict = decide(replace(FIRST, auc=math.nan, lower_bound=-math.inf), GATE)
-    verdict.write(tmp_path / "verdict.json")
+    verdict.write(tmp_path)
 
-    assert Verdict.read(tmp_path / "verdict.json") == verdict
+    assert Verdict.read(tmp_path) == verdict
     assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
     content = json.loads((tmp_path / "verdict.json").read_text())
-    assert sorted(content) == ["checks", "compared_with", "verdict"]
+    assert sorted(content) == ["checks", "compared_with", "format", "verdict"]
     assert content["compared_with"] == "logging policy"
     for check in content["checks"]:
         assert list(check) == ["name", "figure", "bound", "relation", "passed", "detail"]

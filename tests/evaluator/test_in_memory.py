@@ -59,12 +59,12 @@ def test_a_better_candidate_is_blessed_and_a_worse_one_is_not() -> None:
     bad = model(action, [0.9, 0.05, 0.05], [0.1, 0.2, 0.4])
     figures, verdict = evaluate(use_case, log, good, bad, "v1")
     assert (verdict.verdict, verdict.compared_with) == ("blessed", "v1")
-    assert figures["difference"]["value"] == pytest.approx(0.85 * 0.3, abs=0.05)
+    assert figures.difference.value == pytest.approx(0.85 * 0.3, abs=0.05)
     assert evaluate(use_case, log, bad, good, "v1")[1].verdict == "not_blessed"
     _, first = evaluate(use_case, log, good)
     assert (first.verdict, first.compared_with) == ("blessed", "logging policy")
     # All rows look alike, and where the default is worse there is no floor.
-    assert figures["score_floor"]["value"] is None
+    assert figures.score_floor.value is None
 
 
 def test_a_log_that_hardly_supports_the_candidate_is_refused_with_a_reason() -> None:
@@ -81,7 +81,7 @@ def test_a_log_that_hardly_supports_the_candidate_is_refused_with_a_reason() -> 
     )
     # The candidate takes what the log has shown twice.
     figures, verdict = evaluate(make_use_case(), log, model(action, [0.0, 0.0, 1.0], [0.1, 0.2, 0.4]))
-    assert figures["candidate"]["serving_policy/effective_sample_size"] == 2.0
+    assert figures.candidate.serving_policy.weights.effective_sample_size == 2.0
     assert verdict.verdict == "cannot_tell"
     refused = {check.name: check.detail for check in verdict.checks if check.passed is False}
     assert refused["effective sample size"] == "2 is not >= 200 (rows that the importance weights leave)"
@@ -96,8 +96,8 @@ def test_a_candidate_that_loses_readers_is_stopped_whatever_it_earns() -> None:
     eager = model(action, [0.0, 0.0, 1.0], [0.1, 0.2, 0.4])
     figures, verdict = evaluate(use_case, log, eager)
     # Its newsletters are clicked, and left, 0.4 / 0.233 times as often.
-    assert figures["unsubscribes"]["ratio"] == pytest.approx(0.4 / RATE.mean(), abs=0.1)
-    assert figures["unsubscribes"]["value"] == pytest.approx(0.08, abs=0.01)
+    assert figures.unsubscribes.ratio == pytest.approx(0.4 / RATE.mean(), abs=0.1)
+    assert figures.unsubscribes.value == pytest.approx(0.08, abs=0.01)
     assert verdict.verdict == "not_blessed"
     assert [check.name for check in verdict.checks if check.passed is False] == ["unsubscribes"]
 
@@ -119,7 +119,7 @@ def test_any_split_gives_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> No
             return [number for value in figures.values() for number in flat(value)]
         return [0.0 if figures is None else float(figures)]
 
-    np.testing.assert_allclose(flat(split), flat(whole), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(flat(split.body()), flat(whole.body()), rtol=1e-11, atol=1e-12)
     assert verdict.verdict == again.verdict
 
 

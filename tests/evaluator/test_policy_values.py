@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from components.evaluator import results
 from components.evaluator.gate import decide
 from components.evaluator.policy_values import Measuring, PolicyValues, figure_names
-from components.evaluator.report import ValueRow, policy_values, weights
+from components.evaluator.report import ValueRow, policy_values
 from components.evaluator.rows import FloatArray, Outcome, table
+from newsletter_bandit.registry.evidence import Metrics
+from newsletter_bandit.registry.evidence.metrics import Difference
 from tests.tiny import make_use_case
 
 MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95, max_unsubscribe_ratio=1.5)
@@ -114,25 +117,27 @@ def slice_figures(models: int, rows: int = 2) -> dict[str, dict[str, Any]]:
 def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     use_case = make_use_case()
     slices = {"overall": slice_figures(2, 6), "colour=red": slice_figures(2, 1)}
-    metrics = json.loads(results.to_json(results.build(slices, use_case, "v3")))
+    metrics = results.build(slices, use_case, "v3")
+    content = json.loads(metrics.to_json())
+    assert Metrics.from_json(metrics.to_json()) == metrics
 
-    assert metrics["compared_with"] == "v3"
-    assert metrics["overall"]["rows"] == 6
-    assert list(metrics["overall"]["overlap"]) == ["a", "b", "c"]
+    assert content["compared_with"] == "v3"
+    assert content["overall"]["rows"] == 6
+    assert list(content["overall"]["overlap"]) == ["a", "b", "c"]
     # One row: no standard error, and no bounds of a difference that cannot be another one.
-    red = metrics["slices"]["colour=red"]
+    red = content["slices"]["colour=red"]
     assert red["candidate"]["serving_policy/dr"] is not None
     assert red["candidate"]["serving_policy/dr/standard_error"] is None
     assert red["difference"]["lower_bound"] is None
     assert "overlap" not in red
     assert "score_floor" not in red
-    assert metrics["overall"]["score_floor"] == {
+    assert content["overall"]["score_floor"] == {
         "value": None,
         "gain": None,
         "lower_bound": None,
         "share": None,
     }
-    assert metrics["overall"]["unsubscribes"]["ratio"] is None
+    assert content["overall"]["unsubscribes"]["ratio"] is None
 
     gate = results.gate_metrics(metrics)
     assert (gate.rows, gate.difference, gate.lower_bound) == (6, 0.0, 0.0)
@@ -140,10 +145,10 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     assert math.isnan(gate.unsubscribe_ratio)
     assert decide(gate, use_case.gate).verdict == "cannot_tell"
 
-    found = weights(metrics)
-    assert found.mean == pytest.approx(1.6)
+    found = metrics.overall.candidate.serving_policy.weights
+    assert found.mean_weight == pytest.approx(1.6)
     assert found.effective_sample_size == pytest.approx(6.0)
-    assert (found.largest, found.clipped_share) == (pytest.approx(1.6), 0.0)
+    assert (found.max_weight_unclipped, found.clipped_share) == (pytest.approx(1.6), 0.0)
     assert found.top_share == pytest.approx(0.01)
 
     table = policy_values(metrics)
@@ -159,27 +164,26 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     assert table[0] == ValueRow(
         "logging policy",
         0.5,
-        metrics["overall"]["logging_policy"]["low"],
-        metrics["overall"]["logging_policy"]["high"],
+        metrics.overall.logging_policy.low,
+        metrics.overall.logging_policy.high,
     )
     assert policy_values(metrics, "ips", "colour=red")[3].low == red["candidate"]["serving_policy/ips/low"]
 
 
 def test_first_model_has_no_production_in_its_metrics() -> None:
     metrics = results.build({"overall": slice_figures(1)}, make_use_case(), "logging policy")
-    assert metrics["overall"]["production"] is None
+    assert metrics.overall.production is None
     gate = results.gate_metrics(metrics)
     assert gate.production_auc is None
-    assert gate.difference == metrics["overall"]["difference_to_logging"]["value"]
+    assert gate.difference == metrics.overall.difference_to_logging.value
     assert [line.label for line in policy_values(metrics)][-2] == "candidate minus logging policy"
 
 
 def test_unknown_figures_reach_the_gate_as_unknown() -> None:
     metrics = results.build({"overall": slice_figures(1, 1)}, make_use_case(), "logging policy")
     assert math.isnan(results.gate_metrics(metrics).auc)
-    for name in ("value", "lower_bound", "upper_bound"):
-        metrics["overall"]["difference"][name] = None
-    gate = results.gate_metrics(metrics)
+    unknown = Difference(None, None, None, None, None, None)
+    gate = results.gate_metrics(replace(metrics, overall=replace(metrics.overall, difference=unknown)))
     assert math.isnan(gate.difference)
     assert (gate.lower_bound, gate.upper_bound) == (-math.inf, math.inf)
 

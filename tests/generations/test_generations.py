@@ -18,6 +18,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from newsletter_bandit.registry.evidence import Metrics, Verdict
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.cli.demo import endpoint
 from pipelines.workspace import Workspace
@@ -138,9 +139,10 @@ def test_the_others_model_is_judged_here(continued: Path, other: Path) -> None:
     run("train", "--workdir", continued, "--run-date", NEXT_DAY)
     evaluations = continued.glob("pipelines/newsletter-training/Evaluator/evaluation/*")
     newest = max(evaluations, key=lambda path: int(path.name))
-    assert json.loads((newest / "verdict.json").read_text())["compared_with"] == version
-    here = json.loads((newest / "metrics.json").read_text())["overall"]["production"]
-    there = json.loads((other / "registry/newsletter" / version / "metrics.json").read_text())
+    assert Verdict.read(newest).compared_with == version
+    here = Metrics.read(newest).overall.production
+    assert here is not None
+    there = Metrics.read(other / "registry/newsletter" / version).overall.candidate
     # Both windows differ by a day, the rows of the evaluation split hardly.
     for figure in ("auc", "serving_policy/dr", "eval_policy/dr"):
-        assert here[figure] == pytest.approx(there["overall"]["candidate"][figure], abs=0.02), figure
+        assert here.body()[figure] == pytest.approx(there.body()[figure], abs=0.02), figure

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
+from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry, model_digest
+from newsletter_bandit.registry.evidence import VerdictName
+from tests.evidence_records import decision, metrics, verdict
 from tests.tiny import make_use_case
 
 PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
@@ -29,17 +31,14 @@ class Run:
         self.decision = folder / "decision"
         self.decision.mkdir()
         self.judge("blessed")
-        (self.evaluation / "metrics.json").write_text('{"overall": {"rows": 10}}')
-        (self.decision / "decision.json").write_text('{"policy": "serving_policy"}')
+        metrics(rows=10).write(self.evaluation)
+        decision().write(self.decision)
         self.registry = Registry(str(folder / "registry"), "tiny")
 
-    def judge(self, verdict: str, *failed: str) -> None:
-        checks = [{"name": "rows", "passed": True}, {"name": "AUC against production", "passed": None}]
-        checks += [{"name": name, "passed": False} for name in failed]
-        text = json.dumps({"verdict": verdict, "compared_with": "logging policy", "checks": checks})
-        (self.evaluation / "verdict.json").write_text(text)
+    def judge(self, outcome: VerdictName, *failed: str) -> None:
+        verdict(outcome, *failed).write(self.evaluation)
 
-    def finalize(self, pushed: bool = True, later: int = 0) -> Any:
+    def finalize(self, pushed: bool = True, later: int = 0) -> Publication:
         model = PushedModel(str(self.model), PUSHED_AT + dt.timedelta(seconds=later)) if pushed else None
         return finalize(self.registry, model, str(self.evaluation), str(self.decision), make_use_case())
 
@@ -58,19 +57,19 @@ def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
     assert run.registry.current() == version
     folder = tmp_path / "registry" / "tiny" / version
     assert (folder / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
-    assert json.loads((folder / "metrics.json").read_text()) == {"overall": {"rows": 10}}
-    assert json.loads((folder / "verdict.json").read_text())["verdict"] == "blessed"
-    assert json.loads((folder / "decision.json").read_text()) == {"policy": "serving_policy"}
+    # To the byte as the steps wrote it.
+    for record in (metrics(rows=10), verdict("blessed"), decision()):
+        assert (folder / record.FILE).read_text() == record.to_json()
     assert make_use_case() == make_use_case().from_json((folder / "use_case.json").read_text())
 
 
 def test_the_same_model_pushed_again_keeps_its_version_and_evidence(run: Run) -> None:
     first = run.finalize()
-    (run.evaluation / "metrics.json").write_text('{"overall": {"rows": 11}}')
+    metrics(rows=11).write(run.evaluation)
     again = run.finalize(later=60)
     assert (again.published, again.version) == (True, first.version)
     assert "before" in again.reason
-    assert [info.figures for info in run.registry.versions()] == [{"rows": 10.0}]
+    assert [info.metrics for info in run.registry.versions()] == [metrics(rows=10)]
 
 
 def test_another_model_is_another_version(run: Run) -> None:
@@ -81,10 +80,12 @@ def test_another_model_is_another_version(run: Run) -> None:
     assert run.registry.current() == second.version
 
 
-def test_nothing_pushed_publishes_nothing_and_says_which_checks_failed(run: Run) -> None:
+def test_nothing_pushed_publishes_nothing_and_says_which_checks_failed(run: Run, tmp_path: Path) -> None:
     run.judge("cannot_tell", "effective sample size", "value")
     publication = run.finalize(pushed=False)
-    assert json.loads(publication.to_json()) == {
+    publication.write(str(tmp_path))
+    assert Publication.of({"publication": str(tmp_path)}) == publication
+    assert json.loads((tmp_path / "publication.json").read_text()) == {
         "published": False,
         "version": None,
         "reason": "cannot tell; failed: effective sample size, value",
@@ -113,10 +114,10 @@ def test_a_pushed_version_that_is_no_time_is_refused(version: str) -> None:
         pushed_model("folder", 1, version)
 
 
-@pytest.mark.parametrize("verdict", ["not_blessed", "cannot_tell"])
-def test_a_pushed_model_without_blessing_is_refused(run: Run, verdict: str) -> None:
-    run.judge(verdict)
-    with pytest.raises(DataError, match=f"verdict is '{verdict}', yet a model was pushed"):
+@pytest.mark.parametrize("outcome", ["not_blessed", "cannot_tell"])
+def test_a_pushed_model_without_blessing_is_refused(run: Run, outcome: VerdictName) -> None:
+    run.judge(outcome)
+    with pytest.raises(DataError, match=f"verdict is '{outcome}', yet a model was pushed"):
         run.finalize()
     assert run.registry.versions() == []
 
@@ -125,7 +126,14 @@ def test_a_pushed_model_without_blessing_is_refused(run: Run, verdict: str) -> N
     "name", ["evaluation/metrics.json", "evaluation/verdict.json", "decision/decision.json"]
 )
 @pytest.mark.parametrize(
-    ("content", "found"), [(None, "cannot be read"), ("{", "not JSON"), ("[]", "found list")]
+    ("content", "found"),
+    [
+        (None, "cannot be read"),
+        ("{", "not JSON"),
+        ("[]", "found list"),
+        ("{}", "no field"),
+        ('{"format": 2}', "format is 2; allowed: 1, or none"),
+    ],
 )
 def test_damaged_evidence_is_refused_and_nothing_published(
     run: Run, tmp_path: Path, name: str, content: str | None, found: str

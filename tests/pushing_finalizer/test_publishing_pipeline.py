@@ -11,7 +11,9 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import VerdictName
 from pipelines.local.executions import Executions
+from tests.evidence_records import published, verdict
 from tests.publishing import Workplace
 from tests.tiny import make_use_case
 
@@ -28,13 +30,14 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     import tensorflow as tf
 
     workplace = Workplace(tmp_path)
-    for name, weight, verdict in (
+    outcomes: tuple[tuple[str, float, VerdictName], ...] = (
         ("one", 1.0, "blessed"),
         ("two", 2.0, "blessed"),
         ("bad", 3.0, "not_blessed"),
-    ):
+    )
+    for name, weight, outcome in outcomes:
         workplace.make_candidate(name, weight)
-        workplace.judge(name, verdict)
+        workplace.judge(name, outcome)
 
     # Nothing is in production: an empty artifact.
     executions = workplace.run("one", blessed=True)
@@ -54,7 +57,9 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert served.exploration_rate.numpy() == 0.0
     assert served.score_floor.numpy() == -math.inf
     (info,) = workplace.registry.versions()
-    assert (info.policy, info.exploration_rate, info.score_floor) == ("eval_policy", 0.0, None)
+    assert info.decision is not None
+    decided = info.decision
+    assert (decided.policy, decided.exploration_rate, decided.score_floor) == ("eval_policy", 0.0, None)
 
     # With the cache on and nothing else changed, the next run finds what is in production now.
     executions = workplace.run("two", blessed=True)
@@ -125,14 +130,14 @@ def test_tfxs_file_layer_publishes_as_the_folder_does(
     remote = Registry(str(tmp_path / "remote"), "tiny")
     assert remote.current() is None
     assert remote.versions() == []
-    remote.publish(version, str(model), {"verdict.json": {"verdict": "blessed"}})
-    remote.publish(version, str(model), {"verdict.json": {"verdict": "blessed"}})
+    remote.publish(version, str(model), published(verdict()))
+    remote.publish(version, str(model), published(verdict()))
     remote.set_current(version)
     digest = versions.model_digest(str(model))
     monkeypatch.undo()
 
     local = Registry(str(tmp_path / "local"), "tiny")
-    local.publish(version, str(model), {"verdict.json": {"verdict": "blessed"}})
+    local.publish(version, str(model), published(verdict()))
     local.set_current(version)
     assert digest == versions.model_digest(str(model))
 

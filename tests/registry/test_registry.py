@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,20 +13,11 @@ from hypothesis import strategies as st
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry, model_digest, new_version
+from tests.evidence_records import decision, metrics, model_figures, published, verdict
 
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
-EVIDENCE: dict[str, Any] = {
-    "metrics.json": {
-        "overall": {
-            "rows": 500,
-            "candidate": {"auc": 0.6, "serving_policy/dr": 0.21, "exploration_cost": None},
-            "difference": {"value": -0.01},
-        }
-    },
-    "verdict.json": {"verdict": "blessed", "compared_with": "logging policy", "checks": []},
-    "decision.json": {"policy": "serving_policy"},
-}
+EVIDENCE = published(metrics(candidate=model_figures(cost=None)), verdict(), decision())
 
 
 @pytest.fixture
@@ -89,15 +79,10 @@ def test_versions_are_listed_oldest_first_with_their_evidence(tmp_path: Path, mo
     first, second = registry.versions()
     assert (first.version, first.is_current) == (FIRST, True)
     assert first.created == dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
-    assert (first.verdict, first.compared_with, first.policy) == (
-        "blessed",
-        "logging policy",
-        "serving_policy",
-    )
-    # A figure that is null is unknown, so it is left out.
-    assert first.figures == {"rows": 500.0, "auc": 0.6, "value": 0.21, "difference": -0.01}
+    assert (first.verdict, first.decision) == (verdict(), decision())
+    assert first.metrics == metrics(candidate=model_figures(cost=None))
     assert (second.version, second.is_current) == (SECOND, False)
-    assert (second.verdict, second.compared_with, second.policy, second.figures) == (None, None, None, {})
+    assert (second.verdict, second.decision, second.metrics) == (None, None, None)
 
 
 def test_publishing_the_same_again_changes_nothing(tmp_path: Path, model: str) -> None:
@@ -143,7 +128,7 @@ def test_a_failed_publish_leaves_nothing_behind(tmp_path: Path, model: str) -> N
     with pytest.raises(FileNotFoundError):
         registry.publish(FIRST, model, EVIDENCE)
     with pytest.raises(ValueError, match="JSON"):
-        registry.publish(FIRST, model, {"metrics.json": math.nan})
+        registry.publish(FIRST, model, {"metrics.json": {"overall": math.nan}})
     assert files_below(tmp_path / "registry") <= {"tiny/.lock"}
 
 
@@ -156,7 +141,7 @@ def test_another_content_under_a_published_name_is_refused(tmp_path: Path, model
     with pytest.raises(DataError, match="another content"):
         registry.publish(FIRST, make_model(tmp_path / "other", "other graph"), EVIDENCE)
     with pytest.raises(DataError, match="another content"):
-        registry.publish(FIRST, model, {**EVIDENCE, "decision.json": {"policy": "eval_policy"}})
+        registry.publish(FIRST, model, {**EVIDENCE, **published(decision("eval_policy", 0.0))})
     target = tmp_path / "registry" / "tiny" / FIRST
     assert (target / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
 

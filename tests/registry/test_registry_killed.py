@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import Verdict
+from tests.evidence_records import published
 
 OLD = "20261116T101500Z-1a2b3c4d"
 NEW = "20261123T101500Z-5a2b3c4d"
@@ -15,6 +17,7 @@ NEW = "20261123T101500Z-5a2b3c4d"
 PROGRAM = """
 import os, signal, sys
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import Verdict
 root, model, version, kill_at = *sys.argv[1:4], int(sys.argv[4])
 steps = 0
 def counted(call):
@@ -27,7 +30,8 @@ def counted(call):
     return step
 os.fsync, os.replace, os.rename = counted(os.fsync), counted(os.replace), counted(os.rename)
 registry = Registry(root, "tiny")
-registry.publish(version, model, {"verdict.json": {"verdict": "blessed"}})
+verdict = Verdict("blessed", "logging policy", ())
+registry.publish(version, model, {verdict.FILE: verdict.content()})
 registry.set_current(version)
 """
 
@@ -63,7 +67,7 @@ def test_killed_at_any_step_it_leaves_a_whole_version_or_none_and_a_rerun_mends_
                 assert (served / path.relative_to(model)).read_bytes() == path.read_bytes()
         seen.add((len(registry.versions()), registry.current()))
 
-        registry.publish(NEW, str(model), {"verdict.json": {"verdict": "blessed"}})
+        registry.publish(NEW, str(model), published(Verdict("blessed", "logging policy", ())))
         registry.set_current(NEW)
         assert [info.version for info in registry.versions()] == [OLD, NEW]
         assert registry.current() == NEW

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import replace
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.serving_model_resolver.decision import Decision, ExplorationCost, FloorGain, decide
-from newsletter_bandit.errors import DataError
+from components.serving_model_resolver.decision import decide
+from newsletter_bandit.registry.evidence import Decision
+from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from tests.tiny import make_use_case
 
 NO_FLOOR = FloorGain(None, None, None, None)
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)
 
 
-def overall(value: Any = 0.01, **changes: Any) -> dict[str, Any]:
-    candidate = {
-        "exploration_cost": value,
-        "exploration_cost/standard_error": 0.002,
-        "exploration_cost/low": 0.006,
-        "exploration_cost/high": 0.014,
-        **changes,
-    }
-    floor = {"value": 0.035, "gain": 0.004, "lower_bound": 0.001, "share": 0.25}
-    return {"candidate": candidate, "score_floor": floor}
-
-
-def cost(value: float | None) -> ExplorationCost:
-    return ExplorationCost(value, 0.002, 0.006, 0.014)
+def cost(value: float | None) -> Estimate:
+    return Estimate(value, 0.002, 0.006, 0.014)
 
 
 def decided(
     value: float | None, max_cost: float, min_rate: float = 0.2, floor: FloorGain = NO_FLOOR
 ) -> Decision:
     return decide(cost(value), floor, make_use_case(exploration={"max_cost": max_cost, "min_rate": min_rate}))
-
-
-def test_figures_are_read_from_the_evaluators_metrics() -> None:
-    assert ExplorationCost.of(overall()) == ExplorationCost(0.01, 0.002, 0.006, 0.014)
-    assert FloorGain.of(overall()) == FLOOR
 
 
 def test_within_the_bound_all_newsletters_explore() -> None:
@@ -110,44 +88,3 @@ def test_a_wider_bound_never_lowers_the_rate_and_the_bound_is_respected(
     assert 0.0 <= rates[0] <= rates[1] <= 1.0
     assert max(value, 0.0) * rates[0] <= narrow + 1e-12
     assert rates[0] == 0.0 or rates[0] >= min_rate
-
-
-@pytest.mark.parametrize("value", [0.01, None])
-@pytest.mark.parametrize("floor", [FLOOR, NO_FLOOR])
-def test_a_decision_survives_its_file(value: float | None, floor: FloorGain) -> None:
-    decision = decided(value, 0.02, floor=floor)
-    assert Decision.from_json(decision.to_json()) == decision
-    content = json.loads(decision.to_json())
-    assert {"policy", "exploration_rate", "score_floor", "expires_after_days", "reasons"} < set(content)
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ({}, "candidate..exploration_cost"),
-        ({"candidate": {"exploration_cost": 0.1}}, "exploration_cost/standard_error"),
-        (overall("0.1"), "'0.1'"),
-        (overall(True), "True"),
-        (overall(math.nan), "nan"),
-    ],
-)
-def test_metrics_without_a_usable_cost_are_refused(content: dict[str, Any], named: str) -> None:
-    with pytest.raises(DataError, match=rf"^evaluation/metrics\.json: .*{named}"):
-        ExplorationCost.of(content, "evaluation/metrics.json")
-
-
-def test_metrics_without_a_score_floor_are_refused() -> None:
-    with pytest.raises(DataError, match=r"metrics\.json: no overall\.score_floor\['value'\]"):
-        FloorGain.of({"candidate": {}})
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"policy": "serving_policy"}'])
-def test_a_text_that_is_no_decision_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="not a decision"):
-        Decision.from_json(text)
-
-
-def test_an_unknown_policy_is_refused() -> None:
-    odd = replace(decided(0.01, 0.02), policy="best_policy")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="best_policy"):
-        Decision.from_json(odd.to_json())

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from newsletter_bandit.checks import Check
 from newsletter_bandit.files import filled
-from newsletter_bandit.off_policy.checks import Check
 from newsletter_bandit.off_policy.logged_table.figures import PartFigures
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from newsletter_bandit.checks import Check, compared, shown
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.off_policy.checks import Check
+from newsletter_bandit.off_policy.checks import evidence
 
-SAMPLE_SIZE = "effective sample size"
 # A mean weight this far from 1, and further than chance explains, is not an accident.
 _STANDARD_ERRORS = 4.0
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -74,51 +75,23 @@ def checks(found: WeightFigures, bounds: Bounds) -> tuple[Check, ...]:
     allowed = max(bounds.mean_weight_tolerance, _STANDARD_ERRORS * found.mean_weight_error)
     if not math.isfinite(allowed):
         allowed = bounds.mean_weight_tolerance
-    return (
-        _check("rows", float(found.rows), ">=", bounds.min_rows, "too few rows to say anything"),
-        _check(
-            SAMPLE_SIZE,
-            found.effective_sample_size,
-            ">=",
-            bounds.min_effective_sample_size,
-            f"the {found.rows:,} rows tell as much as {_shown(found.effective_sample_size)} rows of the policy's own: "
-            "it seldom does what was logged",
-        ),
-        _check(
-            "largest weight",
-            found.max_weight,
-            "<=",
-            bounds.max_weight,
-            f"one row counts as {_shown(found.max_weight)}: the policy likes what the log hardly ever did",
-        ),
-        _check(
-            "mean weight off 1",
-            off,
-            "<=",
-            allowed,
-            f"the weights' mean is {_shown(found.mean_weight)}: "
-            + (
-                "the policy does what was never logged, or the propensities are too large"
-                if found.mean_weight < 1.0
-                else "the propensities are too small, or are not those of the logged actions"
-            ),
+    made = (
+        *evidence(found, bounds),
+        compared("mean weight off 1", off, "<=", allowed, "distance of the weights' mean from 1"),
+    )
+    reasons = (
+        "too few rows to say anything",
+        f"the {found.rows:,} rows tell as much as {shown(found.effective_sample_size, _DIGITS)} rows of the policy's "
+        "own: it seldom does what was logged",
+        f"one row counts as {shown(found.max_weight, _DIGITS)}: the policy likes what the log hardly ever did",
+        f"the weights' mean is {shown(found.mean_weight, _DIGITS)}: "
+        + (
+            "the policy does what was never logged, or the propensities are too large"
+            if found.mean_weight < 1.0
+            else "the propensities are too small, or are not those of the logged actions"
         ),
     )
-
-
-def _check(name: str, figure: float, relation: str, bound: float, reason: str) -> Check:
-    passed = math.isfinite(figure) and (figure >= bound if relation == ">=" else figure <= bound)
-    return Check(
-        name=name,
-        figure=figure if math.isfinite(figure) else None,
-        bound=float(bound),
-        relation=">=" if relation == ">=" else "<=",
-        passed=passed,
-        detail="" if passed else reason,
+    return tuple(
+        replace(check, detail="" if check.passed else reason)
+        for check, reason in zip(made, reasons, strict=True)
     )
-
-
-def _shown(figure: float) -> str:
-    if not math.isfinite(figure):
-        return "unknown"
-    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.3g}"

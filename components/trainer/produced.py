@@ -1,0 +1,50 @@
+"""The Trainer's product beside the model: `training.json`, a summary of the training."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from newsletter_bandit import records
+
+FILE = "training.json"
+_LOSS = "loss"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Summary of a training.
+
+    Attributes:
+      agent: its type.
+      rows: of the training split.
+      measured: the last value of what the agent measured, by name, and the step of it. It may be NaN.
+    """
+
+    agent: str
+    rows: int
+    measured: Mapping[str, float]
+
+    def to_json(self) -> str:
+        """Text of the file."""
+        return json.dumps({"agent": self.agent, "rows": self.rows, **self.measured}, indent=2)
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, str]) -> Training:
+        """The summary in the step's output folders; raises `DataError` if there is none."""
+        fields = records.read(os.path.join(outputs["model_run"], FILE))
+        measured = {name: value for name, value in fields.content.items() if name not in ("agent", "rows")}
+        return cls(fields.text("agent"), fields.whole("rows"), measured)
+
+    @property
+    def phrase(self) -> str:
+        """Such as "lin_ucb on 8,000 rows", with the loss where the agent has one."""
+        loss = f", loss {self.measured[_LOSS]:.4f}" if _LOSS in self.measured else ""
+        return f"{self.agent} on {self.rows:,} rows{loss}"
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Rows."""
+        return {"rows": self.rows}

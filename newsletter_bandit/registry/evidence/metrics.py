@@ -1,0 +1,336 @@
+"""`metrics.json`: every figure of an evaluation.
+
+    {"format": 1, "compared_with": ..., "confidence": 0.95, "weight_clip": 100.0, "recommenders": [...],
+     "overall": {"rows": ..., "logging_policy": {"value": ...}, "candidate": {"auc": ..., "serving_policy/dr": ...},
+                 "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
+                 "unsubscribes": {"value": ..., "ratio": ..., "excess": ...},
+                 "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
+                 "overlap": {"deals": {"logged_share": ...}}},
+     "slices": {"country=CH": {...as overall, less overlap and score floor...}}}
+
+A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
+`/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null. Values are in units of reward.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY
+from newsletter_bandit.records import Fields
+from newsletter_bandit.registry.evidence.record import Record
+
+Figure = float | None  # None where it is unknown
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A record of figures alone: its fields are called in the file as they are here."""
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        """The figures that an object of the file holds."""
+        return cls(**{field.name: fields.figure(field.name) for field in dataclasses.fields(cls)})
+
+
+@dataclass(frozen=True)
+class Estimate(Figures):
+    """An estimate with its standard error and its two-sided interval at the gate's confidence."""
+
+    value: Figure
+    standard_error: Figure
+    low: Figure
+    high: Figure
+
+    @classmethod
+    def called(cls, name: str, fields: Fields) -> Estimate:
+        """The estimate whose figures stand under ``name``, `name/standard_error`, `name/low` and `name/high`."""
+        ends = fields.below(name)
+        return cls(fields.figure(name), *(ends.figure(end) for end in ("standard_error", "low", "high")))
+
+    def under(self, name: str) -> dict[str, Figure]:
+        """Inverse of `called`."""
+        return {
+            name: self.value,
+            f"{name}/standard_error": self.standard_error,
+            f"{name}/low": self.low,
+            f"{name}/high": self.high,
+        }
+
+
+@dataclass(frozen=True)
+class LoggingPolicy(Estimate):
+    """Value of the policy that logged the rows; rates are shares of the rows."""
+
+    click_rate: Figure
+    unsubscribe_rate: Figure
+
+
+@dataclass(frozen=True)
+class Difference(Estimate):
+    """Candidate minus what it is compared with, paired; each bound is an end of the interval."""
+
+    lower_bound: Figure
+    upper_bound: Figure
+
+
+@dataclass(frozen=True)
+class Unsubscribes(Estimate):
+    """The candidate's rate of unsubscribes.
+
+    Attributes:
+      ratio: over the log's rate.
+      excess: over the gate's cap times the log's rate.
+      excess_lower_bound: of ``excess``.
+    """
+
+    ratio: Figure
+    excess: Figure
+    excess_lower_bound: Figure
+
+
+@dataclass(frozen=True)
+class FloorGain(Figures):
+    """A score floor and its gain; all None where no floor gains measurably.
+
+    Attributes:
+      value: the floor, the best reward estimate below which the default recommender does better.
+      gain: reward per newsletter, over all newsletters.
+      lower_bound: of ``gain``, one-sided.
+      share: share of the newsletters below the floor.
+    """
+
+    value: Figure
+    gain: Figure
+    lower_bound: Figure
+    share: Figure
+
+
+@dataclass(frozen=True)
+class ActionOverlap(Figures):
+    """Shares of the log and of the candidate for one recommender, and the rows of it that the weights leave."""
+
+    logged_share: Figure
+    serving_policy_share: Figure
+    effective_sample_size: Figure
+
+
+@dataclass(frozen=True)
+class Weights(Figures):
+    """Importance weights of a policy.
+
+    Attributes:
+      effective_sample_size: rows that the weights leave.
+      max_weight, max_weight_unclipped: largest, after and before the clip.
+      mean_weight: near 1 where the propensities are right.
+      clipped_share: share of the rows that were clipped.
+      top_share: share of the whole weight that the heaviest 1% of the rows hold.
+    """
+
+    effective_sample_size: Figure
+    max_weight: Figure
+    max_weight_unclipped: Figure
+    mean_weight: Figure
+    clipped_share: Figure
+    top_share: Figure
+
+
+@dataclass(frozen=True)
+class PolicyFigures:
+    """Values of a policy by estimator, such as "dr", and the weights that they rest on."""
+
+    values: Mapping[str, Estimate]
+    weights: Weights
+
+    @classmethod
+    def of(cls, fields: Fields) -> PolicyFigures:
+        """The figures of one policy, named without it."""
+        weights = Weights.of(fields)
+        known = {field.name for field in dataclasses.fields(Weights)}
+        estimators = [name for name in fields.content if "/" not in name and name not in known]
+        return cls({name: Estimate.called(name, fields) for name in estimators}, weights)
+
+    def body(self) -> dict[str, Figure]:
+        """Inverse of `of`."""
+        values = {name: figure for key, one in self.values.items() for name, figure in one.under(key).items()}
+        return values | dataclasses.asdict(self.weights)
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """Figures of one model.
+
+    Attributes:
+      serving_policy, eval_policy: its policies.
+      auc: of the reward estimates for clicks, in [0, 1].
+      exploration_cost: value of the eval policy minus that of the serving policy, paired.
+    """
+
+    serving_policy: PolicyFigures
+    eval_policy: PolicyFigures
+    auc: Figure
+    exploration_cost: Estimate
+
+    @classmethod
+    def of(cls, fields: Fields) -> ModelFigures:
+        """The figures of one model."""
+        return cls(
+            serving_policy=PolicyFigures.of(fields.below(SERVING_POLICY)),
+            eval_policy=PolicyFigures.of(fields.below(EVAL_POLICY)),
+            auc=fields.figure("auc"),
+            exploration_cost=Estimate.called("exploration_cost", fields),
+        )
+
+    def body(self) -> dict[str, Figure]:
+        """Inverse of `of`."""
+        return {
+            **{f"{SERVING_POLICY}/{name}": figure for name, figure in self.serving_policy.body().items()},
+            **{f"{EVAL_POLICY}/{name}": figure for name, figure in self.eval_policy.body().items()},
+            "auc": self.auc,
+            **self.exploration_cost.under("exploration_cost"),
+        }
+
+
+@dataclass(frozen=True)
+class SliceMetrics:
+    """Figures of the rows of one slice.
+
+    Attributes:
+      rows: evaluated.
+      rows_unknown_recommender: of them, those whose recommender the candidate does not know.
+      logging_policy: what was logged.
+      difference_to_logging: candidate minus logging policy.
+      difference: candidate minus what it is compared with.
+      unsubscribes: of the candidate.
+      candidate: the model that is judged.
+      production: the model in production; None where there is none.
+    """
+
+    rows: int
+    rows_unknown_recommender: int
+    logging_policy: LoggingPolicy
+    difference_to_logging: Estimate
+    difference: Difference
+    unsubscribes: Unsubscribes
+    candidate: ModelFigures
+    production: ModelFigures | None
+
+    @classmethod
+    def of(cls, fields: Fields) -> SliceMetrics:
+        """The figures of one slice."""
+        return cls(**_of_slice(fields))
+
+    def body(self) -> dict[str, Any]:
+        """Inverse of `of`."""
+        return {**self._of_all_models(), **self._of_models()}
+
+    def _of_all_models(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "rows_unknown_recommender": self.rows_unknown_recommender,
+            "logging_policy": dataclasses.asdict(self.logging_policy),
+            "difference_to_logging": dataclasses.asdict(self.difference_to_logging),
+            "difference": dataclasses.asdict(self.difference),
+            "unsubscribes": dataclasses.asdict(self.unsubscribes),
+        }
+
+    def _of_models(self) -> dict[str, Any]:
+        return {
+            "candidate": self.candidate.body(),
+            "production": None if self.production is None else self.production.body(),
+        }
+
+
+@dataclass(frozen=True)
+class OverallMetrics(SliceMetrics):
+    """Figures of all rows.
+
+    Attributes:
+      score_floor: of the candidate's serving policy.
+      overlap: by recommender.
+    """
+
+    score_floor: FloorGain
+    overlap: Mapping[str, ActionOverlap]
+
+    @classmethod
+    def of(cls, fields: Fields) -> OverallMetrics:
+        """The figures of all rows."""
+        overlap = fields.object("overlap")
+        return cls(
+            **_of_slice(fields),
+            score_floor=FloorGain.of(fields.object("score_floor")),
+            overlap={name: ActionOverlap.of(overlap.object(name)) for name in overlap.content},
+        )
+
+    def body(self) -> dict[str, Any]:
+        """Inverse of `of`."""
+        return {
+            **self._of_all_models(),
+            "score_floor": dataclasses.asdict(self.score_floor),
+            **self._of_models(),
+            "overlap": {name: dataclasses.asdict(figures) for name, figures in self.overlap.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Metrics(Record):
+    """Figures of an evaluation.
+
+    Attributes:
+      compared_with: version of the production model, or "logging policy".
+      confidence: of the two-sided intervals.
+      weight_clip: largest importance weight used.
+      recommenders: of the candidate.
+      overall: of all rows.
+      slices: by name, such as "country=CH".
+    """
+
+    FILE = "metrics.json"
+
+    compared_with: str
+    confidence: float
+    weight_clip: float
+    recommenders: tuple[str, ...]
+    overall: OverallMetrics
+    slices: Mapping[str, SliceMetrics]
+
+    @classmethod
+    def of(cls, fields: Fields) -> Metrics:
+        """The metrics that a file's fields hold."""
+        slices = fields.object("slices")
+        return cls(
+            compared_with=fields.text("compared_with"),
+            confidence=fields.number("confidence"),
+            weight_clip=fields.number("weight_clip"),
+            recommenders=fields.texts("recommenders"),
+            overall=OverallMetrics.of(fields.object("overall")),
+            slices={name: SliceMetrics.of(slices.object(name)) for name in slices.content},
+        )
+
+    def body(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {
+            "compared_with": self.compared_with,
+            "confidence": self.confidence,
+            "weight_clip": self.weight_clip,
+            "recommenders": list(self.recommenders),
+            "overall": self.overall.body(),
+            "slices": {name: figures.body() for name, figures in self.slices.items()},
+        }
+
+
+def _of_slice(fields: Fields) -> dict[str, Any]:
+    return {
+        "rows": fields.whole("rows"),
+        "rows_unknown_recommender": fields.whole("rows_unknown_recommender"),
+        "logging_policy": LoggingPolicy.of(fields.object("logging_policy")),
+        "difference_to_logging": Estimate.of(fields.object("difference_to_logging")),
+        "difference": Difference.of(fields.object("difference")),
+        "unsubscribes": Unsubscribes.of(fields.object("unsubscribes")),
+        "candidate": ModelFigures.of(fields.object("candidate")),
+        "production": fields.optional("production", lambda name: ModelFigures.of(fields.object(name))),
+    }

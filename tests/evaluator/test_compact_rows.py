@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.evaluator.rows import PER_MODEL, SHARED, Outcome, table
+from components.evaluator.rows import PER_MODEL, SHARED, Outcome, table, view
 from newsletter_bandit.errors import DataError
 
 OUTCOME = Outcome(
@@ -64,6 +64,21 @@ def test_a_row_by_hand() -> None:
     assert rows[1].tolist() == pytest.approx([-1, 0.25, 1, 1, 2, 0.4, 1, 0.2, 1, 0.6, 0.2, 0.1, 0.35, 0, 0.4])
     # A recommender that the model does not know it never takes; without a default, the eval policy stands for it.
     assert rows[2].tolist() == pytest.approx([0, 0.25, 0, 0, -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4])
+
+
+def test_the_columns_of_a_row_have_names() -> None:
+    seen = view(table(OUTCOME, [OUTPUT, {**OUTPUT, "logged_action": np.array([[0], [0], [0]])}]))
+    candidate, production = seen.models
+    assert seen.shared.reward.tolist() == [1.0, -1.0, 0.0]
+    assert seen.shared.action.tolist() == [1.0, 2.0, -1.0]
+    assert seen.shared.default_probability.tolist() == [0.0, 1.0, 0.0]
+    assert seen.shared.default_value.tolist() == pytest.approx([0.2, 0.2, 0.4])
+    assert candidate.known.tolist() == [1.0, 1.0, 0.0]
+    assert candidate.serving_probability.tolist() == pytest.approx([0.1, 0.1, 0.0])
+    assert candidate.serving_value.tolist() == pytest.approx([0.35] * 3)
+    assert candidate.eval_probability.tolist() == [0.0, 0.0, 0.0]
+    assert production.logged_estimate.tolist() == pytest.approx([0.4] * 3)
+    assert production.eval_probability.tolist() == [1.0] * 3
 
 
 def test_rows_do_not_depend_on_each_other() -> None:

@@ -76,6 +76,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         Verdict.read(tmp_path)
 
 
+def test_the_fields_of_a_decision_are_the_contract() -> None:
+    assert list(json.loads(decision().to_json())) == [
+        "format",
+        "policy",
+        "exploration_rate",
+        "score_floor",
+        "expires_after_days",
+        "reasons",
+        "exploration_cost",
+        "max_cost",
+        "min_rate",
+        "floor_gain",
+    ]
+
+
 CHECK = {"name": "rows", "figure": 1.0, "bound": 1.0, "relation": ">=", "passed": True, "detail": ""}
 
 

@@ -60,7 +60,7 @@ def test_the_score_floor_belongs_to_the_serving_policy() -> None:
     decision = decided(0.01, max_cost=0.02, floor=FLOOR)
     assert decision.score_floor == 0.035
     assert decision.reasons[1] == (
-        "below a score of 0.035 (25.0% of the newsletters) the default recommender gains 0.004 of reward a "
+        "below a score of 0.035 (25.0% of the newsletters) the default recommender gains 0.004 of reward per "
         "newsletter, at least 0.001"
     )
     without = decided(None, max_cost=0.02, floor=FLOOR)

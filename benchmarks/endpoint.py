@@ -38,6 +38,7 @@ from rich.table import Table
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.load import Exchange, Load, drive, quantiles
 from benchmarks.measuring import Measured, Side, Target
+from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import runtime_defaults
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation, StoreLocation
 from serving.stores.base import RankingStore
@@ -328,7 +329,7 @@ def main() -> None:
     parser.add_argument("--kind", help=argparse.SUPPRESS)
     parser.add_argument("--connections", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--day", type=dt.date.fromisoformat, default=dt.date.today(), help=argparse.SUPPRESS)
+    parser.add_argument("--day", type=dt.date.fromisoformat, default=run_day(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side is not None:
         _SIDES[options.side](options)

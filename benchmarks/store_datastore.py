@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks import measuring, servers, stored_rankings
 from benchmarks.measuring import Side, Target
 from newsletter_bandit.settings.environment import DatastoreStore
+from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import runtime_defaults
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 
@@ -173,7 +174,7 @@ def main() -> None:
         "--warm-rows", type=int, default=30_000, help="stored before, for Java to reach its speed"
     )
     parser.add_argument("--side", choices=sorted(_SIDES), help=argparse.SUPPRESS)
-    parser.add_argument("--day", type=dt.date.fromisoformat, default=dt.date.today(), help=argparse.SUPPRESS)
+    parser.add_argument("--day", type=dt.date.fromisoformat, default=run_day(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side is not None:
         side(options)

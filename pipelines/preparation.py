@@ -15,8 +15,9 @@ from components.example_validator.component import StrictExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.warehouse.queries import training_query
+from newsletter_bandit.warehouse.queries import render_training_query, training_query
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,17 @@ class Preparation:
 
 
 def create(
-    use_case: UseCase, environment: Environment, schema_file: Path, run_date: str | RuntimeParameter
+    use_case: UseCase, environment: Environment, schema_file: Path, days: TrainingDays | RuntimeParameter
 ) -> Preparation:
-    """Reads the newest window that is complete on ``run_date``, checks it against the schema and transforms it."""
-    query = training_query(use_case, environment.warehouse)
+    """Reads the window of ``days``, checks it against the schema and transforms it.
+
+    A compiled pipeline has a parameter in their place: its query then holds marks for the dates.
+    """
+    if isinstance(days, TrainingDays):
+        query = render_training_query(use_case, environment.warehouse, *days.window)
+        run_date: str | RuntimeParameter = days.run_date.isoformat()
+    else:
+        query, run_date = training_query(use_case, environment.warehouse), days
     example_gen = make_example_gen(use_case, environment.warehouse, query, "train_eval", run_date)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)

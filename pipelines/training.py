@@ -16,6 +16,7 @@ from components.pushing_finalizer.component import PushingFinalizer
 from components.serving_model_resolver.component import ServingModelResolver
 from components.trainer.component import make_trainer
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines import preparation
 from pipelines.beam import with_beam_args
@@ -31,21 +32,21 @@ def create(
     use_case: UseCase,
     environment: Environment,
     schema_file: Path,
-    run_date: str | RuntimeParameter,
+    days: TrainingDays | RuntimeParameter,
     tuned: TunedSet | None = None,
 ) -> Pipeline:
-    """Builds the pipeline that trains on the newest complete window and publishes if blessed.
+    """Builds the pipeline that trains on a window and publishes if blessed.
 
     Args:
       use_case: what is decided.
       environment: where it runs.
       schema_file: the curated schema.
-      run_date: YYYY-MM-DD, or "" for the day on which the run starts, UTC.
+      days: of the run; or the parameter that tells a compiled pipeline its day when it starts.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
     """
     name = pipeline_name(use_case)
 
-    prepared = preparation.create(use_case, environment, schema_file, run_date)
+    prepared = preparation.create(use_case, environment, schema_file, days)
     hyperparameters_gen = HyperparametersGen(use_case=use_case, tuned=tuned)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(

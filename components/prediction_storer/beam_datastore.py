@@ -51,7 +51,7 @@ class Throttle(RampupThrottlingFn):
         """Waits for some of the budget; how many operations are allowed now, 1 to ``wanted``."""
         waits = iter(FuzzedExponentialIntervals(initial_delay_secs=1, num_retries=10000))
         while True:
-            now = dt.datetime.now()
+            now = dt.datetime.now()  # noqa: DTZ005 (as the first instant, which is Beam's)
             budget = self.budget(self._first_instant, now)
             allowed = min(wanted, budget - self._successful_ops.sum(now.timestamp() * 1000))
             if allowed > 0:

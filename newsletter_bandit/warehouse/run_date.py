@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.run_day import TrainingDays, run_day
 from newsletter_bandit.settings.use_case import UseCase
 
 # Execution property and custom property; "" is the day on which the run starts, UTC.
@@ -38,7 +39,7 @@ def resolve(run_date: str) -> dt.date:
       SettingsError: it is neither empty nor YYYY-MM-DD.
     """
     if not run_date:
-        return dt.datetime.now(dt.UTC).date()
+        return run_day()
     try:
         return dt.datetime.strptime(run_date, "%Y-%m-%d").date()
     except ValueError as error:
@@ -57,7 +58,7 @@ def dated(query: str, use_case: UseCase, run_date: str) -> Dated:
     properties = {RUN_DATE: day.isoformat()}
     query = query.replace(RUN_DATE_MARK, day.isoformat())
     if WINDOW_START_MARK in query:
-        start, end = use_case.window.latest(day, use_case.attribution_days)
+        start, end = TrainingDays.of(use_case, day).window
         properties |= {"window_start": start.isoformat(), "window_end": end.isoformat()}
         query = query.replace(WINDOW_START_MARK, start.isoformat()).replace(WINDOW_END_MARK, end.isoformat())
     return Dated(query, properties)

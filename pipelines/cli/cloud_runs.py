@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from newsletter_bandit.settings.cloud import Vertex
+from newsletter_bandit.settings.run_day import TrainingDays, run_day
 from pipelines.cli.progress import StepProgress
 from pipelines.cloud import compiling, vertex
 from pipelines.cloud.compiling import RUN_DATE
@@ -131,5 +132,4 @@ def parameters(run_date: dt.date | None) -> dict[str, Any]:
 def _require_window(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> None:
     """Raises `SettingsError` where ExampleGen would find no complete window, minutes after the run has started."""
     if pipeline is Pipeline.TRAINING:
-        use_case = workspace.use_case
-        use_case.window.latest(run_date or dt.datetime.now(dt.UTC).date(), use_case.attribution_days)
+        TrainingDays.of(workspace.use_case, run_day(run_date))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.cli import summary
 from pipelines.cli.progress import StepProgress
 from pipelines.cli.warehouse import arm_summary, prediction_cost, training_cost
@@ -22,13 +23,13 @@ def train(out: Console, workspace: Workspace, run_date: dt.date) -> TrainingOutc
     """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train` does."""
     from newsletter_bandit.registry import Registry
 
-    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
-    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
-    reads = training_cost(workspace, window)
+    days = TrainingDays.of(workspace.use_case, run_date)
+    out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
+    reads = training_cost(workspace, days.window)
     _print_cost(out, reads)
-    out.print(summary.arms(arm_summary(workspace, window)))
+    out.print(summary.arms(arm_summary(workspace, days.window)))
     with StepProgress(out) as progress:
-        outcome = local.train(workspace, run_date, progress, reads)
+        outcome = local.train(workspace, days, progress, reads)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
@@ -40,11 +41,11 @@ def train(out: Console, workspace: Workspace, run_date: dt.date) -> TrainingOutc
 
 def tune(out: Console, workspace: Workspace, run_date: dt.date, trials: int | None) -> TuningOutcome:
     """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
-    window = workspace.use_case.window.latest(run_date, workspace.use_case.attribution_days)
-    out.print(f"  Window: {summary.window_line(window)}, run date {run_date}")
-    _print_cost(out, training_cost(workspace, window))
+    days = TrainingDays.of(workspace.use_case, run_date)
+    out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
+    _print_cost(out, training_cost(workspace, days.window))
     with StepProgress(out) as progress:
-        outcome = tuning.tune(workspace, run_date, trials, progress)
+        outcome = tuning.tune(workspace, days, trials, progress)
     out.print()
     out.print(summary.trials(outcome))
     out.print(summary.tuned(outcome), soft_wrap=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter_bandit.settings.run_day import run_day
+
 if TYPE_CHECKING:
     from newsletter_bandit.registry import Registry
     from pipelines.workspace import Workspace
@@ -28,7 +30,10 @@ WorkdirOption = Annotated[
 RunDateOption = Annotated[
     dt.datetime | None,
     typer.Option(
-        "--run-date", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Day of the run; today unless given."
+        "--run-date",
+        metavar="YYYY-MM-DD",
+        formats=["%Y-%m-%d"],
+        help="Day of the run, UTC; today unless given.",
     ),
 ]
 
@@ -70,5 +75,5 @@ def date_of(day: dt.datetime | None) -> dt.date | None:
 
 
 def day_of(run_date: dt.datetime | None) -> dt.date:
-    """The day of `--run-date`; today unless given."""
-    return dt.date.today() if run_date is None else run_date.date()
+    """The day of `--run-date`; today in UTC unless given."""
+    return run_day(date_of(run_date))

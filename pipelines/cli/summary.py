@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from newsletter_bandit.exported_model import SERVING_POLICY
+from newsletter_bandit.settings.run_day import run_day
 
 if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
@@ -192,7 +193,7 @@ def prediction(outcome: PredictionOutcome) -> str:
         f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
         f"{outcome.rejected:,} rows refused."
     ]
-    if outcome.expires_on <= dt.datetime.now(dt.UTC).date():
+    if outcome.expires_on <= run_day():
         lines.append(
             f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats these users as unknown."
         )

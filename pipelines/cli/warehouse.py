@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.google import credentials
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.run_day import run_day
 
 if TYPE_CHECKING:
     from newsletter_bandit.warehouse.arms import ArmSummary
@@ -64,7 +65,7 @@ def plan(
     from newsletter_bandit.warehouse.tables.build import Plan
 
     if first is None and last is None:
-        return Plan.of_day(workspace.use_case, run_date or dt.date.today(), campaign)
+        return Plan.of_day(workspace.use_case, run_day(run_date), campaign)
     if first is None or last is None or run_date is not None or campaign is not None:
         raise SettingsError(
             "--from, --to: use both, without --run-date and --campaign, for training rows; or use neither"

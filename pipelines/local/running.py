@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from newsletter_bandit.errors import UserError
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.local import libraries
 from pipelines.local.run_report import RunReport
 
@@ -67,21 +68,19 @@ class PredictionOutcome:
 
 
 def train(
-    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+    workspace: Workspace, days: TrainingDays, on_event: OnEvent, reads: str | None = None
 ) -> TrainingOutcome:
-    """Trains on the newest complete window, evaluates, and publishes if the gate blesses the model.
+    """Trains on the window of ``days``, evaluates, and publishes if the gate blesses the model.
 
     A report of the run lies in the work folder's `runs/` when it has ended, however it has ended; ``reads`` is what its
     query is expected to read.
 
     Raises:
-      SettingsError: there is no curated schema, no window is complete on ``run_date``, or the tuned
-        hyperparameters do not fit the use case any more.
+      SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any more.
       DataError: the window holds no rows, or rows that contradict the schema.
     """
     schema_file = workspace.require_schema_file()
     use_case, environment = workspace.use_case, workspace.environment
-    window = use_case.window.latest(run_date, use_case.attribution_days)
     libraries.load()
 
     from components.hyperparameters_gen import tuned_set
@@ -95,13 +94,13 @@ def train(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, schema_file, run_date.isoformat(), tuned)
+    pipeline = training.create(use_case, environment, schema_file, days, tuned)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
-    steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
+    steps = run_pipeline(workspace, days.run_date, pipeline, executions, on_event, reads)
 
     judgement = Judgement.of(executions.outputs("Evaluator"))
     return TrainingOutcome(
-        window=window,
+        window=days.window,
         verdict=judgement.verdict,
         metrics=judgement.metrics,
         decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfx.orchestration.pipeline import Pipeline
 
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines import preparation
 from pipelines.beam import with_beam_args
@@ -18,10 +19,10 @@ def pipeline_name(use_case: UseCase) -> str:
     return f"{use_case.name}-tuning"
 
 
-def create(use_case: UseCase, environment: Environment, schema_file: Path, run_date: str) -> Pipeline:
-    """Builds the pipeline that prepares the newest window that is complete on ``run_date`` for a search."""
+def create(use_case: UseCase, environment: Environment, schema_file: Path, days: TrainingDays) -> Pipeline:
+    """Builds the pipeline that prepares the window of ``days`` for a search."""
     name = pipeline_name(use_case)
-    prepared = preparation.create(use_case, environment, schema_file, run_date)
+    prepared = preparation.create(use_case, environment, schema_file, days)
     return Pipeline(
         pipeline_name=name,
         pipeline_root=f"{environment.pipeline_root}/{name}",

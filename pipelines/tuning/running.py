@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.events import OnEvent
 from pipelines.local import libraries
 from pipelines.local.running import run_pipeline
@@ -39,18 +40,17 @@ class TuningOutcome:
     path: Path
 
 
-def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: OnEvent) -> TuningOutcome:
-    """Searches the ranges of the settings on the newest complete window, and leaves the best set for training.
+def tune(workspace: Workspace, days: TrainingDays, trials: int | None, on_event: OnEvent) -> TuningOutcome:
+    """Searches the ranges of the settings on the window of ``days``, and leaves the best set for training.
 
     Args:
       workspace: what to search for, and where the trials and the outcome are kept.
-      run_date: day of the run.
+      days: of the run.
       trials: sets to compare, those of an interrupted search included; None takes the settings' number.
       on_event: called as each step and each trial begins and ends.
 
     Raises:
-      SettingsError: the settings name no range, or one that cannot be searched; there is no curated schema, or
-        no window is complete on ``run_date``.
+      SettingsError: the settings name no range, or one that cannot be searched; or there is no curated schema.
       DataError: the window holds no rows, or rows that contradict the schema or cannot be compared on.
     """
     use_case, environment = workspace.use_case, workspace.environment
@@ -61,7 +61,6 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
     own = tunable(use_case)
     default = {path: own[path] for path in use_case.tuning.ranges}
     schema_file = workspace.require_schema_file()
-    window = use_case.window.latest(run_date, use_case.attribution_days)
     libraries.load()
 
     from pipelines.local.executions import Executions
@@ -70,13 +69,13 @@ def tune(workspace: Workspace, run_date: dt.date, trials: int | None, on_event: 
     from pipelines.tuning.pipeline import create, pipeline_name
     from pipelines.tuning.trials import search
 
-    pipeline = create(use_case, environment, schema_file, run_date.isoformat())
+    pipeline = create(use_case, environment, schema_file, days)
     executions = Executions(connection_config(environment.metadata), pipeline_name(use_case))
-    run_pipeline(workspace, run_date, pipeline, executions, on_event, None)
+    run_pipeline(workspace, days.run_date, pipeline, executions, on_event, None)
     found, rows = search(
-        workspace, window, default, pipeline, executions, trials or use_case.tuning.trials, on_event
+        workspace, days.window, default, pipeline, executions, trials or use_case.tuning.trials, on_event
     )
     winner = result.winner(found, rows, use_case.gate.confidence)
-    tuned = result.tuned_set(use_case, winner, len(found), rows, window)
+    tuned = result.tuned_set(use_case, winner, len(found), rows, days.window)
     tuned.write(str(workspace.tuned_file))
-    return TuningOutcome(window, default, found, winner, tuned, workspace.tuned_file)
+    return TuningOutcome(days.window, default, found, winner, tuned, workspace.tuned_file)

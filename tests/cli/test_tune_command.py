@@ -14,6 +14,7 @@ import yaml
 from components.hyperparameters_gen.tuned_set import read
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.events import StepEvent
 from pipelines.tuning.running import tune
 from pipelines.workspace import Workspace
@@ -97,12 +98,13 @@ def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp
     workspace = Workspace(use_case, path, environment.in_workdir(workdir, use_case), workdir)
     simulate(workspace, RUN_DATE, 8_000, 10, seed=3)
 
-    first = tune(workspace, RUN_DATE, 2, lambda _: None)
+    days = TrainingDays.of(use_case, RUN_DATE)
+    first = tune(workspace, days, 2, lambda _: None)
     assert [trial.number for trial in first.trials] == [0, 1]
     assert first.trials[0].values == {}
     assert first.window == use_case.window.latest(RUN_DATE, use_case.attribution_days)
     events: list[StepEvent] = []
-    second = tune(workspace, RUN_DATE, 3, events.append)
+    second = tune(workspace, days, 3, events.append)
     assert second.trials[:2] == [
         type(trial)(trial.number, trial.values, trial.score, trial.seconds, kept=True)
         for trial in first.trials
@@ -114,6 +116,7 @@ def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp
     assert written.values == dict(second.winner.trial.values)
     assert written.found.trials == 3
 
+    later = RUN_DATE + dt.timedelta(days=200)
     with pytest.raises(DataError, match="holds no rows"):
-        tune(workspace, RUN_DATE + dt.timedelta(days=200), 2, lambda _: None)
+        tune(workspace, TrainingDays.of(use_case, later), 2, lambda _: None)
     assert read(str(workspace.tuned_file), use_case) == written

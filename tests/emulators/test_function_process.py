@@ -17,13 +17,14 @@ import httpx
 import pytest
 
 import serving
+from newsletter_bandit.settings.run_day import run_day
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation, StoreLocation
 from serving.ranking import Ranking
 from serving.stores.base import RankingStore
 from serving.stores.sqlite import SQLiteStore
 from tests.emulators.server_processes import PROJECT, free_port, stop, wait_until_ready
 
-TODAY = dt.datetime.combine(dt.date.today(), dt.time(), tzinfo=dt.UTC)
+TODAY = dt.datetime.combine(run_day(), dt.time(), tzinfo=dt.UTC)
 ODD_USER = "a/b?c#d%2F ü例\n&=+;"
 
 

@@ -25,6 +25,7 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.cloud import BEAM_STEPS
 from newsletter_bandit.settings.environment import MySQLMetadata
 from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.beam import beam_args
 from pipelines.cli.simulated import simulate
 from pipelines.events import StepEvent
@@ -158,7 +159,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(mariadb.password_variable, PASSWORD)
         patch.setattr(BaseBeamExecutor, "_make_beam_pipeline", make)
-        train(workspace, RUN_DATE, running)
+        train(workspace, TrainingDays.of(workspace.use_case, RUN_DATE), running)
         predict(workspace, RUN_DATE, running)
         yield Run(workspace, events, jobs)
 

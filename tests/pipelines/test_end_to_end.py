@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome, predict, train
 from pipelines.workspace import Workspace
@@ -70,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     workspace = Workspace(use_case, path, environment, workdir)
     events: list[StepEvent] = []
-    training = train(workspace, RUN_DATE, events.append)
+    training = train(workspace, TrainingDays.of(use_case, RUN_DATE), events.append)
     prediction = predict(workspace, RUN_DATE, events.append)
     return Run(workspace, training, prediction, events)
 
@@ -243,7 +244,7 @@ def shuffled(run: Run, tmp_path: Path) -> Workspace:
 
 def test_a_worse_model_is_not_blessed_and_serving_is_unchanged(run: Run, shuffled: Workspace) -> None:
     before = run.current, run.rankings()
-    outcome = train(shuffled, RUN_DATE, lambda _: None)
+    outcome = train(shuffled, TrainingDays.of(shuffled.use_case, RUN_DATE), lambda _: None)
     assert outcome.verdict.verdict != "blessed"
     assert outcome.verdict.compared_with == run.current
     assert [check.name for check in outcome.verdict.checks if check.passed is False]

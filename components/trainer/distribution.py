@@ -22,6 +22,7 @@ import tensorflow as tf
 from pydantic import BaseModel, Field, ValidationError
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.faults import refusal
 
 # For all to come up, after which one that still waits gives up.
 START_SECONDS = 900.0
@@ -161,9 +162,7 @@ def tf_config(text: str) -> dict[str, Any] | None:
     try:
         given = _Config.model_validate_json(text)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"]) or "(all)"
-        raise SettingsError(f"TF_CONFIG: {key}: {fault['msg']}; found {text[:200]}") from error
+        raise refusal("TF_CONFIG", error, _Config) from error
     named = {name: addresses for name, addresses in given.cluster.items() if addresses}
     if sum(map(len, named.values())) <= 1:
         return None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting
 from newsletter_bandit.settings.base import Settings
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.use_case import UseCase
 
 
@@ -46,36 +46,6 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 _Model = TypeVar("_Model", bound=Settings)
 
 
-def _allowed(error: dict[str, Any], model: type[BaseModel]) -> str:
-    """The keys allowed in place of an unknown one: those of the innermost settings class on its path."""
-    current: Any = model
-    for part in error["loc"][:-1]:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            annotation = fields[part].annotation
-            current = annotation if isinstance(annotation, type) else None
-        else:
-            current = None
-    fields = getattr(current, "model_fields", None)
-    return f"; allowed: {', '.join(sorted(fields))}" if fields else ""
-
-
-def _explain(path: Path, model: type[BaseModel], errors: ValidationError) -> str:
-    lines = []
-    for error in errors.errors():
-        key = ".".join(str(part) for part in error["loc"]) or "(file)"
-        if error["type"] == "extra_forbidden":
-            text = "unknown key" + _allowed(dict(error), model)
-        elif error["type"] == "missing":
-            text = "missing"
-        else:
-            text = error["msg"].removeprefix("Value error, ")
-            if error["type"] != "value_error":
-                text = f"{text}; found {json.dumps(error['input'], default=str)[:120]}"
-        lines.append(f"{path}: {key}: {text}")
-    return "\n".join(lines)
-
-
 def _load(path: Path, model: type[_Model]) -> _Model:
     try:
         text = path.read_text(encoding="utf-8")
@@ -92,7 +62,7 @@ def _load(path: Path, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_explain(path, model, error)) from error
+        raise refusal(path, error, model) from error
 
 
 def load_use_case(path: Path) -> UseCase:
@@ -126,7 +96,7 @@ def load_agent(folder: Path, name: str, use_case: UseCase) -> UseCase:
     try:
         return UseCase.model_validate({**use_case.model_dump(), **changes})
     except ValidationError as error:
-        raise SettingsError(_explain(path, UseCase, error)) from error
+        raise refusal(path, error, UseCase) from error
 
 
 def load_environment(path: Path) -> Environment:

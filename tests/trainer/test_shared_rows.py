@@ -114,7 +114,7 @@ def test_tasks_by_any_of_their_names(chief: str, worker: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("not JSON", "TF_CONFIG: .*found not JSON"),
+        ("not JSON", 'TF_CONFIG: .*found "not JSON"'),
         ('{"cluster": {"worker": "a:1"}}', r"TF_CONFIG: cluster\.worker: "),
         (config({"worker": ["a:1"], "ps": ["b:1"]}), "cluster: found ps; allowed: chief, "),
         (config({"chief": ["a:1"], "master": ["b:1"]}, "chief"), "found 2 chiefs; allowed: one, or none"),

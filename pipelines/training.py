@@ -9,6 +9,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.evaluator.component import Evaluator
 from components.hyperparameters_gen.component import HyperparametersGen
+from components.hyperparameters_gen.hyperparameters import merged
 from components.hyperparameters_gen.tuned_set import TunedSet
 from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
@@ -43,11 +44,17 @@ def create(
       schema_file: the curated schema.
       days: of the run; or the parameter that tells a compiled pipeline its day when it starts.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
+
+    Raises:
+      SettingsError: the tuned hyperparameters do not fit the use case.
     """
     name = pipeline_name(use_case)
+    if tuned is not None:
+        # The one merge: every step below has the same use case.
+        use_case = merged(use_case, tuned.values)
 
     prepared = preparation.create(use_case, environment, schema_file, days)
-    hyperparameters_gen = HyperparametersGen(use_case=use_case, tuned=tuned)
+    hyperparameters_gen = HyperparametersGen(use_case=use_case)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(
         transformed_examples=prepared.transformed_examples,
@@ -79,8 +86,7 @@ def create(
         evaluation=evaluator.outputs["evaluation"],
         decision=serving_model_resolver.outputs["decision"],
         registry=environment.registry,
-        # The settings that made the model are those that it was trained with.
-        use_case=hyperparameters_gen.use_case,
+        use_case=use_case,
     )
     return Pipeline(
         pipeline_name=name,

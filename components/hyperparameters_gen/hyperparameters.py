@@ -1,4 +1,7 @@
-"""The dictionary of hyperparameters that HyperparametersGen emits and the Trainer reads."""
+"""The hyperparameters: the sections of a use case that HyperparametersGen emits and the Trainer reads.
+
+They reach the Trainer as an artifact and by no other way: the use case that it is told besides leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -6,85 +9,65 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting
+from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.use_case import UseCase
 
 # The only file of the artifact, named as TFX's Tuner names it: TFX's Trainer reads the one file that it finds.
 FILE_NAME = "best_hyperparameters.txt"
 
+SECTIONS = AGENT, WEIGHTING, EXPLORATION = "agent", "propensity_weighting", "exploration"
 
-class Hyperparameters(BaseModel):
-    """The typed hyperparameters of the Trainer: agent with sizes and rates, weighting and exploration.
 
-    Attributes:
-      reward_bounds: smallest and largest reward; they follow from the use case.
+def hyperparameters(use_case: UseCase) -> dict[str, Any]:
+    """The hyperparameters of the use case as a JSON-able dictionary, by section."""
+    return use_case.model_dump(mode="json", include=set(SECTIONS))
+
+
+def without_hyperparameters(use_case: UseCase) -> str:
+    """The rest of the use case, as JSON."""
+    return use_case.model_dump_json(exclude=set(SECTIONS))
+
+
+def joined(rest: str, values: Mapping[str, Any]) -> UseCase:
+    """The use case of which ``values`` are the `hyperparameters` and ``rest`` is what `without_hyperparameters` gave.
+
+    Raises:
+      SettingsError: a section or key is unknown or missing, or a value is out of range.
     """
+    if set(values) != set(SECTIONS):
+        raise SettingsError(
+            f"hyperparameters: found {', '.join(values) or 'none'}; allowed: {', '.join(SECTIONS)}, each of them"
+        )
+    try:
+        return UseCase.model_validate({**json.loads(rest), **values})
+    except ValidationError as error:
+        raise refusal("hyperparameters", error, UseCase) from error
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    agent: Agent
-    propensity_weighting: PropensityWeighting
-    exploration: Exploration
-    reward_bounds: tuple[float, float]
-
-
-def hyperparameters(use_case: UseCase, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The hyperparameters of the use case as a JSON-able dictionary.
+def merged(use_case: UseCase, values: Mapping[str, Any]) -> UseCase:
+    """The use case with ``values`` in the place of its own.
 
     Args:
-      use_case: where they come from.
-      overrides: values that differ from the use case's, by section: `{"agent": {"learning_rate": 0.01}}`.
-        An agent of another type takes nothing over from the use case's.
+      use_case: whatever is not named stays as it is here.
+      values: by path, such as `agent.learning_rate`.
 
     Raises:
-      SettingsError: an override's section or key is unknown, or its value is out of range.
+      SettingsError: a path is no hyperparameter of the use case, or a value is out of range.
     """
-    sections: dict[str, BaseModel] = {
-        "agent": use_case.agent,
-        "propensity_weighting": use_case.propensity_weighting,
-        "exploration": use_case.exploration,
-    }
-    values: dict[str, Any] = {name: section.model_dump(mode="json") for name, section in sections.items()}
-    for name, changes in (overrides or {}).items():
-        if name not in values or not isinstance(changes, Mapping):
+    if not values:
+        return use_case
+    changed = hyperparameters(use_case)
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        if section not in SECTIONS or not key:
             raise SettingsError(
-                f"hyperparameters: override {name}: {changes!r}; allowed: a mapping for one of "
-                f"{', '.join(values)}"
+                f"hyperparameters: found {path}; allowed: SECTION.KEY with one of the sections {', '.join(SECTIONS)}"
             )
-        replaced = "type" in changes and changes["type"] != values[name].get("type")
-        values[name] = dict(changes) if replaced else {**values[name], **changes}
-    return parse({**values, "reward_bounds": use_case.reward.bounds}).model_dump(mode="json")
-
-
-def parse(values: Mapping[str, Any]) -> Hyperparameters:
-    """Inverse of `hyperparameters`.
-
-    Raises:
-      SettingsError: a key is unknown or missing, or a value is out of range.
-    """
-    try:
-        return Hyperparameters.model_validate(values)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}; "
-            f"found {json.dumps(fault['input'], default=str)[:120]}"
-            for fault in error.errors()
-        ]
-        raise SettingsError("\n".join(f"hyperparameters: {fault}" for fault in faults)) from error
-
-
-def merged(use_case: UseCase, settings: Hyperparameters) -> UseCase:
-    """The use case with these hyperparameters in the place of its own."""
-    return use_case.model_copy(
-        update={
-            "agent": settings.agent,
-            "propensity_weighting": settings.propensity_weighting,
-            "exploration": settings.exploration,
-        }
-    )
+        changed[section][key] = value
+    return joined(without_hyperparameters(use_case), changed)
 
 
 def to_json(values: Mapping[str, Any]) -> str:

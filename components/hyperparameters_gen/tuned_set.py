@@ -1,4 +1,4 @@
-"""The file in which HyperparametersGen looks up a tuned set, and which hyperparameters such a set may hold.
+"""The file in which training looks up a tuned set, and which hyperparameters such a set may hold.
 
 A hyperparameter is named by its path in the use case, such as `agent.learning_rate`.
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from components.hyperparameters_gen.hyperparameters import AGENT, SECTIONS, WEIGHTING
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.files import files_of, read_bytes, write_bytes
 from newsletter_bandit.settings.agents import Linear
 from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.faults import faults, refusal
 from newsletter_bandit.settings.use_case import UseCase
-
-AGENT, WEIGHTING, EXPLORATION = "agent", "propensity_weighting", "exploration"
 
 # They change how the serving policy explores, or how a sum is cut into batches: every estimate stays the same.
 _WITHOUT_EFFECT = {"alpha", "temperature", "samples"}
@@ -44,15 +44,6 @@ def tunable(use_case: UseCase) -> dict[str, Any]:
     }
 
 
-def sections(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """`{"agent.epochs": 3}` as `{"agent": {"epochs": 3}}`, the overrides that HyperparametersGen takes."""
-    found: dict[str, dict[str, Any]] = {}
-    for path, value in values.items():
-        section, _, key = path.partition(".")
-        found.setdefault(section, {})[key] = value
-    return found
-
-
 def described(values: Mapping[str, Any]) -> str:
     """A set in a phrase: `agent.learning_rate 0.0012, agent.epochs 3`."""
     if not values:
@@ -74,14 +65,13 @@ def fault(use_case: UseCase, path: str, value: Any) -> str | None:
     try:
         type(settings).model_validate({**settings.model_dump(), key: value})
     except ValidationError as error:
-        words = error.errors()[0]["msg"].removeprefix("Value error, ")
-        return f"{words}; found {json.dumps(value, default=str)[:120]}"
+        return faults(error, type(settings))[0].words
     return None
 
 
 def _why_not(use_case: UseCase, path: str) -> str:
     section, _, key = path.partition(".")
-    settings = getattr(use_case, section, None) if section in (AGENT, WEIGHTING, EXPLORATION) else None
+    settings = getattr(use_case, section, None) if section in SECTIONS else None
     if settings is None or key not in type(settings).model_fields:
         return "no such hyperparameter"
     if key == "type":
@@ -141,11 +131,6 @@ class TunedSet(BaseModel):
     values: dict[str, Any]
     found: Found
 
-    @property
-    def overrides(self) -> dict[str, dict[str, Any]]:
-        """The values by section, as HyperparametersGen takes them."""
-        return sections(self.values)
-
     def write(self, path: str) -> None:
         """Makes or replaces the file, whole or not at all."""
         write_bytes(path, (self.model_dump_json(indent=2) + "\n").encode())
@@ -165,19 +150,17 @@ def read(path: str, use_case: UseCase) -> TunedSet | None:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "(file)"
-        raise SettingsError(f"{path}: {where}: {first['msg']}; {_MEND}") from error
+        raise refusal(path, error, TunedSet, _MEND) from error
     except ValueError as error:
         raise SettingsError(f"{path}: not JSON: {error}; {_MEND}") from error
-    faults = []
+    unfit = []
     if tuned.use_case != use_case.name:
-        faults.append(f"use_case: found {tuned.use_case}; allowed: {use_case.name}")
+        unfit.append(f"use_case: found {tuned.use_case}; allowed: {use_case.name}")
     elif tuned.agent != use_case.agent.type:
-        faults.append(f"agent: tuned for {tuned.agent}, but the use case's agent is {use_case.agent.type}")
+        unfit.append(f"agent: tuned for {tuned.agent}, but the use case's agent is {use_case.agent.type}")
     else:
         found = {name: fault(use_case, name, value) for name, value in tuned.values.items()}
-        faults += [f"values.{name}: {words}" for name, words in found.items() if words]
-    if faults:
-        raise SettingsError("\n".join(f"{path}: {words}; {_MEND}" for words in faults))
+        unfit += [f"values.{name}: {words}" for name, words in found.items() if words]
+    if unfit:
+        raise SettingsError("\n".join(f"{path}: {words}; {_MEND}" for words in unfit))
     return tuned

@@ -8,6 +8,7 @@ from tfx.components import Trainer as TfxTrainer
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
+from components.hyperparameters_gen.hyperparameters import without_hyperparameters
 from newsletter_bandit.settings.cloud import TrainingJob
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -25,10 +26,12 @@ def make_trainer(
 ) -> TfxTrainer:
     """Trainer that runs `components.trainer.run_fn`; emits `model` and `model_run` (TensorBoard logs).
 
+    Agent, weighting and exploration come from ``hyperparameters`` alone, everything else from ``use_case``.
+
     A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew. With a
     ``training_job`` it runs on Vertex AI's training service, on as many workers as that says.
     """
-    custom_config: dict[str, Any] = {"use_case": use_case.to_json()}
+    custom_config: dict[str, Any] = {"use_case": without_hyperparameters(use_case)}
     kind = TfxTrainer
     if training_job is not None:
         # Vertex AI's client takes two seconds to import, here and with all of `tfx.v1`.

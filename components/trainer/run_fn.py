@@ -9,44 +9,36 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.hyperparameters_gen import hyperparameters as hp
+from components.hyperparameters_gen.hyperparameters import joined
 from components.trainer.data import FileData
 from components.trainer.distribution import workers
 from components.trainer.produced import FILE, Training
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.layout import Layout, vocabulary_sizes
-from newsletter_bandit.settings.use_case import UseCase
 
 
 def run_fn(fn_args: Any) -> None:
     """Trains and exports.
 
     Args:
-      fn_args: TFX's arguments; `custom_config["use_case"]` holds the use case as JSON, `hyperparameters` the
-        dictionary that HyperparametersGen made. TensorBoard logs and `training.json` (rows, steps and what
-        the agent measured) go to `model_run_dir`, the SavedModel to `serving_model_dir`.
+      fn_args: TFX's arguments; `hyperparameters` is the dictionary that HyperparametersGen made,
+        `custom_config["use_case"]` the rest of the use case as JSON. TensorBoard logs and `training.json` (rows,
+        steps and what the agent measured) go to `model_run_dir`, the SavedModel to `serving_model_dir`.
 
     Raises:
+      SettingsError: the two do not make a use case.
       DataError: the training split holds no row that can be trained on.
     """
     # First of all: TensorFlow joins the other workers before it computes anything, or never.
     together = workers()
-    use_case = UseCase.from_json(fn_args.custom_config["use_case"])
-    settings = hp.parse(fn_args.hyperparameters)
-    use_case = use_case.model_copy(
-        update={
-            "agent": settings.agent,
-            "exploration": settings.exploration,
-            "propensity_weighting": settings.propensity_weighting,
-        }
-    )
+    use_case = joined(fn_args.custom_config["use_case"], fn_args.hyperparameters)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     data = FileData(
         files=[name for pattern in fn_args.train_files for name in tf.io.gfile.glob(pattern)],
         layout=Layout.of(use_case),
         vocabulary_sizes=vocabulary_sizes(use_case, transform_output),
-        weighting=settings.propensity_weighting,
+        weighting=use_case.propensity_weighting,
     )
 
     measured: dict[str, float] = {}
@@ -69,7 +61,7 @@ def run_fn(fn_args: Any) -> None:
     model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
     model.save(serving_model_dir)
-    training = Training(settings.agent.type, data.totals.rows, measured)
+    training = Training(use_case.agent.type, data.totals.rows, measured)
     with tf.io.gfile.GFile(os.path.join(model_run_dir, FILE), "w") as file:
         file.write(training.to_json())
     if not together.is_chief:

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.hyperparameters_gen import hyperparameters as hp
-from components.hyperparameters_gen.tuned_set import sections
+from components.hyperparameters_gen.hyperparameters import merged
 from components.trainer.data import ArrayData
 from components.trainer.training import fit
 from components.transform.in_memory import Transformer
@@ -133,8 +132,7 @@ class OffPolicyValue:
         return Score(value.value, value.standard_error, gain.value, gain.standard_error)
 
     def _measure(self, values: Mapping[str, Any]) -> LoggedBatch | None:
-        settings = hp.parse(hp.hyperparameters(self._use_case, sections(values)))
-        use_case = hp.merged(self._use_case, settings)
+        use_case = merged(self._use_case, values)
         data = ArrayData(
             self._arrays,
             Layout.of(use_case),

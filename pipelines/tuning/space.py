@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.hyperparameters_gen.tuned_set import WEIGHTING, fault, tunable
+from components.hyperparameters_gen.hyperparameters import WEIGHTING
+from components.hyperparameters_gen.tuned_set import fault, tunable
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.agents import TunedRange
 from newsletter_bandit.settings.use_case import UseCase

@@ -69,10 +69,12 @@ def readable(spec: Any) -> Any:
         return {key: "(of TFX)" if key in OF_TFX else readable(value) for key, value in spec.items()}
     if isinstance(spec, list):
         return [readable(value) for value in spec]
-    if isinstance(spec, str) and spec.startswith("{") and spec.endswith("}") and spec != "{{$}}":
+    if isinstance(spec, str) and spec.startswith("{") and spec.rstrip().endswith("}") and spec != "{{$}}":
         found = json.loads(spec)
-        # Named only: each of eight steps is told the whole of it.
-        return "(the use case)" if "recommenders" in found else readable(found)
+        if "recommenders" not in found:
+            return readable(found)
+        # Named only: each of eight steps is told it.
+        return "(the use case)" if "agent" in found else "(the use case without its hyperparameters)"
     if isinstance(spec, str) and "\n" in spec:
         return spec.splitlines()
     return spec
@@ -190,9 +192,23 @@ def test_what_a_search_found_is_compiled_in(tmp_path: Path) -> None:
     tuned = {"use_case": "newsletter", "agent": made.use_case.agent.type, "values": values, "found": found}
     made.tuned_file.parent.mkdir()
     made.tuned_file.write_text(json.dumps(tuned))
-    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
-    overrides = tasks["HyperparametersGen"]["inputs"]["parameters"]["overrides"]["runtimeValue"]["constant"]
-    assert json.loads(overrides) == {"agent": {"learning_rate": 0.004}}
+    spec = compiled(made, Pipeline.TRAINING)
+    tasks = spec["pipelineSpec"]["root"]["dag"]["tasks"]
+
+    def constant(step: str, name: str) -> Any:
+        return json.loads(tasks[step]["inputs"]["parameters"][name]["runtimeValue"]["constant"])
+
+    agent = made.use_case.agent.model_copy(update={"learning_rate": 0.004})
+    assert constant("HyperparametersGen", "content")["agent"] == agent.model_dump(mode="json")
+    # Every other step is told the same; the Trainer has it from HyperparametersGen alone.
+    for step in ("BigQueryExampleGen", "Evaluator", "ServingModelResolver", "PushingFinalizer"):
+        assert constant(step, "use_case")["agent"] == agent.model_dump(mode="json")
+    assert json.loads(constant("Transform", "custom_config")["use_case"])["agent"] == agent.model_dump(
+        mode="json"
+    )
+    told = json.loads(constant("Trainer", "custom_config")["use_case"])
+    assert not set(told) & {"agent", "propensity_weighting", "exploration"}
+    assert told["reward"] == made.use_case.reward.model_dump(mode="json")
 
 
 def test_the_schema_that_somebody_edited_is_compiled_in(tmp_path: Path) -> None:

@@ -97,16 +97,17 @@ def test_tensorflow_brings_its_own_cloud_storage(image: Image) -> None:
 
 
 def test_a_step_as_vertex_starts_it(image: Image, tmp_path: Path) -> None:
-    use_case = image.run(
+    content = image.run(
         "python",
         "-c",
         "from pathlib import Path; from newsletter_bandit.settings.reading import load_use_case; "
-        "print(load_use_case(Path('configs/newsletter.yaml')).to_json())",
+        "from components.hyperparameters_gen.hyperparameters import hyperparameters, to_json; "
+        "print(to_json(hyperparameters(load_use_case(Path('configs/newsletter.yaml')))))",
     )
-    assert use_case.returncode == 0, use_case.stderr
+    assert content.returncode == 0, content.stderr
     output_file = tmp_path / "task" / "executor_output.json"
     invocation = {
-        "inputs": {"parameterValues": {"use_case": use_case.stdout.strip(), "overrides": "{}"}},
+        "inputs": {"parameterValues": {"content": content.stdout}},
         "outputs": {
             "artifacts": {
                 "hyperparameters": {
@@ -122,7 +123,7 @@ def test_a_step_as_vertex_starts_it(image: Image, tmp_path: Path) -> None:
             "outputFile": str(output_file),
         },
     }
-    parameters = {name: {"parameterType": "STRING"} for name in ("use_case", "overrides")}
+    parameters = {"content": {"parameterType": "STRING"}}
     done = image.run(
         *("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"),
         *("--executor_class_path", "components.hyperparameters_gen.component.Executor"),
@@ -133,7 +134,7 @@ def test_a_step_as_vertex_starts_it(image: Image, tmp_path: Path) -> None:
     (artifact,) = json.loads(output_file.read_text())["artifacts"]["hyperparameters"]["artifacts"]
     assert artifact["uri"] == str(tmp_path / "hyperparameters")
     (written,) = (tmp_path / "hyperparameters").iterdir()
-    assert json.loads(written.read_text())
+    assert json.loads(written.read_text()) == json.loads(content.stdout)
 
 
 def test_a_beam_worker_runs_the_projects_code(image: Image, tmp_path: Path) -> None:

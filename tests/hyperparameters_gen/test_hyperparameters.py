@@ -1,4 +1,4 @@
-"""The dictionary between HyperparametersGen and the Trainer."""
+"""The dictionary between HyperparametersGen and the Trainer, and the one merge of what a search found."""
 
 from __future__ import annotations
 
@@ -7,57 +7,76 @@ from typing import Any
 
 import pytest
 
-from components.hyperparameters_gen.hyperparameters import hyperparameters, parse, to_json
+from components.hyperparameters_gen.hyperparameters import (
+    hyperparameters,
+    joined,
+    merged,
+    to_json,
+    without_hyperparameters,
+)
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.agents import LinUCB, NeuralEpsilonGreedy
+from newsletter_bandit.settings.agents import NeuralEpsilonGreedy
 from tests.tiny import make_use_case
 
 
 def test_the_dictionary_holds_the_use_cases_settings_and_survives_its_file() -> None:
     use_case = make_use_case(reward={"click": 2.0, "unsubscribe": -3.0})
     values = json.loads(to_json(hyperparameters(use_case)))
-    assert set(values) == {"agent", "propensity_weighting", "exploration", "reward_bounds"}
-    typed = parse(values)
-    assert typed.agent == use_case.agent
-    assert typed.propensity_weighting == use_case.propensity_weighting
-    assert typed.exploration == use_case.exploration
-    assert typed.reward_bounds == (-3.0, 2.0)
+    assert set(values) == {"agent", "propensity_weighting", "exploration"}
+    rest = without_hyperparameters(use_case)
+    assert not set(json.loads(rest)) & set(values)
+    assert joined(rest, values) == use_case
 
 
-def test_an_override_changes_what_it_names_only() -> None:
+def test_a_search_changes_what_it_names_only() -> None:
     use_case = make_use_case()
-    typed = parse(
-        hyperparameters(use_case, {"agent": {"learning_rate": 0.5}, "exploration": {"epsilon": 0.0}})
+    found = merged(
+        use_case,
+        {
+            "agent.learning_rate": 0.5,
+            "agent.hidden_layers": [8, 4],
+            "propensity_weighting.clip": 3.0,
+            "exploration.epsilon": 0.0,
+        },
     )
-    assert isinstance(typed.agent, NeuralEpsilonGreedy)
-    assert typed.agent == use_case.agent.model_copy(update={"learning_rate": 0.5})
-    assert typed.exploration == use_case.exploration.model_copy(update={"epsilon": 0.0})
+    assert isinstance(found.agent, NeuralEpsilonGreedy)
+    assert found.agent == use_case.agent.model_copy(update={"learning_rate": 0.5, "hidden_layers": (8, 4)})
+    assert found.propensity_weighting == use_case.propensity_weighting.model_copy(update={"clip": 3.0})
+    assert found.exploration == use_case.exploration.model_copy(update={"epsilon": 0.0})
+    assert without_hyperparameters(found) == without_hyperparameters(use_case)
 
 
-def test_an_agent_of_another_type_takes_nothing_over() -> None:
-    typed = parse(hyperparameters(make_use_case(), {"agent": {"type": "lin_ucb", "alpha": 0.1}}))
-    assert typed.agent == LinUCB(type="lin_ucb", alpha=0.1)
+def test_nothing_found_is_the_use_case_itself() -> None:
+    use_case = make_use_case()
+    assert merged(use_case, {}) is use_case
 
 
 @pytest.mark.parametrize(
-    ("overrides", "named"),
+    ("values", "named"),
     [
-        ({"agents": {}}, "agents"),
-        ({"reward_bounds": [0, 1]}, "reward_bounds"),
-        ({"agent": 3}, "agent"),
-        ({"agent": {"learning_rate": -1}}, "learning_rate"),
-        ({"agent": {"alpha": 1}}, "alpha"),
-        ({"exploration": {"epsilon": 2}}, "epsilon"),
+        ({"agents.epochs": 1}, r"found agents\.epochs; allowed: SECTION\.KEY"),
+        ({"reward.click": 1.0}, r"found reward\.click; allowed: SECTION\.KEY"),
+        ({"agent": 3}, "found agent; allowed: SECTION.KEY"),
+        ({"agent.learning_rate": -1}, "learning_rate: Input should be greater than 0; found -1"),
+        ({"agent.alpha": 1}, "alpha: unknown key"),
+        ({"exploration.epsilon": 2}, r"exploration\.epsilon: .*less than or equal to 1; found 2"),
     ],
 )
-def test_an_override_that_means_nothing_is_refused(overrides: dict[str, Any], named: str) -> None:
+def test_a_value_that_means_nothing_is_refused(values: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        hyperparameters(make_use_case(), overrides)
+        merged(make_use_case(), values)
 
 
-@pytest.mark.parametrize("missing", ["agent", "exploration", "reward_bounds"])
+@pytest.mark.parametrize("missing", ["agent", "exploration", "propensity_weighting"])
 def test_a_missing_section_is_refused(missing: str) -> None:
-    values = hyperparameters(make_use_case())
+    use_case = make_use_case()
+    values = hyperparameters(use_case)
     del values[missing]
-    with pytest.raises(SettingsError, match=f"{missing}: Field required"):
-        parse(values)
+    with pytest.raises(SettingsError, match=rf"hyperparameters: found .*; allowed: .*{missing}"):
+        joined(without_hyperparameters(use_case), values)
+
+
+def test_an_unknown_section_is_refused() -> None:
+    use_case = make_use_case()
+    with pytest.raises(SettingsError, match=r"hyperparameters: found .*reward; allowed: "):
+        joined(without_hyperparameters(use_case), {**hyperparameters(use_case), "reward": {"click": 9.0}})

@@ -70,7 +70,7 @@ def test_no_value_at_all_is_refused() -> None:
 def test_the_file_says_what_was_found_and_how(tmp_path: Path) -> None:
     tuned = read(str(written(tmp_path / "hyperparameters" / "tiny.json")), make_use_case())
     assert tuned is not None
-    assert tuned.overrides == {"agent": {"learning_rate": 0.001}}
+    assert tuned.values == {"agent.learning_rate": 0.001}
     found = tuned.found
     assert (found.value, found.standard_error, found.gain, found.trial, found.trials, found.rows) == (
         0.15,
@@ -132,8 +132,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"values": {"agent.learning_rate": 2.0}},
         "values.agent.learning_rate: Input should be less than or equal to 1; found 2.0",
     ),
-    "unknown field": ({"value": 1}, "value: Extra inputs are not permitted"),
-    "missing field": ({"found": {}}, "found.value: Field required"),
+    "unknown field": ({"value": 1}, "value: unknown key; allowed: agent, found, use_case, values"),
+    "missing field": ({"found": {}}, "found.value: missing"),
 }
 
 

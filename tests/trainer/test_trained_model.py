@@ -45,7 +45,7 @@ def exported(
     folder = tmp_path_factory.mktemp(request.param)
     run_fn(
         SimpleNamespace(
-            custom_config={"use_case": use_case.to_json()},
+            custom_config={"use_case": hp.without_hyperparameters(use_case)},
             hyperparameters=hp.hyperparameters(use_case),
             transform_output=prepared.transform_output,
             train_files=prepared.files,

@@ -37,7 +37,7 @@ def train(agent: str, transform_output: str, files: list[str], folder: Path) -> 
     use_case = make_use_case(**AGENTS[agent])
     run_fn(
         SimpleNamespace(
-            custom_config={"use_case": use_case.to_json()},
+            custom_config={"use_case": hp.without_hyperparameters(use_case)},
             hyperparameters=hp.hyperparameters(use_case),
             transform_output=transform_output,
             train_files=files,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.hyperparameters_gen.tuned_set import described, sections, tunable
+from components.hyperparameters_gen.tuned_set import described, tunable
 from newsletter_bandit.errors import SettingsError
 from pipelines.tuning.space import check_ranges
 from tests.tiny import make_use_case
@@ -137,12 +137,8 @@ def test_all_that_can_be_searched_has_the_settings_own_value() -> None:
     assert not {"agent.type", "agent.seed", "exploration.epsilon"} & set(own)
 
 
-def test_values_by_section_and_in_a_phrase() -> None:
+def test_values_in_a_phrase() -> None:
     values = {"agent.learning_rate": 0.00123456, "agent.hidden_layers": [8], "propensity_weighting.clip": 2}
-    assert sections(values) == {
-        "agent": {"learning_rate": 0.00123456, "hidden_layers": [8]},
-        "propensity_weighting": {"clip": 2},
-    }
     assert (
         described(values)
         == "agent.learning_rate 0.001235, agent.hidden_layers [8], propensity_weighting.clip 2"

@@ -26,8 +26,9 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Beam appends the step to a message; a worker process hands over a traceback as text.
 _STEP_SUFFIX = re.compile(r"(\s*\[while running '[^']*'\])+\s*$")
-_ERROR_IN_TEXT = re.compile(r"newsletter_bandit\.errors\.(SettingsError|DataError|UserError): (.+)")
-_KINDS = {kind.__name__: kind for kind in (SettingsError, DataError, UserError)}
+# The traceback names a class as Python does, by its module.
+_KINDS = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in (SettingsError, DataError, UserError)}
+_ERROR_IN_TEXT = re.compile(rf"({'|'.join(map(re.escape, _KINDS))}): (.+)")
 
 
 def find_user_error(error: BaseException) -> UserError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,11 @@ def wrapped(error: Exception) -> Exception:
         return outer
 
 
+def of_a_worker(error: UserError) -> Exception:
+    """As a runner hands over what a worker process raised: its traceback as text."""
+    return RuntimeError("".join(traceback.format_exception(error)))
+
+
 @pytest.mark.parametrize(
     ("error", "message", "exit_code"),
     [
@@ -83,15 +89,20 @@ def wrapped(error: Exception) -> Exception:
             "row [3]: no user_id",
             2,
         ),
-        (
-            RuntimeError(
-                "Traceback ...\nnewsletter_bandit.errors.DataError: row 3: no user_id [while running 'Read']\n"
-            ),
-            "row 3: no user_id",
-            2,
-        ),
+        (of_a_worker(SettingsError("a.yaml: agent: missing")), "a.yaml: agent: missing", 2),
+        (of_a_worker(DataError("row 3: no user_id [while running 'Read']")), "row 3: no user_id", 2),
+        (of_a_worker(UserError("the endpoint did not come up")), "the endpoint did not come up", 1),
     ],
-    ids=["settings", "data", "other", "wrapped", "named by Beam", "text of a worker"],
+    ids=[
+        "settings",
+        "data",
+        "other",
+        "wrapped",
+        "named by Beam",
+        "settings as text of a worker",
+        "data as text of a worker",
+        "other as text of a worker",
+    ],
 )
 def test_what_a_user_can_mend(
     error: Exception, message: str, exit_code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]

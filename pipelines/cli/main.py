@@ -10,6 +10,7 @@ import typer
 from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.evaluate import evaluate
+from pipelines.cli.flags import Command
 from pipelines.cli.models import list_models, rollback
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.simulate import demo, simulate
@@ -26,22 +27,22 @@ app = typer.Typer(
 models = typer.Typer(help="List the published models, or roll back to an earlier one.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
-app.command()(demo)
-app.command()(simulate)
-app.command()(ingest)
-app.command("build-tables")(build_tables)
-app.command()(schema)
-app.command()(train)
-app.command()(tune)
-app.command()(predict)
-app.command("compile")(compile_)
-app.command()(submit)
-app.command()(schedule)
-app.command()(serve)
-app.command("deploy-function")(deploy_function)
-app.command()(evaluate)
-models.command("list")(list_models)
-models.command()(rollback)
+app.command(cls=Command)(demo)
+app.command(cls=Command)(simulate)
+app.command(cls=Command)(ingest)
+app.command("build-tables", cls=Command)(build_tables)
+app.command(cls=Command)(schema)
+app.command(cls=Command)(train)
+app.command(cls=Command)(tune)
+app.command(cls=Command)(predict)
+app.command("compile", cls=Command)(compile_)
+app.command(cls=Command)(submit)
+app.command(cls=Command)(schedule)
+app.command(cls=Command)(serve)
+app.command("deploy-function", cls=Command)(deploy_function)
+app.command(cls=Command)(evaluate)
+models.command("list", cls=Command)(list_models)
+models.command(cls=Command)(rollback)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from newsletter_bandit.errors import DataError, SettingsError, UserError
+from pipelines.cli.flags import with_flags
 
 _STDOUT, _STDERR = 1, 2
 _WIDTH_OF_A_FILE = 120  # where the output is no terminal, or one that does not tell
@@ -114,7 +115,7 @@ class Session:
         if user_error is not None:
             if self._log is not None and self.log_path.stat().st_size > 0:  # something had begun
                 traceback.print_exception(error, file=self._log)
-            self._say(f"Error: {user_error}")
+            self._say(f"Error: {with_flags(str(user_error))}")
             return user_error.exit_code
         self._open()
         traceback.print_exception(error, file=self._log)

@@ -59,10 +59,11 @@ def simulate(
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
     weeks: Annotated[int | None, typer.Option(min=1, help="Run the closed loop for this many weeks.")] = None,
-    agent: Annotated[
+    agents: Annotated[
         list[str] | None,
         typer.Option(
-            help="Closed loop: an agent's type or the name of a file in configs/agents; repeat it to compare."
+            "--agent",
+            help="Closed loop: an agent's type or the name of a file in configs/agents; repeat it to compare.",
         ),
     ] = None,
     seeds: Annotated[
@@ -77,10 +78,10 @@ def simulate(
             from pipelines.cli import closed_loop
             from pipelines.closed_loop import planning
 
-            plan = planning.plan(workspace, agent or (), weeks, newsletters or 50_000, seeds, seed, fresh)
+            plan = planning.plan(workspace, agents or (), weeks, newsletters or 50_000, seeds, seed, fresh)
             closed_loop.run(session, workspace, plan)
             return
-        if agent or seeds != 1 or fresh:
+        if agents or seeds != 1 or fresh:
             raise SettingsError(
                 "--agent, --seeds, --fresh: these belong to the closed loop; use them together with --weeks"
             )

@@ -75,7 +75,7 @@ def plan(
     names = list(agents) or [use_case.agent.type]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise SettingsError(f"--agent: {', '.join(repeated)} named twice; name each agent once")
+        raise SettingsError(f"`agents`: {', '.join(repeated)} named twice; name each agent once")
     folder = workspace.use_case_path.parent / "agents"
     return Plan(
         agents={name: load_agent(folder, name, use_case) for name in names},

@@ -70,7 +70,7 @@ def prepare(use_case: UseCase, environment: Environment, folder: Path) -> Deploy
     if settings is None:
         raise SettingsError(
             f"environment {environment.name}: function: missing; add a block as in "
-            "configs/environments/vertex.yaml, or pass that file as --environment"
+            "configs/environments/vertex.yaml, or pass that file as `environment`"
         )
     if not isinstance(environment.store, DatastoreStore):
         raise SettingsError(
@@ -94,7 +94,7 @@ def run(deployment: Deployment, say: Callable[[str], None]) -> None:
     if gcloud is None:
         raise SettingsError(
             "gcloud: not found on the path; install the Google Cloud SDK (cloud.google.com/sdk), or run the "
-            "command that deploy-function prints without --run on a machine that has it"
+            "command that `newsletter-bandit deploy-function` prints on a machine that has it"
         )
     said: list[str] = []
     with subprocess.Popen(
@@ -155,7 +155,7 @@ def _stage(source: Path, variables: Path, environ: Mapping[str, str]) -> None:
             written.write_text(yaml.safe_dump(dict(environ), allow_unicode=True), encoding="utf-8")
     except OSError as error:
         raise SettingsError(
-            f"--workdir: {source.parent}: {error.strerror}; use a folder that can be written"
+            f"{source.parent}: {error.strerror}; use a folder that can be written"
         ) from error
 
 

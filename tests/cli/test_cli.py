@@ -96,6 +96,10 @@ def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
         (["ingest", "training"], "FILE..."),
         (["ingest", "training", "nowhere.csv"], "nowhere.csv"),
         (["simulate", "--newsletters", "0"], "--newsletters"),
+        (
+            ["simulate", "--weeks", "1", "--agent", "lin_ucb", "--agent", "lin_ucb"],
+            "Error: --agent: lin_ucb named twice",
+        ),
         (["models", "rollback"], "VERSION"),
         (["models", "rollback", "20260101T000000Z-00000000"], "no version 20260101T000000Z-00000000"),
         (["predict"], "nothing is in production"),

@@ -142,30 +142,33 @@ def test_more_folds_than_users(tmp_path: Path) -> None:
     [
         (
             {"evaluation_propensity": None},
-            "evaluation policy: found none; allowed: one of --evaluation-propensity",
+            "evaluation policy: found none; allowed: one of `evaluation_propensity`",
         ),
         (
             {"evaluation_action": "q"},
-            "found --evaluation-propensity and --evaluation-action; allowed: one of",
+            "found `evaluation_propensity` and `evaluation_action`; allowed: one of",
         ),
         (
             {"evaluation_propensity": None, "evaluation_propensities": "pi"},
-            "--evaluation-propensities: found 'pi'",
+            "`evaluation_propensities`: found 'pi'",
         ),
-        ({"expected_reward": "expected"}, "--expected-reward, --reward-estimate: found one of them"),
+        ({"expected_reward": "expected"}, "`expected_reward`, `reward_estimate`: found one of them"),
         (
             {"context": ("q",)},
-            "--context: a cross-fitted reward model needs the evaluation policy's probability",
+            "`context`: a cross-fitted reward model needs the evaluation policy's probability",
         ),
         (
             {"context": ("q",), "expected_reward": "expected", "reward_estimate": "q"},
-            "--context: a reward model was given",
+            "`context`: a reward model was given",
         ),
-        ({"propensity": None}, "--propensity: missing; allowed: a column, or --estimate-propensities"),
-        ({"slate": "s"}, "--slate, --position: found one of them; allowed: both or neither"),
+        (
+            {"propensity": None},
+            "`propensity`: missing; allowed: a column, or a `context` to estimate it from",
+        ),
+        ({"slate": "s"}, "`slate`, `position`: found one of them; allowed: both or neither"),
         (
             {"slate": "s", "position": "place", "expected_reward": "expected", "reward_estimate": "q"},
-            "--slate: rankings are evaluated by importance weights alone",
+            "`slate`: rankings are evaluated by importance weights alone",
         ),
     ],
 )
@@ -178,12 +181,12 @@ def test_columns_that_do_not_go_together(changes: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weight_clip": 0.0}, "--weight-clip: found 0; allowed: more than 0"),
-        ({"confidence": 1.0}, "--confidence: found 1; allowed: more than 0 and less than 1"),
-        ({"reward_range": (1.0, 0.0)}, "--reward-range: found 1 0; allowed: finite, the smaller first"),
-        ({"interval": "guess"}, "--interval: found guess; allowed: normal, gamma"),
-        ({"interval": "clopper_pearson"}, "--interval clopper_pearson: holds for rewards in a known range"),
-        ({"folds": 1}, "--folds: found 1; allowed: 2 or more"),
+        ({"weight_clip": 0.0}, "`weight_clip`: found 0; allowed: more than 0"),
+        ({"confidence": 1.0}, "`confidence`: found 1; allowed: more than 0 and less than 1"),
+        ({"reward_range": (1.0, 0.0)}, "`reward_range`: found 1 0; allowed: finite, the smaller first"),
+        ({"interval": "guess"}, "`interval`: found guess; allowed: normal, gamma"),
+        ({"interval": "clopper_pearson"}, "`interval` clopper_pearson: holds for rewards in a known range"),
+        ({"folds": 1}, "`folds`: found 1; allowed: 2 or more"),
     ],
 )
 def test_options_outside_their_range(changes: dict[str, Any], message: str) -> None:
@@ -193,15 +196,15 @@ def test_options_outside_their_range(changes: dict[str, Any], message: str) -> N
 
 
 def test_bounds_outside_their_range() -> None:
-    with pytest.raises(SettingsError, match=r"--max-weight: found 0.5; allowed: 1 or more"):
+    with pytest.raises(SettingsError, match=r"`max_weight`: found 0.5; allowed: 1 or more"):
         Bounds(max_weight=0.5)
 
 
 def test_a_click_model_and_rankings_need_each_other(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", FOUR_ROWS | RANKINGS)
-    with pytest.raises(SettingsError, match="--click-model: rankings need it beside --slate and --position"):
+    with pytest.raises(SettingsError, match="`click_model`: rankings need it beside `slate` and `position`"):
         evaluate([path], RANKED, options())
-    with pytest.raises(SettingsError, match="--click-model: rankings need it"):
+    with pytest.raises(SettingsError, match="`click_model`: rankings need it"):
         evaluate([path], COLUMNS, options(click_model="cascade"))
     with pytest.raises(SettingsError, match="found magic; allowed: independent, cascade, standard"):
         evaluate([path], RANKED, options(click_model="magic"))

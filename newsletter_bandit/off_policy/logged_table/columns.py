@@ -37,7 +37,7 @@ class Columns:
       position: position in the ranking, a number; the smallest comes first.
 
     Raises:
-      SettingsError: a combination makes no sense; names the options and what is allowed.
+      SettingsError: a combination makes no sense; names the fields and what is allowed.
     """
 
     action: str
@@ -57,11 +57,11 @@ class Columns:
 
     def __post_init__(self) -> None:
         policy = {
-            "--evaluation-propensity": self.evaluation_propensity,
-            "--evaluation-propensities": self.evaluation_propensities,
-            "--evaluation-action": self.evaluation_action,
+            "`evaluation_propensity`": self.evaluation_propensity,
+            "`evaluation_propensities`": self.evaluation_propensities,
+            "`evaluation_action`": self.evaluation_action,
         }
-        given = [option for option, column in policy.items() if column is not None]
+        given = [field for field, column in policy.items() if column is not None]
         if len(given) != 1:
             raise SettingsError(
                 f"evaluation policy: found {' and '.join(given) or 'none'}; allowed: one of {', '.join(policy)}"
@@ -69,33 +69,33 @@ class Columns:
         pattern = self.evaluation_propensities
         if pattern is not None and pattern.count(ACTION_IN_PATTERN) != 1:
             raise SettingsError(
-                f"--evaluation-propensities: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
+                f"`evaluation_propensities`: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
                 f"where the action stands, such as pi_{ACTION_IN_PATTERN}"
             )
         if (self.expected_reward is None) != (self.reward_estimate is None):
             raise SettingsError(
-                "--expected-reward, --reward-estimate: found one of them; allowed: both or neither"
+                "`expected_reward`, `reward_estimate`: found one of them; allowed: both or neither"
             )
         if self.propensity is None and not self.context:
             raise SettingsError(
-                "--propensity: missing; allowed: a column, or --estimate-propensities with --context"
+                "`propensity`: missing; allowed: a column, or a `context` to estimate it from"
             )
         if self.context and self.propensity is not None:
             if self.expected_reward is not None:
                 raise SettingsError(
-                    "--context: a reward model was given by --expected-reward and --reward-estimate; allowed: either"
+                    "`context`: a reward model was given by `expected_reward` and `reward_estimate`; allowed: either"
                 )
             if self.evaluation_propensity is not None:
                 raise SettingsError(
-                    "--context: a cross-fitted reward model needs the evaluation policy's probability of every action; "
-                    "allowed: with --evaluation-propensities or --evaluation-action"
+                    "`context`: a cross-fitted reward model needs the evaluation policy's probability of every action; "
+                    "allowed: with `evaluation_propensities` or `evaluation_action`"
                 )
         if (self.slate is None) != (self.position is None):
-            raise SettingsError("--slate, --position: found one of them; allowed: both or neither")
+            raise SettingsError("`slate`, `position`: found one of them; allowed: both or neither")
         if self.slate is not None and (self.context or self.expected_reward is not None):
             raise SettingsError(
-                "--slate: rankings are evaluated by importance weights alone; allowed: without --context, "
-                "--expected-reward and --reward-estimate"
+                "`slate`: rankings are evaluated by importance weights alone; allowed: without `context`, "
+                "`expected_reward` and `reward_estimate`"
             )
 
     @property
@@ -164,12 +164,12 @@ def click_model(name: str | None, columns: Columns) -> ClickModel | None:
     """
     if (name is None) != (columns.slate is None):
         raise SettingsError(
-            "--click-model: rankings need it beside --slate and --position, and it needs them; "
+            "`click_model`: rankings need it beside `slate` and `position`, and it needs them; "
             "allowed: all three or none"
         )
     known: dict[str | None, ClickModel] = {each: each for each in get_args(ClickModel)}
     if name is not None and name not in known:
-        raise SettingsError(f"--click-model: found {name}; allowed: {', '.join(get_args(ClickModel))}")
+        raise SettingsError(f"`click_model`: found {name}; allowed: {', '.join(get_args(ClickModel))}")
     return known.get(name)
 
 

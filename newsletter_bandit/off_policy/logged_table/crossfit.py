@@ -72,7 +72,7 @@ def check_folds(sample: Sample, folds: int) -> None:
     if (sizes == 0).any():
         raise DataError(
             f"{sample.rows:,} rows cannot be dealt into {folds} folds by user: fold {int(np.argmin(sizes)) + 1} is empty; "
-            "allowed: more users or fewer --folds"
+            "allowed: more users or fewer `folds`"
         )
 
 

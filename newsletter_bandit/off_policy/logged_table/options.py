@@ -47,22 +47,22 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.weight_clip is not None and not self.weight_clip > 0:
-            raise SettingsError(f"--weight-clip: found {self.weight_clip:g}; allowed: more than 0")
+            raise SettingsError(f"`weight_clip`: found {self.weight_clip:g}; allowed: more than 0")
         if not 0.0 < self.confidence < 1.0:
             raise SettingsError(
-                f"--confidence: found {self.confidence:g}; allowed: more than 0 and less than 1"
+                f"`confidence`: found {self.confidence:g}; allowed: more than 0 and less than 1"
             )
         if self.reward_range is not None:
             low, high = self.reward_range
             if not -math.inf < low < high < math.inf:
                 raise SettingsError(
-                    f"--reward-range: found {low:g} {high:g}; allowed: finite, the smaller first"
+                    f"`reward_range`: found {low:g} {high:g}; allowed: finite, the smaller first"
                 )
         if self.interval is not None and self.interval not in intervals.METHODS:
-            raise SettingsError(f"--interval: found {self.interval}; allowed: {', '.join(intervals.METHODS)}")
+            raise SettingsError(f"`interval`: found {self.interval}; allowed: {', '.join(intervals.METHODS)}")
         if self.interval in _NEEDS_RANGE and self.reward_range is None:
             raise SettingsError(
-                f"--interval {self.interval}: holds for rewards in a known range; allowed: with --reward-range"
+                f"`interval` {self.interval}: holds for rewards in a known range; allowed: with `reward_range`"
             )
         if self.folds < 2:
-            raise SettingsError(f"--folds: found {self.folds}; allowed: 2 or more")
+            raise SettingsError(f"`folds`: found {self.folds}; allowed: 2 or more")

@@ -42,8 +42,7 @@ class Bounds:
         ):
             found = getattr(self, name)
             if not found >= lowest:
-                option = "--" + name.replace("_", "-")
-                raise SettingsError(f"{option}: found {found:g}; allowed: {lowest} or more")
+                raise SettingsError(f"`{name}`: found {found:g}; allowed: {lowest} or more")
 
 
 @dataclass(frozen=True)

@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.off_policy.logged_table import Columns, Evaluation, Options, evaluate
+from newsletter_bandit.off_policy.logged_table import Bounds, Columns, Evaluation, Options, evaluate
 from pipelines.cli import evaluation_report
+from pipelines.cli.evaluate_options import EvaluateOptions
 from pipelines.cli.progress import StepProgress
 
 # Exit code where the log does not support the evaluation policy; bad input is 2.
 CANNOT_TELL = 3
 
+_T = TypeVar("_T", Bounds, Columns, Options)
 
-def run(
-    out: Console,
-    files: Sequence[Path],
-    columns: Columns,
-    options: Options,
-    estimate_propensities: bool,
-    json_file: Path | None,
-) -> Evaluation:
+
+def run(out: Console, given: EvaluateOptions) -> Evaluation:
     """Evaluates, writes the JSON, and prints.
 
     Raises:
       SettingsError, DataError: as `evaluate`; a `SettingsError` too where the JSON cannot be written, or where
         propensities are both given and to be estimated, or neither.
     """
-    if estimate_propensities and columns.propensity is not None:
-        raise SettingsError("--estimate-propensities: --propensity is given too; allowed: one of them")
-    if columns.propensity is None and not estimate_propensities:
+    if given.propensity is None and not (given.estimate_propensities and given.context):
         raise SettingsError(
-            "--propensity: missing; allowed: a column, or --estimate-propensities with --context"
+            "`propensity`: missing; give a column, or use `estimate_propensities` with `context`"
         )
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise SettingsError(
-            f"--json: {json_file.parent}: no such folder; allowed: a file in a folder that exists"
-        )
+    columns = made(Columns, given)
+    if given.propensity is not None and given.estimate_propensities:
+        raise SettingsError("`estimate_propensities`: `propensity` is given too; use one of them")
+    options = replace(made(Options, given), bounds=made(Bounds, given))
+    if given.json_file is not None:
+        _check_folder(given.json_file)
     with StepProgress(out, "Reading the log"):
-        found = evaluate(files, columns, options)
-    if json_file is not None:
+        found = evaluate(given.files, columns, options)
+    if given.json_file is not None:
         try:
-            found.write(json_file)
+            found.write(given.json_file)
         except OSError as error:
             raise SettingsError(
-                f"--json: {json_file}: {error.strerror}; allowed: a file that can be written"
+                f"`json_file`: {given.json_file}: {error.strerror}; use a file that can be written"
             ) from error
     evaluation_report.show(out, found)
     return found
+
+
+def made(kind: type[_T], given: EvaluateOptions) -> _T:
+    """The options that ``kind`` has fields for, as one; what was not given keeps its default."""
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        value = getattr(given, field.name, None)
+        if value is not None:
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _check_folder(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"`json_file`: {path.parent}: no such folder; use a folder that exists")

@@ -154,9 +154,7 @@ def _stage(source: Path, variables: Path, environ: Mapping[str, str]) -> None:
             shutil.copytree(package, staged, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
             written.write_text(yaml.safe_dump(dict(environ), allow_unicode=True), encoding="utf-8")
     except OSError as error:
-        raise SettingsError(
-            f"{source.parent}: {error.strerror}; use a folder that can be written"
-        ) from error
+        raise SettingsError(f"{source.parent}: {error.strerror}; use a folder that can be written") from error
 
 
 def _explained(said: list[str]) -> str:

@@ -6,14 +6,17 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from newsletter_bandit.off_policy.logged_table import Columns, Options, evaluate
-from pipelines.cli import evaluation_report
+from newsletter_bandit.off_policy.logged_table import Bounds, Columns, Options, evaluate
+from pipelines.cli import evaluate_file, evaluation_report
+from pipelines.cli.evaluate_options import EvaluateOptions
+from pipelines.cli.flags import with_flags
 from pipelines.cli.main import app
 from tests.log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 
@@ -74,7 +77,7 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
     [
         (
             ["--evaluation-propensity", "pi"],
-            "--propensity: missing; allowed: a column, or --estimate-propensities",
+            "--propensity: missing; give a column, or use --estimate-propensities",
         ),
         (
             [*NAMES[4:], "--estimate-propensities", "--evaluation-action", "action"],
@@ -86,10 +89,15 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
         ),
         (
             ["--evaluation-propensity", "pi", "--context", "segment"],
-            "--propensity: missing; allowed: a column, or --estimate-propensities with --context",
+            "--propensity: missing; give a column, or use --estimate-propensities with --context",
         ),
         ([*NAMES[4:], "--json", "no/such/folder/x.json"], "--json: no/such/folder: no such folder"),
         ([*NAMES[4:], "--min-rows", "0"], "--min-rows: found 0; allowed: 1 or more"),
+        ([*NAMES[4:], "--slate", "s"], "--slate, --position: found one of them; allowed: both or neither"),
+        (
+            [*NAMES[4:], "--interval", "clopper_pearson"],
+            "--interval clopper_pearson: holds for rewards in a known range; allowed: with --reward-range",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(
@@ -137,3 +145,27 @@ def test_the_terminal_shows_everything_within_its_width(tmp_path: Path, width: i
     ):
         assert said in words, said
     assert "Supported if the estimated propensities are right" in words
+
+
+def test_each_option_is_a_field_of_what_it_fills_and_shows_its_default() -> None:
+    own = {"files", "estimate_propensities", "json_file"}
+    taken = {field.name for kind in (Columns, Options, Bounds) for field in fields(kind)}
+    assert {field.name for field in fields(EvaluateOptions)} - own <= taken
+    # What Python alone can set.
+    left_out = {"bounds", "sample_rows", "batch_rows"}
+    assert taken - left_out <= {field.name for field in fields(EvaluateOptions)}
+    given = EvaluateOptions(
+        files=[], action="action", reward="reward", propensity="p", evaluation_action="action"
+    )
+    assert evaluate_file.made(Columns, given) == Columns(
+        "action", "reward", propensity="p", evaluation_action="action"
+    )
+    assert evaluate_file.made(Options, given) == Options()
+    assert evaluate_file.made(Bounds, given) == Bounds()
+    printed = " ".join(CliRunner().invoke(app, ["evaluate", "--help"]).output.split())
+    for default in (2000, 200.0, 250.0, 0.1, 0.95, 3):
+        assert f"[default: {default}]" in printed
+
+
+def test_outside_a_command_an_argument_keeps_its_name() -> None:
+    assert with_flags("`weight_clip`: found 0") == "`weight_clip`: found 0"

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from components.bulk_inferrer.schema import SCHEMA
 from newsletter_bandit.files import files_of, read_bytes
 
+ROWS = 10_000
+
 
 class PredictionsWriter:
     """A Parquet file that appears whole under its name, or not at all.
@@ -38,6 +40,6 @@ class PredictionsWriter:
         files_of(self._path).write(self._path, pa.BufferReader(self._content.getvalue()))
 
 
-def read_predictions(path: str, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
-    """The rows of a file in their order, in batches of ``rows`` at most; the same batches each time."""
-    yield from pq.ParquetFile(pa.BufferReader(read_bytes(path))).iter_batches(rows)
+def read_predictions(path: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in their order, in batches of `ROWS` at most; the same batches each time."""
+    yield from pq.ParquetFile(pa.BufferReader(read_bytes(path))).iter_batches(ROWS)

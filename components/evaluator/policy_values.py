@@ -251,11 +251,6 @@ class PolicyValues(Mergeable):
         }
 
 
-def figure_names(models: int, measuring: Measuring) -> list[list[str]]:
-    """Names of `PolicyValues.figures`, one list a model."""
-    return [list(figures) for figures in PolicyValues(models, measuring).figures()]
-
-
 def _batches(rows: View) -> list[dict[PolicyName, LoggedBatch]]:
     """The rows as each policy of each model sees them."""
     return [

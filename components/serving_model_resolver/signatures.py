@@ -18,13 +18,12 @@ from newsletter_bandit.files import read_bytes, write_bytes
 SAVED_MODEL = "saved_model.pb"
 
 
-def alias_signature(model_dir: str, signature: str, alias: str = SERVING_DEFAULT) -> None:
-    """Makes ``alias`` another name of ``signature``; an older alias of that name is replaced.
+def alias_signature(model_dir: str, signature: str) -> None:
+    """Makes `SERVING_DEFAULT` another name of ``signature``; an older alias of that name is replaced.
 
     Args:
       model_dir: folder of a SavedModel, which is changed.
       signature: name of an exported signature.
-      alias: its further name.
 
     Raises:
       DataError: there is no SavedModel, or no such signature; names those there are.
@@ -39,23 +38,23 @@ def alias_signature(model_dir: str, signature: str, alias: str = SERVING_DEFAULT
     except (OSError, DecodeError) as error:
         raise DataError(f"{path}: not a SavedModel: {error}") from error
     for graph in model.meta_graphs:
-        _alias(graph, signature, alias, path)
+        _alias(graph, signature, path)
     write_bytes(path, model.SerializeToString(deterministic=True))
     fingerprint.renew(model_dir)
 
 
-def _alias(graph: Any, signature: str, alias: str, path: str) -> None:
+def _alias(graph: Any, signature: str, path: str) -> None:
     if signature not in graph.signature_def:
         names = sorted(name for name in graph.signature_def if not name.startswith("__"))
         raise DataError(f"{path}: no signature {signature}; available: {', '.join(names)}")
-    graph.signature_def[alias].CopyFrom(graph.signature_def[signature])
+    graph.signature_def[SERVING_DEFAULT].CopyFrom(graph.signature_def[signature])
 
     nodes = graph.object_graph_def.nodes
     for child in nodes[0].children if nodes else ():
         if child.local_name == "signatures":
             named = nodes[child.node_id].children
             functions = {item.local_name: item.node_id for item in named}
-            functions[alias] = functions[signature]
+            functions[SERVING_DEFAULT] = functions[signature]
             del named[:]
             for name, node_id in functions.items():
                 named.add(local_name=name, node_id=node_id)

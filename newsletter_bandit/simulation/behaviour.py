@@ -56,18 +56,16 @@ _FAVOURITES: dict[str, tuple[str, ...]] = {
     "lapsed": ("clickbait_offers", "deals", "bestsellers"),
 }
 _ATTRACTION = (3.5, 2.8, 2.0)  # softmax logits of a segment's favourites; all others have 0
+_UNIFORM_SHARE = 0.25  # of the newsletters that are filled without looking at the user
 
 
 class RulesPolicy:
     """Marketing's rule: a softmax over the segment's favourites, mixed with a uniform choice.
 
-    With 12 recommenders, no eligible one has a propensity below `uniform_share` / 12 = 0.021.
+    With 12 recommenders, no eligible one has a propensity below `_UNIFORM_SHARE` / 12 = 0.021.
     """
 
     version = "rules-1"
-
-    def __init__(self, uniform_share: float = 0.25) -> None:
-        self._uniform_share = uniform_share
 
     def probabilities(self, audience: Audience) -> Floats:
         """See `Policy.probabilities`."""
@@ -79,22 +77,7 @@ class RulesPolicy:
                     logits[row, recommenders.index(name)] = attraction
         softmax = _normalise(np.exp(logits)[audience.users.segment] * audience.eligible)
         uniform = _normalise(audience.eligible)
-        return (1.0 - self._uniform_share) * softmax + self._uniform_share * uniform
-
-
-class TablePolicy:
-    """A policy given as a matrix over the whole population, such as a trained model's first slots."""
-
-    def __init__(self, probabilities: Floats, version: str) -> None:
-        """`probabilities` [population, K] holds pi(a | user) in the order of the world's recommenders."""
-        self.version = version
-        self._table = probabilities
-
-    def probabilities(self, audience: Audience) -> Floats:
-        """See `Policy.probabilities`."""
-        rows: Floats = self._table[audience.users.number]
-        check_probabilities(rows, audience)
-        return rows
+        return (1.0 - _UNIFORM_SHARE) * softmax + _UNIFORM_SHARE * uniform
 
 
 def check_probabilities(probabilities: Floats, audience: Audience) -> None:

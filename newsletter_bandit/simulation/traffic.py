@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.files import filled
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.simulation.behaviour import Policy, RulesPolicy
+from newsletter_bandit.simulation.behaviour import RulesPolicy
 from newsletter_bandit.simulation.world import World, spread
 
 TRAINING_FILE, INFERENCE_FILE, WORLD_FILE = "training.parquet", "inference.parquet", "world.json"
@@ -26,7 +26,6 @@ def simulate(
     users_to_predict: int,
     run_date: dt.date,
     seed: int,
-    policy: Policy | None = None,
 ) -> tuple[pa.Table, pa.Table, World]:
     """Traffic up to the day before `run_date`, as the training of that day would find it.
 
@@ -40,7 +39,6 @@ def simulate(
       users_to_predict: rows of the inference table, 1 or more.
       run_date: day of training and prediction.
       seed: 0 or more; the same one gives the same tables.
-      policy: fills the newsletters, `RulesPolicy()` unless given.
 
     Returns:
       The training table, the inference table, and the world they come from.
@@ -62,7 +60,7 @@ def simulate(
     size = max(users_to_predict, int(np.ceil(_SPARE_USERS * 7 * usual)))
     epoch = start - dt.timedelta(days=_DAYS_BEFORE)
     world = World.of(use_case, seed, size, epoch)
-    training = world.log(epoch, per_day, policy or RulesPolicy())
+    training = world.log(epoch, per_day, RulesPolicy())
     # Users are exchangeable, so the first are as good as a sample.
     inference = world.inference(world.everyone[:users_to_predict], run_date)
     return training, inference, world

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,10 @@ class Encoder:
     Args:
       table: training or inference rows; vocabularies, means and deviations come from them.
       days: day of sending [n] of each row.
-      features: columns to take, all of the table's features unless given.
     """
 
-    def __init__(self, table: pa.Table, days: Days, features: Sequence[str] | None = None) -> None:
-        taken = [name for name in catalogue.FEATURES if name in table.column_names]
-        self.features = tuple(taken if features is None else features)
+    def __init__(self, table: pa.Table, days: Days) -> None:
+        self.features = tuple(name for name in catalogue.FEATURES if name in table.column_names)
         self._vocabularies: dict[str, list[str]] = {}
         self._moments: dict[str, tuple[float, float]] = {}
         for name in self.features:

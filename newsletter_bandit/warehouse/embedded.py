@@ -95,17 +95,6 @@ def require_rows(path: Path | str, query: str) -> None:
             raise DataError(f"{path}: {tables} holds no rows{where}")
 
 
-def count_rows(path: Path | str, table: str) -> int:
-    """Rows of a table named as in the settings.
-
-    Raises:
-      DataError: the file or the table is missing, or another process holds the file.
-    """
-    for batch in read_batches(path, f"SELECT COUNT(*) AS n FROM `{table}`"):
-        return int(batch.column(0)[0].as_py())
-    raise AssertionError("COUNT gives one row")
-
-
 def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
     """Name and DuckDB type of each column in order; empty where there is no such table."""
     rows = connection.execute(

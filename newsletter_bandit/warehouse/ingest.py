@@ -95,11 +95,6 @@ class IngestReport:
         """Refused rows."""
         return sum(refusal.rows for refusal in self.refusals)
 
-    @property
-    def rows_per_second(self) -> float:
-        """Rows read per second."""
-        return self.read / self.seconds
-
 
 def ingest(
     warehouse_path: Path | str,

@@ -16,7 +16,6 @@ from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.simulation import catalogue
 from newsletter_bandit.simulation.behaviour import (
     RulesPolicy,
-    TablePolicy,
     UniformPolicy,
     check_probabilities,
     draw,
@@ -312,7 +311,7 @@ def test_serving_the_ineligible_or_unknown_is_refused(world: World) -> None:
         world.positions(["user-000001", "user-999999"])
     table = np.full((world.size, 12), 1 / 12)
     with pytest.raises(DataError, match="not eligible"):
-        TablePolicy(table, "x").probabilities(world.audience(user))
+        check_probabilities(table[user], world.audience(user))
 
 
 @pytest.mark.parametrize(

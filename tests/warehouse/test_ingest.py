@@ -22,7 +22,6 @@ from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
-from newsletter_bandit.warehouse.embedded import count_rows
 from newsletter_bandit.warehouse.ingest import ingest
 from tests.raw_rows import ROW, write_csv
 from tests.tiny import make_use_case
@@ -47,7 +46,7 @@ def test_a_csv_becomes_typed_rows(tmp_path: Path, use_case: UseCase) -> None:
     report = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
     assert (report.table, report.read, report.loaded, report.already_there) == ("tiny.training", 3, 3, 0)
     assert report.refusals == ()
-    assert report.rows_per_second > 0
+    assert report.seconds > 0
     first, second, third = _rows(tmp_path / "w.duckdb")
     assert first == {
         "user_id": "u1",
@@ -226,10 +225,10 @@ def test_training_grows_and_the_same_file_changes_nothing(tmp_path: Path, use_ca
     later = write_csv(tmp_path / "2.csv", {"colour": "blue"}, {"sent_at": "2024-01-17"})
     more = ingest(warehouse, use_case, "training", [later])
     assert (more.loaded, more.already_there) == (1, 1)
-    assert count_rows(warehouse, "tiny.training") == 3
+    assert len(_rows(warehouse)) == 3
     assert {row["colour"] for row in _rows(warehouse)} == {"red"}
     anew = ingest(warehouse, use_case, "training", [later], replace=True)
-    assert (anew.loaded, count_rows(warehouse, "tiny.training")) == (2, 2)
+    assert (anew.loaded, len(_rows(warehouse))) == (2, 2)
 
 
 def test_inference_is_emptied_and_refilled(tmp_path: Path, use_case: UseCase) -> None:
@@ -251,7 +250,7 @@ def test_where_no_row_is_left_the_table_stays(tmp_path: Path, use_case: UseCase)
     assert len(rejects.read_text().splitlines()) == 2
     with pytest.raises(DataError, match="none of 0 rows"):
         ingest(warehouse, use_case, "inference", [write_csv(tmp_path / "3.csv")])
-    assert count_rows(warehouse, "tiny.inference") == 1
+    assert len(_rows(warehouse, "tiny.inference")) == 1
 
 
 def test_a_refused_file_loads_nothing_of_the_others(tmp_path: Path, use_case: UseCase) -> None:

@@ -44,9 +44,8 @@ class ContextNetwork(network.Network):
         outputs: int | None,
         seed: int,
         constant: bool = False,
-        name: str = "ContextNetwork",
     ) -> None:
-        super().__init__(specs.packed_observation_spec(task.data), state_spec=(), name=name)
+        super().__init__(specs.packed_observation_spec(task.data), state_spec=(), name="ContextNetwork")
         keras = tf.keras
         data = task.data
         # A seed a layer: equal seeds would make layers of equal shape start equal.

@@ -335,14 +335,6 @@ def equal_largest(values: FloatArray) -> npt.NDArray[np.int64]:
     return np.flatnonzero(~(values < values.max()))
 
 
-def mean_estimate(moments: Moments) -> Estimate:
-    """Mean of the first dimension with its standard error."""
-    n = moments.count
-    value = float(moments.mean[0]) if n else math.nan
-    error = math.sqrt(float(moments.scatter[0, 0]) / (n * (n - 1))) if n > 1 else math.nan
-    return Estimate(value, error, n)
-
-
 def check_clip(weight_clip: float | None) -> None:
     """Raises ValueError unless ``weight_clip`` is None or more than 0."""
     if weight_clip is not None and not weight_clip > 0:

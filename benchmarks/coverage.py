@@ -61,7 +61,7 @@ SETTINGS = (
 
 def main() -> None:
     """Prints the table; see the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--settings", type=int, default=len(SETTINGS), help="only the first so many")
     parser.add_argument("--seed", type=int, default=1)

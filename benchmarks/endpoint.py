@@ -3,9 +3,11 @@
 The stores are Datastore's emulator and SQLite. Server, emulator and load generator share this machine. Sides,
 in turn:
 
-    raw look-up       plain gRPC: one prepared Lookup after the other, the answer parsed by protobuf and compared no further
+    raw look-up       plain gRPC: one prepared Lookup after the other, the answer parsed by protobuf and
+                      compared no further
     client's get      google-cloud-datastore's `Client.get`
-    constant          functions-framework with a constant answer of the same size: the floor of any function (1 and 8)
+    constant          functions-framework with a constant answer of the same size: the floor of any
+                      function (1 and 8)
     Datastore         the endpoint over the emulator, at 1 and 8 connections
     SQLite            the endpoint over the file, at 8 connections
     cold start        from starting the process to the first user's ranking, over each store

@@ -13,7 +13,8 @@ estimates, new users and new outcomes, logged by a uniform policy.
 The error rate is counted twice: blessed by the whole gate, and passed by the value check, which must hold by itself.
 `--long` counts both over many more pairs, since a few hundred runs do not tell 4% from 6%.
 
-    python -m benchmarks.gate_errors [--pairs 200] [--rows 100000] [--long 2000] [--power-pairs 200] [--json FILE]
+    python -m benchmarks.gate_errors [--pairs 200] [--rows 100000] [--long 2000] [--power-pairs 200]
+                                     [--json FILE]
 """
 
 from __future__ import annotations
@@ -433,7 +434,7 @@ def power_table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Prints the table; see the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--long", type=int, default=0, help="further pairs of worse candidates")

@@ -35,7 +35,7 @@ ALWAYS = "Mens E-Mail"
 
 def main() -> None:
     """Prints the table; see the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--customers", type=int, help="only the first so many")

@@ -202,7 +202,7 @@ def console() -> Console:
 
 def parser(description: str | None, rounds: int = 3) -> argparse.ArgumentParser:
     """Options that all these benchmarks have: ``--rounds`` and ``--json``."""
-    made = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    made = argparse.ArgumentParser(description=(description or "").partition("\n\n")[0])
     made.add_argument("--rounds", type=int, default=rounds, help="runs of each side")
     made.add_argument("--json", type=Path, help="write every figure")
     return made

@@ -61,7 +61,7 @@ FloatArray = npt.NDArray[np.float64]
 
 def main() -> None:
     """Prints the tables; ends with 1 where a target is missed. See the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder with random/all.csv and bts/all.csv")
     parser.add_argument("--bootstraps", type=int, default=30)
     parser.add_argument("--simulations", type=int, default=SIMULATIONS, help="draws of the BTS policy")

@@ -1,6 +1,7 @@
 """Estimates what 2, 20 and 200 million users per day take on Google Cloud, from the figures of one core.
 
-    python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...] [--write docs/scaling.md]
+    python -m benchmarks.scaling [--figures FILE] [--users 2000000 ...] [--price NAME=NUMBER ...]
+                                 [--write docs/scaling.md]
 
 Prints the tables of docs/scaling.md; `--write` puts them into the page. Nothing here was run on a cloud:
 rates and bytes per row are measured (benchmarks/figures/per_core.json), and the rest is arithmetic with
@@ -418,7 +419,7 @@ def _price(text: str) -> tuple[str, float]:
 
 def main() -> None:
     """Prints the tables, or writes them into the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--figures", type=Path, default=FIGURES, help="measured figures, JSON")
     parser.add_argument("--users", type=int, nargs="+", default=SIZES, help="users per day")
     kinds = "; ".join(f"{name}: {what}" for name, what in PRICES.items())

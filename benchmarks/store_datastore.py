@@ -1,6 +1,7 @@
 """Rankings stored through Beam beside the bare client's `put_multi`: the same entities, the same Datastore emulator.
 
-    client    google-cloud-datastore's `put_multi`, 500 entities a call; the entities are made before the clock starts
+    client    google-cloud-datastore's `put_multi`, 500 entities a call; the entities are made before the
+              clock starts
     Beam's    Beam's own `WriteToDatastore`, entities one by one, made in a step before it
     ours      PredictionStorer's whole graph: check, look for duplicates, count, commit
 

@@ -15,7 +15,8 @@ graph, which compiles it, is told apart (`first_call`) and its examples are left
 `--many` adds the memory that one epoch over so many drawn rows of the same layout takes, from files: once as it is, and once
 with nothing held, as happens where rows would take more than `components.trainer.data.HELD_BYTES`.
 
-    python -m benchmarks.train_neural [--rows 100000] [--users 20000] [--rounds 3] [--many 5000000] [--no-peers]
+    python -m benchmarks.train_neural [--rows 100000] [--users 20000] [--rounds 3] [--many 5000000]
+                                      [--no-peers]
                                       [--json FILE]
 """
 

@@ -1,6 +1,7 @@
 """The whole training pipeline as a process of its own, from the warehouse to a published model, as the log grows.
 
-    .venv/bin/python -m benchmarks.training_pipeline [--rows 100000 1000000] [--work DIR] [--rounds 1] [--json FILE]
+    .venv/bin/python -m benchmarks.training_pipeline [--rows 100000 1000000] [--work DIR] [--rounds 1]
+                                                     [--json FILE]
 
 Each run is `newsletter-bandit train` in a fresh copy of a work folder whose warehouse holds simulated newsletters: imports,
 all steps, verdict and publication. Simulating and ingesting is not measured. `--work` keeps the warehouses for the next time;

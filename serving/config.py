@@ -2,7 +2,7 @@
 
 | variable | value |
 |---|---|
-| ``RANKING_STORE`` | ``sqlite:PATH`` or ``datastore:PROJECT/KIND`` or ``datastore:PROJECT/KIND?namespace=NAME`` |
+| ``RANKING_STORE`` | ``sqlite:PATH`` or ``datastore:PROJECT/KIND``, or that with ``?namespace=NAME`` |
 | ``USE_CASE`` | name of the use case |
 | ``UNKNOWN_USER`` | ``default`` (answer the default ranking; the default) or ``not_found`` (answer 404) |
 | ``DEFAULT_RANKING`` | JSON list of recommenders, best first; needed where ``UNKNOWN_USER`` is ``default`` |

@@ -2,11 +2,14 @@
 
 Three verdicts, decided in this order:
 
-    cannot_tell   a check of the evidence fails (rows, effective sample size, largest weight), or AUC is unknown
+    cannot_tell   a check of the evidence fails (rows, effective sample size, largest weight), or AUC is
+                  unknown
     not_blessed   AUC is below its floor, or further below production's than allowed
     not_blessed   the upper bound of the difference in value is below -allowed_margin: the candidate is worse
-    not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many readers
-    cannot_tell   the lower bound is below -allowed_margin but the upper bound is not: the interval straddles it
+    not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many
+                  readers
+    cannot_tell   the lower bound is below -allowed_margin but the upper bound is not: the interval
+                  straddles it
     cannot_tell   unsubscribes are estimated above their cap, but the lower bound of the excess is not above 0
     blessed       every check holds
 

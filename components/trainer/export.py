@@ -9,7 +9,8 @@ Signatures, each from one string tensor `examples` [batch] of serialized tf.Exam
 Three variables hold the criteria of the decision to serve the model, and are set when it is published:
 
     exploration_rate    share of the exploring policy in the serving policy, in [0, 1]
-    score_floor         where the best estimate is below it, the serving policy puts the default recommender first
+    score_floor         where the best estimate is below it, the serving policy puts the default
+                        recommender first
     expires_after_days  how long a ranking is served after the day it was made for
 """
 

@@ -29,8 +29,8 @@ ALLOWED = {
 }
 _FLOATS = ("FLOAT", "DOUBLE")
 _NUMBERS = (
-    *_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-    "DECIMAL",
+    *_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+    "UBIGINT", "DECIMAL",
 )  # fmt: skip
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}

@@ -1,7 +1,7 @@
 """Our agents in the closed loop: the pipelines' own code, step by step, without TFX around it.
 
-    rows -> SQL and encoder -> tf.Examples -> Transform's graph -> arrays -> Trainer's fit -> evaluation of the
-    held-out users -> gate -> decision -> serving policy
+    rows -> SQL and encoder -> tf.Examples -> Transform's graph -> arrays -> Trainer's fit
+    -> evaluation of the held-out users -> gate -> decision -> serving policy
 
 Two things differ from the pipelines, to keep a week short: Transform's graph is made once, from the warm-up, and a
 week's rows are encoded and transformed once, whatever the number of windows that they are in.

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 WHERE = """
 import json, sys
 import components, newsletter_bandit, pipelines, serving
-packages = {name: list(sys.modules[name].__path__) for name in ("components", "pipelines", "serving", "newsletter_bandit")}
+names = ("components", "pipelines", "serving", "newsletter_bandit")
+packages = {name: list(sys.modules[name].__path__) for name in names}
 print(json.dumps({"packages": packages, "path": sys.path}))
 """
 
@@ -41,7 +42,8 @@ from serving.stores.sqlite import SQLiteStore as Rankings
 
 folder = sys.argv[1]
 Rankings(folder + "/rankings.sqlite").close()
-rows = [(f"user-{number}".encode(), b"monday", [b"refill", b"deals"], [0.5, 0.25], [0.925, 1.0], 0, 3) for number in range(100)]
+ranking = (b"monday", [b"refill", b"deals"], [0.5, 0.25], [0.925, 1.0], 0, 3)
+rows = [(f"user-{number}".encode(), *ranking) for number in range(100)]
 columns = [pa.array(values, field.type) for values, field in zip(zip(*rows), SCHEMA)]
 worker = SubprocessSDKEnvironment(f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main")
 with PredictionsWriter(folder + "/predictions.parquet") as writer:

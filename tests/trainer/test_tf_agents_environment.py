@@ -24,7 +24,7 @@ def world() -> World:
 def test_the_room_is_light_without_it() -> None:
     program = """
 import sys
-import newsletter_bandit.simulation.loop, newsletter_bandit.simulation.loop_report, newsletter_bandit.simulation.loop_plot, newsletter_bandit.simulation.traffic, newsletter_bandit.simulation.vectors
+from newsletter_bandit.simulation import loop, loop_plot, loop_report, traffic, vectors
 assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -105,7 +105,10 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         (2, 2),
         (3, 3),
     ],
-    "SELECT id, ROW_NUMBER() OVER (PARTITION BY ok IS NULL ORDER BY id DESC) AS n FROM `shop.t` ORDER BY id": [
+    (
+        "SELECT id, ROW_NUMBER() OVER (PARTITION BY ok IS NULL ORDER BY id DESC) AS n "
+        "FROM `shop.t` ORDER BY id"
+    ): [
         (1, 2),
         (2, 1),
         (3, 1),

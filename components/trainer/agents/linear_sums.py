@@ -3,7 +3,8 @@
 A context vector is (numbers, one-hot strings, 1). Its one-hot part is never made: rows are sorted by recommender, then
 
     numbers, 1 and reward against each other    one matrix product per recommender
-    each string's value against those           a sparse product: a row adds its numbers at the place of its value
+    each string's value against those           a sparse product: a row adds its numbers at the place
+                                                of its value
     two strings' values against each other      a count a pair of values
 
 so that a row costs its numbers and strings, not the square of the vocabularies' sizes.

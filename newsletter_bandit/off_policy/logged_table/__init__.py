@@ -1,7 +1,8 @@
 """Off-policy evaluation of anyone's logged table: CSV or Parquet, any size, without a pipeline.
 
     from newsletter_bandit.off_policy.logged_table import Columns, Options, evaluate
-    found = evaluate([Path("log.parquet")], Columns("action", "reward", "p", "p_new"), Options(weight_clip=100.0))
+    columns = Columns("action", "reward", "p", "p_new")
+    found = evaluate([Path("log.parquet")], columns, Options(weight_clip=100.0))
     found.overall.estimates["snips"]; found.verdict; found.reasons
 
 `newsletter-bandit evaluate` is the same on the command line.

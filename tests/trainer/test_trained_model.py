@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,40 +33,56 @@ def use_case_of(agent: str) -> UseCase:
     return make_use_case(agent={"type": agent, **AGENTS[agent]}, recommender_features=FEATURES)
 
 
-@pytest.fixture(scope="module", params=list(AGENTS))
-def exported(
-    request: pytest.FixtureRequest, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A SavedModel of each agent, made by the function that TFX's Trainer calls."""
-    from types import SimpleNamespace
+@pytest.fixture(scope="module")
+def trained(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A SavedModel of an agent, made once by the function that TFX's Trainer calls."""
 
-    from components.hyperparameters_gen import hyperparameters as hp
-    from components.trainer.run_fn import run_fn
+    @functools.cache
+    def train(agent: str) -> Path:
+        from types import SimpleNamespace
 
-    use_case = use_case_of(request.param)
-    folder = tmp_path_factory.mktemp(request.param)
-    run_fn(
-        SimpleNamespace(
-            custom_config={"use_case": hp.without_hyperparameters(use_case)},
-            hyperparameters=hp.hyperparameters(use_case),
-            transform_output=prepared.transform_output,
-            train_files=prepared.files,
-            model_run_dir=str(folder / "run"),
-            serving_model_dir=str(folder / "model"),
-            base_model=None,
+        from components.hyperparameters_gen import hyperparameters as hp
+        from components.trainer.run_fn import run_fn
+
+        use_case = use_case_of(agent)
+        folder = tmp_path_factory.mktemp(agent)
+        run_fn(
+            SimpleNamespace(
+                custom_config={"use_case": hp.without_hyperparameters(use_case)},
+                hyperparameters=hp.hyperparameters(use_case),
+                transform_output=prepared.transform_output,
+                train_files=prepared.files,
+                model_run_dir=str(folder / "run"),
+                serving_model_dir=str(folder / "model"),
+                base_model=None,
+            )
         )
-    )
-    figures = json.loads((folder / "run" / "training.json").read_text())
-    assert figures["rows"] == len(prepared.rows)
-    assert list((folder / "run").glob("events.out.tfevents*"))
-    return folder / "model"
+        figures = json.loads((folder / "run" / "training.json").read_text())
+        assert figures["rows"] == len(prepared.rows)
+        assert list((folder / "run").glob("events.out.tfevents*"))
+        return folder / "model"
+
+    return train
+
+
+@pytest.fixture(scope="module", params=list(AGENTS))
+def exported(request: pytest.FixtureRequest, trained: Callable[[str], Path]) -> Path:
+    """The model of each agent in turn."""
+    return trained(request.param)
+
+
+@functools.lru_cache(maxsize=2)
+def signatures(model: Path) -> Any:
+    """Of a model that is loaded once for all that is asked of it."""
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(model)).signatures
 
 
 def call(model: Path, signature: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(model))
-    outputs = loaded.signatures[signature](examples=tf.constant([encode(row) for row in rows]))
+    outputs = signatures(model)[signature](examples=tf.constant([encode(row) for row in rows]))
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
@@ -207,8 +225,11 @@ def test_an_unknown_logged_recommender_is_marked(exported: Path) -> None:
     assert figures["logged_action"][0, 0] == -1
 
 
-def test_loads_where_the_project_cannot_be_imported(exported: Path, tmp_path: Path) -> None:
+def test_all_load_where_the_project_cannot_be_imported(
+    trained: Callable[[str], Path], tmp_path: Path
+) -> None:
     """A process that sees TensorFlow alone ranks the same."""
+    models = [trained(agent) for agent in AGENTS]
     row = context("user-7", "blue")
     (tmp_path / "example").write_bytes(encode(row))
     program = (
@@ -216,21 +237,22 @@ def test_loads_where_the_project_cannot_be_imported(exported: Path, tmp_path: Pa
         "sys.path = [p for p in sys.path if p]\n"
         "for name in ('components', 'pipelines', 'tf_agents', 'tensorflow_transform'):\n"
         "    sys.modules[name] = None\n"
-        "model = tf.saved_model.load(sys.argv[1])\n"
-        "example = open(sys.argv[2], 'rb').read()\n"
-        "answer = model.signatures['serving_policy'](examples=tf.constant([example]))\n"
-        "print(json.dumps([name.decode() for name in answer['recommenders'].numpy()[0]]))\n"
+        "example = open(sys.argv[1], 'rb').read()\n"
+        "for path in sys.argv[2:]:\n"
+        "    model = tf.saved_model.load(path)\n"
+        "    answer = model.signatures['serving_policy'](examples=tf.constant([example]))\n"
+        "    print(json.dumps([name.decode() for name in answer['recommenders'].numpy()[0]]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(exported), str(tmp_path / "example")],
+        [sys.executable, "-c", program, str(tmp_path / "example"), *map(str, models)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
         check=True,
     )
-    expected = call(exported, "serving_policy", [row])["recommenders"][0]
-    assert json.loads(done.stdout.splitlines()[-1]) == [name.decode() for name in expected]
+    for model, ranked in zip(models, done.stdout.splitlines()[-len(models) :], strict=True):
+        expected = call(model, "serving_policy", [row])["recommenders"][0]
+        assert json.loads(ranked) == [name.decode() for name in expected], model
 
 
 def set_criteria(model: Path, folder: Path, **values: float) -> Path:

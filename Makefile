@@ -25,7 +25,7 @@ check: $(INSTALLED) ## A minute's worth: `make lint` beside the quick tests of t
 	$(MAKE) --no-print-directory --jobs 2 --output-sync lint light
 
 light: $(INSTALLED)
-	$(PYTHON) -m pytest -p tests.light -m 'not slow' -q $(LIGHT)
+	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile -m 'not slow' -q $(LIGHT)
 
 test: $(INSTALLED) ## The tests but the slow ones; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
 	$(PYTEST) -m 'not slow' $(PYTEST_ARGS)

@@ -120,9 +120,9 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, paus
     """Returns once ``url`` answers 200, asked again after ``pause`` seconds.
 
     Raises:
-      ServerError: the process ends, or a minute passes.
+      ServerError: the process ends, or ten minutes pass.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

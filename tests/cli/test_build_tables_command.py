@@ -112,9 +112,7 @@ def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines.cli.main", *arguments]
         options = ["--use-case", str(settings), "--workdir", str(work)]
-        return subprocess.run(
-            [*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-        )
+        return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
 
     days = ("build-tables", "--from", "2024-01-08", "--to", "2024-01-14")
     missing = run(*days)
@@ -164,7 +162,6 @@ def test_without_credentials_a_sentence_says_how_to_get_them(tmp_path: Path, com
             env=environment,
             capture_output=True,
             text=True,
-            timeout=30,
             check=False,
         )
     assert done.returncode == 2

@@ -55,7 +55,7 @@ def test_the_endpoint_answers_from_the_work_folder(workspace: Workspace) -> None
             ("user-1", "personalised", "deals"),
             ("user-2", "default", workspace.use_case.default_ranking[0]),
         ):
-            with urllib.request.urlopen(f"{address}/users/{user_id}/recommenders", timeout=10) as response:
+            with urllib.request.urlopen(f"{address}/users/{user_id}/recommenders") as response:
                 answer = json.load(response)
             assert answer["source"] == source
             assert answer["recommenders"][0] == recommender

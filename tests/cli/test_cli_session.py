@@ -36,7 +36,6 @@ print("afterwards")
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
         check=True,
     )
     assert done.stdout == "before\nto the user\nafterwards\n"

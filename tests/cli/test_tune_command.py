@@ -78,7 +78,6 @@ def test_refusals(ranges: dict[str, Any], arguments: list[str], words: str, tmp_
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 2

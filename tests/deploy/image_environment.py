@@ -35,7 +35,7 @@ class Image:
     environment: Path
     workdir: Path
 
-    def run(self, *command: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """Runs a command as in the container: its variables, its search path, nothing of the checkout's."""
         return subprocess.run(
             [str(self.environment / "bin" / str(command[0])), *map(str, command[1:])],
@@ -43,7 +43,6 @@ class Image:
             env=self.variables(),
             capture_output=True,
             text=True,
-            timeout=timeout,
             check=False,
         )
 

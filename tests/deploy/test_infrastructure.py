@@ -160,7 +160,6 @@ def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         env={"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": str(folder / "settings"), "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
 

@@ -98,7 +98,7 @@ class FailingProxy(_Server):
                         proxy.failures.remove(failure)
                         self.answer(status, _error(status, reason))
                         return
-                connection = http.client.HTTPConnection(host, timeout=60)
+                connection = http.client.HTTPConnection(host)
                 headers = {"Content-Type": "application/json"} if body else {}
                 connection.request(self.command, self.path, body, headers)
                 response = connection.getresponse()

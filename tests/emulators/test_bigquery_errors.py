@@ -62,7 +62,7 @@ def test_what_passes_is_retried(proxy: FailingProxy, status: int, reason: str) -
 
 
 def test_what_stays_down_ends_with_a_sentence(proxy: FailingProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "RETRY_SECONDS", 1.5)
+    monkeypatch.setattr(rooms, "RETRY_SECONDS", 5.0)
     proxy.failures = [("POST", JOBS, 503, "backendError")] * 1000
     with pytest.raises(
         UserError, match=r"^BigQuery project newsletter-test: still failing after retries: .*backendError"

@@ -88,7 +88,7 @@ def function(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(process, f"{url}/health", log)
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=None) as client:
             yield Function(client, store)
         assert "Traceback" not in log.read_text(errors="replace")
     finally:

@@ -42,7 +42,6 @@ pytestmark = [pytest.mark.emulator, pytest.mark.pipeline, pytest.mark.slow]
 CONFIGS = Path(__file__).parents[2] / "configs"
 RUN_DATE = dt.date(2026, 11, 23)
 USER, PASSWORD, DATABASE = "bandit", "a password for the test", "metadata"
-SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,6 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySQLMetadata]
         [install, "--no-defaults", f"--datadir={data}", "--skip-test-db", *owner],
         check=True,
         capture_output=True,
-        timeout=SECONDS,
     )
     first = folder / "first.sql"
     first.write_text(
@@ -73,14 +71,12 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySQLMetadata]
     files = [f"--datadir={data}", f"--pid-file={folder / 'pid'}", f"--init-file={first}"]
     process = start([server, "--no-defaults", *owner, *files, *address], folder / "server.log")
     try:
-        deadline = time.monotonic() + SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
                 break
             except OSError:
                 assert process.poll() is None, (folder / "server.log").read_text()[-3000:]
-                assert time.monotonic() < deadline, "MariaDB did not come up"
                 time.sleep(0.2)
         yield MySQLMetadata(kind="mysql", host="127.0.0.1", port=port, database=DATABASE, user=USER)
     finally:

@@ -78,7 +78,7 @@ _SHARES = 8
 ROWS = logged_rows(4000, seed=11)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
 def test_any_split_and_order(seed: int, parts: int) -> None:
     rng = np.random.default_rng(seed)

@@ -45,7 +45,7 @@ _ROW = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=st.lists(_ROW, min_size=1, max_size=8), cut=st.integers(0, 3))
 def test_examples_equal_those_of_bigquery_example_gen(rows: list[dict[str, Any]], cut: int) -> None:
     import tensorflow as tf
@@ -82,7 +82,7 @@ def test_refusals() -> None:
         to_feature_lists(gap)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(value=st.binary(min_size=1, max_size=300), first=st.integers(1, 99))
 def test_the_split_of_a_user_is_that_of_tfx(value: bytes, first: int) -> None:
     import tensorflow as tf

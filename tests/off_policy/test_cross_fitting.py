@@ -59,7 +59,7 @@ def test_estimates_of_a_fold_do_not_depend_on_its_rewards(tmp_path: Path) -> Non
     assert np.abs(after[~mine] - before[~mine]).max() > 0.05
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(limit=st.integers(1, 400), batch_rows=st.integers(7, 400))
 def test_the_sample_does_not_depend_on_batches(
     tmp_path_factory: pytest.TempPathFactory, limit: int, batch_rows: int

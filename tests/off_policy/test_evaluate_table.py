@@ -127,7 +127,7 @@ def test_true_and_false_delimiters_and_unnamed_columns_of_a_csv(tmp_path: Path) 
     assert found.overall.estimates["ips"].value == pytest.approx(0.8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 1000), n=st.integers(30, 200), batch_rows=st.integers(1, 250), cut=st.integers(1, 29)
 )

@@ -129,7 +129,7 @@ def test_bootstrap_without_users_is_refused() -> None:
         estimator.add(LoggedBatch(*([np.array([1.0])] * 5)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 300), min_size=1, max_size=4), st.booleans())
 def test_bounds_do_not_depend_on_the_order_of_merging(seed: int, cuts: list[int], backwards: bool) -> None:
     batch, _ = draw(Setting(300, 5, "skewed", rate=0.05), np.random.default_rng(seed))

@@ -52,7 +52,7 @@ def test_slices_of_rankings(tmp_path: Path) -> None:
     assert found.slices["country"]["AT"].estimates["iips"].value == pytest.approx(0.4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), batch_rows=st.integers(1, 40))
 def test_order_files_and_batches_do_not_change_the_figures(
     tmp_path_factory: pytest.TempPathFactory, seed: int, batch_rows: int

@@ -86,7 +86,7 @@ def outputs(
         if values is not None:
             attach(str(models[name]), values)
     command = [sys.executable, "-c", PROGRAM, json.dumps(SIGNATURES), *map(str, models.values())]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = {}
     for name, model in models.items():

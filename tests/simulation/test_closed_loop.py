@@ -6,11 +6,9 @@ import csv
 import dataclasses
 import datetime as dt
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -343,26 +341,38 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
         runs.read(path)
 
 
+# Kills itself in the n-th week that is learnt, or never.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.simulation import test_closed_loop as t
+
+folder, weeks_left = Path(sys.argv[1]), int(sys.argv[2])
+learn = t.Toy.learn
+def learn_or_die(*given):
+    global weeks_left
+    weeks_left -= 1
+    if not weeks_left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return learn(*given)
+t.Toy.learn = learn_or_die
+print(t.series(t.load_use_case(t.CONFIG), folder), flush=True)
+"""
+
+
 def test_killed_anywhere_it_goes_on(tmp_path: Path) -> None:
     """A process that is killed while it runs loses only the run it was in."""
-    program = f"""
-from tests.simulation import test_closed_loop as t
-from pathlib import Path
-folder = Path({str(tmp_path)!r})
-use_case = t.load_use_case(t.CONFIG)
-setting = t.dataclasses.replace(t.SETTING, weeks=9, newsletters=3000)
-print(t.series(use_case, folder, setting), flush=True)
-"""
-    command = [sys.executable, "-c", program]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    def run_until(week: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(week)]
+        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+
+    # Two weeks a run: killed in the second week of the second one.
+    assert run_until(4).returncode == -signal.SIGKILL
     first = runs.path_of(tmp_path, "x", 1)
-    deadline = time.monotonic() + 120
-    while not first.is_file() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
     before = first.read_bytes()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True)
-    assert "'x 1 kept'" in done.stdout
-    assert "'y 2 finished'" in done.stdout
+    assert not runs.path_of(tmp_path, "y", 1).exists()
+    done = run_until(0)
+    assert done.returncode == 0
+    assert done.stdout == f"{['x 1 kept', 'y 1 finished', 'x 2 finished', 'y 2 finished']}\n"
     assert first.read_bytes() == before

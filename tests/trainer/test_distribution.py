@@ -32,29 +32,32 @@ def free_ports(count: int) -> list[str]:
 
 
 @contextmanager
-def worker(index: int, ports: list[str], work: dict[str, Any], *more: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.trainer.train_together",
-            str(index),
-            ",".join(ports),
-            json.dumps(work),
-            *more,
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "CUDA_VISIBLE_DEVICES": "-1",
-            # Loopback must not go through a proxy.
-            "no_proxy": "127.0.0.1",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def worker(
+    index: int, ports: list[str], work: dict[str, Any], log: Path, *more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    # Its words go to a file: who waits for one worker does not read the other's pipe, which might be full.
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.trainer.train_together",
+                str(index),
+                ",".join(ports),
+                json.dumps(work),
+                *more,
+            ],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "CUDA_VISIBLE_DEVICES": "-1",
+                # Loopback must not go through a proxy.
+                "no_proxy": "127.0.0.1",
+            },
+            stdout=output,
+            stderr=output,
+        )
     try:
         yield process
     finally:
@@ -72,10 +75,12 @@ def together(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "folder": str(folder),
     }
     ports = free_ports(2)
-    with worker(0, ports, work) as chief, worker(1, ports, work) as other:
-        said, others = chief.communicate(timeout=400)[0], other.communicate(timeout=60)[0]
+    logs = [tmp_path_factory.mktemp("logs") / f"{index}.log" for index in range(2)]
+    with worker(0, ports, work, logs[0]) as chief, worker(1, ports, work, logs[1]) as other:
         # Where one fails, so does the other.
-        assert (chief.returncode, other.returncode) == (0, 0), f"{said[-3000:]}\n-- other\n{others[-3000:]}"
+        assert (chief.wait(), other.wait()) == (0, 0), "\n-- other\n".join(
+            log.read_text(errors="replace")[-3000:] for log in logs
+        )
     return folder
 
 
@@ -124,8 +129,9 @@ def value(model: Path, prepared: Prepared) -> float:
 
 def test_a_worker_that_never_comes_up_ends_the_others(prepared: Prepared, tmp_path: Path) -> None:
     work = {"transform_output": prepared.transform_output, "files": [], "folder": str(tmp_path)}
-    with worker(0, free_ports(2), work, "2") as chief:
-        said = chief.communicate(timeout=120)[0]
-    assert chief.returncode == 1
+    log = tmp_path / "chief.log"
+    with worker(0, free_ports(2), work, log, "2") as chief:
+        assert chief.wait() == 1
+    said = log.read_text()
     assert "training: waiting at most 2 s for all workers of TF_CONFIG" in said
     assert "Timeout (0:00:02)!" in said

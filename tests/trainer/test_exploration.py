@@ -79,7 +79,7 @@ def test_where_chooses_by_row() -> None:
     np.testing.assert_allclose(policy(left), [[1.0, 0.0], [0.5, 0.5]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 5).flatmap(
         lambda arms: st.tuples(

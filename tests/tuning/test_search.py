@@ -119,7 +119,6 @@ def test_a_killed_search_ends_as_if_it_had_not_been_killed(tmp_path: Path) -> No
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(storage)],
         cwd=Path(__file__).parents[2],
-        timeout=120,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL

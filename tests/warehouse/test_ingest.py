@@ -322,7 +322,7 @@ _CHANGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(changes=st.lists(_CHANGES, min_size=1, max_size=12))
 def test_each_row_is_loaded_or_refused_and_never_both(
     tmp_path_factory: pytest.TempPathFactory, changes: list[dict[str, str]]

@@ -108,7 +108,7 @@ _MOMENTS = st.datetimes(dt.datetime(2023, 12, 20), dt.datetime(2024, 3, 10), tim
 _DATES = st.dates(dt.date(1950, 1, 1), dt.date(2024, 12, 31))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rows=st.lists(st.tuples(_MOMENTS, _DATES), min_size=1, max_size=20))
 def test_days_before_the_newsletter_are_those_of_python(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[dt.datetime, dt.date]]

@@ -85,7 +85,7 @@ def test_a_range_bounds_what_is_read_of_each_partitioned_table() -> None:
         assert bound in sql
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.one_of(st.text(max_size=140), st.tuples(st.text(max_size=5), st.sampled_from(HOSTILE)).map("".join))
 )
@@ -112,7 +112,7 @@ def test_hostile_texts_are_refused(text: str) -> None:
         text_literal(text, "campaign")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(campaign=st.from_regex(r"[A-Za-z0-9 ;=()*/-]{1,40}", fullmatch=True))
 def test_a_campaign_that_looks_like_sql_stays_a_value(campaign: str) -> None:
     sql = Statements(make_raw_use_case(), DUCKDB).build_inference(END, START, campaign)
@@ -122,7 +122,7 @@ def test_a_campaign_that_looks_like_sql_stays_a_value(campaign: str) -> None:
     assert values == [campaign, "2026-01-05", "", "|"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(day=st.dates())
 def test_dates_are_literals_of_their_day(day: dt.date) -> None:
     for literal, type_ in ((date_literal(day), "DATE"), (midnight_literal(day), "TIMESTAMPTZ")):

@@ -56,7 +56,7 @@ def make_trainer(
 def vertex_config(job: TrainingJob) -> dict[str, Any]:
     """The `custom_config` of TFX's Trainer for Vertex AI.
 
-    The first pool is the chief, the second the others: Vertex AI tells them of each other in TF_CONFIG.
+    The first pool is the chief, the second the other workers. Vertex AI sets TF_CONFIG for them.
     """
     from tfx.extensions.google_cloud_ai_platform import constants
     from tfx.extensions.google_cloud_ai_platform.trainer import executor

@@ -18,12 +18,12 @@ from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.agents import PropensityWeighting
 
-# Rows of files are kept in memory if together they take no more than this, else streamed in each epoch.
+# Rows of files are kept in memory if together they take no more than this; otherwise each epoch streams them.
 HELD_BYTES = 1 << 30
 # Serialized examples held at once to be shuffled, where they are streamed.
 SHUFFLE_BUFFER = 100_000
 WEIGHT = "weight"
-# As rows are held; batches have whole numbers of 64 bits.
+# Types in which rows are held; batches have whole numbers of 64 bits.
 _HELD_TYPES: Mapping[str, npt.DTypeLike] = {
     NUMERIC: np.float32,
     CATEGORICAL: np.int32,
@@ -45,10 +45,10 @@ class Totals:
 
 
 class TrainingData(abc.ABC):
-    """The training split after Transform, wherever it lies.
+    """The training split after Transform, in memory or in files.
 
     Attributes:
-      layout: what a row holds.
+      layout: content of a row.
       vocabulary_sizes: size of each categorical feature's vocabulary, its bucket for unseen values included.
       weighting: how rows are weighted by their propensity.
     """
@@ -60,7 +60,7 @@ class TrainingData(abc.ABC):
     @property
     @abc.abstractmethod
     def counted(self) -> Totals:
-        """Counts of the split, whatever it holds; one pass."""
+        """Counts of the split, even without usable rows; one pass."""
 
     @property
     def totals(self) -> Totals:
@@ -82,12 +82,12 @@ class TrainingData(abc.ABC):
         """Batches of the `Layout` tensors and `weight` float32 [batch].
 
         The weight is min(1 / (K propensity), clip), or 1 where weighting is off, and 0 where the recommender
-        is unknown. Shuffled where a seed is given; the last, smaller batch is dropped then, unless it is the
+        is unknown. With a seed, rows are shuffled, and the last, smaller batch is dropped unless it is the
         only one.
         """
 
     def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """The split once, in order: what `batches` gives, ``rows`` at a time, as arrays."""
+        """The content of `batches`, once and in order, as arrays of ``rows`` rows."""
         found: Iterator[dict[str, npt.NDArray[Any]]] = self.batches(rows).as_numpy_iterator()
         return found
 
@@ -143,7 +143,7 @@ class ArrayData(TrainingData):
         )
 
     def blocks(self, rows: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """See `TrainingData.blocks`; whole numbers are as they are held."""
+        """See `TrainingData.blocks`; whole numbers keep the types in which they are held."""
         for start in range(0, self.counted.rows, rows):
             yield {name: column[start : start + rows] for name, column in self._columns.items()}
 
@@ -161,7 +161,7 @@ class ArrayData(TrainingData):
 
 @dataclass(frozen=True)
 class FileData(TrainingData):
-    """Transformed examples in files, read once and kept in memory, or streamed if they would take too much of it.
+    """Transformed examples in files, read once and kept in memory, or streamed if they are too large.
 
     Attributes:
       files: gzipped TFRecord files of transformed examples.
@@ -223,7 +223,7 @@ class FileData(TrainingData):
         totals = Totals(rows, unknown, weight_sum)
         if not parts:
             return totals, None
-        # Key by key, so that no more than one key's values are there twice.
+        # Key by key, so that only one key's values exist twice at a time.
         arrays = {key: np.concatenate(parts.pop(key)) for key in list(parts)}
         return totals, ArrayData(arrays, self.layout, self.vocabulary_sizes, self.weighting)
 
@@ -236,11 +236,11 @@ class FileData(TrainingData):
 
 
 class SharedData(TrainingData):
-    """A worker's share of the rows, which knows the totals of all.
+    """A worker's share of the rows, which knows the totals of all rows.
 
     Args:
       whole: the rows of all workers.
-      workers: who shares them.
+      workers: the workers that share them.
     """
 
     def __init__(self, whole: TrainingData, workers: Workers) -> None:
@@ -252,7 +252,7 @@ class SharedData(TrainingData):
 
     @cached_property
     def counted(self) -> Totals:
-        """See `TrainingData.counted`; of all workers' rows.
+        """See `TrainingData.counted`; it counts the rows of all workers.
 
         Raises:
           DataError: a worker has no row.
@@ -270,7 +270,8 @@ class SharedData(TrainingData):
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`; this worker's part of each batch.
 
-        Shuffled, each worker has a part of every batch: its rows start anew where its share is a little short.
+        When shuffling, every worker contributes to every batch; a worker with slightly fewer rows starts
+        over.
         """
         own = -(-batch_size // self._workers.count)
         if seed is None:

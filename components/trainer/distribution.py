@@ -1,8 +1,8 @@
 """Processes that train together, each on its share of the rows.
 
-`TF_CONFIG` names them, as TensorFlow and Vertex AI's training jobs have it. Networks share their gradients at each step
-(`tf.distribute.MultiWorkerMirroredStrategy`), linear agents add up their sums once. Either way all end with the same
-model, and the first of them, the chief, writes it.
+`TF_CONFIG` names them, as TensorFlow and Vertex AI's training jobs do. Networks share their gradients at each
+step (`tf.distribute.MultiWorkerMirroredStrategy`), linear agents add up their sums once. Either way all end
+with the same model, and the first of them, the chief, writes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.faults import refusal
 
-# For all to come up, after which one that still waits gives up.
+# Time for all processes to come up; after it, a process that still waits gives up.
 START_SECONDS = 900.0
 # Tasks by the names that TF_CONFIG gives them: TensorFlow's, an older one that Vertex AI may still use
 # (https://cloud.google.com/ai-platform/training/docs/distributed-training-details), and those of its CLUSTER_SPEC.
@@ -39,11 +39,11 @@ _T = TypeVar("_T")
 
 
 class Workers:
-    """One process by itself.
+    """A process that trains alone.
 
     Attributes:
-      index: of this process, 0 being the chief.
-      count: of all.
+      index: index of this process; 0 is the chief.
+      count: number of all processes.
     """
 
     index = 0
@@ -59,7 +59,7 @@ class Workers:
         return contextlib.nullcontext()
 
     def run(self, step: Callable[[Any], _T], batch: Any) -> _T:
-        """A training step on this process's batch, inside a `tf.function`."""
+        """Runs a training step on this process's batch, inside a `tf.function`."""
         return step(batch)
 
     def sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -67,14 +67,14 @@ class Workers:
         return np.asarray(values, dtype=np.float64)
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Waits until all processes have come here."""
 
 
 class MirroredWorkers(Workers):
     """This process among several.
 
     Args:
-      start_seconds: for all to come up.
+      start_seconds: time for all processes to come up.
 
     Raises:
       SettingsError: a process has several accelerators, of which each would need a batch of its own.
@@ -127,9 +127,9 @@ class MirroredWorkers(Workers):
 
 @functools.cache
 def workers() -> Workers:
-    """Those that `TF_CONFIG` names; this process by itself where it names no other.
+    """The workers that `TF_CONFIG` names; this process alone if it names no other.
 
-    Call it before anything is computed: TensorFlow cannot join others later, and only once.
+    Call it before anything is computed, and only once: TensorFlow cannot join others later.
 
     Raises:
       SettingsError: see `tf_config`.
@@ -156,8 +156,8 @@ def tf_config(text: str) -> dict[str, Any] | None:
     """`TF_CONFIG` with TensorFlow's names of the tasks; None where it names one process or none.
 
     Raises:
-      SettingsError: it is anything else than a chief and workers, or workers alone, of which this process is one. Left
-        to train alone, such a process would write its model over the others'.
+      SettingsError: it names something else than a chief and workers, or workers alone, or not this process.
+        Such a process would train alone and overwrite the others' model.
     """
     try:
         given = _Config.model_validate_json(text)
@@ -182,7 +182,7 @@ def tf_config(text: str) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Ends the process if what it surrounds takes longer: TensorFlow waits for a missing worker without end."""
+    """Ends the process if its block takes longer, because TensorFlow waits for a missing worker forever."""
 
     print(
         f"training: waiting at most {seconds:g} s for all workers of TF_CONFIG", file=sys.stderr, flush=True

@@ -1,13 +1,15 @@
 """Rankings drawn slot by slot, with the exact probability of each slot's choice.
 
-A *distribution* maps the recommenders that are left, bool [batch, K], to their probabilities, float64 [batch, K]: 0
-for one that is not left, and a sum of 1 in each row with any left. The serving policy is a mixture of such:
+A *distribution* maps the recommenders that are left, bool [batch, K], to their probabilities, float64 [batch,
+K]. They are 0 for those that are not left, and sum to 1 in each row with any left. The serving policy is a
+mixture of these:
 
     rate ((1 - epsilon) own + epsilon uniform) + (1 - rate) best
 
-with `own` the agent's way to choose (`best` of its preference, `softmax` of it, or `votes` of posterior draws) and
-`best` all on the best reward estimate. The propensity of slot j is pi(a_j | x, a_1 .. a_{j-1}), so the first one is
-that of the recommender that fills the newsletter; it and the choice come from the same distribution.
+Here `own` is the agent's own way to choose (`best` of its preference, `softmax` of it, or `votes` of
+posterior draws), and `best` puts all on the best reward estimate. The propensity of slot j is pi(a_j | x, a_1
+.. a_{j-1}), so the first one is that of the recommender that fills the newsletter; it and the choice come
+from the same distribution.
 
 See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (epsilon-greedy) and 2.8 (softmax), and
 "A Tutorial on Thompson Sampling" by Russo, Van Roy, Kazerouni, Osband and Wen (https://arxiv.org/abs/1707.02038).
@@ -26,7 +28,7 @@ Distribution = Callable[[tf.Tensor], tf.Tensor]
 
 
 def best(preference: tf.Tensor) -> Distribution:
-    """All on the highest preference, float32 [batch, K]; ties go to the lower index."""
+    """Distribution with all on the highest preference, float32 [batch, K]; ties go to the lower index."""
 
     def distribution(left: tf.Tensor) -> tf.Tensor:
         first = tf.argmax(tf.where(left, preference, preference.dtype.min), axis=1)
@@ -40,7 +42,7 @@ def softmax(preference: tf.Tensor, temperature: float) -> Distribution:
     """exp(preference / temperature), float32 [batch, K], normalised over those left.
 
     Args:
-      preference: higher is likelier.
+      preference: preference of each recommender; higher is likelier.
       temperature: more than 0, in units of ``preference``.
     """
     logits = tf.cast(preference, tf.float64) / temperature
@@ -56,8 +58,8 @@ def softmax(preference: tf.Tensor, temperature: float) -> Distribution:
 def votes(draws: tf.Tensor) -> Distribution:
     """Share of S draws of the preferences, float32 [batch, S, K], in which each is the best of those left.
 
-    Exact for these draws; as an estimate of the probability p under all draws of the posterior its standard error
-    is sqrt(p (1 - p) / S).
+    The share is exact for these draws. As an estimate of the probability p under all draws of the posterior,
+    its standard error is sqrt(p (1 - p) / S).
     """
 
     def distribution(left: tf.Tensor) -> tf.Tensor:
@@ -70,13 +72,13 @@ def votes(draws: tf.Tensor) -> Distribution:
 
 
 def uniform(left: tf.Tensor) -> tf.Tensor:
-    """Every recommender that is left alike."""
+    """Uniform distribution over the recommenders that are left."""
     allowed = tf.cast(left, tf.float64)
     return tf.math.divide_no_nan(allowed, tf.reduce_sum(allowed, axis=1, keepdims=True))
 
 
 def mixture(share: tf.Tensor | float, one: Distribution, other: Distribution) -> Distribution:
-    """``one`` with probability ``share`` in [0, 1], a scalar, else ``other``."""
+    """Mixture: ``one`` with probability ``share`` in [0, 1], a scalar, otherwise ``other``."""
 
     def distribution(left: tf.Tensor) -> tf.Tensor:
         weight = tf.cast(share, tf.float64)
@@ -86,7 +88,7 @@ def mixture(share: tf.Tensor | float, one: Distribution, other: Distribution) ->
 
 
 def where(condition: tf.Tensor, one: Distribution, other: Distribution) -> Distribution:
-    """``one`` in the rows where ``condition``, bool [batch], holds, ``other`` in the rest."""
+    """Distribution ``one`` in the rows where ``condition``, bool [batch], holds, ``other`` in the rest."""
     return lambda left: tf.where(condition[:, None], one(left), other(left))
 
 
@@ -106,7 +108,7 @@ def rank(policy: Distribution, eligible: tf.Tensor, draws: tf.Tensor) -> RankedS
     """Fills K slots without replacement.
 
     Args:
-      policy: of each slot, given the recommenders left.
+      policy: distribution of each slot, given the recommenders that are left.
       eligible: bool [batch, K].
       draws: int64 [batch, K] in [0, BUCKETS), one per slot; each picks a point of the slot's cumulative
         distribution.
@@ -119,7 +121,7 @@ def rank(policy: Distribution, eligible: tf.Tensor, draws: tf.Tensor) -> RankedS
         probabilities = policy(left)
         any_left = tf.reduce_any(left, axis=1)
         cumulative = tf.cumsum(probabilities, axis=1)
-        # In the middle of its bucket, so never at either end; scaled by what rounding left of the sum of 1.
+        # In the middle of its bucket, so never at either end; scaled by the sum, which rounding moves off 1.
         point = (tf.cast(draws[:, slot], tf.float64) + 0.5) / BUCKETS * cumulative[:, -1]
         chosen = tf.argmax(tf.cast(point[:, None] < cumulative, tf.int32), axis=1)
         probability = tf.gather(probabilities, chosen, batch_dims=1)

@@ -2,7 +2,7 @@
 
 Signatures, each from one string tensor `examples` [batch] of serialized tf.Examples:
 
-    serving_policy  explores (`exploration` says how) and writes down its propensities
+    serving_policy  explores (see `exploration`) and records its propensities
     eval_policy     does not explore: best estimate first
     evaluation      deterministic: closed-form action probabilities of both policies and all reward estimates
 
@@ -73,7 +73,7 @@ class BanditModel(tf.Module):
         self._feature_spec = MappingProxyType(spec)
 
     def save(self, directory: Path | str) -> None:
-        """Writes the SavedModel with its three signatures, and what the next training may start from."""
+        """Writes the SavedModel with its three signatures, and the state for the next training."""
         signatures = {
             model.SERVING_POLICY: self.serving_policy,
             model.EVAL_POLICY: self.eval_policy,
@@ -165,7 +165,7 @@ class BanditModel(tf.Module):
         names = tf.gather(tf.constant(self._recommenders), index)
         scores = tf.gather(estimates, index, batch_dims=1)
         greedy = tf.argmax(tf.where(eligible, estimates, estimates.dtype.min), axis=1)
-        # What is served for certain, such as a default, is no exploration, whatever scores best.
+        # What is served for certain, such as a default, is not exploration, whatever scores best.
         explored = filled[:, 0] & tf.not_equal(index[:, 0], greedy) & (ranked.propensity[:, 0] < 1.0)
         return {
             model.USER_ID: raw[model.USER_ID][:, None],

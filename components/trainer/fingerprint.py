@@ -16,12 +16,12 @@ FINGERPRINT = "fingerprint.pb"
 def renew(model_dir: str) -> None:
     """Writes `fingerprint.pb` for the model as it is now; equal models get equal bytes.
 
-    Loading a model does not check the file, but whoever reads it must not find the hashes of another one.
+    Loading a model does not check the file. But it must not hold the hashes of another model.
 
     Args:
       model_dir: folder of a SavedModel.
     """
-    # TensorFlow offers reading a fingerprint, and writing it only within saving a model.
+    # TensorFlow can read a fingerprint, but writes one only while saving a model.
     from tensorflow.core.protobuf import fingerprint_pb2
     from tensorflow.python.saved_model import fingerprinting_utils
 

@@ -24,5 +24,5 @@ class RewardModel(tf.Module, metaclass=abc.ABCMeta):
         return best(self.estimates(features))
 
     def warm_start(self) -> dict[str, npt.NDArray[Any]]:
-        """Arrays that the next training may start from, by a name of the agent's own; none unless it can."""
+        """Arrays that the next training may start from, by the agent's own names; empty if it cannot."""
         return {}

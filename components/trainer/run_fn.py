@@ -30,7 +30,7 @@ def run_fn(fn_args: Any) -> None:
       SettingsError: the two do not make a use case.
       DataError: the training split holds no row that can be trained on.
     """
-    # First of all: TensorFlow joins the other workers before it computes anything, or never.
+    # This comes first, because TensorFlow joins the other workers before it computes anything, or never.
     together = workers()
     use_case = joined(fn_args.custom_config["use_case"], fn_args.hyperparameters)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
@@ -66,5 +66,5 @@ def run_fn(fn_args: Any) -> None:
         file.write(training.to_json())
     if not together.is_chief:
         tf.io.gfile.rmtree(serving_model_dir)
-    # In each process TFX's Trainer fails unless the model is there when this returns.
+    # TFX's Trainer fails in each process unless the model is there when this returns.
     together.wait()

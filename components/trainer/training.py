@@ -27,9 +27,10 @@ def fit(
       use_case: agent, exploration and reward, the hyperparameters already merged into it.
       data: the training split.
       transform_output: the graph that made it, which becomes part of the model.
-      log: called with (name, value, step) of what the agent measures.
-      warm_start: what an earlier model left; None starts anew.
-      workers: who train together; each is given the whole of ``data`` and takes its share. None trains alone.
+      log: called with (name, value, step) of each figure that the agent measures.
+      warm_start: state of an earlier model; None starts from scratch.
+      workers: the workers that train together; each gets the whole of ``data`` and takes its share. None: no
+        others.
 
     Raises:
       DataError: no row shows a recommender of the use case.

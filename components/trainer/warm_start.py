@@ -1,7 +1,8 @@
 """State that a model leaves for the next training, fitted to other recommenders, features and vocabularies.
 
-Arrays lie beside the SavedModel with the names of their rows and columns. The next training takes over what has the
-same name: a recommender, a term of a vocabulary, a column of the context vector. What is new starts anew.
+Arrays are stored beside the SavedModel with the names of their rows and columns. The next training takes over
+what has the same name: a recommender, a term of a vocabulary, a column of the context vector. Everything else
+starts from scratch.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Names:
     """Meaning of the rows and columns of a model's arrays.
 
     Attributes:
-      recommenders: in the order of their indices.
+      recommenders: names in the order of their indices.
       numeric: features of the packed numeric vector.
       vocabularies: terms of each categorical feature by index, the bucket of unseen values last.
     """
@@ -69,9 +70,9 @@ class WarmStartState:
     """Arrays of an earlier model.
 
     Attributes:
-      names: what their rows and columns stand for.
+      names: meaning of their rows and columns.
       agent: type of the agent that trained them.
-      arrays: by a name of the agent's own.
+      arrays: the arrays, by the agent's own names.
     """
 
     names: Names
@@ -127,7 +128,7 @@ class WarmStartState:
 def carry_over(
     new: npt.NDArray[Any], old: npt.NDArray[Any], axes: Sequence[tuple[Sequence[str], Sequence[str]] | None]
 ) -> npt.NDArray[Any]:
-    """``new`` with every entry whose names ``old`` has too replaced by the old one.
+    """Array ``new``, in which each entry whose names also exist in ``old`` is replaced by the old entry.
 
     Args:
       new: array as a fresh start has it.

@@ -22,7 +22,7 @@ FEATURES, MASK, USER, DAY = "features", "mask", "user", "day"
 def split_observation_and_mask(observation: dict[str, Any]) -> tuple[Any, Any]:
     """The observation-and-action-constraint splitter of agents and policies on this environment.
 
-    They see the features and which recommenders are eligible; who the user is, only the oracle sees.
+    Agents and policies see the features and the eligible recommenders. Only the oracle sees the user.
     """
     return observation[FEATURES], observation[MASK]
 
@@ -37,9 +37,9 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
     Args:
       world: users, truth and rewards.
       batch_size: users per step, drawn anew each time.
-      first_day: day of the first step, the epoch unless given.
+      first_day: day of the first step; by default the world's epoch.
       steps_per_day: steps before the next day begins.
-      seed: of the users and outcomes.
+      seed: seed of users and outcomes.
     """
 
     def __init__(

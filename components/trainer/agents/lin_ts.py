@@ -1,8 +1,9 @@
 """TF-Agents' LinearThompsonSamplingAgent: each recommender is chosen as often as it is likely to be the best.
 
-The posterior of recommender k is Normal(theta_k, alpha^2 (A_k + l2 I)^-1). S draws of all thetas, made once after
-training from the settings' seed, stand in the graph; a user is served the best under one draw, so that propensities
-are shares of draws: exact for what is served, and within sqrt(p (1 - p) / S) of Thompson sampling proper.
+The posterior of recommender k is Normal(theta_k, alpha^2 (A_k + l2 I)^-1). The graph holds S draws of all
+thetas, made once after training from the settings' seed. A user is served the best recommender under one
+draw, so propensities are shares of draws. They are exact for what is served, and within sqrt(p (1 - p) / S)
+of Thompson sampling proper.
 
 See "Thompson Sampling for Contextual Bandits with Linear Payoffs" by Agrawal and Goyal
 (https://arxiv.org/abs/1209.3352).

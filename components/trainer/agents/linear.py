@@ -58,7 +58,7 @@ def sums(data: TrainingData, batch_size: int) -> Sums:
     """One pass over the split: the sums on `context` vectors.
 
     Args:
-      data: its weights are scaled to mean 1 over the split.
+      data: the split; its weights are scaled to mean 1.
       batch_size: rows added at a time.
     """
     adder = Adder(len(data.layout.recommenders), data.layout.numeric_width, data.vocabulary_sizes)

@@ -7,7 +7,7 @@ A context vector is (numbers, one-hot strings, 1). Its one-hot part is never mad
                                                 of its value
     two strings' values against each other      a count a pair of values
 
-so that a row costs its numbers and strings, not the square of the vocabularies' sizes.
+So the cost of a row depends on its numbers and strings, not on the square of the vocabularies' sizes.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Adder:
     """Adds up rows, block by block.
 
     Args:
-      recommenders: K.
-      numbers: P, numbers of a row.
+      recommenders: number K of recommenders.
+      numbers: number P of a row's numbers.
       vocabulary_sizes: values of each of a row's C strings.
     """
 
@@ -84,7 +84,7 @@ class Adder:
         recommenders = len(self._rows)
         if len(action) and int(action.max()) >= recommenders:
             raise DataError(f"training split: found action {action.max()}; allowed: below {recommenders}")
-        # Of the smallest type, whose sort is by radix.
+        # The smallest type, because its sort is by radix.
         arm = action.astype(np.min_scalar_type(-max(recommenders, 2)))
         order = np.argsort(arm, kind="stable")
         ends = np.searchsorted(arm[order], np.arange(recommenders + 1))

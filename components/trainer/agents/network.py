@@ -32,9 +32,9 @@ class ContextNetwork(network.Network):
     Args:
       task: gives the shapes of the packed features.
       layers: units of the hidden layers, each followed by a ReLU.
-      outputs: units of a last linear layer; None has none.
+      outputs: units of a last linear layer; None leaves it out.
       constant: appends a 1 to the output, for a linear model on top.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ContextNetwork(network.Network):
         super().__init__(specs.packed_observation_spec(task.data), state_spec=(), name="ContextNetwork")
         keras = tf.keras
         data = task.data
-        # A seed a layer: equal seeds would make layers of equal shape start equal.
+        # One seed per layer: with equal seeds, layers of equal shape would start equal.
         self._embeddings = [
             keras.layers.Embedding(
                 size, dim, embeddings_initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed + i)
@@ -93,7 +93,7 @@ class ContextNetwork(network.Network):
         return found
 
     def take_over(self, task: Task, outputs_are_recommenders: bool) -> None:
-        """Starts from the weights that an earlier model left, as far as they have a place here."""
+        """Starts from the weights of an earlier model, as far as they fit here."""
         state = task.warm_start
         if state is None:
             return
@@ -156,7 +156,7 @@ class NetworkModel(RewardModel):
 
 
 def observation(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The packed features of a row or batch, without the rest."""
+    """Keeps only the packed features of a row or batch."""
     return {key: features[key] for key in (NUMERIC, CATEGORICAL) if key in features}
 
 

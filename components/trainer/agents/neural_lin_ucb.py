@@ -1,7 +1,7 @@
-"""TF-Agents' NeuralLinUCBAgent: LinUCB on what a trained network makes of the context.
+"""TF-Agents' NeuralLinUCBAgent: LinUCB on a trained network's encoding of the context.
 
-The network and a reward layer are trained by gradient descent first; then its last hidden layer, with a constant
-added, is the context of a LinUCB whose sums are added up in one pass.
+First, gradient descent trains the network and a reward layer. Then the network's last hidden layer, with a
+constant added, is the context of a LinUCB whose sums are added up in one pass.
 
 See "Neural Contextual Bandits with Deep Representation and Shallow Exploration" by Xu, Wen, Zhao and Gu
 (https://arxiv.org/abs/2012.01780).
@@ -58,7 +58,7 @@ class _EncodedModel(RewardModel):
 def train(task: Task) -> RewardModel:
     """Trains the network, then adds up the split in the space of its last layer."""
     settings = cast(NeuralLinUCB, task.use_case.agent)
-    # TF-Agents' reward layer takes no seed of its own.
+    # TF-Agents' reward layer does not take a seed.
     tf.keras.utils.set_random_seed(settings.seed)
     layers = (*settings.hidden_layers, settings.encoding_dim)
     encoder = network.ContextNetwork(task, layers, None, settings.seed, constant=True)

@@ -1,8 +1,8 @@
-"""TF-Agents' network over global and arm features: what a recommender is like says how well it fits a user.
+"""TF-Agents' network over global and arm features: a recommender's features say how well it fits a user.
 
-A tower over the user's features and one over the recommender's meet in common layers with one output, so a
-recommender is ranked by its features even if it was never shown. The features stand in the settings: text is
-one-hot, numbers are standardised over the recommenders.
+A tower over the user's features and a tower over the recommender's features meet in common layers with one
+output. So a recommender is ranked by its features even if it was never shown. The settings hold the features:
+text is one-hot, numbers are standardised over the recommenders.
 
 See `tf_agents.bandits.networks.global_and_arm_feature_network`.
 """
@@ -102,10 +102,10 @@ def _towers(
     task: Task, settings: RecommenderFeatures, observation: Mapping[str, tensor_spec.TensorSpec]
 ) -> global_and_arm_feature_network.GlobalAndArmCommonTowerNetwork:
     initial = tf.keras.initializers.HeNormal
-    # TF-Agents' last layer takes no seed of its own.
+    # TF-Agents' last layer does not take a seed.
     tf.keras.utils.set_random_seed(settings.seed)
     *_, width = settings.hidden_layers
-    # Of one recommender: training sees the one that was shown, ranking all of them.
+    # One recommender: training sees only the one that was shown, ranking sees all.
     one = tensor_spec.TensorSpec(observation[_RECOMMENDER].shape[1:], tf.float32)
     user = network.ContextNetwork(task, settings.hidden_layers, None, settings.seed)
     of_recommender = encoding_network.EncodingNetwork(

@@ -49,8 +49,8 @@ def as_trajectory(batch: dict[str, tf.Tensor], observation: Any = None) -> traje
     """The logged rows as a TF-Agents trajectory: each tensor [batch, 1, ...].
 
     Args:
-      batch: of `TrainingData.batches`.
-      observation: what the agent sees; the packed features unless given.
+      batch: a batch of `TrainingData.batches`.
+      observation: the agent's observation; by default the packed features.
     """
     if observation is None:
         observation = {key: batch[key] for key in (NUMERIC, CATEGORICAL) if key in batch}

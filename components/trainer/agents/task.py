@@ -19,12 +19,12 @@ class Task:
     """One training.
 
     Attributes:
-      use_case: its `agent` holds the agent's own settings.
+      use_case: the use case; its `agent` holds the agent's own settings.
       data: the training split.
-      names: what the indices in the data stand for.
-      log: called with what the agent measures.
-      warm_start: what an earlier agent of the same type left; None starts anew.
-      workers: who train together; `data` is then this one's share.
+      names: meaning of the indices in the data.
+      log: called with each figure that the agent measures.
+      warm_start: state of an earlier agent of the same type; None starts from scratch.
+      workers: the workers that train together; `data` is then this one's share.
     """
 
     use_case: UseCase

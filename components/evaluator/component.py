@@ -68,5 +68,5 @@ class Evaluator(TfxEvaluator):
             evaluation=Channel(type=standard_artifacts.ModelEvaluation),
             blessing=Channel(type=standard_artifacts.ModelBlessing),
         )
-        # Past TFX's own constructor, which builds the spec of its metrics and thresholds.
+        # Bypasses TFX's own constructor, which builds the spec of its metrics and thresholds.
         super(TfxEvaluator, self).__init__(spec=spec)

@@ -1,4 +1,4 @@
-"""The gate: is the candidate good enough to replace what is in production, and can the log tell?
+"""The gate: is the candidate good enough to replace the model in production, and can the log tell?
 
 Three verdicts, decided in this order:
 
@@ -13,9 +13,10 @@ Three verdicts, decided in this order:
     cannot_tell   unsubscribes are estimated above their cap, but the lower bound of the excess is not above 0
     blessed       every check holds
 
-So a candidate is never called worse because there was little data. The bounds are the ends of the two-sided interval at
-`gate.confidence`: with 0.95, a candidate that is worse by exactly the margin passes in 2.5% of the logs, and so in fewer
-than 5% of any few hundred (`benchmarks/gate_errors.py` counts them). Only "blessed" is published.
+So a candidate is never called worse because there was little data. The bounds are the ends of the two-sided
+interval at `gate.confidence`. With 0.95, a candidate that is worse by exactly the margin passes in 2.5% of
+the logs, and so in fewer than 5% of any few hundred logs (`benchmarks/gate_errors.py` counts them). Only
+"blessed" is published.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ class GateMetrics:
 
     Attributes:
       rows: evaluated rows.
-      effective_sample_size: of the importance weights.
+      effective_sample_size: effective sample size of the importance weights.
       max_weight: largest importance weight before any clip.
       clipped_share: share of rows whose weight was clipped, in [0, 1].
-      auc: of the reward estimates for clicks, in [0, 1]; NaN where it is undefined.
-      production_auc: the same of the model in production; None where there is none.
+      auc: AUC of the reward estimates for clicks, in [0, 1]; NaN if it is undefined.
+      production_auc: the same for the model in production; None if there is none.
       difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
-      lower_bound: of ``difference``, lower end of its interval at `gate.confidence`; -inf where unknown.
-      upper_bound: likewise; inf where unknown.
+      lower_bound: lower end of the interval of ``difference`` at `gate.confidence`; -inf if unknown.
+      upper_bound: upper end of that interval; inf if unknown.
       compared_with: version in production, or "logging policy" for a use case's first model.
-      unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN where the log holds none.
-      unsubscribe_excess_bound: lower bound, likewise, of the candidate's rate minus `gate.max_unsubscribe_ratio`
-        times the log's; -inf where unknown.
+      unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN if the log holds none.
+      unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
+        the log's; -inf if unknown.
     """
 
     rows: int

@@ -15,7 +15,7 @@ from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.registry.evidence.metrics import OverallMetrics
 from newsletter_bandit.settings.use_case import UseCase
 
-_BLOCK = 65_536  # rows worked on at once; some ten MB
+_BLOCK = 65_536  # rows processed at once; about ten MB
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 
@@ -31,9 +31,9 @@ def evaluate(
 
     Args:
       use_case: gives recommenders, reward and gate.
-      outcome: of the n rows.
+      outcome: logged outcome of the n rows.
       candidate: outputs of its `evaluation` signature for them; see `rows.table`.
-      production: the same of the model in production; None where there is none.
+      production: the same for the model in production; None if there is none.
       compared_with: version in production, or "logging policy".
 
     Returns:

@@ -22,10 +22,10 @@ def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
 
     Args:
       rows: columns of lists, as `example_files.Decoder` makes them.
-      user_id: [n] or [n, 1]; who is named where a row is refused.
+      user_id: [n] or [n, 1]; named if a row is refused.
 
     Raises:
-      DataError: a row has no value, or several, of what is needed; names it and the user.
+      DataError: a row lacks a needed value, or has several; names the column and the user.
     """
     users = user_id.reshape(-1)
     columns = {name: _only_values(rows, name, users) for name in LOGGED}
@@ -33,7 +33,7 @@ def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
 
 
 def slices(rows: pa.RecordBatch, features: Sequence[str]) -> Iterator[tuple[SliceKey, npt.NDArray[np.int64]]]:
-    """Indices of the rows in each slice: the whole, then each value of each feature; who has no value is in none."""
+    """Indices of the rows in each slice: the whole, then each feature's values."""
     yield (), np.arange(rows.num_rows)
     for name in features:
         column = _column(rows, name)

@@ -94,7 +94,7 @@ class _PolicyValue(Mergeable):
 
 
 class _ModelValues(Mergeable):
-    """Both policies of one model, its AUC, and what exploring costs: eval minus serving policy, paired."""
+    """Both policies of one model, its AUC, and the cost of exploring: eval minus serving policy, paired."""
 
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
@@ -134,7 +134,7 @@ class PolicyValues(Mergeable):
 
     Args:
       models: 1 (candidate) or 2 (candidate, production).
-      measuring: weight clip and confidence.
+      measuring: settings of the measurement.
     """
 
     def __init__(self, models: int, measuring: Measuring) -> None:
@@ -162,7 +162,7 @@ class PolicyValues(Mergeable):
         table = np.asarray(rows, dtype=np.float64).reshape(len(rows), SHARED + PER_MODEL * len(self._models))
         if not len(table):
             return
-        # Column by column in memory, as all below reads them.
+        # Column by column in memory, because everything below reads them so.
         table = np.asfortranarray(table)
         seen = view(table)
         shared, batches = seen.shared, _batches(seen)
@@ -199,7 +199,7 @@ class PolicyValues(Mergeable):
         self._floors.merge(other._floors)
 
     def figures(self) -> list[Figures]:
-        """Figures by name, one dictionary a model.
+        """Figures by name, one dictionary per model.
 
         Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's weight
         figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,

@@ -1,4 +1,4 @@
-"""Logged rows boiled down to a few floats, once, before they are sliced and summed.
+"""Logged rows reduced to a few floats, once, before they are sliced and summed.
 
 A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`). Model 1 is
 the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in production. `table` writes
@@ -83,9 +83,9 @@ class Outcome:
 
     Attributes:
       reward: [n], finite.
-      propensity: [n], of the logged recommender, in (0, 1].
+      propensity: [n], propensity of the logged recommender, in (0, 1].
       clicked, unsubscribed: [n], yes or no.
-      user_id: [n], str or bytes; who is named where a row is refused.
+      user_id: [n], str or bytes; named if a row is refused.
     """
 
     reward: npt.NDArray[Any]
@@ -103,9 +103,9 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
 
     Args:
-      outcome: of the n rows.
-      outputs: of each model's `evaluation` signature for them, the candidate's first: estimates and probabilities
-        [n, K], the others [n] or [n, 1].
+      outcome: logged outcome of the n rows.
+      outputs: outputs of each model's `evaluation` signature for them, the candidate's first: estimates and
+        probabilities [n, K], the others [n] or [n, 1].
 
     Raises:
       DataError: an output is missing or of another shape, or a value outside its range; names it and the user.

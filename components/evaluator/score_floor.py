@@ -4,12 +4,14 @@ For each floor f of a fixed grid, the mean over all rows of
 
     1[best score < f] (DR_i(default recommender) - DR_i(eval policy))
 
-is what serving the default below f would gain. It is measured against the eval policy: exploring costs reward to learn
-from, and a floor that gains only because it explores less is no gain. The floors that are tried are quantiles of the
-best score, so they are chosen without a look at any reward, and each one's lower bound allows for the number of tries
-(Bonferroni). Of those whose bound is above 0, the one with the largest estimated gain is taken; of equals the highest.
+is the gain of serving the default below f. It is measured against the eval policy: exploring costs reward in
+order to learn, so a floor that only explores less gains nothing. The floors to try are quantiles of the best
+score, so they are chosen without looking at any reward. Each lower bound allows for the number of tries
+(Bonferroni). Of the floors whose bound is above 0, the one with the largest estimated gain is taken; of equal
+ones, the highest.
 
-The sums are kept by bin of the best score, so parts merge and any floor of the grid can be asked for afterwards.
+The sums are kept per bin of the best score, so parts merge, and any floor of the grid can be asked for
+afterwards.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ TRIES = 20  # floors that are tried, at most: every 5% of the rows
 
 
 class ScoreFloor(NamedTuple):
-    """A floor and what it gains; NaN where none gains measurably.
+    """A floor and its gain; NaN if no floor gains measurably.
 
     Attributes:
       floor: units of reward.
       gain: reward per newsletter over all newsletters, those above the floor included.
-      lower_bound: of ``gain``, one-sided; it allows for the number of floors that were tried.
+      lower_bound: one-sided lower bound of ``gain``; it allows for the number of floors that were tried.
       share: share of the rows below the floor.
     """
 
@@ -69,8 +71,8 @@ class FloorGains(Mergeable):
 
         Args:
           best_score: [n], largest reward estimate of an eligible recommender.
-          default: the default recommender's; where a user has none, the eval policy's.
-          eval_policy: the same rows.
+          default: rows as the default recommender's policy sees them; as the eval policy, if a user has none.
+          eval_policy: the same rows as the eval policy sees them.
         """
         difference = dr.terms(default, self.weight_clip) - dr.terms(eval_policy, self.weight_clip)
         index = np.searchsorted(self._floors, best_score, side="right")
@@ -114,7 +116,7 @@ class FloorGains(Mergeable):
         if not n:
             return np.empty(0, dtype=np.int64)
         shares = np.arange(1, TRIES + 1) / TRIES
-        # Of equal shares the grid's last: the highest floor that treats the very same rows alike.
+        # Of equal shares, the last of the grid: the highest floor that treats the same rows alike.
         reached = np.searchsorted(below, shares * n - 1e-9)
         reached = reached[reached < len(below)]
         highest: npt.NDArray[np.int64] = np.searchsorted(below, below[reached], side="right") - 1

@@ -1,4 +1,4 @@
-"""Files of logged examples through the models' `evaluation` signature, boiled down to compact rows."""
+"""Scores files of logged examples by the models' `evaluation` signature, as compact rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Models:
     """One or two models side by side.
 
     Args:
-      folders: of their SavedModels, the candidate's first.
+      folders: folders of their SavedModels, the candidate's first.
     """
 
     def __init__(self, folders: Sequence[str]) -> None:
@@ -39,13 +39,13 @@ class Models:
         """Compact rows of a TFRecord file, as `rows.table` lays them out, by slice and batch.
 
         Args:
-          path: of the file.
-          features: whose values are slices.
+          path: path of the file.
+          features: features whose values are slices.
 
         Raises:
           DataError: a row that cannot be evaluated; names its user.
         """
-        # The next batch is scored while one is worked on.
+        # The next batch is scored while the current one is processed.
         batches = (
             records(path).batch(_BATCH).map(self._outputs, num_parallel_calls=_THREADS).prefetch(_THREADS)
         )

@@ -1,4 +1,4 @@
-"""Figures in TFMA's result files, where its viewers and `tfma.load_eval_result` find them, and back."""
+"""Writes figures to TFMA's result files, for its viewers and `tfma.load_eval_result`, and reads them back."""
 
 from __future__ import annotations
 

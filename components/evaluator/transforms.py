@@ -17,21 +17,21 @@ from components.evaluator.tfma_results import metrics_of
 if TYPE_CHECKING:
     from components.evaluator.scoring import Models
 
-_BLOCK = 65_536  # rows of a slice gathered before they are added up; some ten MB
+_BLOCK = 65_536  # rows of a slice gathered before they are added up; about ten MB
 
 
 class EvaluateFiles(beam.PTransform):
     """PCollection of paths -> TFMA's result files.
 
-    Rows travel in blocks: TFMA's own extractors hand over one at a time, once a slice, and that is nearly all of their
-    time.
+    Rows travel in blocks. TFMA's own extractors hand over one row at a time, once per slice, which takes
+    nearly all of their time.
 
     Args:
       models: (name, folder of the SavedModel), the candidate's first.
-      measuring: how.
-      features: whose values are slices.
-      config: for TFMA's readers, written beside the results.
-      folder: for the results.
+      measuring: settings of the measurement.
+      features: features whose values are slices.
+      config: configuration for TFMA's readers, written beside the results.
+      folder: folder for the results.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SumUp(beam.CombineFn):
 
     Args:
       models: 1 or 2.
-      measuring: how.
+      measuring: settings of the measurement.
     """
 
     def __init__(self, models: int, measuring: Measuring) -> None:

@@ -55,7 +55,7 @@ class Unsubscribes(Mergeable):
         return self._candidate.estimate()
 
     def interval(self, confidence: float) -> Interval:
-        """Two-sided, of `rate`."""
+        """Two-sided interval of `rate`."""
         return self._candidate.interval(confidence)
 
     def log_rate(self) -> float:
@@ -63,7 +63,7 @@ class Unsubscribes(Mergeable):
         return self._log.estimate().value
 
     def ratio(self) -> float:
-        """The candidate's rate over the log's; NaN where the log holds no unsubscribe."""
+        """The candidate's rate over the log's; NaN if the log holds no unsubscribe."""
         return self.rate().value / self.log_rate() if self.log_rate() > 0.0 else math.nan
 
     def excess(self) -> Estimate:
@@ -71,7 +71,7 @@ class Unsubscribes(Mergeable):
         return self._excess.estimate()
 
     def lower_bound(self, confidence: float) -> float:
-        """One-sided lower bound of `excess`; -inf where the rows say nothing."""
+        """One-sided lower bound of `excess`; -inf if the rows say nothing."""
         return self._excess.lower_bound(confidence)
 
 
@@ -83,7 +83,7 @@ class _Excess(MeanOfTerms):
         self._ratio = ratio
 
     def add(self, batch: LoggedBatch) -> None:
-        """Adds rows whose reward is 1 for an unsubscribe, else 0."""
+        """Adds rows whose reward is 1 for an unsubscribe, otherwise 0."""
         if not len(batch):
             return
         gaps = batch.weights(self.weight_clip) - self._ratio

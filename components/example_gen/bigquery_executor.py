@@ -1,4 +1,4 @@
-"""Executor of BigQueryExampleGen: TFX's own, with the bill in view."""
+"""Executor of BigQueryExampleGen: TFX's own, with a limit on the bytes read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from newsletter_bandit.warehouse.bigquery import BigQuery
 
 
 class Executor(executor.Executor):
-    """Looks first, with a dry run, at what the query would read and whether it finds rows; then runs TFX's executor.
+    """Checks with a dry run what the query would read and if it finds rows; then runs TFX's executor.
 
-    Beam exports through files in a bucket and knows no limit of bytes, so the limit is held here. The environment's
-    labels are put on the export's jobs too.
+    Beam exports through files in a bucket and has no limit on bytes, so the limit is checked here. The
+    environment's labels are also put on the export's jobs.
     """
 
     _beam_pipeline_args: list[str] | None
@@ -72,7 +72,7 @@ class Executor(executor.Executor):
 
 
 def _with_project(beam_args: list[str], warehouse: BigQueryWarehouse) -> list[str]:
-    """Beam's options with the project to run in, the warehouse's unless they name one."""
+    """Beam's options with the project to run in: the warehouse's, unless they name one."""
     names = {arg.split("=", 1)[0] for arg in beam_args}
     if "--temp_location" not in names:
         raise SettingsError(

@@ -59,7 +59,7 @@ def make_example_gen(
       query: BigQuery SQL.
       split: `train_eval` gives the splits `train` and `eval`, all rows of a user in the same one; `inference`
         gives the one split `inference`.
-      run_date: YYYY-MM-DD, or "" for the day of the run, of which the query's dates are made; see `run_date`.
+      run_date: YYYY-MM-DD, or "" for the day of the run; the query's dates follow from it. See `run_date`.
     """
     if split == "train_eval":
         output_config = train_eval_config(use_case.eval_share)
@@ -79,7 +79,8 @@ def make_example_gen(
             custom_executor_spec=executor_spec.BeamExecutorSpec(bigquery_executor.Executor),
             custom_config=_custom_config({"warehouse": warehouse.model_dump_json(), "labels": labels}),
         )
-    # TFX's specification has no place for what a run is told when it starts; both executors look for it here.
+    # TFX's specification has no place for a value that is given when a run starts; both executors read it
+    # here.
     made.exec_properties.update({RUN_DATE: run_date, USE_CASE: use_case.to_json()})
     return made
 

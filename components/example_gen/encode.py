@@ -9,10 +9,10 @@ from newsletter_bandit.errors import DataError
 
 
 def to_feature_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with each column as a list of bytes, float32 or int64: what a tf.Example can hold.
+    """The batch with each column as a list of bytes, float32 or int64, the types that a tf.Example can hold.
 
-    BOOL and integers become int64, floating point float32, STRING bytes. A NULL becomes a NULL list (a feature
-    with no value), a NULL ARRAY an empty one, as BigQuery returns it.
+    BOOL and integers become int64, floating point becomes float32, STRING becomes bytes. A NULL becomes a
+    NULL list (a feature with no value). A NULL ARRAY becomes an empty list, as BigQuery returns it.
 
     Raises:
       DataError: a column of another type, or an ARRAY with a NULL in it.
@@ -22,7 +22,7 @@ def to_feature_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def serialize(batch: pa.RecordBatch) -> list[bytes]:
-    """One serialized tf.Example a row; raises `DataError` as `to_feature_lists` does."""
+    """One serialized tf.Example per row; raises `DataError` as `to_feature_lists` does."""
     # Imports TensorFlow.
     from tfx_bsl.coders.example_coder import RecordBatchToExamples
 

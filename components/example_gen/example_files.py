@@ -1,6 +1,7 @@
-"""Files of serialized tf.Examples, as every ExampleGen leaves them, read a batch at a time.
+"""Files of serialized tf.Examples, as every ExampleGen writes them, read a batch at a time.
 
-TFX's and Beam's own readers hand over one row at a time, through Python: for most steps nearly all of their time.
+TFX's and Beam's own readers hand over one row at a time through Python, which takes most steps nearly all of
+their time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.threads import in_order
 
-# Rows of a record batch: enough that a call's own cost is small beside its work, some ten MB.
+# Rows of a record batch: enough to make the cost per call small; about ten MB.
 ROWS = 16_384
 
 
@@ -42,7 +43,7 @@ def split_files(examples: Iterable[types.Artifact], split: str) -> list[str]:
 
 
 def records(path: str) -> tf.data.Dataset:
-    """The serialized examples of a TFRecord file, which is gzipped where its name says so."""
+    """The serialized examples of a TFRecord file, which is gzipped if its name says so."""
     return tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
 
 
@@ -50,12 +51,12 @@ class Decoder:
     """Serialized examples -> a record batch whose columns are lists.
 
     Args:
-      schema: columns and their types; None takes those that the examples have.
+      schema: columns and their types; None takes those of the examples.
     """
 
     def __init__(self, schema: schema_pb2.Schema | None = None) -> None:
         self._schema = schema and schema.SerializeToString()
-        # A thread must not use another's: it holds what it is working on.
+        # A thread must not use another's decoder, which holds that thread's current work.
         self._of_thread = threading.local()
 
     def __call__(self, examples: npt.NDArray[np.object_]) -> pa.RecordBatch:
@@ -65,7 +66,7 @@ class Decoder:
         return self._of_thread.decoder.DecodeBatch(examples.tolist())
 
     def batches(self, path: str) -> Iterator[pa.RecordBatch]:
-        """A file's rows in its order, `ROWS` at a time; the next ones are decoded while these are worked on."""
+        """A file's rows in its order, `ROWS` at a time; the next are decoded meanwhile."""
         yield from in_order(self, records(path).batch(ROWS).prefetch(1).as_numpy_iterator())
 
 

@@ -92,10 +92,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def date_query(query: str, exec_properties: dict[str, Any], examples: types.Artifact) -> str:
-    """The query with the dates of the run, which the artifact is told.
+    """The query with the dates of the run, which are also written to the artifact.
 
     Raises:
-      SettingsError: as `newsletter_bandit.warehouse.run_date.dated`.
+      SettingsError: as in `newsletter_bandit.warehouse.run_date.dated`.
     """
     found = dated(query, UseCase.from_json(exec_properties["use_case"]), exec_properties[RUN_DATE])
     for name, value in found.properties.items():
@@ -118,8 +118,8 @@ def _cumulated(sizes: Iterable[int]) -> list[int]:
 class _WriteRows(beam.DoFn):
     """Writes a query's rows, each batch to files of its own; a retry replaces them.
 
-    Read and written here, a batch is gone once it is written: between two stages of a graph the in-process runner would
-    hold the rows of all.
+    A batch is read and written here, and released once it is written. Between two stages of a graph, the
+    in-process runner would hold the rows of all batches.
     """
 
     def __init__(

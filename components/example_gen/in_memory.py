@@ -23,7 +23,7 @@ from newsletter_bandit.warehouse.queries import render_inference_query, render_t
 def training_examples(
     use_case: UseCase, table: pa.Table, start: dt.date, end: dt.date
 ) -> tuple[pa.Table, npt.NDArray[np.object_]]:
-    """Training rows sent from ``start`` to before ``end``: what the query finds, and an example for each of its rows.
+    """Training rows sent from ``start`` to before ``end``: the query's rows, and an example for each.
 
     The rows keep the order of ``table``.
 

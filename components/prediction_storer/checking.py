@@ -1,4 +1,4 @@
-"""Checks a batch of predictions at once; rows that look unusual are left to `post_process`, which knows why.
+"""Checks a batch of predictions at once; rows that look unusual go to `post_process`, which finds the reason.
 
 predictions -> [columns, vectorised] -> ordinary rows ----------------> checked batch
                                      \\-> others -> post_process, each -> checked batch, or a `Rejection`
@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from components.prediction_storer.post_process import MAX_DAYS, Rejection, Stamp, post_process
 from serving.ranking import MAX_USER_ID_BYTES, Ranking
 
-# A checked row: what of a ranking is not the same for all. Recommenders are positions in the use case's list.
+# A checked row: the parts of a ranking that differ between users. Recommenders are positions in the use
+# case's list.
 CHECKED = pa.schema(
     [
         ("user_id", pa.string()),
@@ -113,7 +114,7 @@ class Checker:
         try:
             texts = [kept[name].cast(pa.string()).filter(pa.array(keeps)) for name in ("user_id", "campaign")]
         except pa.ArrowInvalid:
-            # Some text is no UTF-8: each row for itself finds out which.
+            # Some text is not UTF-8; checking row by row finds out which.
             return np.zeros(len(rows), dtype=np.bool_), self._checked([])
         good[good] = keeps
         arrays = [
@@ -127,7 +128,7 @@ class Checker:
     def _slots(
         self, names: pa.Array, scores: pa.Array, propensities: pa.Array
     ) -> tuple[list[pa.Array], Mask]:
-        """Lists of equal lengths -> those of the rows that are in order, without padding, and which rows these are."""
+        """Lists of equal lengths -> the lists of the good rows, without padding, and a mask of these rows."""
         row = pc.list_parent_indices(names).to_numpy(zero_copy_only=False)
         name, score, propensity = (pc.list_flatten(values) for values in (names, scores, propensities))
         # Position of the recommender, -1 for padding, -2 for an unknown or missing name.
@@ -173,7 +174,7 @@ def _true(values: pa.Array) -> Mask:
 
 
 def _as_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of plain values, each a list as `post_process` wants it; what is missing is left out, or no number."""
+    """A row of plain values, each a list as `post_process` needs it; missing values are left out or NaN."""
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, list):

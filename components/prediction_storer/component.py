@@ -23,7 +23,7 @@ class PredictionStorerSpec(types.ComponentSpec):
         "store": ExecutionParameter(type=str),
     }
     INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
-    # TFX's own type: its entry point on Vertex AI cannot import one of this project's by the title that it allows.
+    # TFX's own type, because its entry point on Vertex AI cannot import a type of this project by its title.
     OUTPUTS = {"summary": ChannelParameter(type=File)}
 
 
@@ -35,7 +35,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
     Args:
       predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and `run_date` say which
         model made them and for which day.
-      store: where the rankings go.
+      store: store that the rankings go to.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
     """
 

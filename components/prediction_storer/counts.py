@@ -15,8 +15,8 @@ class Counts:
 
     Attributes:
       stored: rows whose ranking is stored.
-      rejected: rows that are not, by reason.
-      first_expiry: when the first of the stored rankings expires, ISO 8601 in UTC; None without any.
+      rejected: rows whose ranking is not stored, by reason.
+      first_expiry: earliest expiry of the stored rankings, ISO 8601 in UTC; None without any.
     """
 
     stored: int = 0
@@ -50,7 +50,7 @@ class Counts:
         return sum(parts, cls())
 
     def refusal(self, max_rejected_share: float) -> str | None:
-        """Why nothing may be stored, or None where it may.
+        """The reason why nothing may be stored; None if storing is allowed.
 
         Args:
           max_rejected_share: share of refused rows that is still accepted, in [0, 1].
@@ -66,7 +66,7 @@ class Counts:
         return None
 
     def check(self, max_rejected_share: float) -> None:
-        """Raises `DataError` where nothing may be stored."""
+        """Raises `DataError` if nothing may be stored."""
         refusal = self.refusal(max_rejected_share)
         if refusal is not None:
             raise DataError(refusal)

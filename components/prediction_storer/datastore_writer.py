@@ -1,8 +1,9 @@
-"""Writes rankings to Datastore, a commit for so many, with Beam's own writer underneath.
+"""Writes rankings to Datastore, many per commit, with Beam's own writer underneath.
 
-Beam's writer takes entities of a class of its own, one by one through every step, and turns each into a protobuf twice. Here
-a step takes whole batches and makes the protobufs itself; from there on all is Beam's: the size of a commit by count, bytes and
-latency, retries of transient errors, throttling after errors, and the counters.
+Beam's writer takes entities of its own class, one by one through every step, and turns each into a protobuf
+twice. Here, a step takes whole batches and makes the protobufs itself. Everything after that is Beam's: the
+size of a commit by count, bytes and latency, retries of transient errors, throttling after errors, and the
+counters.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class RampUp(Throttle):
     """Beam's throttle for batches: each row counts as an operation, and a batch is let through in parts."""
 
     def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Parts of the batch, in order, as the budget of the second allows."""
+        """Parts of the batch, in order, as the budget per second allows."""
         start = 0
         while start < checked.num_rows:
             part = checked.slice(start, self.acquire(checked.num_rows - start))
@@ -68,15 +69,16 @@ class _Write(Committer):
 
 
 def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
-    """Workers among which Beam divides the budget of writes per second, or None where it is not to throttle.
+    """Workers among which Beam divides the budget of writes per second; None if it should not throttle.
 
     Args:
-      store: its own settings come first.
-      options: of the pipeline that writes; they name the runner and how many workers it may start.
+      store: settings of the store, which come first.
+      options: options of the pipeline that writes; they name the runner and how many workers it may start.
     """
     enabled = store.throttle_rampup
     if enabled is None:
-        # One machine's writer slows down by itself when Datastore does; many that begin at once are too late for that.
+        # One machine's writer slows down when Datastore does; many writers that begin at once are too late
+        # for that.
         enabled = options.view_as(StandardOptions).runner == "DataflowRunner"
     if not enabled:
         return None
@@ -87,7 +89,7 @@ def throttle_of(store: DatastoreStore, options: PipelineOptions) -> int | None:
 
 
 def to_mutation(ranking: Ranking, store: DatastoreStore) -> Any:
-    """The upsert of a ranking, the user_id being the key's name; field by field what the client makes of its entity."""
+    """The upsert of a ranking, with the user_id as the key's name; equal to the client's, field by field."""
     mutation = Mutation.pb()()
     entity = mutation.upsert
     partition = entity.key.partition_id

@@ -41,14 +41,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Stores the predictions of split ``inference``.
 
         Raises:
-          DataError: there are no rows, or more of them are refused than `storing.max_rejected_share`; the
-            store is as it was, and the refused rows lie beside the output folder, in the file that is named.
+          DataError: there are no rows, or more of them are refused than `storing.max_rejected_share`. The
+            store stays as it was, and the message names the file of the refused rows, beside the output
+            folder.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         predictions = artifact_utils.get_single_instance(input_dict["predictions"])
         model_version = predictions.get_string_custom_property(VERSION_KEY)
-        # The day's start, not the clock: a rerun of the day then writes the very same records.
+        # The day's start, not the clock, so that a rerun of the day writes the same records.
         day = dt.date.fromisoformat(predictions.get_string_custom_property(RUN_DATE))
         generated_at = dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
         folder = artifact_utils.get_single_instance(output_dict["summary"]).uri
@@ -74,7 +75,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         counts = Counts.from_json(_read(counts_file))
         if counts.refusal(max_rejected_share) is not None and counts.total_rejected:
-            # TFX empties the output folder of a step that fails.
+            # TFX empties the output folder of a failed step.
             kept = os.path.join(folder.rstrip("/") + "-refused", "dead_letters.jsonl")
             io_utils.copy_file(dead_letters, kept, overwrite=True)
             raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")

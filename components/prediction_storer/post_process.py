@@ -1,4 +1,4 @@
-"""Turns one row of predictions into the ranking that is stored, or says why it cannot be."""
+"""Turns one row of predictions into the stored ranking, or says why it cannot be stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rejection:
 
     Attributes:
       reason: stable identifier, e.g. ``score_not_finite``.
-      detail: what was found and what is allowed.
+      detail: sentence on what was found and what is allowed.
       row: the row with JSON values.
     """
 
@@ -53,12 +53,12 @@ def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking
     """Checks and stamps one row of the serving signature's outputs; no figure is rounded.
 
     Args:
-      row: the columns of `components.bulk_inferrer.schema`; others may stand beside them.
+      row: the columns of `components.bulk_inferrer.schema`, possibly with others.
       recommenders: names that may be stored.
       stamp: version and times.
 
     Returns:
-      The ranking without the '' that pad it, or why the row breaks the contract.
+      The ranking without its padding of '', or a rejection that says how the row breaks the contract.
     """
     try:
         return _to_ranking(row, frozenset(recommenders), stamp)
@@ -73,7 +73,7 @@ def resolve_duplicates(rankings: Iterable[Ranking]) -> tuple[Ranking, list[Ranki
 
 
 def reject_duplicate(ranking: Ranking) -> Rejection:
-    """Why another ranking of the same user is not stored."""
+    """Rejection of another ranking of the same user."""
     return Rejection(
         DUPLICATE,
         f"user_id {ranking.user_id!r} has several rows; allowed: one, of which the first in order is kept",
@@ -82,7 +82,7 @@ def reject_duplicate(ranking: Ranking) -> Rejection:
 
 
 def json_row(row: Row) -> dict[str, Any]:
-    """The row with JSON values; bytes that are no UTF-8 are escaped, NaN and infinities become strings."""
+    """The row with JSON values; bytes that are not UTF-8 are escaped, NaN and infinities become strings."""
     return {name: [_json_value(value) for value in values] for name, values in sorted(row.items())}
 
 

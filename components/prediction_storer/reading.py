@@ -1,4 +1,4 @@
-"""Files of predictions, read and checked again by each pass over them; every pass finds the same rows in the same order."""
+"""Files of predictions; each pass reads and checks them again, and finds the same rows in the same order."""
 
 from __future__ import annotations
 

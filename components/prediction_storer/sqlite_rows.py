@@ -1,4 +1,4 @@
-"""Checked rows as rows of the SQLite file, a batch at once: the very text that `serving.stores.sqlite.to_row` writes."""
+"""Checked rows as rows of the SQLite file, a batch at once; byte-identical to `stores.sqlite.to_row`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from components.prediction_storer.checking import CHECKED, Checker
 from serving.ranking import format_timestamp
 from serving.stores.sqlite import StoredRow
 
-# Python and orjson write the same shortest digits that read back as the same number. Below and from these sizes on Python
-# writes an exponent, and orjson another one, or none.
+# Python and orjson write the same shortest digits that read back as the same number. Below and above these
+# sizes Python writes an exponent, but orjson writes another one, or none.
 _SMALLEST, _LARGEST = 1e-4, 1e16
 
 
 def stored_rows(checked: pa.RecordBatch, checker: Checker) -> Iterator[StoredRow]:
-    """Rows of `components.prediction_storer.checking.CHECKED` -> what `to_row` makes of their rankings."""
+    """Rows of `checking.CHECKED` -> the rows that `to_row` makes of their rankings."""
     columns = {field.name: checked.column(i) for i, field in enumerate(CHECKED)}
     stamp = checker.stamp
     days = columns["expires_after_days"].to_numpy(zero_copy_only=False).tolist()

@@ -16,7 +16,7 @@ _ROWS_PER_TRANSACTION = 10_000
 
 
 class WriteToSQLite(beam.PTransform):
-    """PCollection of checked batches -> rows of the file at ``path``, which is made where it is missing."""
+    """PCollection of checked batches -> rows of the file at ``path``, which is made if it is missing."""
 
     def __init__(self, path: str, checker: Checker) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class WriteToSQLite(beam.PTransform):
 
 
 class _Write(beam.DoFn):
-    """A transaction for so many rows; several workers take turns."""
+    """Writes one transaction per so many rows; several workers take turns."""
 
     def __init__(self, path: str, checker: Checker) -> None:
         super().__init__()

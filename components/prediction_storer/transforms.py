@@ -39,14 +39,14 @@ class StorePredictions(beam.PTransform):
 
     Rows travel in batches, never one by one: in Python a row's way through a Beam graph costs more than its work.
 
-    Nothing is written to the store before all rows were checked, and nothing at all where the counts forbid
-    it: the pipeline then ends normally, and the caller learns of it from the counts file. So no worker has to
+    Nothing is written to the store before all rows were checked, and nothing at all if the counts forbid it.
+    The pipeline then ends normally, and the caller learns of it from the counts file. So no worker has to
     raise an error, which some runners would retry and none hands on with its type.
 
     Args:
       recommenders: names that may be stored.
       stamp: version and times of the run.
-      store: where rankings go.
+      store: store that the rankings go to.
       max_rejected_share: share of refused rows that is still accepted.
       dead_letters: file for the refused rows, one JSON object per line.
       counts: file for the `Counts`.
@@ -142,7 +142,7 @@ class _Check(beam.DoFn):
 
 
 def _repeated(shard: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
-    """The hashes of a shard that occur more than once; nothing without any."""
+    """The hashes of a shard that occur more than once; nothing if there are none."""
     hashes = np.sort(np.frombuffer(b"".join(shard[1]), np.uint64))
     repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     if repeated.size:

@@ -1,4 +1,4 @@
-"""Beam writers of rankings; both replace what a user has, so that a retried bundle changes nothing."""
+"""Beam writers of rankings; both replace a user's ranking, so that a retried bundle changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BigQuery: queries and statements as jobs, with their cost, retries of what passes, and one sentence for what does not.
+"""BigQuery: queries and statements as jobs, with their cost.
 
 Transient errors (a service that is down or busy, a connection that breaks) are retried with backoff; a permanent one
 becomes a `UserError` at once. Without credentials nothing is asked of the network.
@@ -22,7 +22,8 @@ from newsletter_bandit.settings.environment import BigQueryWarehouse
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-# Of one request; and of a job whose failure BigQuery itself calls transient, which is then started again.
+# Time for one request; and for a job whose failure BigQuery itself calls transient, which is then started
+# again.
 RETRY_SECONDS, RETRY_JOB_SECONDS = 30.0, 300.0
 _TRANSIENT = {
     *("backendError", "internalError", "rateLimitExceeded"),
@@ -33,11 +34,11 @@ _REQUEST_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Job:
-    """A job that ended well.
+    """A successful job.
 
     Attributes:
-      job_id: as the console and `bq show -j` know it, `project:location.id`.
-      bytes_billed: what it cost.
+      job_id: id for the console and `bq show -j`, `project:location.id`.
+      bytes_billed: bytes that it was billed for.
       inserted: rows that a statement added; 0 for a query.
       deleted: rows that it removed.
     """
@@ -53,7 +54,7 @@ class BigQuery:
 
     Args:
       warehouse: project, location, labels and limit of each job.
-      labels: further ones.
+      labels: further labels.
     """
 
     def __init__(self, warehouse: BigQueryWarehouse, labels: dict[str, str] | None = None) -> None:
@@ -70,7 +71,7 @@ class BigQuery:
         return self._run(sql)[0]
 
     def rows(self, sql: str) -> tuple[Job, list[dict[str, Any]]]:
-        """The job and the rows of a query that finds few; raises as `run` does."""
+        """The job and the rows of a query with few rows; raises as `run` does."""
         done, job = self._run(sql)
         with self._explained(job.job_id):
             return done, [dict(row) for row in job.result(retry=_retry())]
@@ -149,7 +150,7 @@ class BigQuery:
         try:
             job.result(retry=_retry())
         except RetryError:
-            # BigQuery answers the question for a failed job as if it were itself down; the job knows.
+            # For a failed job, BigQuery answers as if it were down itself; the job holds the real error.
             job.reload(retry=_retry(), timeout=_REQUEST_SECONDS)
             failure = job.exception() if job.error_result else None
             if failure is None:

@@ -18,7 +18,7 @@ class Check:
     Attributes:
       column: the column at fault.
       problem: what is wrong, in words that do not hold the value.
-      allowed: what would be right.
+      allowed: values that would be right.
       condition: DuckDB expression over the table's columns and, as `source_of` names them, their sources; true
         where the row is refused.
     """
@@ -56,7 +56,7 @@ def checks(
             f"{source_of(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL",
         )
         for column in columns
-        # An empty list is no list.
+        # An empty list counts as missing.
         if column.type != "ARRAY<STRING>"
     ]
     for name in contract:

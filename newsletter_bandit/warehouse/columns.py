@@ -34,7 +34,7 @@ _NUMBERS = (
 )  # fmt: skip
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
-# Names with spaces, which no column of a table bears.
+# Names with spaces, which no column of a table has.
 ROW = '"row of the file"'
 
 

@@ -25,7 +25,7 @@ def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnec
     """A connection to the file, closed at the end; a query of a reader cannot reach other files.
 
     Raises:
-      DataError: there is no such file to read, it is no DuckDB file, or another process holds it.
+      DataError: there is no such file to read, it is not a DuckDB file, or another process holds it.
     """
     path = Path(path)
     if path.exists():
@@ -58,7 +58,7 @@ def read_batches(path: Path | str, query: str, rows: int = 50_000) -> Iterator[p
     Args:
       path: the DuckDB file.
       query: BigQuery SQL of the subset in `newsletter_bandit.warehouse.translate`.
-      rows: most rows per batch.
+      rows: largest number of rows per batch.
 
     Yields:
       Arrow record batches of 1 to ``rows`` rows; none where the query finds nothing.

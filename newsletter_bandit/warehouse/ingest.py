@@ -1,4 +1,4 @@
-"""Raw CSV or Parquet files into a table of the embedded warehouse, row by row checked, in one transaction."""
+"""Loads raw CSV or Parquet files into the embedded warehouse, checked row by row, in one transaction."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KEY: dict[str, tuple[str, ...]] = {
 }
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}
 _OPTIONAL = {"eligible_recommenders"}
-# A served ranking may tell these two.
+# A served ranking may provide these two.
 _OPTIONAL_IN_SENDS = {"propensity", "policy_version"}
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # Columns of the staging table besides the table's own; no column of a table has a space in its name.
@@ -77,8 +77,8 @@ class IngestReport:
       read: rows of the files.
       loaded: rows that the table gained.
       already_there: good rows whose key the training table held before; they were left as they were.
-      refusals: one entry a reason, most rows first.
-      rejects: file of the refused rows, or None where none was asked for.
+      refusals: one entry per reason, most rows first.
+      rejects: file of the refused rows, or None if none was asked for.
       seconds: wall clock.
     """
 
@@ -106,15 +106,15 @@ def ingest(
 ) -> IngestReport:
     """Loads files into the use case's training or inference table, or into one of the raw tables they are built from.
 
-    A file is CSV (comma, double quotes, UTF-8, one header line; `.csv` or `.csv.gz`) or Parquet. Its columns bear
-    the table's names, or those under `ingest` of the use case; others are left out. An empty cell is NULL; a CSV
-    writes a list as `a|b|c`; an empty `eligible_recommenders` means that all are eligible.
+    A file is CSV (comma, double quotes, UTF-8, one header line; `.csv` or `.csv.gz`) or Parquet. Its columns
+    have the table's names, or those under `ingest` of the use case; other columns are left out. An empty cell
+    is NULL. A CSV writes a list as `a|b|c`. An empty `eligible_recommenders` means that all are eligible.
 
-    A table grows; a row whose key (`KEY`) it holds already is left as it is, so the same file can be ingested twice.
-    The inference table alone is emptied and refilled.
+    A table grows. A row whose key (`KEY`) is already there stays as it is, so the same file can be ingested
+    twice. Only the inference table is emptied and refilled.
 
     Args:
-      warehouse_path: the DuckDB file; made where it is missing.
+      warehouse_path: the DuckDB file; made if it is missing.
       use_case: tables, features, recommenders and sources of columns.
       table: which of the tables.
       files: read in this order.
@@ -198,7 +198,7 @@ def _stage(
 
 
 def _staging_query(number: int, columns: Sequence[Column], reasons: Sequence[Check]) -> str:
-    # Step by step, so that nothing is worked out twice: sources, values, verdict, value at fault.
+    # Step by step, so that nothing is computed twice: sources, values, verdict, value at fault.
     names = ", ".join(quoted(column.name) for column in columns)
     sources = ", ".join(f"{column.source} AS {source_of(column.name)}" for column in columns)
     values = ", ".join(f"{column.value} AS {quoted(column.name)}" for column in columns)
@@ -242,7 +242,7 @@ def _read_raw(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> N
 def _header(file: Path) -> list[str]:
     opener = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        # What is not UTF-8 further down is told by DuckDB, with its line.
+        # DuckDB reports what is not UTF-8 further down, with its line.
         with opener(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
             header = next(csv.reader(lines), [])
     except (OSError, EOFError, csv.Error) as error:
@@ -340,7 +340,7 @@ def _load(
     schema, _, table = name.rpartition(".")
     schema = schema or "main"
     ((database,),) = connection.execute("SELECT current_database()").fetchall()
-    # Three parts: a schema that bears the file's name would be ambiguous.
+    # Three parts, because a schema with the file's name would be ambiguous.
     target = ".".join(quoted(part) for part in (database, schema, table))
     there = columns_of(connection, schema, table)
     if there and not replace:

@@ -43,8 +43,8 @@ def render_training_query(
       warehouse: BigQuery tables carry the project's name.
       start: first day.
       end: day after the last.
-      configs: folder whose ``queries/`` is looked at first; the queries that it lacks, and all where it is
-        None, come from the ``configs`` folder beside this package.
+      configs: folder whose ``queries/`` comes first. Queries that it lacks, or all if it is None, come from
+        the ``configs`` folder beside this package.
 
     Raises:
       SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
@@ -77,7 +77,7 @@ def render_arms_query(
 
 
 def table_name(table: str, warehouse: Warehouse) -> str:
-    """The table as it stands in a query, in backticks; with BigQuery ``project.dataset.table``.
+    """Name of the table in a query, in backticks; with BigQuery ``project.dataset.table``.
 
     Raises:
       SettingsError: a table without a dataset, which BigQuery cannot find.
@@ -96,7 +96,7 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
       template: its file name.
       configs: see `render_training_query`.
       use_case: its name, features and reward reach the template.
-      **values: what else the template uses; text must be an identifier or a literal that was checked.
+      **values: other values for the template; text must be an identifier or a literal that was checked.
 
     Raises:
       SettingsError: as `render_training_query`.
@@ -153,7 +153,7 @@ def _check_window(start: dt.date, end: dt.date) -> None:
 
 
 def check_columns(use_case: UseCase) -> None:
-    """Raises `SettingsError` where two columns of a table would be one to the warehouse."""
+    """Raises `SettingsError` if two columns of a table would be the same to the warehouse."""
     # The warehouses ignore the case of a column's name.
     seen = {name.lower(): name for name in RESERVED_COLUMNS}
     for name in use_case.features:

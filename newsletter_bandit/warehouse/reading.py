@@ -1,4 +1,4 @@
-"""A query's rows, wherever the tables are."""
+"""Reads a query's rows from either warehouse."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def read(warehouse: Warehouse, query: str) -> Iterator[pa.RecordBatch]:
 
 
 def first_rows(warehouse: Warehouse, query: str, most: int) -> pa.RecordBatch | None:
-    """Up to ``most`` rows as one batch, None where there is no row; otherwise as `read`."""
+    """Up to ``most`` rows as one batch, None if there is no row; otherwise as `read`."""
     if isinstance(warehouse, DuckDBWarehouse):
         return next(embedded.read_batches(warehouse.path, query, most), None)
-    # The limit spares BigQuery from sending more than is kept.
+    # With the limit, BigQuery does not send more than is kept.
     batches = list(BigQuery(warehouse).read_batches(f"SELECT * FROM ({query}) LIMIT {most}"))
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if batches else None

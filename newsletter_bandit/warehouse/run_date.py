@@ -1,7 +1,7 @@
-"""The day of a run is decided when it runs: a compiled pipeline that is started every day names none.
+"""The day of a run, which is decided when it runs: a compiled pipeline that starts every day names no day.
 
-A query then holds marks where its dates belong. The executor puts them in, and writes the dates that it took on its
-output, from which the steps after it learn them.
+Its queries hold marks in the place of dates. The executor fills them in, and writes the dates on its output,
+where the next steps read them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Dated:
     """A query with its dates.
 
     Attributes:
-      query: without marks.
-      properties: the dates, ISO 8601, by the name of the custom property that tells them.
+      query: the query without marks.
+      properties: the dates, ISO 8601, by the name of their custom property.
     """
 
     query: str
@@ -33,7 +33,7 @@ class Dated:
 
 
 def resolve(run_date: str) -> dt.date:
-    """The day that ``run_date`` means.
+    """The day that ``run_date`` names.
 
     Raises:
       SettingsError: it is neither empty nor YYYY-MM-DD.
@@ -52,7 +52,7 @@ def dated(query: str, use_case: UseCase, run_date: str) -> Dated:
     """Puts the dates into ``query``; a query without marks stays as it is.
 
     Raises:
-      SettingsError: ``run_date`` is no date, or no training window is complete on it.
+      SettingsError: ``run_date`` is not a date, or no training window is complete on it.
     """
     day = resolve(run_date)
     properties = {RUN_DATE: day.isoformat()}

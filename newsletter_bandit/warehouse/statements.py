@@ -23,7 +23,7 @@ _TYPES = {
     exp.DataType.Type.DATE,
     exp.DataType.Type.TIMESTAMPTZ,
 }
-# DATE partitions, clusters and OPTIONS: where BigQuery keeps the rows, not which.
+# DATE partitions, clusters and OPTIONS say where BigQuery keeps the rows, not which rows.
 _WITHOUT_MEANING = {exp.PartitionedByProperty, exp.ClusterProperty, exp.Property}
 _MERGE = (
     "MERGE table AS target USING (SELECT …) AS source ON FALSE WHEN NOT MATCHED BY SOURCE [AND condition] THEN DELETE "
@@ -36,7 +36,7 @@ class Creation:
     """A CREATE TABLE IF NOT EXISTS.
 
     Attributes:
-      sql: the DuckDB statement, without partitions, clusters and options, which DuckDB has not.
+      sql: the DuckDB statement, without partitions, clusters and options, which DuckDB does not have.
       schema: the table's schema, "main" without one.
     """
 
@@ -130,7 +130,7 @@ def replacement(statement: str, database: str) -> Replacement:
 
 
 def _clauses(tree: exp.Merge) -> tuple[exp.When, exp.Insert]:
-    """The clause that deletes, and what the other one inserts."""
+    """The clause that deletes, and the rows that the other clause inserts."""
     whens = tree.args["whens"].expressions
     source = tree.args["using"]
     if (

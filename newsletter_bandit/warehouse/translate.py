@@ -1,8 +1,8 @@
 """BigQuery SQL for DuckDB: a small subset that means the same in both, everything else refused by name.
 
-sqlglot translates far more than this, some of it into another meaning without a word (WITH OFFSET,
-DAYOFWEEK, WEEK differences). So the parsed query is walked, and each node's class and arguments must be on
-the list below; what is on it is tested.
+sqlglot translates far more than this, and silently changes the meaning of some of it (WITH OFFSET, DAYOFWEEK,
+WEEK differences). So the parsed query is walked, and each node's class and arguments must be on the list
+below. Everything on the list is tested.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def translate(tree: exp.Select, database: str) -> Translation:
     condition = where.this.sql("bigquery") if where is not None else ""
     casts = [_integer_cast(node) for node in tree.find_all(exp.Cast) if _is_integer(node)]
     if casts and tree.find(exp.CTE, exp.Subquery):
-        # Which table's column is cast can then not be told, nor with it the type.
+        # Then it is unknown which table's column is cast, and with it the type.
         raise refusal("CAST to INT64 beside WITH or a sub-query", tree)
     tables = _qualify(tree, database)
     return Translation(
@@ -181,7 +181,7 @@ def parse_one(sql: str, kind: type[_Statement], allowed: str) -> _Statement:
 
 
 def check(tree: exp.Expression) -> None:
-    """Raises `SettingsError` for what the tree holds of outside the subset."""
+    """Raises `SettingsError` if the tree holds something outside the subset."""
     for node in tree.walk():
         _check(node)
 
@@ -234,7 +234,7 @@ def _name(node: exp.Expression) -> str:
 
 
 def refusal(what: str, node: exp.Expression) -> SettingsError:
-    """The error that says what is not part of the subset and where it stands."""
+    """The error that says what is not part of the subset, and where it is."""
     text = node.sql("bigquery", unsupported_level=sqlglot.ErrorLevel.IGNORE)
     return SettingsError(
         f"query: {what} is not part of the SQL that the embedded warehouse runs (`{_one_line(text)[:80]}`); "

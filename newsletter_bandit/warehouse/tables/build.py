@@ -25,7 +25,7 @@ class Plan:
     Attributes:
       start, end: training rows are those sent from ``start`` to before ``end``, midnight UTC.
       run_date: the inference table is refilled for this day; None leaves it alone.
-      campaign: of the inference rows; the run date's ISO week unless given.
+      campaign: campaign of the inference rows; by default the run date's ISO week.
     """
 
     start: dt.date
@@ -37,7 +37,8 @@ class Plan:
     def of_day(cls, use_case: UseCase, run_date: dt.date, campaign: str | None = None) -> Plan:
         """The days from the newest complete training window to the day before, and the users of the day.
 
-        That holds every send whose outcome can still have changed, and repairs what an earlier run missed.
+        This range holds every send whose outcome can still have changed, and repairs what an earlier run
+        missed.
 
         Raises:
           SettingsError: ``run_date`` is not after the first window's first day.
@@ -85,11 +86,12 @@ def build(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | N
 def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | None = None) -> DryRun:
     """Reports the bytes that `build` would read; writes nothing.
 
-    The snapshot of the users is taken to be the run date's, as only the build itself looks for the newest.
+    It assumes that the snapshot of the users is the run date's, because only the build itself looks for the
+    newest.
 
     Raises:
       SettingsError: a query would read more than the environment allows.
-      UserError: as `build`, but for what only the rows can tell.
+      UserError: as `build`, except for errors that only the rows can show.
     """
     statements = Statements(use_case, warehouse, configs)
     queries = {
@@ -107,7 +109,7 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
 
 
 def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
-    """Makes the raw tables that are missing, empty, partitioned and clustered; returns the names of the new ones."""
+    """Creates missing raw tables (empty, partitioned, clustered); returns the names of the new ones."""
     statements = Statements(use_case, warehouse)
     made = []
     with open_engine(warehouse, use_case.name) as engine:

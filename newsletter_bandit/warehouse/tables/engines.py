@@ -23,10 +23,10 @@ _BIGQUERY_TYPE = {name: type_ for type_, name in DUCKDB_TYPE.items()}
 
 
 class Engine(ABC):
-    """Runs the BigQuery SQL of `Statements`; each method raises `UserError` for what a person can mend.
+    """Runs the BigQuery SQL of `Statements`; each method raises `UserError` for what a person can fix.
 
     Attributes:
-      jobs: BigQuery's jobs so far, of which each has cost something.
+      jobs: BigQuery's jobs so far, each of which has a cost.
     """
 
     def __init__(self) -> None:
@@ -42,20 +42,20 @@ class Engine(ABC):
 
     @abstractmethod
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Rows of a query that finds few."""
+        """Rows of a query with few rows."""
 
     @abstractmethod
     def replace(self, statement: str) -> tuple[int, int]:
-        """Runs a MERGE that replaces rows, as a whole or not at all; returns how many it wrote and removed."""
+        """Runs a MERGE that replaces rows, whole or not at all; returns how many it wrote and removed."""
 
     @abstractmethod
     def estimate(self, query: str) -> int | None:
-        """Bytes that a query would read; None where reading costs nothing. Nothing is run."""
+        """Bytes that a query would read; None if reading costs nothing. Nothing is run."""
 
 
 @contextmanager
 def open_engine(warehouse: Warehouse, use_case_name: str) -> Iterator[Engine]:
-    """The warehouse's engine; BigQuery's jobs are labelled with the use case and what made them."""
+    """The warehouse's engine; BigQuery's jobs are labelled with the use case and their maker."""
     if isinstance(warehouse, DuckDBWarehouse):
         with connect(warehouse.path, read_only=False) as connection:
             yield _Embedded(warehouse.path, connection)

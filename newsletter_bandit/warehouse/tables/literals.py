@@ -1,4 +1,4 @@
-"""Values as literals of BigQuery's SQL; what could end a literal early, or is no value, is refused."""
+"""Values as literals of BigQuery's SQL; text that could end a literal early is refused."""
 
 from __future__ import annotations
 

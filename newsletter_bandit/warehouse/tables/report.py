@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from newsletter_bandit.warehouse.bigquery import Job
 
-# Value of `left_out` in `_sends.sql` -> what it says.
+# Value of `left_out` in `_sends.sql` -> its meaning.
 REASONS = {
     "missing_value": "without send_id, user_id, sent_at, campaign or recommender",
     "duplicate": "further deliveries of a send",
@@ -25,9 +25,9 @@ class TableReport:
     """Report on one table.
 
     Attributes:
-      table: as the settings name it.
-      content: which rows were replaced, in words.
-      source: what a raw row is called, such as `sends`.
+      table: name of the table in the settings.
+      content: the replaced rows, in words.
+      source: name of the raw rows, such as `sends`.
       written: rows that it gained.
       removed: rows that they replaced.
       left_out: raw rows by the reason, a key of `REASONS`.
@@ -57,7 +57,7 @@ class BuildReport:
 
     Attributes:
       tables: one entry for each table that was built.
-      jobs: BigQuery's, in order.
+      jobs: BigQuery's jobs, in order.
       seconds: wall clock.
     """
 
@@ -77,7 +77,8 @@ class DryRun:
     """Bytes that a build would read.
 
     Attributes:
-      bytes_read: by the name of the statement; None on the embedded warehouse, where reading costs nothing.
+      bytes_read: bytes by the name of the statement; None on the embedded warehouse, where reading costs
+        nothing.
       limit: most bytes that one of them may read, or None.
     """
 

@@ -18,7 +18,7 @@ from newsletter_bandit.warehouse.tables.literals import (
 )
 
 _DAY = dt.timedelta(days=1)
-# Partition and cluster of each raw table: what the statements narrow it by, and what they join it on.
+# Partition and cluster of each raw table: the columns that the statements filter by, and those they join on.
 _LAYOUT = {
     "sends": ("DATE(sent_at)", "send_id"),
     "clicks": ("DATE(clicked_at)", "send_id"),
@@ -37,7 +37,7 @@ class Statements:
       configs: folder whose ``queries/`` comes first; see `render_training_query`.
 
     Raises:
-      SettingsError: ``attribution_days`` is 0, so that no click could count; a name that is no identifier.
+      SettingsError: ``attribution_days`` is 0, so that no click could count; a name is not an identifier.
     """
 
     def __init__(self, use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> None:
@@ -57,12 +57,12 @@ class Statements:
         }
 
     def create(self, table: Literal["training", "inference"]) -> str:
-        """Makes the table where there is none."""
+        """Creates the table if there is none."""
         columns = [(identifier(name), type_) for name, type_ in self._use_case.table_columns(table).items()]
         return self._render(f"create_{table}.sql", table=self._table(table), columns=columns)
 
     def create_raw(self, table: str) -> str:
-        """Makes the raw table where there is none."""
+        """Creates the raw table if there is none."""
         columns = [(identifier(name), type_) for name, type_ in self._use_case.table_columns(table).items()]
         day, key = _LAYOUT[table]
         return self._render(
@@ -89,7 +89,7 @@ class Statements:
         return self._render("_training_rows.sql", **self._range(start, end))
 
     def count_inference(self, run_date: dt.date) -> str:
-        """The newest snapshot at or before ``run_date``; no row where there is none.
+        """The newest snapshot at or before ``run_date``; no row if there is none.
 
         Columns: `snapshot_date`, `deliveries` (rows), `named` (those with a user), `users`.
         """

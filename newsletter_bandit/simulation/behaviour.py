@@ -30,14 +30,14 @@ class Policy(Protocol):
 
     @property
     def version(self) -> str:
-        """Stands in the column `policy_version` of what the policy sends."""
+        """Value of the column `policy_version` for what the policy sends."""
 
     def probabilities(self, audience: Audience) -> Floats:
         """pi(a | user) [n, K]: 0 where not eligible, and each row sums to 1."""
 
 
 class UniformPolicy:
-    """Every eligible recommender alike: the safest log to learn from."""
+    """Uniform choice among the eligible recommenders: the safest log to learn from."""
 
     version = "uniform-1"
 

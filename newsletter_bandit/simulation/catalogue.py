@@ -104,7 +104,7 @@ def check_recommenders(recommenders: tuple[str, ...], where: str) -> None:
 
 
 def check_features(features: dict[str, str] | tuple[str, ...], where: str) -> None:
-    """Raises `SettingsError` unless the world knows each feature, and by the type given where one is."""
+    """Raises `SettingsError` unless the world knows each feature, with the same type if one is given."""
     unknown = [name for name in features if name not in FEATURES]
     if unknown:
         raise SettingsError(

@@ -19,7 +19,7 @@ class FirstSlots:
     Attributes:
       served: column [n] of the recommender.
       propensity: probability [n] with which it was chosen, in (0, 1].
-      greedy: column [n] that would be served without exploring; None where the sender cannot tell.
+      greedy: column [n] that would be served without exploring; None if unknown.
     """
 
     served: Ints
@@ -32,7 +32,7 @@ class Model(Protocol):
 
     @property
     def version(self) -> str:
-        """Stands in the column `policy_version` of what it sends."""
+        """Value of the column `policy_version` for what it sends."""
 
     def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
         """Fills the newsletters of the rows of an inference table, which are sent on `day`."""
@@ -45,11 +45,11 @@ class Gating:
     Attributes:
       verdict: "blessed", "not_blessed" or "cannot_tell".
       compared_with: version in production, or "logging policy".
-      difference: estimated value of the candidate minus that of what it was compared with; None where it is unknown.
-      low, high: the gate's two-sided interval of it; None likewise.
+      difference: estimated value of the candidate minus that of its rival; None if it is unknown.
+      low, high: the gate's two-sided interval of it; None if it is unknown.
       rows: rows [m] of the window's tables, one after the other, that were evaluated.
       candidate: first-slot probabilities [m, K] of the candidate's serving policy.
-      production: the same of the model in production; None where the candidate met the logging policy.
+      production: the same for the model in production; None if the candidate's rival is the logging policy.
     """
 
     verdict: str
@@ -67,7 +67,7 @@ class Learnt:
     """The result of one training.
 
     Attributes:
-      model: serves from now on; None leaves what served before.
+      model: model that serves from now on; None keeps the previous one.
       gating: None for a learner without a gate.
       seconds: wall clock by part.
     """
@@ -82,7 +82,7 @@ class Learner(Protocol):
 
     @property
     def name(self) -> str:
-        """Names it in tables and files: letters, digits, `_` and `-`."""
+        """Name in tables and files: letters, digits, `_` and `-`."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
-"""The closed loop: week after week rank, send, observe, log with propensity, learn on a rolling window, serve.
+"""The closed loop of every week: rank, send, observe, log with propensity, learn on a rolling window, serve.
 
-Nothing here knows how a learner learns. All learners of one seed meet the same world, the same warm-up log, the same
-recipients each week and the same luck (`World.send`), so that their differences are their own.
+Nothing here depends on how a learner learns. All learners of one seed meet the same world, the same warm-up
+log, the same recipients each week and the same luck (`World.send`), so their differences are their own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from newsletter_bandit.simulation.world import World
 _SPARE_USERS = 1.2  # users for each newsletter of a week
 _WARM_UP_DRAWS = 0x72756C6573  # stream of the warm-up policy's choices
 
-# (number of the week, what is being done)
+# (number of the week, name of the part in progress)
 OnPart = Callable[[int, str], None]
 
 
@@ -38,7 +38,7 @@ class Setting:
 
     Attributes:
       weeks: trainings, each followed by a week of newsletters.
-      newsletters: a week.
+      newsletters: newsletters per week.
       warm_up_weeks: weeks that `RulesPolicy` fills before the first training.
       window_weeks: newest weeks that a training sees.
     """
@@ -66,7 +66,8 @@ class Start:
     Attributes:
       world: the truth.
       warm_up: a table of training rows for each week before the first training.
-      digest: of the recipients, choices and outcomes of the warm-up; equal digests mean equal worlds and logs.
+      digest: digest of the warm-up's recipients, choices and outcomes; equal digests mean equal worlds and
+        logs.
     """
 
     world: World
@@ -110,9 +111,9 @@ def run(begin: Start, learner: Learner, setting: Setting, on_part: OnPart = lamb
     """One learner in one world, `setting.weeks` long.
 
     Args:
-      begin: from `start`, of the same setting.
-      learner: a fresh one.
-      setting: how long and how large.
+      begin: result of `start`, with the same setting.
+      learner: a fresh learner.
+      setting: length and size.
       on_part: called as each part of a week begins.
 
     Raises:
@@ -172,7 +173,7 @@ def window_rows(
 
 
 def true_difference(world: World, window: Sequence[pa.Table], gating: Gating) -> float:
-    """What the gate estimated, by the truth: mean over its rows of sum_a (pi_candidate - pi_other)(a | x) E[r | x, a]."""
+    """True value of the gate's estimate: mean of sum_a (pi_candidate - pi_other)(a | x) E[r | x, a]."""
     users, days = window_rows(world, window, gating.rows)
     other = gating.production
     if other is None:

@@ -1,4 +1,4 @@
-"""The closed loop as a picture: reward by week, and how much of the gap to the oracle each learner closes."""
+"""Picture of the closed loop: reward by week, and each learner's share of the gap to the oracle."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def draw(made: Report, path: Path, title: str, peers: Collection[str] = ()) -> N
 
 
 def _colours(learners: Sequence[LearnerFigures], peers: Collection[str]) -> dict[str, str]:
-    """By name and not by place, so that a learner keeps its colour while others overtake it."""
+    """Colours by name, not by rank, so that a learner keeps its colour when others overtake it."""
     names = sorted(figures.learner for figures in learners)
     ours = [name for name in names if name not in peers]
     theirs = [name for name in names if name in peers]

@@ -48,9 +48,9 @@ class GateRecord:
     """Verdicts of a learner's gate over all weeks and seeds.
 
     Attributes:
-      verdicts: how often each was given.
-      intervals: how many were finite.
-      covered: how many of them held the true difference.
+      verdicts: count of each verdict.
+      intervals: number of finite intervals.
+      covered: number of them that contained the true difference.
     """
 
     verdicts: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""The truth: how likely each user clicks, and unsubscribes after a click, under each recommender.
+"""The truth: how likely each user is to click, and to unsubscribe after a click, under each recommender.
 
 Both are logistic in effects of user x recommender. Most are the same in every world (bargain hunters like deals,
 a reminder to refill helps when a consumable runs out); the tastes of category groups and categories, and the

@@ -24,13 +24,13 @@ class Week:
       served_by: policy version that filled the newsletters.
       reward, click_rate, unsubscribe_rate: observed.
       expected_reward: true value of what was served, free of the outcomes' luck.
-      expected_reward_greedy: the same had nothing been explored; None where unknown.
+      expected_reward_greedy: the same, if nothing had been explored; None if unknown.
       regret: oracle - expected_reward.
       suboptimal_share: share of newsletters served something worse than the user's best recommender.
       uniform, logging, best_single, oracle: true values of other policies for the same users.
-      verdict, compared_with, difference, low, high: the gate's, of the candidate trained on this day.
-      true_difference: what `difference` estimates, by the truth.
-      covered: whether it lies within `low` and `high`.
+      verdict, compared_with, difference, low, high: the gate's figures for the candidate trained on this day.
+      true_difference: true value of `difference`.
+      covered: True if it lies between `low` and `high`.
       seconds: wall clock by part.
     """
 
@@ -60,7 +60,7 @@ class Week:
 
     @property
     def gap_closed(self) -> float:
-        """Share of the way from uniform to the oracle that the expected reward goes."""
+        """Share of the gap from uniform to the oracle that the expected reward closes."""
         return (self.expected_reward - self.uniform) / (self.oracle - self.uniform)
 
 
@@ -69,11 +69,11 @@ class Run:
     """One learner in one world.
 
     Attributes:
-      learner: its name.
-      seed: of the world.
-      setting: whatever the outcome depends on besides the seed.
-      digest: of the warm-up log; runs of one seed are comparable where it is equal.
-      weeks: in order.
+      learner: name of the learner.
+      seed: seed of the world.
+      setting: everything that the outcome depends on, apart from the seed.
+      digest: digest of the warm-up log; runs of one seed are comparable if it is equal.
+      weeks: weeks in order.
     """
 
     learner: str

@@ -17,13 +17,13 @@ from newsletter_bandit.simulation.runs import Run
 
 @dataclass(frozen=True)
 class Event:
-    """A run goes on or has ended.
+    """Progress or end of a run.
 
     Attributes:
-      learner, seed: which run.
+      learner, seed: the run.
       state: "kept" is a run that an earlier series finished.
-      text: what is being done, or how the run ended.
-      seconds: wall clock of a run that was finished now.
+      text: the part in progress, or the outcome.
+      seconds: wall clock of a run that finished now.
     """
 
     learner: str
@@ -45,13 +45,15 @@ def run_series(
     """Runs each learner in the world of each seed.
 
     Args:
-      use_case: what the worlds play.
+      use_case: use case that the worlds play.
       setting: length and size.
-      seeds: of the worlds.
-      learners: by name, what makes a learner for one run; it must be quick, what is slow belongs into `learn`.
-      folder: finished runs are kept below it and reused while setting, learner's settings and log are the same.
-      fresh: forgets those runs first.
-      on_event: called as a run goes on and ends.
+      seeds: seeds of the worlds.
+      learners: by name, a function that makes a learner for one run. It must be quick; slow work belongs in
+        `learn`.
+      folder: folder of finished runs, which are reused while setting, learner's settings and log are the
+        same.
+      fresh: deletes those runs first.
+      on_event: called when a run progresses or ends.
 
     Raises:
       SettingsError: as `loop.start`.

@@ -39,7 +39,7 @@ def policy_values(
       users: positions [n], at least one.
       day: day of sending.
       served: column [n] of the recommender in each user's first slot; see `first_slots`.
-      logging: the behaviour policy, `RulesPolicy()` unless given.
+      logging: the behaviour policy; by default `RulesPolicy()`.
 
     Raises:
       DataError: no users, a day before the epoch, or a user is not eligible for what was served.

@@ -33,7 +33,7 @@ _MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 class World:
-    """Users and the truth about them. Two worlds of equal arguments are equal in everything they do.
+    """Users and the truth about them. Two worlds with equal arguments behave alike.
 
     Users are addressed by position, 0 to `size` - 1; `positions` finds those of user ids. Days may be one date
     or an array of datetime64[D], one per user. K columns stand in the order of `recommenders`.
@@ -78,7 +78,7 @@ class World:
 
     @classmethod
     def of(cls, use_case: UseCase, seed: int, size: int, epoch: dt.date) -> World:
-        """A world that plays `use_case`; raises `SettingsError` where it cannot."""
+        """A world that plays `use_case`; raises `SettingsError` if it cannot."""
         catalogue.check(use_case)
         return cls(seed, size, epoch, use_case.recommenders, tuple(use_case.features), use_case.reward)
 
@@ -168,15 +168,15 @@ class World:
     ) -> pa.Table:
         """Training rows of newsletters that were filled elsewhere, such as by stored rankings.
 
-        Outcomes come from random numbers of the day and the user's place in `users` alone, so that two senders
-        to the same users meet the same luck and differ by what they served (common random numbers).
+        Outcomes come only from random numbers of the day and the user's place in `users`. So two senders to
+        the same users meet the same luck, and differ only by what they served (common random numbers).
 
         Args:
           day: day of sending, the epoch or later.
           users: positions [n] of the recipients.
           served: column [n] of the recommender that filled each newsletter.
           propensity: probability [n] with which it was chosen, in (0, 1].
-          policy_version: who chose.
+          policy_version: policy that chose.
           seed: another one gives other outcomes of the same newsletters.
 
         Raises:
@@ -190,7 +190,7 @@ class World:
         return self._sent(rng, users, _sorted_times(rng, days), served, propensity, policy_version)
 
     def inference(self, users: Ints, run_date: dt.date) -> pa.Table:
-        """Rows of the inference table: who receives a newsletter of `run_date`'s campaign, and what is known."""
+        """Rows of the inference table: the recipients of `run_date`'s campaign, with their features."""
         day = self._days(run_date, len(users))
         return self._table("inference", self._context(users, day))
 

@@ -5,7 +5,7 @@
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
 
-A folder without a manifest is no version. A published version never changes; only the pointer moves.
+A folder without a manifest is not a version. A published version never changes; only the pointer moves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Registry:
 
     Args:
       root: folder, or ``gs://`` path, of the registry.
-      use_case_name: whose models.
+      use_case_name: the use case whose models it holds.
     """
 
     def __init__(self, root: str, use_case_name: str) -> None:
@@ -55,7 +55,7 @@ class Registry:
         return [self._info(name, name == current) for name in self._names()]
 
     def current(self) -> str | None:
-        """The version in production; None where nothing was put there yet.
+        """The version in production; None if there is none yet.
 
         Raises:
           DataError: the pointer is damaged, or its version is missing.
@@ -90,7 +90,7 @@ class Registry:
     def find(self, digest: str) -> str | None:
         """The newest version whose model has the `model_digest` ``digest``."""
         for name in reversed(self._names()):
-            # The name holds the digest's beginning: other manifests need not be read.
+            # The name holds the digest's beginning, so other manifests need not be read.
             if name.endswith(digest[:8]) and self._manifest(name).get("model") == digest:
                 return name
         return None
@@ -106,7 +106,7 @@ class Registry:
           files: evidence; file name to content, an object of JSON values.
 
         Raises:
-          DataError: ``version`` is no version's name, ``model_dir`` holds no SavedModel, or the version
+          DataError: ``version`` is not a version's name, ``model_dir`` holds no SavedModel, or the version
             exists with another content.
         """
         created_at(version)
@@ -135,7 +135,7 @@ class Registry:
         """Puts a published version into production.
 
         Raises:
-          DataError: there is no such version; names those there are.
+          DataError: there is no such version; names the existing ones.
         """
         created_at(version)
         if not self._is_complete(version):
@@ -150,7 +150,7 @@ class Registry:
           version: None means the newest that is older than the one in production.
 
         Raises:
-          DataError: there is no such version; names those there are.
+          DataError: there is no such version; names the existing ones.
         """
         if version is None:
             current = self._pointed_at()

@@ -1,4 +1,4 @@
-"""Names of versions, what they hold, and the fingerprint of a model."""
+"""Versions: their names and content, and the digest of a model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def new_version(created: dt.datetime, digest: str) -> str:
 
     Args:
       created: an aware time.
-      digest: of the model, hexadecimal, at least 8 characters; see `model_digest`.
+      digest: digest of the model, hexadecimal, at least 8 characters; see `model_digest`.
     """
     if created.tzinfo is None:
         raise ValueError(f"created is {created}; allowed: a time with a zone")
@@ -54,7 +54,7 @@ def created_at(version: str) -> dt.datetime:
     """Time in a version's name, UTC.
 
     Raises:
-      DataError: ``version`` is no such name.
+      DataError: ``version`` is not such a name.
     """
     found = _NAME.fullmatch(version)
     try:
@@ -68,7 +68,7 @@ def created_at(version: str) -> dt.datetime:
 
 
 def is_version(name: str) -> bool:
-    """Has the form of a version's name."""
+    """True if the text has the form of a version's name."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -92,7 +92,7 @@ Agent = Annotated[
 
 
 class PropensityWeighting(Settings):
-    """Weights 1 / propensity in training, clipped at ``clip`` times the uniform policy's, mean 1."""
+    """Training weights 1 / propensity, clipped at ``clip`` times the uniform policy's, with mean 1."""
 
     enabled: bool = True
     clip: float = Field(default=5.0, ge=1.0, le=1000.0)
@@ -104,8 +104,8 @@ class Exploration(Settings):
     Attributes:
       epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above 0.
       max_cost: reward per newsletter that exploring may cost against the eval policy.
-      min_rate: the exploring policy is mixed with the eval policy to respect ``max_cost``; where its share
-        would fall below this, the eval policy is served alone.
+      min_rate: least share of the exploring policy, which is mixed with the eval policy to respect
+        ``max_cost``. If the share would fall below this, the eval policy is served alone.
     """
 
     epsilon: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -114,10 +114,10 @@ class Exploration(Settings):
 
 
 class WarmStart(Settings):
-    """Training starts from the model in production.
+    """Start of a training from the model in production.
 
     Attributes:
-      enabled: off, each training starts anew.
+      enabled: if off, each training starts from scratch.
       decay: weight of the old rows against new ones in the sums of a linear agent; no effect on networks.
     """
 
@@ -150,8 +150,8 @@ class Tuning(Settings):
     """The search of `newsletter-bandit tune`.
 
     Attributes:
-      trials: hyperparameter sets to try.
-      ranges: by hyperparameter, ``agent.learning_rate`` or ``propensity_weighting.clip``.
+      trials: number of hyperparameter sets to try.
+      ranges: ranges by hyperparameter, such as ``agent.learning_rate`` or ``propensity_weighting.clip``.
       validation_share: share of the training split that is held out to compare the sets on.
     """
 

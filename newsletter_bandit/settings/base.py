@@ -12,6 +12,6 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Settings(BaseModel):
-    """Base of every settings class: unknown keys are refused and nothing changes after reading."""
+    """Base of every settings class: it refuses unknown keys, and nothing changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

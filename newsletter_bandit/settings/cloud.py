@@ -38,15 +38,15 @@ class Vertex(Settings):
     """Vertex AI Pipelines.
 
     Attributes:
-      project, region: where runs and schedules live.
+      project, region: project and region of runs and schedules.
       image: container image of every step, by tag or digest.
       service_account: identity of the steps.
       network: full name of a VPC network to peer with, or none.
-      labels: of runs, for the bill.
-      enable_caching: reuse a step's outputs where its inputs have not changed.
-      failure_policy: `fast` cancels the steps that run when one fails, `slow` lets them end.
-      training_cron, prediction_cron: when the scheduled runs start, in `time_zone`.
-      api_endpoint: host of the API where it is not the region's own, such as one behind Private Service Connect.
+      labels: labels of runs, for the bill.
+      enable_caching: reuse a step's outputs if its inputs have not changed.
+      failure_policy: when a step fails, `fast` cancels the running steps and `slow` lets them end.
+      training_cron, prediction_cron: start of the scheduled runs, in `time_zone`.
+      api_endpoint: host of the API if it is not the region's own, such as one behind Private Service Connect.
     """
 
     project: ProjectId
@@ -68,8 +68,8 @@ class Dataflow(Settings):
 
     Attributes:
       temp_location: folder in a bucket for staging and temporary files.
-      image: container image of the workers; the pipelines' own saves installing anything at start.
-      max_workers: most workers that autoscaling may start.
+      image: container image of the workers; with the pipelines' own, nothing is installed at start.
+      max_workers: largest number of workers that autoscaling may start.
       autoscaling: by throughput, or none, which keeps ``workers``.
     """
 
@@ -100,15 +100,15 @@ class DataflowStep(Settings):
 
 
 class TrainingJob(Settings):
-    """Training as a job of Vertex AI's training service, on machines of its own; without it, it is a step like others.
+    """Training as a job of Vertex AI's training service, on separate machines.
 
     Attributes:
       image: container image of the workers, the pipelines' own.
       service_account: identity of the workers.
-      workers: that train together (data-parallel), each with one accelerator or none.
-      accelerator: of each worker, such as ``NVIDIA_TESLA_T4``; without CUDA's libraries, which the pipelines' own image does
-        not hold, TensorFlow leaves it idle.
-      timeout_hours: after which the job is cancelled.
+      workers: number of workers that train together (data-parallel), each with one accelerator or none.
+      accelerator: accelerator of each worker, such as ``NVIDIA_TESLA_T4``. TensorFlow leaves it idle without
+        CUDA's libraries, which the pipelines' own image does not hold.
+      timeout_hours: time after which the job is cancelled.
     """
 
     project: ProjectId

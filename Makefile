@@ -51,7 +51,7 @@ benchmarks/.venv/.installed: benchmarks/requirements.txt
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-lock: ## Resolves pyproject.toml anew and writes requirements.lock.
+lock: ## Resolves pyproject.toml again and writes requirements.lock.
 	uv=$$(./setup.sh uv); \
 	"$$uv" lock; \
 	"$$uv" export --quiet --format requirements-txt --no-emit-project --no-header --no-annotate --output-file requirements.lock.new > /dev/null

@@ -1,4 +1,4 @@
-"""Errors that a person can mend; the command line prints them as one message, without a traceback.
+"""Errors that a person can fix; the command line prints them as one message, without a traceback.
 
 Each takes exactly one string, so that Beam, which rebuilds an exception from its message, keeps the type.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can mend: the message names what was found, where, and what is allowed."""
+    """Something that the user can fix: the message names what was found, where, and what is allowed."""
 
     exit_code = 1
 

@@ -274,7 +274,7 @@ def filled_folder(folder: str | Path, replace: bool = True) -> Iterator[Path]:
 
 @functools.cache
 def _require_credentials() -> None:
-    # TensorFlow goes on without any, and is refused in many more words.
+    # TensorFlow continues without any, and is refused in many more words.
     credentials()
 
 

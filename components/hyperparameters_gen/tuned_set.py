@@ -26,7 +26,7 @@ _WITHOUT_EFFECT_IF_LINEAR = {"batch_size"}
 # Another type is another agent with other keys; the luckiest seed is no better than the next.
 _NEVER = {"type", "seed"}
 
-_MEND = "tune anew with `newsletter-bandit tune`, or delete the file to train with the use case's own values"
+_MEND = "tune again with `newsletter-bandit tune`, or delete the file to train with the use case's own values"
 
 
 def tunable(use_case: UseCase) -> dict[str, Any]:

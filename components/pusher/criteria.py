@@ -1,8 +1,9 @@
 """Sets the decision criteria in a SavedModel: values of variables that its graph reads, and nothing else.
 
-Only the checkpoint below `variables/` is written anew, by TensorFlow's own operation, with the same tensors under the
-same names but for the criteria. Graph, signatures and assets keep their bytes, so whatever loads the model,
-TensorFlow 2, the graph's own loader or TensorFlow Serving, computes what it did before, from other criteria.
+Only the checkpoint below `variables/` is rewritten, by TensorFlow's own operation, with the same tensors
+under the same names but for the criteria. Graph, signatures and assets keep their bytes, so whatever loads
+the model, TensorFlow 2, the graph's own loader or TensorFlow Serving, computes what it did before, from other
+criteria.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ the newsletters costs rate times as much. `exploration.max_cost` is respected at
 
 A rate below `exploration.min_rate` would teach too little to be worth its cost; the eval policy is served then. The
 point estimate decides and the interval is written down: by its upper bound exploration would stop just where rows are
-few, and nothing more would be learnt; by its lower bound any cost would pass there.
+few, and nothing more would be learned; by its lower bound, any cost would pass there.
 
 The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving policy, so
 it is not attached where the eval policy is served.

@@ -2,7 +2,7 @@
 
 The SavedModel names its signatures twice: in `signature_def`, which TensorFlow Serving, tfx_bsl and
 saved_model_cli read, and in the object graph, which `tf.saved_model.load` reads. Both get the alias; graph,
-variables and assets stay as they are, so the outputs are the very same, and nothing is traced or saved anew.
+variables and assets stay as they are, so the outputs are the same, and nothing is traced or saved again.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def draws(user_id: tf.Tensor, campaign: tf.Tensor, slots: int) -> tf.Tensor:
 
     Args:
       user_id: string [batch].
-      campaign: string [batch]; a new campaign draws anew.
+      campaign: string [batch]; a new campaign draws again.
       slots: number of independent draws per user.
     """
     user = tf.strings.join([user_id, campaign], separator=_SEPARATOR)

@@ -38,7 +38,7 @@ def fit(
     agent = use_case.agent.type
     if warm_start is not None and warm_start.agent != agent:
         logging.warning(
-            "Warm start: the earlier agent is %s, not %s; starting anew.", warm_start.agent, agent
+            "Warm start: the earlier agent is %s, not %s; starting from scratch.", warm_start.agent, agent
         )
         warm_start = None
     workers = workers or Workers()

@@ -128,7 +128,8 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
     missing = tf.logical_not(tf.math.is_finite(values))
     scaled = [treatment != "identity" for treatment in treatments]
     if any(scaled):
-        # All at once: what Transform costs is its number of analyzers. They leave out what is no finite number.
+        # All at once, because the number of analyzers is Transform's cost. They leave out numbers that are
+        # not finite.
         mean = tft.mean(values, reduce_instance_dims=False)
         variance = tft.var(values, reduce_instance_dims=False)
         z_scores = tf.math.divide_no_nan(values - mean, tf.sqrt(variance))

@@ -220,7 +220,7 @@ variable "monthly_budget" {
 }
 
 variable "labels" {
-  description = "Labels of everything that can bear them, for the bill."
+  description = "Labels of everything that can have them, for the bill."
   type        = map(string)
   default     = { use = "newsletter-bandit" }
 

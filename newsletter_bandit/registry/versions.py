@@ -63,7 +63,7 @@ def created_at(version: str) -> dt.datetime:
         return dt.datetime.strptime(found["time"], _TIME).replace(tzinfo=dt.UTC)
     except ValueError:
         raise DataError(
-            f"version {version!r} is no version's name; allowed: such as 20261123T101500Z-1a2b3c4d"
+            f"version {version!r} is not a version's name; allowed: such as 20261123T101500Z-1a2b3c4d"
         ) from None
 
 

@@ -17,7 +17,7 @@ from newsletter_bandit.settings.use_case import UseCase
 
 
 class AgentFile(Settings):
-    """An agent to try in the place of a use case's own: one file below ``configs/agents/``."""
+    """An agent to try instead of a use case's own: one file below ``configs/agents/``."""
 
     agent: Agent
     propensity_weighting: PropensityWeighting | None = None

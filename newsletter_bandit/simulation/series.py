@@ -1,4 +1,4 @@
-"""Several learners over several seeds, each finished run kept on disk, so that a killed series goes on."""
+"""Several learners over several seeds, each finished run kept on disk, so that a killed series can go on."""
 
 from __future__ import annotations
 

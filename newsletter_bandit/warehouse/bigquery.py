@@ -224,7 +224,7 @@ def _retry() -> Any:
 def _job_retry() -> Any:
     from google.api_core.retry import Retry
 
-    # A request that failed for all of its time is no job that failed.
+    # A request that failed until its time ran out is not a failed job.
     return Retry(predicate=lambda error: _reason(error) in _TRANSIENT, timeout=RETRY_JOB_SECONDS)
 
 

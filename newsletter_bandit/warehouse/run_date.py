@@ -1,6 +1,6 @@
 """The day of a run, which is decided when it runs: a compiled pipeline that starts every day names no day.
 
-Its queries hold marks in the place of dates. The executor fills them in, and writes the dates on its output,
+Its queries hold marks instead of dates. The executor fills them in, and writes the dates on its output,
 where the next steps read them.
 """
 

@@ -266,7 +266,7 @@ def _qualify(tree: exp.Select, database: str) -> list[tuple[str, str]]:
 
 
 def qualify(table: exp.Table, database: str) -> tuple[str, str]:
-    """Names the table with the database's name in the place of a project; returns its schema and name."""
+    """Names the table with the database's name instead of a project; returns its schema and name."""
     schema = table.db or "main"
     table.set("db", exp.to_identifier(schema, quoted=True))
     table.set("catalog", exp.to_identifier(database, quoted=True))

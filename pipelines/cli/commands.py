@@ -69,6 +69,6 @@ def _print_cost(out: Console, cost: str | None) -> None:
 
 @contextmanager
 def spinner(out: Console, text: str) -> Iterator[None]:
-    """Shows on a terminal that something goes on."""
+    """Shows on a terminal that something is in progress."""
     with StepProgress(out, text):
         yield

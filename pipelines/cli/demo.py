@@ -55,7 +55,7 @@ def run(
       newsletters: logged newsletters in the training window.
       users: users to predict for.
       seed: draws the simulated world.
-      keep: goes on with the models that the folder holds.
+      keep: continues with the models in the folder.
 
     Raises:
       SettingsError: the folder holds something that no demonstration made.

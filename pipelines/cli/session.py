@@ -22,7 +22,7 @@ from newsletter_bandit.errors import DataError, SettingsError, UserError
 from pipelines.cli.flags import with_flags
 
 _STDOUT, _STDERR = 1, 2
-_WIDTH_OF_A_FILE = 120  # where the output is no terminal, or one that does not tell
+_WIDTH_OF_A_FILE = 120  # if the output is not a terminal, or does not say its width
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Beam appends the step to a message; a worker process hands over a traceback as text.
@@ -33,7 +33,7 @@ _ERROR_IN_TEXT = re.compile(rf"({'|'.join(map(re.escape, _KINDS))}): (.+)")
 
 
 def find_user_error(error: BaseException) -> UserError | None:
-    """The error that a person can mend behind ``error``, which TFX or Beam may have wrapped; None without one."""
+    """The error that a person can fix behind ``error``, which TFX or Beam may have wrapped; None without one."""
     chain: list[BaseException] = []
     ahead: list[BaseException | None] = [error]
     while ahead:

@@ -1,4 +1,4 @@
-"""Simulated newsletters in the place of a company's own: Parquet files, ingested as any others."""
+"""Simulated newsletters instead of a company's own: Parquet files, ingested as any others."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Compiles the pipelines for Vertex AI: the same pipelines, written down for a service to run.
 
-A compiled pipeline names no day and no model. It is told the day when it starts (parameter `run_date`, "" for that day
-itself) and looks up what is in production, so one specification serves every run of a schedule.
+A compiled pipeline names no day and no model. It gets the day when it starts (parameter `run_date`, "" for
+that day itself) and looks up what is in production, so one specification serves every run of a schedule.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Deployment:
 
 
 def prepare(use_case: UseCase, environment: Environment, folder: Path) -> Deployment:
-    """Writes source and variables below ``folder``, in the place of what an earlier call left there.
+    """Writes source and variables below ``folder``, replacing what an earlier call left there.
 
     Raises:
       SettingsError: the environment has no function block, or a store that no Cloud Function can read.

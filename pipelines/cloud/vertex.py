@@ -145,7 +145,7 @@ class Client:
           UserError: the run failed or was cancelled; names the steps and their errors.
         """
         seen: dict[str, State] = {}
-        # Among the tasks the service may list the run itself, which is no step.
+        # Among the tasks the service may list the run itself, which is not a step.
         run_id = run.name.rpartition("/")[2]
         while True:
             with explained(f"follow {run.name}"):
@@ -170,7 +170,7 @@ class Client:
         """Makes the schedule of this name, or brings the existing one up to date: never a second one.
 
         Raises:
-          SettingsError: more than one schedule bears the name, or a credential, permission or API is missing.
+          SettingsError: more than one schedule has the name, or a credential, permission or API is missing.
         """
         from google.cloud import aiplatform_v1
         from google.protobuf import field_mask_pb2

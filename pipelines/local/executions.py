@@ -22,7 +22,7 @@ class Executions:
 
     def outputs(self, step: str) -> dict[str, str]:
         """Output key to URI of the step's newest execution; empty where it has none."""
-        # Opened anew each time: the runner makes the file, and writes to it between two calls.
+        # Opened again each time: the runner makes the file, and writes to it between two calls.
         store: Any = mlmd.MetadataStore(self._config)
         context = store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{step}")
         if context is None:

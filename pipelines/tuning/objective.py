@@ -109,7 +109,7 @@ class OffPolicyValue:
         self.validation_rows = int(np.count_nonzero(held_out))
 
     def __call__(self, values: Mapping[str, Any]) -> Score:
-        """Fits with ``values`` by path in the place of the use case's own.
+        """Fits with ``values`` by path instead of the use case's own.
 
         The use case's own set is fitted once, when it is first compared with.
 

@@ -3,8 +3,8 @@
 The first set is the use case's own. The next ones are drawn at random, those after by a tree-structured Parzen
 estimator, which prefers values that were frequent among the good sets and rare among the others.
 
-A killed search goes on where it was: its trials lie in a SQLite file, and each draw depends on the seed and the
-trials before it alone, so that it ends with the trials that it would have ended with anyway.
+A killed search continues where it stopped: its trials are in a SQLite file, and each draw depends on the seed
+and the trials before it alone, so that it ends with the trials that it would have ended with anyway.
 
 See "Algorithms for Hyper-Parameter Optimization" by Bergstra, Bardenet, Bengio and Kegl (2011); the search is
 Optuna's.

@@ -66,7 +66,7 @@ def search(
         trials,
         use_case.tuning.seed,
         workspace.workdir / "tuning" / use_case.name / "trials.sqlite",
-        # Sets that were compared on other rows, or against other settings, are no help in this search.
+        # Sets that were compared on other rows, or against other settings, do not help this search.
         f"{window[0]} {settings_hash(use_case)} {rows.digest[:12]}",
         report,
     )

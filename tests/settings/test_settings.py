@@ -120,7 +120,7 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         lambda settings: settings.update(features={}, slices=[]),
         ["features: none given", "allowed: one or more"],
     ),
-    "slice that is no feature": (
+    "slice that is not a feature": (
         put("slices", value=["country", "weather"]),
         ["slices: ['weather']", "allowed: features of this use case", "country"],
     ),

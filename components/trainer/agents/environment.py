@@ -36,7 +36,7 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
 
     Args:
       world: users, truth and rewards.
-      batch_size: users per step, drawn anew each time.
+      batch_size: users per step, drawn again each time.
       first_day: day of the first step; by default the world's epoch.
       steps_per_day: steps before the next day begins.
       seed: seed of users and outcomes.

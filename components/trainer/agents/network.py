@@ -100,7 +100,9 @@ class ContextNetwork(network.Network):
         try:
             self._take_over(task.names, state.names, state.arrays, outputs_are_recommenders)
         except (KeyError, ValueError) as error:
-            logging.warning("Warm start: the earlier network has another shape (%s); starting anew.", error)
+            logging.warning(
+                "Warm start: the earlier network has another shape (%s); starting from scratch.", error
+            )
 
     def _take_over(
         self,

@@ -114,7 +114,7 @@ def _evaluation(
         *sentences.of_weights(found, unit, options.weight_clip),
         *sentences.of_versions(by_version, options.bounds.min_effective_sample_size),
         *(
-            f"Column {column} holds more than {MAX_GROUPS} values; the first ones are told."
+            f"Column {column} holds more than {MAX_GROUPS} values; only the first ones are reported."
             for column in parts.left_out
         ),
     ]

@@ -20,8 +20,8 @@ def beam_args(processing: Processing, step: str | None = None) -> list[str]:
     The in-process runner is named outright: Beam's DirectRunner may try to download another one.
 
     Args:
-      processing: the environment's.
-      step: one of `BEAM_STEPS`, for what that step overrides; None for what all share.
+      processing: the environment's settings.
+      step: one of `BEAM_STEPS`, to apply that step's overrides; None for the options that all steps share.
     """
     if processing.dataflow is not None:
         settings = processing.dataflow
@@ -40,9 +40,9 @@ def beam_args(processing: Processing, step: str | None = None) -> list[str]:
 
 
 def with_beam_args(components: Sequence[BaseComponent], processing: Processing) -> list[BaseComponent]:
-    """The components, each that runs on Beam with its options.
+    """The components; each one that runs on Beam has its own options.
 
-    Not as options of the whole pipeline, which a component can add to but not replace.
+    They are not options of the whole pipeline, because a component can add to those but not replace them.
     """
     from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 

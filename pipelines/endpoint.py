@@ -1,4 +1,4 @@
-"""From the project's settings to the endpoint's: `serving/` is deployed alone and knows nothing of them."""
+"""Translates the project's settings into the endpoint's, because `serving/` is deployed alone."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> 
     if isinstance(environment.store, DatastoreStore) and "DATASTORE_EMULATOR_HOST" not in os.environ:
         from newsletter_bandit.google import credentials
 
-        # Said now, and not with each answer.
+        # Reported now, not with each answer.
         credentials()
     from serving.config import ConfigError
     from serving.server import serve as serve_config

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class StepEvent:
-    """A step has begun or ended; `detail` says in a phrase what it produced or why it failed, `figures` in numbers."""
+    """Start or end of a step; `detail` is a phrase on its product or failure, `figures` its numbers."""
 
     step: str
     state: Literal["running", "finished", "failed", "cached"]

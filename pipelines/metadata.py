@@ -1,4 +1,4 @@
-"""ML Metadata: where the runs of a pipeline are written down."""
+"""ML Metadata, which records the runs of a pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the pipelines on the command line; imports nothing, for `--help` answers at once."""
+"""Names of the pipelines on the command line; imports nothing, so that `--help` answers at once."""
 
 from __future__ import annotations
 

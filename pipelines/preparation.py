@@ -22,7 +22,7 @@ from newsletter_bandit.warehouse.queries import render_training_query, training_
 
 @dataclass(frozen=True)
 class Preparation:
-    """Steps and what those that follow take from them."""
+    """Steps, and the outputs that later steps take from them."""
 
     examples: BaseChannel
     schema: BaseChannel

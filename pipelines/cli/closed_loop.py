@@ -1,4 +1,4 @@
-"""The closed loop as a command: runs what is not finished yet, and prints and writes what came of it."""
+"""The closed loop as a command: makes the missing runs, and prints and writes the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.workspace import Workspace
 
 
 def run(session: Session, workspace: Workspace, made: Plan) -> list[Run]:
-    """Runs what is not finished yet, prints tables and writes figures and picture; see `run_agents`."""
+    """Makes the missing runs, prints tables and writes figures and picture; see `run_agents`."""
     session.open_log()
     done = run_agents(session.out, workspace.use_case, made)
     report(session.out, workspace.use_case, made, done)
@@ -66,7 +66,7 @@ def step_event(event: Event) -> StepEvent:
     name = f"{event.learner}, seed {event.seed}"
     if event.state == "running":
         return StepEvent(f"{name}, {event.text}", "running")
-    # As wide as the longest name, so that the columns of the lines stand below one another.
+    # As wide as the longest name, so that the columns of the lines are aligned.
     return StepEvent(
         f"{name:<32}", "cached" if event.state == "kept" else "finished", event.seconds, event.text
     )

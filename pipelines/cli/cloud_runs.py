@@ -1,4 +1,4 @@
-"""Compiled pipelines as commands: write them down, start them on Vertex AI, follow them, put them on a schedule."""
+"""Compiled pipelines as commands: write, start on Vertex AI, follow, and schedule them."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def submit(
 
     Args:
       out: where to print.
-      workspace: what to run, and its environment's `vertex`.
-      pipeline: which.
-      run_date: day of the run; None leaves it to the run, which takes its own.
-      wait: until the run has ended.
-      client_of: another client than Google's own.
+      workspace: use case to run, and the environment with its `vertex`.
+      pipeline: pipeline to run.
+      run_date: day of the run; None lets the run take the day on which it starts.
+      wait: wait until the run has ended.
+      client_of: makes the client; by default Google's own.
 
     Raises:
       SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API or
@@ -57,7 +57,7 @@ def submit(
     """
     settings = compiling.check(workspace.environment)
     _require_window(workspace, pipeline, run_date)
-    # Before the pipeline is compiled: a credential that is missing is said at once.
+    # Before the pipeline is compiled, so that a missing credential is reported at once.
     client = client_of(settings)
     client.require_credentials()
     spec = compiling.compiled(workspace, pipeline)
@@ -130,6 +130,6 @@ def parameters(run_date: dt.date | None) -> dict[str, Any]:
 
 
 def _require_window(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> None:
-    """Raises `SettingsError` where ExampleGen would find no complete window, minutes after the run has started."""
+    """Raises `SettingsError` if ExampleGen would find no complete window, minutes after the start."""
     if pipeline is Pipeline.TRAINING:
         TrainingDays.of(workspace.use_case, run_day(run_date))

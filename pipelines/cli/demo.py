@@ -1,4 +1,4 @@
-"""The demonstration: the whole loop on simulated newsletters, and what only a simulator can tell, the truth."""
+"""The demonstration: the whole loop on simulated newsletters, and the truth, which only a simulator knows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(
 
     Args:
       session: where to print; its log is opened once the folder is ready.
-      workspace: whose folder is emptied first unless ``keep``.
+      workspace: use case and environment; its folder is emptied first unless ``keep``.
       run_date: day of training and prediction.
       newsletters: logged newsletters in the training window.
       users: users to predict for.
@@ -58,7 +58,7 @@ def run(
       keep: continues with the models in the folder.
 
     Raises:
-      SettingsError: the folder holds something that no demonstration made.
+      SettingsError: the folder holds something that the demo did not make.
       DataError: the gate did not bless the first model, so nothing is in production.
     """
     started = time.monotonic()
@@ -98,7 +98,7 @@ def run(
 
 
 def prepare(workdir: Path, *, keep: bool) -> None:
-    """Makes the folder, or empties the one that an earlier demonstration made, unless ``keep``.
+    """Makes the folder, or empties the folder of an earlier demo, unless ``keep``.
 
     Raises:
       SettingsError: the folder holds something else, or cannot be made.
@@ -140,10 +140,10 @@ def _score(workspace: Workspace, world: World, users: int, day: dt.date) -> Poli
 
 @contextlib.contextmanager
 def endpoint(workspace: Workspace) -> Iterator[str]:
-    """Serves on a free port of this machine in a process of its own; yields the address once it answers.
+    """Serves on a free port of this machine in a separate process; yields the address once it answers.
 
     Raises:
-      UserError: it did not come up.
+      UserError: the endpoint did not come up.
     """
     port = _free_port()
     config = serving_config(workspace.use_case, workspace.environment)

@@ -25,7 +25,7 @@ def list_models(
 ) -> None:
     """List the published versions and mark the one in production."""
     with Session("models-list", workdir) as session:
-        # A bucket is read by TensorFlow, which has much to say.
+        # A bucket is read by TensorFlow, which writes many messages.
         session.open_log()
         registry = registry_of(use_case, environment, workdir)
         from pipelines.cli import summary
@@ -45,9 +45,9 @@ def rollback(
 ) -> None:
     """Put an earlier version back into production; the next prediction uses it."""
     with Session("models-rollback", workdir) as session:
-        # A bucket is read by TensorFlow, which has much to say.
+        # A bucket is read by TensorFlow, which writes many messages.
         session.open_log()
         registry = registry_of(use_case, environment, workdir)
-        # Without a look at what was current: a damaged pointer is a reason to roll back, not an obstacle.
+        # Does not read the current pointer: a damaged pointer is a reason to roll back, not an obstacle.
         now = registry.rollback(version)
         session.out.print(f"In production now: {now}.", markup=False, soft_wrap=True)

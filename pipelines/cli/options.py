@@ -48,7 +48,7 @@ WORKDIR = Path("workdir")
 
 
 def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
-    """The use case and the environment as their files say, placed in the work folder."""
+    """The use case and the environment from their files, placed in the work folder."""
     from newsletter_bandit.settings.reading import load_environment, load_use_case
     from pipelines.workspace import Workspace
 
@@ -70,7 +70,7 @@ def registry_of(use_case: Path, environment: Path, workdir: Path) -> Registry:
 
 
 def date_of(day: dt.datetime | None) -> dt.date | None:
-    """The day of an option; None where it was not given."""
+    """The day of an option; None if it was not given."""
     return None if day is None else day.date()
 
 

@@ -1,4 +1,4 @@
-"""The steps of a pipeline on the terminal while they run: which, how long, and what each produced."""
+"""Progress of a pipeline on the terminal: the steps, their time, and their products."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _MARKS = {"finished": "[green]âœ“[/]", "cached": "[cyan]=[/]", "failed": "[red]â
 
 
 class StepProgress:
-    """Prints a line for each step that has ended, and on a terminal a moving one for the step that runs.
+    """Prints a line for each step that has ended, and, on a terminal, a moving line for the running step.
 
     Called with each `StepEvent`; used as a context, so that the moving line never outlives an error.
 
     Args:
       console: where to print.
-      waiting_for: what the moving line shows before the first step.
+      waiting_for: text of the moving line before the first step.
     """
 
     def __init__(self, console: Console, waiting_for: str = "Loading TensorFlow and TFX") -> None:

@@ -13,17 +13,18 @@ _DEFAULTS = {
     "TF_USE_LEGACY_KERAS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "GRPC_VERBOSITY": "ERROR",
-    # Without credentials, Google's library asks whether this is a machine of theirs: once, not for a quarter minute.
+    # Without credentials, Google's library asks if this is one of Google's machines: once, not for 15
+    # seconds.
     "GCE_METADATA_TIMEOUT": "2",
     "GCE_METADATA_DETECT_RETRIES": "1",
-    # Where Cloud Storage cannot be reached: a quarter minute of waiting, twice as long each time, instead of minutes.
+    # If Cloud Storage cannot be reached: 15 seconds of waiting, twice as long each time, instead of minutes.
     "GCS_RETRY_CONFIG_MAX_RETRIES": "4",
 }
 
 
 def apply() -> None:
-    """Sets each variable that is not set, and keeps quiet what no user can act on; call it before anything imports TensorFlow."""
+    """Sets unset variables and silences useless warnings; call it before anything imports TensorFlow."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    # Google's libraries announce, each of them, when they will stop supporting this Python.
+    # Each of Google's libraries announces when it will stop supporting this Python.
     warnings.filterwarnings("ignore", "You are using a Python version", FutureWarning)

@@ -33,7 +33,7 @@ _ERROR_IN_TEXT = re.compile(rf"({'|'.join(map(re.escape, _KINDS))}): (.+)")
 
 
 def find_user_error(error: BaseException) -> UserError | None:
-    """The error that a person can fix behind ``error``, which TFX or Beam may have wrapped; None without one."""
+    """The fixable error behind ``error``, which TFX or Beam may have wrapped; None without one."""
     chain: list[BaseException] = []
     ahead: list[BaseException | None] = [error]
     while ahead:
@@ -55,12 +55,12 @@ class Session:
     """Context of one command.
 
     An error ends the process with one message on stderr: a `UserError` with its own exit code, an interrupt
-    with 130, anything else with 1 and the name of the log, where its traceback stands.
+    with 130, anything else with 1 and the name of the log, which holds its traceback.
 
     Attributes:
       out: the terminal's standard output, whatever the streams lead to.
-      err: its standard error.
-      log_path: where `open_log` writes; no file before it is called, nor where nothing was written.
+      err: the terminal's standard error.
+      log_path: file that `open_log` writes; it exists only if something was written.
     """
 
     def __init__(self, command: str, workdir: Path) -> None:
@@ -105,7 +105,7 @@ class Session:
             raise typer.Exit(exit_code) from error
 
     def _explain(self, error: BaseException) -> int | None:
-        """Prints what a person needs of ``error``; the exit code, or None for an error that says it itself."""
+        """Prints what a person needs to know of ``error``; returns the exit code, None if the error has one."""
         if isinstance(error, KeyboardInterrupt):
             self._say("Stopped.")
             return _INTERRUPTED

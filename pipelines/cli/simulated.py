@@ -15,14 +15,14 @@ FOLDER = "raw"
 
 
 def simulate(workspace: Workspace, run_date: dt.date, newsletters: int, users: int, seed: int) -> World:
-    """Simulates and ingests; the files and the world, which can score the outcome, lie in the work folder.
+    """Simulates and ingests; the work folder holds the files, and the world, which can score the outcome.
 
     Args:
-      workspace: where the files and the warehouse lie.
+      workspace: use case and environment; files and warehouse are in its folder.
       run_date: day that training and prediction will run for.
       newsletters: logged newsletters in the training window.
       users: rows of the inference table.
-      seed: the same one gives the same tables.
+      seed: seed of the world; the same seed gives the same tables.
 
     Raises:
       SettingsError: the use case names something that the simulated world does not know.

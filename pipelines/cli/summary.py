@@ -154,7 +154,7 @@ def trials(outcome: TuningOutcome) -> Group:
 
 
 def tuned(outcome: TuningOutcome) -> str:
-    """The best set, what it gains on the default and how surely, and where it was written."""
+    """The best set, its gain over the default with the interval, and the file that it was written to."""
     from components.hyperparameters_gen.tuned_set import described
 
     best, found = outcome.winner, outcome.tuned.found
@@ -221,7 +221,7 @@ def models(versions: Sequence[VersionInfo]) -> Group:
 
 
 def truth(values: PolicyValues) -> Group:
-    """The model's stored rankings against policies that need no learning and the best possible one."""
+    """The model's stored rankings compared with policies that do not learn, and with the oracle."""
     gap = values.oracle - values.uniform
     table = _table("policy", "reward", "gap closed")
     for label, value, style in (

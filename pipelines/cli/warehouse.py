@@ -59,7 +59,7 @@ def plan(
     """The plan of `build-tables`: training rows of the days ``first`` to ``last``, or all for a run date.
 
     Raises:
-      SettingsError: only one of the two days, or options that belong to the other way.
+      SettingsError: only one of the two days is given, or options that do not go with them.
     """
     require_credentials(workspace)
     from newsletter_bandit.warehouse.tables.build import Plan
@@ -90,7 +90,7 @@ def dry_run(workspace: Workspace, plan: Plan) -> DryRun:
 
 
 def create_raw(workspace: Workspace) -> list[str]:
-    """Makes the raw tables that are missing; see `newsletter_bandit.warehouse.tables.build.create_raw`."""
+    """Creates missing raw tables; see `newsletter_bandit.warehouse.tables.build.create_raw`."""
     require_credentials(workspace)
     from newsletter_bandit.warehouse.tables.build import create_raw as create
 
@@ -117,7 +117,7 @@ def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str 
     """Sentence on the bytes that the training query will read; None if reading costs nothing.
 
     Raises:
-      SettingsError: more than the environment's `maximum_bytes_billed`.
+      SettingsError: the query would read more than the environment's `maximum_bytes_billed`.
     """
     require_credentials(workspace)
     from newsletter_bandit.warehouse.queries import render_training_query

@@ -1,10 +1,10 @@
-"""Our agents in the closed loop: the pipelines' own code, step by step, without TFX around it.
+"""Our agents in the closed loop: the code of the pipelines, step by step, without TFX around it.
 
     rows -> SQL and encoder -> tf.Examples -> Transform's graph -> arrays -> Trainer's fit
     -> evaluation of the held-out users -> gate -> decision -> serving policy
 
-Two things differ from the pipelines, to keep a week short: Transform's graph is made once, from the warm-up, and a
-week's rows are encoded and transformed once, whatever the number of windows that they are in.
+Two things differ from the pipelines, to keep a week short. Transform's graph is made once, from the warm-up.
+And a week's rows are encoded and transformed once, however many windows contain them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class SharedWeeks:
       use_case: its features, reward and eval share; the agent does not matter here.
       warm_up: the tables of the weeks before the first training.
       folder: Transform's outputs are kept below it for the next run of the same log.
-      digest: of the warm-up log.
+      digest: digest of the warm-up log.
     """
 
     def __init__(self, use_case: UseCase, warm_up: Sequence[pa.Table], folder: Path, digest: str) -> None:
@@ -141,9 +141,9 @@ class BanditLearner:
     """One agent of the settings, trained, gated and served as in production.
 
     Args:
-      name: in tables and files.
-      use_case: with the agent, its exploration and weighting.
-      shared: of the seed.
+      name: name in tables and files.
+      use_case: use case with the agent, its exploration and weighting.
+      shared: state that the learners of the seed share.
     """
 
     def __init__(self, name: str, use_case: UseCase, shared: SharedWeeks) -> None:

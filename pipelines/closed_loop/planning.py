@@ -31,9 +31,9 @@ class Plan:
     Attributes:
       agents: the use case by name, each with the agent of that name.
       setting: length and size of a run.
-      seeds: of the worlds.
-      folder: holds the finished runs, Transform's outputs, and what `report` writes.
-      fresh: forgets finished runs first.
+      seeds: seeds of the worlds.
+      folder: folder of the finished runs, Transform's outputs, and the files of `report`.
+      fresh: deletes finished runs first.
     """
 
     agents: dict[str, UseCase]
@@ -61,12 +61,12 @@ def plan(
 
     Args:
       workspace: use case and work folder.
-      agents: names; the use case's own agent where none is given. See `settings.load_agent`.
+      agents: names of the agents; by default the use case's own. See `settings.load_agent`.
       weeks: trainings of each run.
-      newsletters: a week.
+      newsletters: newsletters per week.
       seeds: number of worlds.
-      first_seed: of the first world; the others follow.
-      fresh: forgets finished runs first.
+      first_seed: seed of the first world; the others follow.
+      fresh: deletes finished runs first.
 
     Raises:
       SettingsError: an agent is unknown, named twice or does not fit the use case, or a number is out of range.
@@ -87,7 +87,7 @@ def plan(
 
 
 class _Agent:
-    """A learner that imports TensorFlow when it first learns: not at all where every run is finished."""
+    """A learner that imports TensorFlow when it first learns, so not at all if every run is finished."""
 
     def __init__(self, name: str, use_case: UseCase, prepare: Callable[[], SharedWeeks]) -> None:
         self.name = name

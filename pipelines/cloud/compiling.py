@@ -1,4 +1,4 @@
-"""Compiles the pipelines for Vertex AI: the same pipelines, written down for a service to run.
+"""Compiles the pipelines for Vertex AI: the same pipelines, as a specification that a service runs.
 
 A compiled pipeline names no day and no model. It gets the day when it starts (parameter `run_date`, "" for
 that day itself) and looks up what is in production, so one specification serves every run of a schedule.
@@ -18,7 +18,7 @@ from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 
 RUN_DATE = "run_date"
-# What they find depends on the day or on the registry, of which the cache knows nothing.
+# Their outputs depend on the day or on the registry, which the cache does not know.
 _NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel")
 
 
@@ -65,7 +65,7 @@ def check(environment: Environment) -> Vertex:
     """The environment's settings of Vertex AI.
 
     Raises:
-      SettingsError: there are none, or a place is named that only this machine can reach.
+      SettingsError: there are none, or they name something that only this machine can reach.
     """
     if environment.vertex is None:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""The endpoint as a Cloud Function: a folder with what it needs and no more, and the gcloud command that deploys it."""
+"""The endpoint as a Cloud Function: a folder with just what it needs, and the gcloud command."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipelines.endpoint import serving_config
 
 RUNTIME = "python313"
 ENTRY_POINT = "recommenders"
-# What serves on this machine only.
+# Files that are needed only to serve on this machine.
 _LEFT_OUT = ("__pycache__", "server.py")
 
-# What gcloud says, and how to get what it lacks; the first that fits.
+# Pattern in gcloud's message -> what to do; the first match counts.
 _HINTS = {
     r"active account|gcloud auth login": "run `gcloud auth login`",
     r"has not been used in project|is disabled|not enabled": (
@@ -85,10 +85,10 @@ def prepare(use_case: UseCase, environment: Environment, folder: Path) -> Deploy
 
 
 def run(deployment: Deployment, say: Callable[[str], None]) -> None:
-    """Deploys, handing each line that gcloud says to ``say``.
+    """Deploys, and passes each line of gcloud's output to ``say``.
 
     Raises:
-      SettingsError: gcloud is missing, or it refused; says what to do.
+      SettingsError: gcloud is missing, or it refused; the message says what to do.
     """
     gcloud = shutil.which(deployment.command[0])
     if gcloud is None:
@@ -158,7 +158,7 @@ def _stage(source: Path, variables: Path, environ: Mapping[str, str]) -> None:
 
 
 def _explained(said: list[str]) -> str:
-    """gcloud's own words for what went wrong, and what to do."""
+    """gcloud's own message, and what to do."""
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
     words = (errors or said or ["it said nothing"])[-1].rstrip(".")
     text = "\n".join(said)

@@ -1,7 +1,7 @@
 """Runs on Vertex AI Pipelines: submitted, followed and scheduled through its API.
 
 Transient errors are retried with backoff for `RETRY_SECONDS`; permanent ones become one sentence that says what to
-do. The API is spoken to over REST, which passes through proxies that gRPC does not.
+do. The API is called over REST, which passes proxies that gRPC does not pass.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Scheduled:
 
     Attributes:
       name: resource name.
-      created: it did not exist before.
-      cron: when it runs, with its time zone.
-      next_run: the service's next start; None while it does not say.
+      created: True if it did not exist before.
+      cron: cron expression, with its time zone.
+      next_run: the next start according to the service; None while it does not say.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """A step of a followed run has changed its state; ``seconds`` it ran, once it has ended."""
+    """Change of the state of a step in a followed run; ``seconds`` is its run time, once it has ended."""
 
     step: str
     state: State
@@ -79,8 +79,8 @@ class Client:
 
     Args:
       settings: project, region, identity and labels.
-      google_credentials: other than the default ones.
-      sleep: waits between two looks at a run.
+      google_credentials: credentials, if not the default ones.
+      sleep: function that waits between two requests for a run's state.
     """
 
     settings: Vertex
@@ -89,7 +89,7 @@ class Client:
     _services: dict[str, Any] = field(default_factory=dict, init=False)
 
     def require_credentials(self) -> None:
-        """Raises `SettingsError` where there are none, without asking the network for them."""
+        """Raises `SettingsError` if there are no credentials, without asking the network for them."""
         if self.google_credentials is None:
             self.google_credentials = credentials()
 
@@ -114,7 +114,7 @@ class Client:
         """Starts a run of a compiled pipeline.
 
         Args:
-          spec: what `compiling.compiled` gives.
+          spec: a pipeline from `compiling.compiled`.
           run_id: last part of the run's name, unique in the project: a second call with it starts nothing.
           parameters: values of the pipeline's parameters.
 
@@ -132,7 +132,7 @@ class Client:
                     **self._retried(),
                 )
             except Conflict:
-                # Also what a retry meets after an answer that was lost on the way.
+                # A retry gets this too, after an answer that was lost on the way.
                 job = self._pipelines.get_pipeline_job(
                     name=f"{self._parent}/pipelineJobs/{run_id}", **self._retried()
                 )
@@ -167,7 +167,7 @@ class Client:
     def schedule(
         self, display_name: str, cron: str, spec: Mapping[str, Any], parameters: Mapping[str, str]
     ) -> Scheduled:
-        """Makes the schedule of this name, or brings the existing one up to date: never a second one.
+        """Creates the schedule of this name, or updates the existing one; never makes a second one.
 
         Raises:
           SettingsError: more than one schedule has the name, or a credential, permission or API is missing.

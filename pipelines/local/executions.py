@@ -13,7 +13,7 @@ class Executions:
 
     Args:
       config: where ML Metadata is.
-      pipeline_name: whose steps.
+      pipeline_name: pipeline that the steps belong to.
     """
 
     def __init__(self, config: metadata_store_pb2.ConnectionConfig, pipeline_name: str) -> None:
@@ -21,7 +21,7 @@ class Executions:
         self._pipeline_name = pipeline_name
 
     def outputs(self, step: str) -> dict[str, str]:
-        """Output key to URI of the step's newest execution; empty where it has none."""
+        """Output key -> URI of the step's newest execution; empty if there is none."""
         # Opened again each time: the runner makes the file, and writes to it between two calls.
         store: Any = mlmd.MetadataStore(self._config)
         context = store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{step}")

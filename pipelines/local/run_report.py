@@ -22,13 +22,13 @@ class RunReport:
     """One run of a pipeline.
 
     Attributes:
-      pipeline: its name.
-      run_date: day it ran for.
-      started_at: UTC.
-      seconds: wall time of all of it.
-      succeeded: every step ended well.
-      reads: what its query was expected to read and so to be billed for; None where that costs nothing.
-      steps: in their order; each with its state, wall time and figures (rows, bytes, users) of what it did.
+      pipeline: name of the pipeline.
+      run_date: day that it ran for.
+      started_at: start of the run, UTC.
+      seconds: wall time of the whole run.
+      succeeded: True if every step succeeded.
+      reads: sentence on the bytes that its query was expected to read; None if reading costs nothing.
+      steps: steps in their order, each with its state, wall time and figures (rows, bytes, users).
     """
 
     pipeline: str

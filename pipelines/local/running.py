@@ -1,4 +1,4 @@
-"""Runs the pipelines on this machine, step by step, and gathers what they produced."""
+"""Runs the pipelines on this machine, step by step, and collects their outputs."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class PredictionOutcome:
 
     Attributes:
       model_version: version in the registry that ranked.
-      stored: rankings.
-      rejected: rows that were refused.
+      stored: number of stored rankings.
+      rejected: number of refused rows.
       dead_letters: file of the refused rows, or None.
       expires_on: day from which the endpoint no longer serves these rankings.
     """
@@ -72,8 +72,8 @@ def train(
 ) -> TrainingOutcome:
     """Trains on the window of ``days``, evaluates, and publishes if the gate blesses the model.
 
-    A report of the run lies in the work folder's `runs/` when it has ended, however it has ended; ``reads`` is what its
-    query is expected to read.
+    When the run has ended, even if it failed, the work folder's `runs/` holds a report of it. ``reads`` is
+    what its query is expected to read.
 
     Raises:
       SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any more.
@@ -157,15 +157,15 @@ def run_pipeline(
     """Runs a pipeline step by step, and leaves a report of the run in the work folder.
 
     Args:
-      workspace: its work folder takes the report.
+      workspace: workspace whose folder gets the report.
       run_date: day of the run.
-      pipeline: what to run.
-      executions: the pipeline's own, to tell what each step produced.
-      on_event: called as each step begins and ends.
-      reads: what the pipeline's query is expected to read; None where that costs nothing.
+      pipeline: pipeline to run.
+      executions: the pipeline's executions, which show what each step produced.
+      on_event: called when a step begins or ends.
+      reads: what the pipeline's query is expected to read; None if reading costs nothing.
 
     Returns:
-      How each step ended.
+      The outcome of each step.
     """
     from absl import logging as absl_logging
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -190,7 +190,7 @@ def run_pipeline(
 
 
 class _Steps(logging.Handler):
-    """Turns what the runner logs about its components into events: it offers no other hook."""
+    """Turns the runner's log messages about its components into events, because it offers no other hook."""
 
     def __init__(self, executions: Executions, on_event: OnEvent) -> None:
         super().__init__(logging.INFO)
@@ -216,7 +216,7 @@ class _Steps(logging.Handler):
             self._end(state, found.phrase if found else "", found.figures if found else {})
 
     def fail(self, error: BaseException) -> None:
-        """The step that runs has raised ``error``."""
+        """Reports that the running step has raised ``error``."""
         if self._running is not None:
             text = str(error) if isinstance(error, UserError) else type(error).__name__
             self._end("failed", text.splitlines()[0] if text else "")

@@ -1,9 +1,10 @@
 """Value of a set of hyperparameters: fit on one part of the users, valued off-policy on the others.
 
-The value is the doubly robust one of the eval policy, so it pays for estimates that put the right recommender
-first, not for close ones: no exploration setting changes it. The reward model in it is the set's own; it has not
-seen the users that it is valued on, so a set cannot gain by memorising, and the value is unbiased whatever the
-model says. Sets are compared row by row with the use case's own, which leaves what both share out of the error.
+The value is the doubly robust one of the eval policy. So it rewards estimates that put the right recommender
+first, not estimates that are close, and no exploration setting changes it. The reward model in it is the
+set's own. It has not seen the users that it is valued on, so a set cannot gain by memorising, and the value
+is unbiased whatever the model says. Sets are compared row by row with the use case's own set, so what both
+share cancels in the error.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ _DIVERGED = Score(float("nan"), float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Training examples in an order of their own, whatever order the warehouse gave them in.
+    """Training examples in a fixed order, whatever the warehouse's order.
 
     Attributes:
       examples: serialized tf.Examples [n].
       user_ids: [n].
-      digest: hexadecimal digits that tell these rows from others.
+      digest: hexadecimal digest of these rows.
     """
 
     examples: npt.NDArray[np.object_]
@@ -65,8 +66,9 @@ def read_rows(folder: str) -> Rows:
 
 
 def in_order(examples: Iterable[bytes]) -> Rows:
-    """Serializes training examples the one way that depends on their content alone, and sorts them by their hash."""
-    # A map in a protocol buffer has no order of its own: ExampleGen writes the same row in other bytes each time.
+    """Serializes training examples so that only their content matters, and sorts them by their hash."""
+    # A map in a protocol buffer has no fixed order, so ExampleGen writes the same row in other bytes each
+    # time.
     canonical = [tf.train.Example.FromString(e).SerializeToString(deterministic=True) for e in examples]
     hashes = [hashlib.blake2b(example, digest_size=16).digest() for example in canonical]
     order = sorted(range(len(hashes)), key=hashes.__getitem__)
@@ -80,7 +82,7 @@ class OffPolicyValue:
     """The objective of `search.search`.
 
     Args:
-      use_case: its own hyperparameters are what others are compared with.
+      use_case: use case, whose own hyperparameters the other sets are compared with.
       transform_output: Transform's output over the same rows.
       rows: training examples.
 
@@ -111,7 +113,7 @@ class OffPolicyValue:
     def __call__(self, values: Mapping[str, Any]) -> Score:
         """Fits with ``values`` by path instead of the use case's own.
 
-        The use case's own set is fitted once, when it is first compared with.
+        The use case's own set is fitted once, at the first comparison.
 
         Raises:
           DataError: the rows cannot be trained on or valued.
@@ -175,7 +177,7 @@ def seen_by(
       probabilities: [n, K], pi_e(a | x).
       action: [n], index of the logged recommender; -1 for an unknown one.
       reward: [n].
-      propensity: [n], of the logged recommender.
+      propensity: [n], propensity of the logged recommender.
     """
     known = action >= 0
     index = (np.arange(len(action)), np.maximum(action, 0))

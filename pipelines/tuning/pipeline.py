@@ -1,4 +1,4 @@
-"""A pipeline that does what training does before it trains."""
+"""The tuning pipeline: the steps of the training pipeline that come before the Trainer."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.tuning.search import Score, Trial
 from components.hyperparameters_gen.tuned_set import Found, TunedSet
 
-# What the worth of a set depends on, besides the rows.
+# Settings that the value of a set depends on, apart from the rows.
 _SEARCHED_WITH: dict[str, Any] = {
     **dict.fromkeys(
         ("recommenders", "features", "reward", "agent", "propensity_weighting", "recommender_features"), True
@@ -39,10 +39,10 @@ class Winner:
     """The best trial.
 
     Attributes:
-      trial: of the largest value; the earliest of several.
-      score: its own.
+      trial: trial with the largest value; the earliest of several.
+      score: score of the trial.
       gain: interval of its gain over the use case's own set.
-      confidence: with which all trials' intervals hold at once.
+      confidence: confidence with which all trials' intervals hold at once.
     """
 
     trial: Trial
@@ -52,20 +52,20 @@ class Winner:
 
     @property
     def is_better(self) -> bool:
-        """The rows can tell it from the use case's own set."""
+        """True if the rows can distinguish it from the use case's own set."""
         return self.gain.low > 0.0
 
 
 def winner(trials: Sequence[Trial], rows: int, confidence: float) -> Winner:
-    """The trial of the largest value, with an interval that allows for having picked it.
+    """The trial with the largest value, with an interval that allows for the choice.
 
     The best of m sets looks better than it is. Its interval is therefore the two-sided normal one at
     1 - (1 - confidence) / m (Bonferroni), m being the number of sets besides the use case's own.
 
     Args:
       trials: as `search.search` returns them.
-      rows: they were compared on.
-      confidence: of the interval, in (0, 1).
+      rows: number of rows that they were compared on.
+      confidence: confidence of the interval, in (0, 1).
 
     Raises:
       DataError: no trial has a value.
@@ -82,7 +82,7 @@ def winner(trials: Sequence[Trial], rows: int, confidence: float) -> Winner:
 def tuned_set(
     use_case: UseCase, winner: Winner, trials: int, rows: int, window: tuple[dt.date, dt.date]
 ) -> TunedSet:
-    """The winner as HyperparametersGen is to emit it; see `Found` for the arguments."""
+    """The winner in the form that HyperparametersGen emits; see `Found` for the arguments."""
     score, gain = winner.score, winner.gain
     return TunedSet(
         use_case=use_case.name,

@@ -1,4 +1,4 @@
-"""Runs the tuning pipeline and the search on this machine, and gathers what they found."""
+"""Runs the tuning pipeline and the search on this machine, and collects their results."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class TuningOutcome:
       default: the use case's own value of each hyperparameter that was searched, by path.
       trials: in the order they were made; the first is the use case's own set.
       winner: the best of them.
-      tuned: what was written.
-      path: to which file.
+      tuned: the set that was written.
+      path: file that it was written to.
     """
 
     window: tuple[dt.date, dt.date]

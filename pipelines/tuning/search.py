@@ -36,7 +36,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import LocalFiles
 from newsletter_bandit.settings.agents import TunedRange
 
-# Sets that are drawn at random before the estimator has something to go by; the first of them is the default.
+# Sets that are drawn at random before the estimator has enough data; the first of them is the default.
 RANDOM_TRIALS = 6
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -45,10 +45,10 @@ class Score(NamedTuple):
     """Value of one set on the validation rows, in units of reward per newsletter.
 
     Attributes:
-      value: of the set's eval policy; NaN where the training diverged.
-      standard_error: of ``value``.
+      value: value of the set's eval policy; NaN if the training diverged.
+      standard_error: standard error of ``value``.
       gain: paired difference to the use case's own set; 0 for that set.
-      gain_standard_error: of ``gain``.
+      gain_standard_error: standard error of ``gain``.
     """
 
     value: float
@@ -59,20 +59,20 @@ class Score(NamedTuple):
 
 _DIVERGED = Score(math.nan, math.nan, math.nan, math.nan)
 
-# Values by path, none for the use case's own set, to what they are worth.
+# Values by path (none for the use case's own set) -> their score.
 Objective = Callable[[Mapping[str, Any]], Score]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One set and what it is worth.
+    """One set and its score.
 
     Attributes:
       number: 0 is the use case's own set.
-      values: by path; none for the use case's own set.
-      score: None where the training diverged.
-      seconds: to fit and to measure.
-      kept: measured by an earlier run of the same search.
+      values: values by path; none for the use case's own set.
+      score: score of the set; None if the training diverged.
+      seconds: time to fit and to measure.
+      kept: True if an earlier run of the same search measured it.
     """
 
     number: int
@@ -97,17 +97,17 @@ def search(
     One process at a time searches in a folder; a second one waits.
 
     Args:
-      ranges: values to try, by path.
+      ranges: ranges of the values to try, by path.
       default: the use case's own value of each path in ``ranges``.
       objective: measures a set.
-      trials: the use case's own set counts as one.
-      seed: the same one, with the same objective, gives the same trials.
-      storage: SQLite file of the trials; made where it is missing.
-      name: trials under another name are of another search.
+      trials: number of trials; the use case's own set counts as one.
+      seed: seed of the draws; the same seed and objective give the same trials.
+      storage: SQLite file of the trials; made if it is missing.
+      name: name of the search; trials under another name belong to another search.
       on_trial: called with each trial once it is on disk, kept ones first.
 
     Returns:
-      The trials in the order they were made; all that there are, where an earlier run made more.
+      The trials in the order in which they were made; more than ``trials`` if an earlier run made more.
 
     Raises:
       DataError: the file holds something else, or the training with the use case's own set diverged.
@@ -116,7 +116,8 @@ def search(
     space = {path: _distribution(tried) for path, tried in ranges.items()}
     with LocalFiles().locked(str(storage.parent)):
         study = _study(storage, name)
-        # Whoever holds the lock is alone: a trial that seems to run was interrupted, and its set comes again.
+        # Only one process holds the lock, so a trial that seems to run was interrupted, and its set is
+        # repeated.
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
         found = [
@@ -162,7 +163,7 @@ def _measure_next(
                 "the training with the settings' own hyperparameters diverged, so there is nothing to compare with; "
                 "use settings that train, such as a smaller agent.learning_rate"
             )
-        # A value of the settings may lie outside the range that is searched; the estimator does without it then.
+        # A value of the settings may lie outside the searched range; the estimator then does without it.
         inside = {path: _encoded(default[path], space[path]) for path in space}
         inside = {path: value for path, value in inside.items() if _contains(space[path], value)}
         study.add_trial(
@@ -174,7 +175,7 @@ def _measure_next(
             )
         )
         return
-    # A sampler of its own for each trial: one that went on drawing would draw otherwise after an interruption.
+    # Each trial has its own sampler: a shared one would draw differently after an interruption.
     digest = hashlib.sha256(f"{seed}/{len(before)}".encode()).digest()
     study.sampler = optuna.samplers.TPESampler(
         seed=int.from_bytes(digest[:4], "big"),

@@ -1,4 +1,4 @@
-"""The ranges of the settings, held against the hyperparameters' own bounds."""
+"""Checks the ranges of the settings against the hyperparameters' own bounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_ranges(use_case: UseCase, source: str) -> None:
     """Makes sure that every value of `tuning.ranges` can be tried.
 
     Args:
-      use_case: whose ranges.
+      use_case: use case with the ranges.
       source: the settings' file, for the messages.
 
     Raises:

@@ -20,8 +20,8 @@ def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[
 
     Args:
       user_ids: [n], one per row.
-      share: of the users held out, in (0, 1).
-      seed: another one holds out others.
+      share: share of the users to hold out, in (0, 1).
+      seed: seed of the hash; another seed holds out other users.
 
     Raises:
       DataError: one of the two parts has no row.

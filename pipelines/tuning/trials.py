@@ -1,4 +1,4 @@
-"""The search on what the tuning pipeline made."""
+"""The search on the outputs of the tuning pipeline."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def search(
     trials: int,
     on_event: OnEvent,
 ) -> tuple[list[Trial], int]:
-    """Searches on what the newest run of the pipeline made.
+    """Searches on the outputs of the pipeline's newest run.
 
     Args:
-      workspace: its folder `tuning/` keeps the trials.
-      window: of the run.
+      workspace: workspace whose folder `tuning/` keeps the trials.
+      window: window of the run.
       default: the use case's own value of each hyperparameter that is searched, by path.
-      pipeline: as `create` made it.
-      executions: its own.
-      trials: sets to compare.
-      on_event: called as each trial begins and ends.
+      pipeline: the pipeline that `create` made.
+      executions: executions of the pipeline.
+      trials: number of sets to compare.
+      on_event: called when a trial begins or ends.
 
     Returns:
       The trials, and the number of rows they were compared on.
@@ -47,7 +47,7 @@ def search(
     """
     use_case = workspace.use_case
     transform_output = tft.TFTransformOutput(executions.outputs("Transform")["transform_graph"])
-    # Transform keeps no user: the rows to split by user are those that it read.
+    # Transform keeps no user id, so the rows to split by user are those that it read.
     (example_gen,) = (step.id for step in pipeline.components if step.id.endswith("ExampleGen"))
     rows = read_rows(f"{executions.outputs(example_gen)['examples']}/Split-{TRAIN}")
     objective = OffPolicyValue(use_case, transform_output, rows)

@@ -143,7 +143,7 @@ def test_a_set_that_does_not_fit_is_refused(changes: dict[str, Any], words: str,
     with pytest.raises(SettingsError) as refusal:
         read(str(path), make_use_case())
     assert str(refusal.value).startswith(f"{path}: {words}")
-    assert "tune anew with `newsletter-bandit tune`, or delete the file" in str(refusal.value)
+    assert "tune again with `newsletter-bandit tune`, or delete the file" in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b"null"])

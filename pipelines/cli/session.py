@@ -105,7 +105,7 @@ class Session:
             raise typer.Exit(exit_code) from error
 
     def _explain(self, error: BaseException) -> int | None:
-        """Prints what a person needs to know of ``error``; returns the exit code, None if the error has one."""
+        """Prints ``error`` for a person; returns the exit code, or None for an error that has its own."""
         if isinstance(error, KeyboardInterrupt):
             self._say("Stopped.")
             return _INTERRUPTED

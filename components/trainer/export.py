@@ -69,7 +69,7 @@ class BanditModel(tf.Module):
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
         spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
-        # A proxy, because tf.Module takes a plain dictionary for state to save.
+        # A proxy, because tf.Module would treat a plain dictionary as state to save.
         self._feature_spec = MappingProxyType(spec)
 
     def save(self, directory: Path | str) -> None:

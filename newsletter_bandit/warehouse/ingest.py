@@ -324,7 +324,7 @@ def _write_rejects(
                         "reason": check.reason,
                         "found": found,
                         "allowed": check.allowed,
-                        # NaN is no JSON.
+                        # NaN is not JSON.
                         "values": json.loads(values, parse_constant=str),
                     }
                     lines.write(json.dumps(refused, ensure_ascii=False) + "\n")

@@ -33,9 +33,9 @@ class TrainingOutcome:
       verdict: the gate's checks.
       metrics: the Evaluator's figures.
       decision: the resolver's.
-      published_version: version now in production, or None where nothing was published.
-      tuned: hyperparameters that were searched for, or None where the use case's own were used.
-      steps: how each step ended.
+      published_version: version that was published, or None if nothing was.
+      tuned: tuned hyperparameters that were used, or None if the use case's own were used.
+      steps: outcome of each step.
     """
 
     window: tuple[dt.date, dt.date]

@@ -21,16 +21,16 @@ setup: $(INSTALLED) ## Installs everything into .venv; done once by the other ta
 demo: $(INSTALLED) ## The whole loop on simulated newsletters; DEMO_ARGS='--users 2000' passes options.
 	.venv/bin/newsletter-bandit demo $(DEMO_ARGS)
 
-check: $(INSTALLED) ## A minute's worth: `make lint` beside the quick tests of the rooms without TensorFlow.
+check: $(INSTALLED) ## At most a minute: `make lint`, and the quick tests of the rooms without TensorFlow.
 	$(MAKE) --no-print-directory --jobs 2 --output-sync lint light
 
 light: $(INSTALLED)
 	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile -m 'not slow' -q $(LIGHT)
 
-test: $(INSTALLED) ## The tests but the slow ones; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
+test: $(INSTALLED) ## All tests except the slow ones; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
 	$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
 
-test-all: $(INSTALLED) ## All tests, whole pipelines in the image's environment and the benchmarks in small among them.
+test-all: $(INSTALLED) ## All tests, also whole pipelines in the image's environment and small benchmarks.
 	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
@@ -40,10 +40,10 @@ lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
 	.venv/bin/lint-imports
 	.venv/bin/shellcheck setup.sh .ci/* tests/emulators/*.sh
 
-emulators: ## The emulators of BigQuery and Cloud Storage for their tests; they need Python 3.13.
+emulators: ## Installs the emulators of BigQuery and Cloud Storage for their tests; they need Python 3.13.
 	bash tests/emulators/setup_bigquery.sh
 
-peers: benchmarks/.venv/.installed ## benchmarks/.venv: the peers that the benchmarks compare with.
+peers: benchmarks/.venv/.installed ## Installs the peers that the benchmarks compare with into benchmarks/.venv.
 
 # Pinned to the NumPy and scikit-learn of the older generation, with which the figures were measured.
 benchmarks/.venv/.installed: benchmarks/requirements.txt

@@ -1,4 +1,4 @@
-"""Google Cloud's errors in one sentence: which credential, permission, API or setting is missing, and how to get it."""
+"""Google Cloud's errors in one sentence: which credential, permission, API or setting is missing."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _said(error: Any) -> str:
-    # REST answers carry method and address in front of what the service says.
+    # REST answers put method and address in front of the service's message.
     return " ".join(re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message)).split()) or type(error).__name__

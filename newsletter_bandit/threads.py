@@ -1,4 +1,4 @@
-"""Threads that work beside the one that reads and writes.
+"""Threads that work beside the thread that reads and writes.
 
 TensorFlow, pyarrow, zlib and the encoders let other threads run while they work, so a step keeps all cores busy within
 one process: without copies between processes, and whatever runner it is on.
@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> Iterator[Result]:
-    """``work`` of each item, in the order of the items, worked out ahead of whoever takes the results.
+    """Results of ``work`` for each item, in the order of the items, computed ahead of the consumer.
 
     The items are taken in the caller's thread. No more than ``threads`` + 1 items and results are held at a time, however
     many there are.
 
     Args:
       work: runs in several threads at a time.
-      items: taken as the results are.
-      threads: one per core unless given.
+      items: items, taken as the results are taken.
+      threads: number of threads; by default one per core.
 
     Raises:
       Exception: what ``work`` raised for an item, at the item's turn; nothing further is begun then.

@@ -20,7 +20,7 @@ from .stores.base import CorruptRankingError, RankingReader, StoreError
 _LOGGER = logging.getLogger(__name__)
 # An answer is about one person and may change any day.
 _HEADERS = {"Cache-Control": "no-store"}
-# As `JSONResponse` encodes, which makes an encoder of its own for each answer.
+# Encodes as `JSONResponse` does, which makes a new encoder for each answer.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -48,8 +48,8 @@ class Endpoint:
     """The three paths over one store, for one event loop.
 
     Args:
-      config: what to serve.
-      now: the clock that expiry goes by.
+      config: configuration of the endpoint.
+      now: the clock for expiry.
     """
 
     def __init__(self, config: ServingConfig, now: Callable[[], dt.datetime] = _utc_now) -> None:

@@ -1,6 +1,6 @@
 """The Cloud Function: ``functions-framework --target=recommenders`` with this folder as its source.
 
-`aio.http` makes functions-framework serve it over ASGI, as a Cloud Function too. The store is opened once a
+`aio.http` makes functions-framework serve it over ASGI, as a Cloud Function too. The store is opened once per
 process, on the first request; a startup probe on ``/health`` does that before any user waits for it.
 """
 
@@ -47,5 +47,6 @@ if __name__ == "main":
     # functions-framework loads the file under this name to start serving it: a wrong variable ends the
     # process here, at deployment, rather than failing each request.
     configure(ServingConfig.from_env())
-    # What was imported stays: else garbage collection goes through all of it time and again while somebody waits.
+    # Imported objects stay; otherwise garbage collection would search them again and again while somebody
+    # waits.
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Reads what the client asks for; every refusal is a `Problem`."""
+"""Reads the client's request; every refusal is a `Problem`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LIMIT = 100
 MAX_BATCH = 500
 # 500 ids of 1500 bytes, each escaped in JSON, fit twice.
 MAX_BODY_BYTES = 4 * 1024 * 1024
-# Read and thrown away beyond that, so that a client that is still sending gets to see the answer.
+# Bytes beyond that are read and discarded, so that a client that is still sending sees the answer.
 _MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 
@@ -75,8 +75,8 @@ def _decode_user_id(segment: bytes) -> str:
 
 
 def parse_limit(request: Request) -> int | None:
-    """The ``limit`` parameter, 1 to 100; None where it is not given."""
-    # Mostly there is no query at all, and nothing to take apart.
+    """The ``limit`` parameter, 1 to 100; None if it is not given."""
+    # Mostly there is no query at all, and nothing to parse.
     values = request.query_params.getlist("limit") if request.scope["query_string"] else []
     if not values:
         return None

@@ -15,7 +15,7 @@ from .stores.sqlite import SQLiteStore
 
 
 def make_app(config: ServingConfig) -> Any:
-    """The ASGI application that functions-framework makes of the function."""
+    """The ASGI application that functions-framework makes from the function."""
     main.configure(config)
     source = str(Path(__file__).with_name("main.py"))
     return create_asgi_app_from_module("recommenders", source, "http", main, main.__spec__)

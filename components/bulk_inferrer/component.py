@@ -19,7 +19,7 @@ class BulkInferrer(TfxBulkInferrer):
 
     Args:
       examples: the users, split ``inference``.
-      model: with the signature ``serving_default``.
+      model: model with the signature ``serving_default``.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
@@ -29,6 +29,6 @@ class BulkInferrer(TfxBulkInferrer):
             examples=examples,
             model=model,
             data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[SPLIT]),
-            # What makes the base class emit `output_examples`; the columns are the signature's.
+            # This makes the base class emit `output_examples`; the columns are the signature's.
             output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(),
         )

@@ -17,12 +17,12 @@ class PredictionsWriter:
     """A Parquet file that appears whole under its name, or not at all.
 
     Args:
-      path: of the file, local or in a bucket.
+      path: path of the file, local or in a bucket.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        # TFX's file object is none that pyarrow can write to.
+        # pyarrow cannot write to TFX's file object.
         self._content = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(self._content, SCHEMA, compression="zstd")
 

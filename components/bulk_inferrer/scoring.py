@@ -1,4 +1,4 @@
-"""A published model's serving signature over files of tf.Examples, in large batches and without a proto in Python."""
+"""Scores files of tf.Examples with a published model's signature, in large batches without Python protos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.example_gen.example_files import records
 from newsletter_bandit.exported_model import SERVING_DEFAULT
 from newsletter_bandit.threads import in_order
 
-# Beyond some thousand rows a larger batch is no faster, only larger.
+# Above a few thousand rows, a larger batch is not faster.
 BATCH = 4096
 
 

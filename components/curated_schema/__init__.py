@@ -1,1 +1,1 @@
-"""CuratedSchema: the schema that somebody looked over, as an artifact."""
+"""CuratedSchema: the reviewed schema as an artifact."""

@@ -1,7 +1,7 @@
 """CuratedSchema as a TFX component.
 
-TFX's ImportSchemaGen wants a file that the step can read. The text itself travels to wherever the step runs, so what
-was reviewed and compiled is what is checked against.
+TFX's ImportSchemaGen needs a file that the step can read. Here the text itself travels to the step, so the
+data is checked against the schema that was reviewed and compiled.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfx.utils import io_utils
 
 from newsletter_bandit.errors import SettingsError
 
-# What the steps that read a schema look for in its folder.
+# File name that the steps look for in a schema's folder.
 FILE_NAME = "schema.pbtxt"
 
 
@@ -39,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 class CuratedSchemaSpec(component_spec.ComponentSpec):
-    """A text in, a schema out."""
+    """Input: a text. Output: a schema."""
 
     PARAMETERS = {"text": component_spec.ExecutionParameter(type=str)}
     INPUTS: dict[str, Any] = {}

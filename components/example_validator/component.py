@@ -1,4 +1,4 @@
-"""ExampleValidator that stops the run: TFX's own only writes the anomalies down."""
+"""ExampleValidator that stops the run; TFX's own only records the anomalies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter_bandit.errors import DataError
 
 
 class StrictExecutor(executor.Executor):
-    """TFX's executor, followed by an error where it found an anomaly."""
+    """TFX's executor, followed by an error if it found an anomaly."""
 
     def Do(
         self,
@@ -26,7 +26,7 @@ class StrictExecutor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> execution_result_pb2.ExecutorOutput:
-        """Validates each split, writes the anomalies as TFX does, then refuses what has any.
+        """Validates each split, writes the anomalies as TFX does, and then fails if there are any.
 
         Raises:
           DataError: one line per split, feature and anomaly.
@@ -44,6 +44,6 @@ class StrictExecutor(executor.Executor):
 
 
 class StrictExampleValidator(component.ExampleValidator):
-    """ExampleValidator whose step fails where a split has an anomaly; emits `anomalies`."""
+    """ExampleValidator whose step fails if a split has an anomaly; emits `anomalies`."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(StrictExecutor)

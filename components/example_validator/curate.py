@@ -1,4 +1,4 @@
-"""The curated schema: what the data should look like, so that a run on other data can be stopped."""
+"""The curated schema: a description of correct data, so that a run on other data can be stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from newsletter_bandit.warehouse.reading import first_rows, read
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"
-# A schema's bounds are allowed values, and 0 is not.
+# A schema's bounds are allowed values, but 0 is not allowed.
 LEAST_PROPENSITY = 1e-6
 # Statistics of this many rows show the types; more would only take longer.
 MOST_ROWS = 200_000
@@ -40,15 +40,15 @@ def write_schema(
 ) -> schema_pb2.Schema:
     """Writes the curated schema of the data as text (.pbtxt).
 
-    TFDV infers a schema from the data's statistics; each column that the use case knows is then replaced by what
-    the use case says of it, and the data must fit the result. A column that only the query knows keeps what was
-    inferred, optional and without a domain.
+    TFDV infers a schema from the data's statistics. Each column that the use case knows is then replaced by
+    the use case's description, and the data must fit the result. A column that only the query knows keeps
+    what was inferred, optional and without a domain.
 
     Args:
       use_case: features, recommenders and reward.
       source: TFRecord files of training tf.Examples, or the warehouse, whose training query is run over all of its
-        days; the first `MOST_ROWS` rows are looked at.
-      output: replaced as a whole.
+        days. The first `MOST_ROWS` rows are used.
+      output: file of the schema, replaced as a whole.
       configs: see `render_training_query`.
 
     Returns:

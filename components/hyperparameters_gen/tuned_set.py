@@ -23,7 +23,7 @@ from newsletter_bandit.settings.use_case import UseCase
 # They change how the serving policy explores, or how a sum is cut into batches: every estimate stays the same.
 _WITHOUT_EFFECT = {"alpha", "temperature", "samples"}
 _WITHOUT_EFFECT_IF_LINEAR = {"batch_size"}
-# Another type is another agent with other keys; the luckiest seed is no better than the next.
+# Another type is another agent with other keys; the luckiest seed is not better than any other.
 _NEVER = {"type", "seed"}
 
 _MEND = "tune again with `newsletter-bandit tune`, or delete the file to train with the use case's own values"
@@ -85,13 +85,14 @@ class Found(BaseModel):
     """Record of how a set was found; values in units of reward per newsletter.
 
     Attributes:
-      value: doubly robust, of the set's eval policy on the validation rows.
-      standard_error: of ``value``.
-      gain: over the use case's own set, paired; ``gain_low`` and ``gain_high`` as `winner` says; null where unbounded.
-      is_better: ``gain_low`` is above 0.
-      trial: number of the winning one; 0 is the use case's own set.
-      trials: sets that were compared.
-      rows: they were compared on.
+      value: doubly robust value of the set's eval policy on the validation rows.
+      standard_error: standard error of ``value``.
+      gain: paired gain over the use case's own set; ``gain_low`` and ``gain_high`` are its bounds (see
+        `winner`), null if unbounded.
+      is_better: True if ``gain_low`` is above 0.
+      trial: number of the winning trial; 0 is the use case's own set.
+      trials: number of sets that were compared.
+      rows: number of rows that they were compared on.
       window: first day and day after the last of the rows.
       settings: `settings_hash` at that time.
       finished_at: UTC.
@@ -118,10 +119,10 @@ class TunedSet(BaseModel):
     """A set of hyperparameters for one use case and agent; content of the file.
 
     Attributes:
-      use_case: name.
-      agent: type.
-      values: by path; whatever is not named is as in the use case.
-      found: how.
+      use_case: name of the use case.
+      agent: type of the agent.
+      values: values by path; everything else is as in the use case.
+      found: record of how the set was found.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -137,7 +138,7 @@ class TunedSet(BaseModel):
 
 
 def read(path: str, use_case: UseCase) -> TunedSet | None:
-    """The tuned set of the use case, or None where there is no such file.
+    """The tuned set of the use case, or None if there is no such file.
 
     Raises:
       SettingsError: the file is not a tuned set, or does not fit the use case any more: it was found for another

@@ -21,7 +21,7 @@ from newsletter_bandit.registry import Registry
 
 REGISTRY_KEY = "registry"
 USE_CASE_NAME_KEY = "use_case_name"
-# Both the property that the driver adds and the artifact's custom property.
+# Name of both the property that the driver adds and the artifact's custom property.
 VERSION_KEY = "version"
 
 
@@ -37,7 +37,7 @@ class Driver(base_driver.BaseDriver, portable_driver.BaseDriver):
         portable_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Adds the version in production to the execution's properties; "" where there is none."""
+        """Adds the version in production to the execution's properties; "" if there is none."""
         output = driver_output_pb2.DriverOutput()
         version = _registry(execution_info.exec_properties).current()
         output.exec_properties[VERSION_KEY].string_value = version or ""
@@ -53,7 +53,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Emits the model, or an empty artifact where nothing is in production.
+        """Emits the model, or an empty artifact if nothing is in production.
 
         Raises:
           DataError: the registry's pointer is damaged or its version is missing.
@@ -84,12 +84,12 @@ class ProductionModelSpec(component_spec.ComponentSpec):
 class ProductionModel(base_component.BaseComponent):
     """Looks up, when it runs, which model is in production.
 
-    Outputs `model` with the custom property `version`; without a SavedModel, and with version "", where nothing
-    is in production.
+    Outputs `model` with the custom property `version`. If nothing is in production, it has no SavedModel and
+    the version "".
 
     Args:
       registry: root of the registry, a folder or ``gs://`` path.
-      use_case_name: whose model.
+      use_case_name: use case that the model belongs to.
     """
 
     SPEC_CLASS = ProductionModelSpec

@@ -1,8 +1,9 @@
 """Pusher: TFX's own, whose executor attaches the decision's criteria to what it pushes.
 
-Relied on: it pushes only a blessed model. Then it copies the SavedModel into `pushed_model` itself (not below
-`Format-Serving`) and sets the custom properties `pushed` = 1, `pushed_destination` and `pushed_version` (Unix
-seconds). Otherwise `pushed_model` stays empty and carries `pushed` = 0.
+This module relies on the following: TFX's Pusher pushes only a blessed model. Then it copies the SavedModel
+into `pushed_model` itself (not below `Format-Serving`) and sets the custom properties `pushed` = 1,
+`pushed_destination` and `pushed_version` (Unix seconds). Otherwise `pushed_model` stays empty and carries
+`pushed` = 0.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from components.pusher.executor import DECISION_KEY, Executor
 
 
 class PusherSpec(component_spec.ComponentSpec):
-    """TFX's, with the decision besides."""
+    """TFX's spec, with the decision as a further input."""
 
     PARAMETERS = {
         standard_component_specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(
@@ -41,14 +42,14 @@ class PusherSpec(component_spec.ComponentSpec):
 
 
 class Pusher(TfxPusher):
-    """Pushes a blessed model, with the criteria it is to be served by, to `<base_directory>/<Unix seconds>`.
+    """Pushes a blessed model, with the criteria for serving it, to `<base_directory>/<Unix seconds>`.
 
     Outputs `pushed_model`.
 
     Args:
       model: the resolved model, whose graph has the variables `exploration_rate`, `score_floor` and
         `expires_after_days`.
-      model_blessing: the Evaluator's; an unblessed model is not pushed.
+      model_blessing: the Evaluator's blessing; an unblessed model is not pushed.
       decision: the resolver's folder with `decision.json`.
       base_directory: folder or ``gs://`` path.
     """
@@ -67,5 +68,5 @@ class Pusher(TfxPusher):
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
             pushed_model=Channel(type=standard_artifacts.PushedModel),
         )
-        # Past TFX's own constructor, whose spec has no decision.
+        # Bypasses TFX's own constructor, whose spec has no decision.
         super(TfxPusher, self).__init__(spec=spec)

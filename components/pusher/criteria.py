@@ -38,7 +38,7 @@ def criteria(decision: Decision) -> dict[str, float]:
 def attach(model_dir: str, values: Mapping[str, float]) -> None:
     """Gives variables of the model's root object new values; the rest of the model stays as it is.
 
-    Doing it again gives the same bytes.
+    Repeating it gives the same bytes.
 
     Args:
       model_dir: folder of a SavedModel on this machine, which is changed.

@@ -1,4 +1,4 @@
-"""TFX's Pusher, pushing a copy that carries the decision's criteria."""
+"""TFX's Pusher; it pushes a copy of the model with the decision's criteria."""
 
 from __future__ import annotations
 

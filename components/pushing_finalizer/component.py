@@ -47,7 +47,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 class PushingFinalizerSpec(component_spec.ComponentSpec):
-    """Pushed model and evidence in, publication out."""
+    """Inputs: pushed model and evidence. Output: publication."""
 
     PARAMETERS = {
         "registry": component_spec.ExecutionParameter(type=str),
@@ -71,7 +71,7 @@ class PushingFinalizer(base_component.BaseComponent):
       evaluation: channel of the Evaluator's ModelEvaluation.
       decision: channel of the resolver's folder with `decision.json`.
       registry: root of the registry, a folder or ``gs://`` path.
-      use_case: kept beside the model.
+      use_case: use case, which is kept beside the model.
     """
 
     SPEC_CLASS = PushingFinalizerSpec

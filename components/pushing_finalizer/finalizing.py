@@ -51,17 +51,17 @@ def finalize(
     decision_dir: str,
     use_case: UseCase,
 ) -> Publication:
-    """Publishes the model, then puts it into production; does nothing where nothing was pushed.
+    """Publishes the model, then puts it into production; does nothing if nothing was pushed.
 
     A model that the registry holds already keeps its version and the evidence published with it: a retried step,
     or a rerun whose training came from the cache, adds no second version.
 
     Args:
-      registry: of the use case.
+      registry: registry of the use case.
       pushed: the model, or None.
       evaluation_dir: folder with `metrics.json` and `verdict.json`.
       decision_dir: folder with `decision.json`.
-      use_case: kept beside the model.
+      use_case: use case, which is kept beside the model.
 
     Raises:
       DataError: evidence is missing or damaged, the pushed model was not blessed, or the registry is damaged.

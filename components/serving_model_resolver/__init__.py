@@ -1,1 +1,1 @@
-"""ServingModelResolver: which of the two policies is served."""
+"""ServingModelResolver: chooses which of the two policies is served."""

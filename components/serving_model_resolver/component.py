@@ -1,4 +1,4 @@
-"""ServingModelResolver: which of the two policies is served, and by which criteria."""
+"""ServingModelResolver: chooses which of the two policies is served, and by which criteria."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 class ServingModelResolverSpec(component_spec.ComponentSpec):
-    """Model and evaluation in, resolved model and decision out."""
+    """Inputs: model and evaluation. Outputs: resolved model and decision."""
 
     PARAMETERS = {"use_case": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
@@ -60,7 +60,7 @@ class ServingModelResolverSpec(component_spec.ComponentSpec):
 
 
 class ServingModelResolver(base_component.BaseComponent):
-    """Takes a serving policy, which explores, and an eval policy, which does not, and resolves which is served.
+    """Chooses between the serving policy, which explores, and the eval policy, which does not.
 
     Outputs `resolved_model`, the model with a further signature `serving_default`, and `decision`, a folder with
     `decision.json`.

@@ -6,12 +6,12 @@ the newsletters costs rate times as much. `exploration.max_cost` is respected at
 
     rate = min(1, max_cost / cost), and 1 where exploring costs nothing
 
-A rate below `exploration.min_rate` would teach too little to be worth its cost; the eval policy is served then. The
-point estimate decides and the interval is written down: by its upper bound exploration would stop just where rows are
-few, and nothing more would be learned; by its lower bound, any cost would pass there.
+A rate below `exploration.min_rate` would teach too little to be worth its cost; then the eval policy is
+served. The point estimate decides, and the interval is only recorded. With the upper bound, exploration would
+stop whenever rows are few, and nothing more would be learned. With the lower bound, any cost would pass then.
 
 The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving policy, so
-it is not attached where the eval policy is served.
+it is not attached if the eval policy is served.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from newsletter_bandit.settings.use_case import UseCase
 
 
 def decide(cost: Estimate, floor: FloorGain, use_case: UseCase) -> Decision:
-    """Decides as the module says; a cost that is unknown is not within any bound.
+    """Decides as the module says; an unknown cost is outside every bound.
 
     Args:
-      cost: of exploring.
-      floor: the Evaluator's.
+      cost: cost of exploring.
+      floor: the Evaluator's score floor.
       use_case: gives the bounds of exploration and the freshness.
     """
     max_cost, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate

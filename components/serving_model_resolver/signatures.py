@@ -26,7 +26,7 @@ def alias_signature(model_dir: str, signature: str) -> None:
       signature: name of an exported signature.
 
     Raises:
-      DataError: there is no SavedModel, or no such signature; names those there are.
+      DataError: there is no SavedModel, or no such signature; names the existing ones.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2

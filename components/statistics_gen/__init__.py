@@ -1,1 +1,1 @@
-"""StatisticsGen: what the examples look like, for the ExampleValidator."""
+"""StatisticsGen: statistics of the examples, for the ExampleValidator."""

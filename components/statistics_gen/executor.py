@@ -13,7 +13,7 @@ from tfx.types import standard_component_specs as keys
 
 from components.example_gen.example_files import ReadFiles, split_files
 
-# Where TFX's readers of statistics look.
+# File name that TFX's readers of statistics look for.
 _FILE = "FeatureStats.pb"
 
 

@@ -20,10 +20,10 @@ class WriteAnalysis(beam.PTransform):
     """PCollection of record batches -> TFX's transform graph in a folder, as `TFTransformOutput` reads it.
 
     Args:
-      schema: of the raw examples; labels included.
-      preprocessing_fn: what to analyse and to put into the graph.
-      folder: for the graph.
-      temporary: folder for what lies between the passes.
+      schema: schema of the raw examples, labels included.
+      preprocessing_fn: function to analyse and to put into the graph.
+      folder: folder for the graph.
+      temporary: folder for files between the passes.
     """
 
     def __init__(

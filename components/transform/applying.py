@@ -1,4 +1,4 @@
-"""Transform's second half: the graph over whole files of examples, in large batches."""
+"""Transform's second half: applies the graph to whole files of examples, in large batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter_bandit.files import files_of
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
 _THREADS = 2
-# What lies in a file for an hour is not worth the time that a smaller one takes.
+# These files are kept only for an hour, so making them smaller is not worth the time.
 COMPRESSION = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
@@ -28,7 +28,7 @@ class ApplyGraph(beam.DoFn):
     """(file of raw examples, file of transformed ones): writes the second; a retry replaces it.
 
     Args:
-      folder: the transform graph's.
+      folder: folder of the transform graph.
     """
 
     def __init__(self, folder: str) -> None:
@@ -62,7 +62,8 @@ class _Graph:
     def __init__(self, transform_output: tft.TFTransformOutput) -> None:
         layer, spec = transform_output.transform_features_layer(), transform_output.raw_feature_spec()
 
-        # Traced once for all files, and without autograph: converting the layer's code takes two seconds a time.
+        # Traced once for all files, and without autograph: converting the layer's code takes two seconds each
+        # time.
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
         def apply(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             transformed: dict[str, tf.Tensor] = layer(tf.io.parse_example(examples, spec))

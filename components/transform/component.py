@@ -14,9 +14,9 @@ class Transform(TfxTransform):
     """Emits `transform_graph` and `transformed_examples` as TFX's does.
 
     Args:
-      examples: with the split ``train``, which is analysed; all splits are transformed.
-      schema: of the examples.
-      use_case: its features, and how they are treated.
+      examples: examples with the split ``train``, which is analysed; all splits are transformed.
+      schema: schema of the examples.
+      use_case: use case, which gives the features and their treatment.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
@@ -27,8 +27,8 @@ class Transform(TfxTransform):
             schema=schema,
             preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
             custom_config={"use_case": use_case.to_json()},
-            # StatisticsGen has those of the inputs.
+            # StatisticsGen makes those of the inputs.
             disable_statistics=True,
-            # A window's rows are read once: nothing would be found in it.
+            # A window's rows are read only once, so the cache would never be used.
             disable_analyzer_cache=True,
         )

@@ -25,7 +25,8 @@ ANALYSED = "train"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Analyses the split ``train`` and transforms all splits.
 
-    TFX's own reads rows through a dozen Beam stages of Python; this one hands over paths, and works on whole files.
+    TFX's own executor reads rows through a dozen Beam stages of Python. This one hands over paths and works
+    on whole files.
     """
 
     def Do(

@@ -50,7 +50,7 @@ def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.T
     Args:
       use_case: its features and their treatment.
       examples: serialized training examples.
-      folder: becomes the output, as a whole or not at all.
+      folder: folder of the output, which is made whole or not at all.
     """
     schema = schema_utils.schema_from_feature_spec(raw_feature_spec(use_case))
     config = {"use_case": use_case.to_json()}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import tensorflow_transform as tft
 
 # Keys of the transformed example. Features are packed into two vectors: a packed example parses several
-# times faster than one with a key a feature, and the agents take it as it is.
+# times faster than one with a key per feature, and the agents take it as it is.
 NUMERIC = "numeric"
 CATEGORICAL = "categorical"
 ELIGIBLE = "eligible"

@@ -74,7 +74,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 
 def action_index(recommender: tf.Tensor, recommenders: tuple[str, ...]) -> tf.Tensor:
-    """Index of each name in `recommenders`, int64 [batch]; -1 where it is none of them."""
+    """Index of each name in `recommenders`, int64 [batch]; -1 for any other name."""
     matches = tf.equal(recommender[:, None], tf.constant(recommenders)[None, :])
     found = tf.reduce_any(matches, axis=1)
     return tf.where(found, tf.argmax(tf.cast(matches, tf.int32), axis=1), tf.constant(-1, tf.int64))
@@ -114,8 +114,8 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
     """Treated values and then, in the same order, 1.0 where one is missing (NULL, NaN or infinite).
 
     Args:
-      features: a raw batch each.
-      treatments: of each of them.
+      features: one raw batch per feature.
+      treatments: treatment of each feature.
 
     Returns:
       float32 [batch, 2 N].
@@ -133,7 +133,7 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
         mean = tft.mean(values, reduce_instance_dims=False)
         variance = tft.var(values, reduce_instance_dims=False)
         z_scores = tf.math.divide_no_nan(values - mean, tf.sqrt(variance))
-        # A feature that is missing throughout has no mean; it then says nothing.
+        # A feature that is always missing has no mean; it then says nothing.
         z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
         values = tf.where(tf.constant(scaled), z_scores, values)
     values = tf.where(missing, tf.zeros_like(values), values)

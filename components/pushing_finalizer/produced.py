@@ -17,7 +17,7 @@ class Publication:
     """Outcome of a run's model.
 
     Attributes:
-      published: the run's model is in production.
+      published: True if the run's model is in production.
       version: its name; None where nothing was published.
       reason: a phrase.
     """

@@ -25,7 +25,7 @@ from components.transform.layout import (
 from newsletter_bandit.settings.tables import StringFeature
 from newsletter_bandit.settings.use_case import UseCase
 
-# A missing string is a value of its own: it can tell as much about a user as any other.
+# A missing string is a separate value: it can say as much about a user as any other.
 MISSING = "__missing__"
 
 

@@ -22,14 +22,15 @@ class Decision(Record):
     """Decision how the model is served, with its reasons.
 
     Attributes:
-      policy: the one that becomes `serving_default`.
+      policy: policy that becomes `serving_default`.
       exploration_rate: share of the exploring policy in it, in [0, 1]; 0 for the eval policy.
       score_floor: best reward estimate below which the default recommender is served; None for no floor.
       expires_after_days: how long a ranking is served after the day it was made for.
       reasons: a sentence for policy and rate, one for the floor, one for the expiry.
-      exploration_cost: what was found, in units of reward per newsletter; negative where exploring seems to gain.
-      max_cost, min_rate: what it was compared with.
-      floor_gain: what was found.
+      exploration_cost: cost of exploring, in units of reward per newsletter; negative if exploring seems to
+        gain.
+      max_cost, min_rate: bounds that it was compared with.
+      floor_gain: the score floor and its gain.
     """
 
     FILE = "decision.json"

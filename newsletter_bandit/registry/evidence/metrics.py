@@ -28,7 +28,7 @@ Figure = float | None  # None where it is unknown
 
 @dataclass(frozen=True)
 class Figures:
-    """A record of figures alone: its fields are called in the file as they are here."""
+    """A record of figures alone; its fields have the same names in the file."""
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
@@ -82,9 +82,9 @@ class Unsubscribes(Estimate):
     """The candidate's rate of unsubscribes.
 
     Attributes:
-      ratio: over the log's rate.
-      excess: over the gate's cap times the log's rate.
-      excess_lower_bound: of ``excess``.
+      ratio: the rate divided by the log's rate.
+      excess: the rate minus the gate's cap times the log's rate.
+      excess_lower_bound: lower bound of ``excess``.
     """
 
     ratio: Figure
@@ -94,12 +94,12 @@ class Unsubscribes(Estimate):
 
 @dataclass(frozen=True)
 class FloorGain(Figures):
-    """A score floor and its gain; all None where no floor gains measurably.
+    """A score floor and its gain; all None if no floor gains measurably.
 
     Attributes:
       value: the floor, the best reward estimate below which the default recommender does better.
       gain: reward per newsletter, over all newsletters.
-      lower_bound: of ``gain``, one-sided.
+      lower_bound: one-sided lower bound of ``gain``.
       share: share of the newsletters below the floor.
     """
 
@@ -123,9 +123,9 @@ class Weights(Figures):
     """Importance weights of a policy.
 
     Attributes:
-      effective_sample_size: rows that the weights leave.
-      max_weight, max_weight_unclipped: largest, after and before the clip.
-      mean_weight: near 1 where the propensities are right.
+      effective_sample_size: number of on-policy rows with the same information.
+      max_weight, max_weight_unclipped: largest weight, after and before the clip.
+      mean_weight: mean weight; near 1 if the propensities are right.
       clipped_share: share of the rows that were clipped.
       top_share: share of the whole weight that the heaviest 1% of the rows hold.
     """
@@ -165,7 +165,7 @@ class ModelFigures:
 
     Attributes:
       serving_policy, eval_policy: its policies.
-      auc: of the reward estimates for clicks, in [0, 1].
+      auc: AUC of the reward estimates for clicks, in [0, 1].
       exploration_cost: value of the eval policy minus that of the serving policy, paired.
     """
 
@@ -199,14 +199,14 @@ class SliceMetrics:
     """Figures of the rows of one slice.
 
     Attributes:
-      rows: evaluated.
-      rows_unknown_recommender: of them, those whose recommender the candidate does not know.
-      logging_policy: what was logged.
+      rows: number of evaluated rows.
+      rows_unknown_recommender: number of those whose recommender the candidate does not know.
+      logging_policy: figures of the logging policy.
       difference_to_logging: candidate minus logging policy.
       difference: candidate minus what it is compared with.
-      unsubscribes: of the candidate.
+      unsubscribes: unsubscribes of the candidate.
       candidate: the model that is judged.
-      production: the model in production; None where there is none.
+      production: the model in production; None if there is none.
     """
 
     rows: int
@@ -249,8 +249,8 @@ class OverallMetrics(SliceMetrics):
     """Figures of all rows.
 
     Attributes:
-      score_floor: of the candidate's serving policy.
-      overlap: by recommender.
+      score_floor: score floor of the candidate's serving policy.
+      overlap: overlap by recommender.
     """
 
     score_floor: FloorGain
@@ -282,11 +282,11 @@ class Metrics(Record):
 
     Attributes:
       compared_with: version of the production model, or "logging policy".
-      confidence: of the two-sided intervals.
+      confidence: confidence of the two-sided intervals.
       weight_clip: largest importance weight used.
-      recommenders: of the candidate.
-      overall: of all rows.
-      slices: by name, such as "country=CH".
+      recommenders: recommenders of the candidate.
+      overall: figures of all rows.
+      slices: figures by slice, such as "country=CH".
     """
 
     FILE = "metrics.json"

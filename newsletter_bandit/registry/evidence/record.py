@@ -46,8 +46,8 @@ class Record(ABC):
         """Inverse of `to_json`.
 
         Args:
-          text: of the file.
-          source: how messages name the file; None for `FILE`.
+          text: text of the file.
+          source: name of the file in messages; None for `FILE`.
 
         Raises:
           DataError: the text is not such a record, or one of another format.

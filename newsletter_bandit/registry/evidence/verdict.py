@@ -30,7 +30,7 @@ class Verdict(Record):
 
     @property
     def blessed(self) -> bool:
-        """May be published."""
+        """True if the model may be published."""
         return self.verdict == "blessed"
 
     @property

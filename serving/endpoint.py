@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from .config import DatastoreLocation, ServingConfig, StoreLocation
 from .parsing import parse_limit, parse_route, read_user_ids
 from .problem import Problem
-from .ranking import Ranking
+from .ranking import FIELDS, Ranking
 from .stores.base import CorruptRankingError, RankingReader, StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -101,8 +101,9 @@ class Endpoint:
         if found is not None and not found.expired(now):
             answer = found.to_json_dict()
             if limit is not None:
-                for name in ("recommenders", "scores", "propensities"):
-                    answer[name] = answer[name][:limit]
+                for field in FIELDS:
+                    if field.is_list:
+                        answer[field.name] = answer[field.name][:limit]
             answer["source"] = "personalised"
             return answer
         if self._config.unknown_user == "not_found":

@@ -6,23 +6,15 @@ import datetime as dt
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from .fields import INDEXED, ColumnType, Field, fields_of
+from .propensity import is_propensity
 
 # Datastore's limit for a key's name, in bytes of UTF-8, and the names it keeps for itself.
 MAX_USER_ID_BYTES = 1500
 _RESERVED_NAME = re.compile(r"__.*__", re.DOTALL)
-
-# Properties that no query needs; only a clean-up asks for `expires_at`.
-UNINDEXED_PROPERTIES = (
-    "recommenders",
-    "scores",
-    "propensities",
-    "explored",
-    "campaign",
-    "model_version",
-    "generated_at",
-)
 
 
 class RankingError(ValueError):
@@ -62,7 +54,9 @@ def check_user_id(user_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One user's ranking.
+    """One user's ranking; what the stores, the checks and the answer hold follows from these fields.
+
+    The first is the key. A list has one value per slot. Only a clean-up asks for `expires_at`.
 
     Attributes:
       user_id: 1 to 1500 bytes of UTF-8.
@@ -87,12 +81,12 @@ class Ranking:
     campaign: str
     model_version: str
     generated_at: dt.datetime
-    expires_at: dt.datetime
+    expires_at: dt.datetime = field(metadata=INDEXED)
 
     def __post_init__(self) -> None:
         check_user_id(self.user_id)
         self._check_slots()
-        for name in ("generated_at", "expires_at"):
+        for name in _TIMES:
             moment: dt.datetime = getattr(self, name)
             if moment.tzinfo is None or moment.utcoffset() is None:
                 raise RankingError("naive_timestamp", f"{name} is {moment}; allowed: a time with its zone")
@@ -113,12 +107,7 @@ class Ranking:
             raise RankingError(
                 "repeated_recommender", f"recommenders: {', '.join(repeated)} named twice; allowed: once"
             )
-        sizes = (len(self.recommenders), len(self.scores), len(self.propensities))
-        if len(set(sizes)) != 1:
-            raise RankingError(
-                "unequal_lengths",
-                f"found {sizes[0]} recommenders, {sizes[1]} scores, {sizes[2]} propensities; allowed: as many of each",
-            )
+        check_lengths({name: len(getattr(self, name)) for name in _LISTS})
         if not all(map(math.isfinite, self.scores)):
             name, score = next(
                 slot
@@ -126,12 +115,17 @@ class Ranking:
                 if not math.isfinite(slot[1])
             )
             raise RankingError("score_not_finite", f"score of {name} is {score}; allowed: finite numbers")
-        for slot, propensity in enumerate(self.propensities):
-            if not 0.0 < propensity <= 1.0:
-                raise RankingError(
-                    "propensity_out_of_range",
-                    f"propensity of {self.recommenders[slot]} is {propensity}; allowed: above 0, at most 1",
-                )
+        wrong = [
+            slot
+            for slot in zip(self.recommenders, self.propensities, strict=True)
+            if not is_propensity(slot[1])
+        ]
+        if wrong:
+            name, propensity = wrong[0]
+            raise RankingError(
+                "propensity_out_of_range",
+                f"propensity of {name} is {propensity}; allowed: above 0, at most 1",
+            )
 
     def expired(self, now: dt.datetime) -> bool:
         """True if the ranking may no longer be served at ``now``."""
@@ -139,79 +133,79 @@ class Ranking:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The fields as JSON values; timestamps in RFC 3339."""
-        return {
-            "user_id": self.user_id,
-            "recommenders": list(self.recommenders),
-            "scores": list(self.scores),
-            "propensities": list(self.propensities),
-            "explored": self.explored,
-            "campaign": self.campaign,
-            "model_version": self.model_version,
-            "generated_at": format_timestamp(self.generated_at),
-            "expires_at": format_timestamp(self.expires_at),
-        }
+        record = {each.name: getattr(self, each.name) for each in FIELDS}
+        for name in _LISTS:
+            record[name] = list(record[name])
+        for name in _TIMES:
+            record[name] = format_timestamp(record[name])
+        return record
 
     @classmethod
     def from_json_dict(cls, record: Mapping[str, Any]) -> Ranking:
         """Inverse of `to_json_dict`; raises `RankingError` for a missing field or a wrong type."""
-        fields = dict(record)
-        for name in ("generated_at", "expires_at"):
+        values = dict(record)
+        for name in _TIMES:
             try:
-                fields[name] = dt.datetime.fromisoformat(fields[name])
+                values[name] = dt.datetime.fromisoformat(values[name])
             except (KeyError, TypeError, ValueError) as error:
                 raise RankingError(
                     "malformed", f"{name} is {record.get(name)!r}; allowed: an RFC 3339 time"
                 ) from error
-        user_id = fields.pop("user_id", None)
+        user_id = values.pop("user_id", None)
         if not isinstance(user_id, str):
             raise RankingError("malformed", f"user_id is {user_id!r}; allowed: a string")
-        return cls.from_properties(user_id, fields)
+        return cls.from_properties(user_id, values)
 
     def to_properties(self) -> dict[str, Any]:
         """Properties of the Datastore entity whose key's name is the user_id."""
-        return {
-            "recommenders": list(self.recommenders),
-            "scores": list(self.scores),
-            "propensities": list(self.propensities),
-            "explored": self.explored,
-            "campaign": self.campaign,
-            "model_version": self.model_version,
-            "generated_at": self.generated_at,
-            "expires_at": self.expires_at,
-        }
+        properties = {each.name: getattr(self, each.name) for each in PROPERTIES}
+        for name in _LISTS:
+            properties[name] = list(properties[name])
+        return properties
 
     @classmethod
     def from_properties(cls, user_id: str, properties: Mapping[str, Any]) -> Ranking:
         """Inverse of `to_properties`; raises `RankingError` for a missing field or a wrong type."""
+        return cls(user_id, *[_from_property(each, properties.get(each.name)) for each in PROPERTIES])
 
-        def of_type(name: str, kind: type) -> Any:
-            value = properties.get(name)
-            if not isinstance(value, kind):
-                raise RankingError("malformed", f"{name} is {value!r}; allowed: {kind.__name__}")
-            return value
 
-        def items(name: str, *kinds: type) -> tuple[Any, ...]:
-            values = of_type(name, list)
-            # The types alone are quick to look at, and settle it for every record but a broken one.
-            if not set(map(type, values)).issubset(kinds) and not all(
-                isinstance(value, kinds) and not isinstance(value, bool) for value in values
-            ):
-                raise RankingError(
-                    "malformed", f"{name} is {values!r}; allowed: a list of {kinds[0].__name__}"
-                )
-            return tuple(values)
+FIELDS = fields_of(Ranking)
+PROPERTIES = FIELDS[1:]
+UNINDEXED_PROPERTIES = tuple(each.name for each in PROPERTIES if not each.indexed)
+_LISTS = tuple(each.name for each in FIELDS if each.is_list)
+_TIMES = tuple(each.name for each in FIELDS if each.type == "TIMESTAMP")
 
-        return cls(
-            user_id=user_id,
-            recommenders=items("recommenders", str),
-            scores=tuple(map(float, items("scores", float, int))),
-            propensities=tuple(map(float, items("propensities", float, int))),
-            explored=of_type("explored", bool),
-            campaign=of_type("campaign", str),
-            model_version=of_type("model_version", str),
-            generated_at=of_type("generated_at", dt.datetime),
-            expires_at=of_type("expires_at", dt.datetime),
-        )
+_PROPERTY_TYPE: dict[ColumnType, type] = {
+    "STRING": str,
+    "BOOL": bool,
+    "TIMESTAMP": dt.datetime,
+    "ARRAY<STRING>": list,
+    "ARRAY<FLOAT64>": list,
+}
+# The first is named in errors.
+_ITEM_TYPES: dict[ColumnType, tuple[type, ...]] = {"ARRAY<STRING>": (str,), "ARRAY<FLOAT64>": (float, int)}
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """Raises `RankingError` unless the lists, name -> length, have one value per slot each."""
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{length} {name}" for name, length in lengths.items())
+        raise RankingError("unequal_lengths", f"found {found}; allowed: as many of each")
+
+
+def _from_property(column: Field, value: Any) -> Any:
+    kind: Any = _PROPERTY_TYPE[column.type]
+    if not isinstance(value, kind):
+        raise RankingError("malformed", f"{column.name} is {value!r}; allowed: {kind.__name__}")
+    if not column.is_list:
+        return value
+    kinds = _ITEM_TYPES[column.type]
+    # The types alone are quick to look at, and settle it for every record but a broken one.
+    if not set(map(type, value)).issubset(kinds) and not all(
+        isinstance(item, kinds) and not isinstance(item, bool) for item in value
+    ):
+        raise RankingError("malformed", f"{column.name} is {value!r}; allowed: a list of {kinds[0].__name__}")
+    return tuple(map(float, value)) if column.type == "ARRAY<FLOAT64>" else tuple(value)
 
 
 def format_timestamp(moment: dt.datetime) -> str:

@@ -6,33 +6,40 @@ predictions -> [columns, vectorised] -> ordinary rows ----------------> checked 
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS, PREDICTED
 from components.prediction_storer.post_process import MAX_DAYS, Rejection, Stamp, post_process
+from serving.fields import ColumnType
+from serving.propensity import is_propensity
 from serving.ranking import MAX_USER_ID_BYTES, Ranking
 
-# A checked row: the parts of a ranking that differ between users. Recommenders are positions in the use
-# case's list.
+RECOMMENDERS: Final = "recommenders"
+_TYPE: dict[ColumnType, pa.DataType] = {
+    "STRING": pa.string(),
+    "BOOL": pa.bool_(),
+    "ARRAY<FLOAT64>": pa.list_(pa.float64()),
+}
+# A checked row: what of a ranking is not the same for all. Recommenders are positions in the use case's list.
 CHECKED = pa.schema(
     [
-        ("user_id", pa.string()),
-        ("campaign", pa.string()),
-        ("recommenders", pa.list_(pa.int16())),
-        ("scores", pa.list_(pa.float64())),
-        ("propensities", pa.list_(pa.float64())),
-        ("explored", pa.bool_()),
-        ("expires_after_days", pa.int32()),
+        *(
+            (field.name, pa.list_(pa.int16()) if field.name == RECOMMENDERS else _TYPE[field.type])
+            for field in PREDICTED
+        ),
+        (EXPIRES_AFTER_DAYS, pa.int32()),
     ]
 )
-_LISTS = ("recommenders", "scores", "propensities")
+_TEXTS = tuple(field.name for field in PREDICTED if field.type == "STRING")
+_FLAGS = tuple(field.name for field in PREDICTED if field.type == "BOOL")
+_NUMBERS = tuple(field.name for field in PREDICTED if field.type == "ARRAY<FLOAT64>")
 Mask = npt.NDArray[np.bool_]
 
 
@@ -68,29 +75,21 @@ class Checker:
 
     def rankings(self, checked: pa.RecordBatch) -> Iterator[Ranking]:
         """The rankings of checked rows."""
-        names, stamp = self.recommenders, self.stamp
-        expiry: dict[int, dt.datetime] = {}
-        for user, campaign, order, scores, propensities, explored, days in zip(
-            *(column.to_pylist() for column in checked.columns), strict=True
-        ):
-            if days not in expiry:
-                expiry[days] = stamp.generated_at + dt.timedelta(days=days)
-            yield Ranking(
-                user_id=user,
-                recommenders=tuple([names[position] for position in order]),
-                scores=tuple(scores),
-                propensities=tuple(propensities),
-                explored=explored,
-                campaign=campaign,
-                model_version=stamp.model_version,
-                generated_at=stamp.generated_at,
-                expires_at=expiry[days],
-            )
+        columns = {field.name: checked.column(i).to_pylist() for i, field in enumerate(CHECKED)}
+        expires_after = columns.pop(EXPIRES_AFTER_DAYS)
+        stamped = {days: self.stamp.fields(days) for days in set(expires_after)}
+        names = self.recommenders
+        columns[RECOMMENDERS] = [[names[position] for position in order] for order in columns[RECOMMENDERS]]
+        for name in (RECOMMENDERS, *_NUMBERS):
+            columns[name] = map(tuple, columns[name])
+        for days, *values in zip(expires_after, *columns.values(), strict=True):
+            yield Ranking(**dict(zip(columns, values, strict=True)), **stamped[days])
 
     def first_expiry(self, checked: pa.RecordBatch) -> str:
-        """Earliest expiry of at least one checked row, ISO 8601."""
-        days = pc.min(checked.column(CHECKED.get_field_index("expires_after_days"))).as_py()
-        return (self.stamp.generated_at + dt.timedelta(days=days)).isoformat()
+        """When the first of at least one checked row expires, ISO 8601."""
+        days = pc.min(checked.column(CHECKED.get_field_index(EXPIRES_AFTER_DAYS))).as_py()
+        expires_at: str = self.stamp.fields(days)["expires_at"].isoformat()
+        return expires_at
 
     def _ordinary(self, rows: pa.RecordBatch) -> tuple[Mask, pa.RecordBatch]:
         """Mask of the rows [n] that surely keep every rule, and those rows, checked."""
@@ -98,72 +97,75 @@ class Checker:
         for column in rows.columns:
             good &= _true(pc.is_valid(column))
         column = {field.name: rows.column(i) for i, field in enumerate(rows.schema)}
-        length = pc.binary_length(column["user_id"])
-        good &= _true(pc.and_(pc.greater(length, 0), pc.less_equal(length, MAX_USER_ID_BYTES)))
+        for name in _TEXTS:
+            good &= _true(pc.greater(pc.binary_length(column[name]), 0))
+        good &= _true(pc.less_equal(pc.binary_length(column["user_id"]), MAX_USER_ID_BYTES))
         # Datastore keeps names __like_this__ for itself.
         good &= ~_true(pc.starts_with(column["user_id"], pattern=b"__"))
-        good &= _true(pc.greater(pc.binary_length(column["campaign"]), 0))
-        good &= _true(pc.is_in(column["explored"], value_set=pa.array([0, 1], pa.int64())))
-        days = column["expires_after_days"]
+        for name in _FLAGS:
+            good &= _true(pc.is_in(column[name], value_set=pa.array([0, 1], pa.int64())))
+        days = column[EXPIRES_AFTER_DAYS]
         good &= _true(pc.and_(pc.greater_equal(days, 1), pc.less_equal(days, MAX_DAYS)))
-        lengths = [pc.list_value_length(column[name]) for name in _LISTS]
-        good &= _true(pc.equal(lengths[0], lengths[1])) & _true(pc.equal(lengths[0], lengths[2]))
+        lengths = pc.list_value_length(column[RECOMMENDERS])
+        for name in _NUMBERS:
+            good &= _true(pc.equal(lengths, pc.list_value_length(column[name])))
 
         kept = {name: values.filter(pa.array(good)) for name, values in column.items()}
-        slots, keeps = self._slots(*(kept[name] for name in _LISTS))
+        slots, keeps = self._slots(kept)
         try:
-            texts = [kept[name].cast(pa.string()).filter(pa.array(keeps)) for name in ("user_id", "campaign")]
+            texts = {name: kept[name].cast(pa.string()).filter(pa.array(keeps)) for name in _TEXTS}
         except pa.ArrowInvalid:
             # Some text is not UTF-8; checking row by row finds out which.
             return np.zeros(len(rows), dtype=np.bool_), self._checked([])
         good[good] = keeps
-        arrays = [
-            *texts,
-            *slots,
-            kept["explored"].filter(pa.array(keeps)).cast(pa.bool_()),
-            kept["expires_after_days"].filter(pa.array(keeps)).cast(pa.int32()),
-        ]
-        return good, pa.record_batch(arrays, schema=CHECKED)
+        plain = {
+            name: kept[name].filter(pa.array(keeps)).cast(CHECKED.field(name).type)
+            for name in (*_FLAGS, EXPIRES_AFTER_DAYS)
+        }
+        arrays = {**texts, **slots, **plain}
+        return good, pa.record_batch([arrays[name] for name in CHECKED.names], schema=CHECKED)
 
-    def _slots(
-        self, names: pa.Array, scores: pa.Array, propensities: pa.Array
-    ) -> tuple[list[pa.Array], Mask]:
-        """Lists of equal lengths -> the lists of the good rows, without padding, and a mask of these rows."""
+    def _slots(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], Mask]:
+        """Lists of equal lengths -> those of the rows that are in order, without padding, and which rows these are."""
+        names = columns[RECOMMENDERS]
         row = pc.list_parent_indices(names).to_numpy(zero_copy_only=False)
-        name, score, propensity = (pc.list_flatten(values) for values in (names, scores, propensities))
+        name = pc.list_flatten(names)
         # Position of the recommender, -1 for padding, -2 for an unknown or missing name.
         code = pc.index_in(name, value_set=self._names).fill_null(-2).to_numpy(zero_copy_only=False)
         code = np.where(_true(pc.equal(name, b"")), -1, code)
         filled = code != -1
-        score = score.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        propensity = propensity.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        good_slot = code >= 0
+        numbers = {}
+        for each in _NUMBERS:
+            number = pc.list_flatten(columns[each]).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            good_slot &= is_propensity(number) if each == "propensities" else np.isfinite(number)
+            numbers[each] = number
 
         size = len(self.recommenders)
         times = np.bincount(row[code >= 0] * size + code[code >= 0], minlength=len(names) * size)
-        bad_slot = filled & ~((code >= 0) & np.isfinite(score) & (propensity > 0.0) & (propensity <= 1.0))
         count = np.bincount(row[filled], minlength=len(names))
         keeps: Mask = (
             (count > 0)
             & (times.reshape(len(names), size) <= 1).all(axis=1)
-            & (np.bincount(row[bad_slot], minlength=len(names)) == 0)
+            & (np.bincount(row[filled & ~good_slot], minlength=len(names)) == 0)
         )
         use = filled & keeps[row]
         offsets = pa.array(np.concatenate([[0], np.cumsum(count[keeps])]).astype(np.int32))
-        figures = (code[use].astype(np.int16), score[use], propensity[use])
-        return [pa.ListArray.from_arrays(offsets, pa.array(values)) for values in figures], keeps
+        figures = {RECOMMENDERS: code.astype(np.int16), **numbers}
+        lists = {
+            each: pa.ListArray.from_arrays(offsets, pa.array(values[use])) for each, values in figures.items()
+        }
+        return lists, keeps
 
     def _checked(self, rankings: Sequence[Ranking]) -> pa.RecordBatch:
-        generated_at = self.stamp.generated_at
-        columns: list[list[Any]] = [
-            [ranking.user_id for ranking in rankings],
-            [ranking.campaign for ranking in rankings],
-            [[self._position[name] for name in ranking.recommenders] for ranking in rankings],
-            [ranking.scores for ranking in rankings],
-            [ranking.propensities for ranking in rankings],
-            [ranking.explored for ranking in rankings],
-            [(ranking.expires_at - generated_at).days for ranking in rankings],
+        columns: dict[str, list[Any]] = {
+            field.name: [getattr(ranking, field.name) for ranking in rankings] for field in PREDICTED
+        }
+        columns[RECOMMENDERS] = [[self._position[name] for name in names] for names in columns[RECOMMENDERS]]
+        columns[EXPIRES_AFTER_DAYS] = [
+            (ranking.expires_at - self.stamp.generated_at).days for ranking in rankings
         ]
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, CHECKED, strict=True)]
+        arrays = [pa.array(columns[field.name], field.type) for field in CHECKED]
         return pa.record_batch(arrays, schema=CHECKED)
 
 
@@ -178,7 +180,7 @@ def _as_row(row: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, list):
-            number = name in ("scores", "propensities")
+            number = name in _NUMBERS
             found[name] = [math.nan if number and item is None else item for item in value]
         elif value is not None:
             found[name] = [value]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving.ranking import Ranking, RankingError
+from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS, PREDICTED
+from serving.fields import ColumnType
+from serving.ranking import Ranking, RankingError, check_lengths
 
 # A prediction as plain values: column name -> its list of bytes, floats or integers.
 Row = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
@@ -47,6 +49,14 @@ class Stamp:
 
     model_version: str
     generated_at: dt.datetime
+
+    def fields(self, expires_after_days: int) -> dict[str, Any]:
+        """The fields of a ranking that the run makes, `components.bulk_inferrer.schema.STAMPED`."""
+        return {
+            "model_version": self.model_version,
+            "generated_at": self.generated_at,
+            "expires_at": self.generated_at + dt.timedelta(days=expires_after_days),
+        }
 
 
 def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking | Rejection:
@@ -87,43 +97,47 @@ def json_row(row: Row) -> dict[str, Any]:
 
 
 def _to_ranking(row: Row, recommenders: frozenset[str], stamp: Stamp) -> Ranking:
-    user_id = _text(row, "user_id", required="missing_user_id")
-    names = [_decode("recommenders", name) for name in _values(row, "recommenders")]
-    scores = _values(row, "scores")
-    propensities = _values(row, "propensities")
-    if not len(names) == len(scores) == len(propensities):
-        raise RankingError(
-            "unequal_lengths",
-            f"found {len(names)} recommenders, {len(scores)} scores, {len(propensities)} propensities; "
-            "allowed: as many of each",
-        )
+    # What is looked at first names the reason where several rules are broken.
+    user_id = _text(row, "user_id")
+    slots = _slots(row, recommenders)
+    others = {
+        field.name: _READ[field.type](row, field.name)
+        for field in PREDICTED
+        if field.name not in ("user_id", *slots)
+    }
+    return Ranking(user_id=user_id, **slots, **others, **stamp.fields(_days(row, EXPIRES_AFTER_DAYS)))
+
+
+def _slots(row: Row, recommenders: frozenset[str]) -> dict[str, Any]:
+    """The lists of the ranking, without the padding."""
+    lists = {field.name: _values(row, field.name) for field in PREDICTED if field.is_list}
+    names = lists["recommenders"] = [_decode("recommenders", name) for name in lists["recommenders"]]
+    check_lengths({name: len(values) for name, values in lists.items()})
     unknown = sorted(set(names) - recommenders - {""})
     if unknown:
         raise RankingError(
             "unknown_recommender", f"found {unknown}; allowed: the use case's {sorted(recommenders)}"
         )
-    slots = [slot for slot in zip(names, scores, propensities, strict=True) if slot[0]]
-    return Ranking(
-        user_id=user_id,
-        recommenders=tuple(name for name, _, _ in slots),
-        scores=tuple(float(score) for _, score, _ in slots),
-        propensities=tuple(float(propensity) for _, _, propensity in slots),
-        explored=_flag(row, "explored"),
-        campaign=_text(row, "campaign", required="missing_campaign"),
-        model_version=stamp.model_version,
-        generated_at=stamp.generated_at,
-        expires_at=stamp.generated_at + _days(row, "expires_after_days"),
-    )
+    return {
+        name: tuple(
+            [
+                value if name == "recommenders" else float(value)
+                for value, recommender in zip(values, names, strict=True)
+                if recommender
+            ]
+        )
+        for name, values in lists.items()
+    }
 
 
 def _values(row: Row, name: str) -> Sequence[Any]:
     return row.get(name, ())
 
 
-def _text(row: Row, name: str, required: str) -> str:
+def _text(row: Row, name: str) -> str:
     values = _values(row, name)
     if len(values) != 1 or values[0] == b"":
-        raise RankingError(required, f"{name} has {len(values)} values; allowed: one, not empty")
+        raise RankingError(f"missing_{name}", f"{name} has {len(values)} values; allowed: one, not empty")
     return _decode(name, values[0])
 
 
@@ -141,14 +155,17 @@ def _flag(row: Row, name: str) -> bool:
     return bool(values[0])
 
 
-def _days(row: Row, name: str) -> dt.timedelta:
+_READ: dict[ColumnType, Callable[[Row, str], Any]] = {"STRING": _text, "BOOL": _flag}
+
+
+def _days(row: Row, name: str) -> int:
     values = list(_values(row, name))
     if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= MAX_DAYS:
         raise RankingError(
             "malformed",
             f"{name} is {values}; allowed: a whole number of days, 1 to {MAX_DAYS}",
         )
-    return dt.timedelta(days=values[0])
+    return values[0]
 
 
 def _json_value(value: Any) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.prediction_storer.checking import CHECKED, Checker
-from serving.ranking import format_timestamp
-from serving.stores.sqlite import StoredRow
+from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS, STAMPED
+from components.prediction_storer.checking import CHECKED, RECOMMENDERS, Checker
+from serving.fields import Field
+from serving.ranking import FIELDS
+from serving.stores.sqlite import StoredRow, to_stored
 
 # Python and orjson write the same shortest digits that read back as the same number. Below and above these
 # sizes Python writes an exponent, but orjson writes another one, or none.
@@ -25,21 +25,22 @@ _SMALLEST, _LARGEST = 1e-4, 1e16
 def stored_rows(checked: pa.RecordBatch, checker: Checker) -> Iterator[StoredRow]:
     """Rows of `checking.CHECKED` -> the rows that `to_row` makes of their rankings."""
     columns = {field.name: checked.column(i) for i, field in enumerate(CHECKED)}
-    stamp = checker.stamp
-    days = columns["expires_after_days"].to_numpy(zero_copy_only=False).tolist()
-    expiry = {count: format_timestamp(stamp.generated_at + dt.timedelta(days=count)) for count in set(days)}
     names = pa.array([json.dumps(name, ensure_ascii=False) for name in checker.recommenders], pa.string())
-    return zip(
-        _values(columns["user_id"]),
-        _name_lists(columns["recommenders"], names),
-        number_lists(columns["scores"]),
-        number_lists(columns["propensities"]),
-        _values(columns["explored"].cast(pa.int8())),
-        _values(columns["campaign"]),
-        repeat(stamp.model_version),
-        repeat(format_timestamp(stamp.generated_at)),
-        [expiry[count] for count in days],
-    )
+    days = _values(columns[EXPIRES_AFTER_DAYS])
+    stamped = {count: checker.stamp.fields(count) for count in set(days)}
+
+    def stored(field: Field) -> list[Any]:
+        if field.name in STAMPED:
+            texts = {count: to_stored(field.type, fields[field.name]) for count, fields in stamped.items()}
+            return [texts[count] for count in days]
+        values = columns[field.name]
+        if field.name == RECOMMENDERS:
+            return _name_lists(values, names)
+        if field.type == "ARRAY<FLOAT64>":
+            return number_lists(values)
+        return _values(values.cast(pa.int8()) if field.type == "BOOL" else values)
+
+    return zip(*map(stored, FIELDS), strict=True)
 
 
 def number_lists(lists: pa.ListArray) -> list[str]:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
 
+from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Rejection, Stamp, reject_duplicate, resolve_duplicates
@@ -31,7 +32,7 @@ from components.prediction_storer.writers import make_writer
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 _REJECTED, _USERS, _TALLY = "rejected", "users", "tally"
-_DAYS = CHECKED.get_field_index("expires_after_days")
+_DAYS = CHECKED.get_field_index(EXPIRES_AFTER_DAYS)
 
 
 class StorePredictions(beam.PTransform):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from newsletter_bandit.settings.base import Settings
+from serving.ranking import FIELDS
 
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
 
@@ -27,6 +28,9 @@ INFERENCE_COLUMNS: dict[str, str] = {
     "campaign": "STRING",
     "eligible_recommenders": "ARRAY<STRING>",
 }
+# Of a stored ranking, what joins it to the send that it filled.
+_SERVED = ("user_id", "campaign", "generated_at", "recommenders", "propensities", "model_version")
+_STORED = {field.name: field.type for field in FIELDS}
 # Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features besides.
 RAW_COLUMNS: dict[str, dict[str, str]] = {
     "sends": {
@@ -42,14 +46,7 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     "clicks": {"send_id": "STRING", "clicked_at": "TIMESTAMP"},
     "unsubscribes": {"send_id": "STRING", "unsubscribed_at": "TIMESTAMP"},
     "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
-    "rankings": {
-        "user_id": "STRING",
-        "campaign": "STRING",
-        "generated_at": "TIMESTAMP",
-        "recommenders": "ARRAY<STRING>",
-        "propensities": "ARRAY<FLOAT64>",
-        "model_version": "STRING",
-    },
+    "rankings": {name: _STORED[name] for name in _SERVED},
 }
 RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action", "snapshot_date"}
 

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..ranking import Ranking, RankingError, format_timestamp
+from ..fields import ColumnType
+from ..ranking import FIELDS, PROPERTIES, Ranking, RankingError, format_timestamp
 from .base import CorruptRankingError, StoreError
 
-_COLUMNS = (
-    "user_id",
-    "recommenders",
-    "scores",
-    "propensities",
-    "explored",
-    "campaign",
-    "model_version",
-    "generated_at",
-    "expires_at",
-)
-_CREATE = """
-CREATE TABLE IF NOT EXISTS rankings (
-  user_id TEXT NOT NULL PRIMARY KEY,
-  recommenders TEXT NOT NULL,   -- JSON list, best first
-  scores TEXT NOT NULL,         -- JSON list
-  propensities TEXT NOT NULL,   -- JSON list
-  explored INTEGER NOT NULL,
-  campaign TEXT NOT NULL,
-  model_version TEXT NOT NULL,
-  generated_at TEXT NOT NULL,   -- RFC 3339, UTC
-  expires_at TEXT NOT NULL      -- RFC 3339, UTC
-) STRICT, WITHOUT ROWID
-"""
+# Type of a column, and what its text is.
+_COLUMN: dict[ColumnType, tuple[str, str]] = {
+    "STRING": ("TEXT", ""),
+    "BOOL": ("INTEGER", ""),
+    "TIMESTAMP": ("TEXT", "RFC 3339, UTC"),
+    "ARRAY<STRING>": ("TEXT", "JSON list, best first"),
+    "ARRAY<FLOAT64>": ("TEXT", "JSON list"),
+}
+_COLUMNS = tuple(field.name for field in FIELDS)
+
+
+def _create() -> str:
+    lines = []
+    for field in FIELDS:
+        kind, comment = _COLUMN[field.type]
+        key = " PRIMARY KEY" if field is FIELDS[0] else ""
+        comma = "," if field is not FIELDS[-1] else ""
+        line = f"  {field.name} {kind} NOT NULL{key}{comma}"
+        lines.append(f"{line:<32}-- {comment}" if comment else line)
+    return "\n".join(["CREATE TABLE IF NOT EXISTS rankings (", *lines, ") STRICT, WITHOUT ROWID", ""])
+
+
 _UPSERT = (
     f"INSERT INTO rankings ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT (user_id) DO UPDATE SET "
@@ -47,7 +47,7 @@ _UPSERT = (
 )
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM rankings WHERE user_id"
 # A row as the table holds it, in the order of its columns.
-StoredRow = tuple[str, str, str, str, int, str, str, str, str]
+StoredRow = tuple[str | int, ...]
 # Ids of one query; SQLite's limit of variables is far higher.
 _IDS_PER_QUERY = 500
 
@@ -78,7 +78,7 @@ class SQLiteStore:
                 connection.execute(f"{_SELECT} = ''")
             else:
                 self._use_write_ahead_log(connection)
-                connection.execute(_CREATE)
+                connection.execute(_create())
 
     def get(self, user_id: str) -> Ranking | None:
         """See `RankingStore.get`."""
@@ -219,34 +219,42 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def to_row(ranking: Ranking) -> StoredRow:
     """The ranking's row; ``json.dumps`` writes a number so that it reads back as the very same."""
-    return (
-        ranking.user_id,
-        json.dumps(ranking.recommenders, ensure_ascii=False),
-        json.dumps(ranking.scores),
-        json.dumps(ranking.propensities),
-        int(ranking.explored),
-        ranking.campaign,
-        ranking.model_version,
-        format_timestamp(ranking.generated_at),
-        format_timestamp(ranking.expires_at),
-    )
+    return tuple([to_stored(field.type, getattr(ranking, field.name)) for field in FIELDS])
+
+
+def to_stored(kind: ColumnType, value: Any) -> str | int:
+    """A field's value as its column holds it."""
+    stored: str | int = _TO_STORED[kind](value)
+    return stored
 
 
 def _to_ranking(row: tuple[Any, ...]) -> Ranking:
-    user_id, recommenders, scores, propensities, explored, campaign, version, generated_at, expires_at = row
+    user_id = row[0]
     try:
-        return Ranking.from_properties(
-            user_id,
-            {
-                "recommenders": json.loads(recommenders),
-                "scores": json.loads(scores),
-                "propensities": json.loads(propensities),
-                "explored": bool(explored),
-                "campaign": campaign,
-                "model_version": version,
-                "generated_at": dt.datetime.fromisoformat(generated_at),
-                "expires_at": dt.datetime.fromisoformat(expires_at),
-            },
-        )
+        properties = {
+            field.name: _FROM_STORED[field.type](value)
+            for field, value in zip(PROPERTIES, row[1:], strict=True)
+        }
+        return Ranking.from_properties(user_id, properties)
     except (RankingError, ValueError) as error:
         raise CorruptRankingError(f"stored ranking of user {user_id!r}: {error}") from error
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+_TO_STORED: dict[ColumnType, Callable[[Any], str | int]] = {
+    "STRING": _unchanged,
+    "BOOL": int,
+    "TIMESTAMP": format_timestamp,
+    "ARRAY<STRING>": functools.partial(json.dumps, ensure_ascii=False),
+    "ARRAY<FLOAT64>": json.dumps,
+}
+_FROM_STORED: dict[ColumnType, Callable[[Any], Any]] = {
+    "STRING": _unchanged,
+    "BOOL": bool,
+    "TIMESTAMP": dt.datetime.fromisoformat,
+    "ARRAY<STRING>": json.loads,
+    "ARRAY<FLOAT64>": json.loads,
+}

@@ -20,6 +20,7 @@ from components.example_validator.anomalies import describe
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, LABELS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, render_training_query, table_name
 from newsletter_bandit.warehouse.reading import first_rows, read
@@ -32,7 +33,13 @@ LEAST_PROPENSITY = 1e-6
 MOST_ROWS = 200_000
 
 Kind = Literal["BYTES", "FLOAT", "INT"]
-_KIND: dict[str, Kind] = {"string": "BYTES", "number": "FLOAT", "date": "FLOAT", "bool": "INT"}
+_KIND: dict[str, Kind] = {
+    "STRING": "BYTES",
+    "ARRAY<STRING>": "BYTES",
+    "FLOAT64": "FLOAT",
+    "DATE": "FLOAT",
+    "BOOL": "INT",
+}
 
 
 def write_schema(
@@ -81,21 +88,26 @@ def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None)
     schema.dataset_constraints.min_examples_count = 1
     schema.string_domain.add(name=RECOMMENDERS, value=use_case.recommenders)
 
-    _required(schema, "user_id", "BYTES")
-    _required(schema, "campaign", "BYTES")
-    _label(schema, "recommender", "BYTES").domain = RECOMMENDERS
-    _float_domain(_label(schema, "propensity", "FLOAT"), LEAST_PROPENSITY, 1.0)
-    _label(schema, "policy_version", "BYTES")
-    for name in ("clicked", "unsubscribed"):
-        _bool_domain(_label(schema, name, "INT"))
-    _float_domain(_label(schema, "reward", "FLOAT"), *use_case.reward.bounds)
+    bounds = {"propensity": (LEAST_PROPENSITY, 1.0), "reward": use_case.reward.bounds}
+    for name, type_ in EXAMPLE_COLUMNS.items():
+        if type_.startswith("ARRAY"):
+            continue
+        column = _required(schema, name, _KIND[type_])
+        if name in LABELS:
+            column.not_in_environment.append(SERVING)
+        if name == "recommender":
+            column.domain = RECOMMENDERS
+        if type_ == "BOOL":
+            _bool_domain(column)
+        if name in bounds:
+            _float_domain(column, *bounds[name])
 
-    eligible = _optional(schema, "eligible_recommenders", "BYTES")
+    eligible = _optional(schema, "eligible_recommenders", _KIND[EXAMPLE_COLUMNS["eligible_recommenders"]])
     eligible.value_count.CopyFrom(schema_pb2.ValueCount(min=0))
     eligible.domain = RECOMMENDERS
 
     for name, feature in use_case.features.items():
-        column = _optional(schema, name, _KIND[feature.type])
+        column = _optional(schema, name, _KIND[WAREHOUSE_TYPE[feature.type]])
         if feature.type == "bool":
             _bool_domain(column)
     known = {feature.name for feature in schema.feature}
@@ -116,12 +128,6 @@ def _required(schema: schema_pb2.Schema, name: str, kind: Kind) -> schema_pb2.Fe
     feature.presence.min_fraction = 1.0
     feature.presence.min_count = 1
     feature.shape.dim.add(size=1)
-    return feature
-
-
-def _label(schema: schema_pb2.Schema, name: str, kind: Kind) -> schema_pb2.Feature:
-    feature = _required(schema, name, kind)
-    feature.not_in_environment.append(SERVING)
     return feature
 
 

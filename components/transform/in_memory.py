@@ -20,28 +20,29 @@ from components.example_gen.example_files import ROWS, Decoder
 from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
-from newsletter_bandit.files import filled_folder
+from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 
 _SCALARS = (ACTION, PROPENSITY, REWARD)
-_TENSOR = {"string": tf.string, "number": tf.float32, "date": tf.float32, "bool": tf.int64}
-_CONTRACT = {
-    "user_id": tf.string,
-    "campaign": tf.string,
-    "recommender": tf.string,
-    "policy_version": tf.string,
-    "propensity": tf.float32,
-    "reward": tf.float32,
-    "clicked": tf.int64,
-    "unsubscribed": tf.int64,
+_TENSOR = {
+    "STRING": tf.string,
+    "ARRAY<STRING>": tf.string,
+    "FLOAT64": tf.float32,
+    "DATE": tf.float32,
+    "BOOL": tf.int64,
 }
 
 
 def raw_feature_spec(use_case: UseCase) -> dict[str, Any]:
-    """Parsing spec of a training example: the contract's columns have one value, features none or one."""
-    spec: dict[str, Any] = {name: tf.io.FixedLenFeature([1], dtype) for name, dtype in _CONTRACT.items()}
-    spec["eligible_recommenders"] = tf.io.VarLenFeature(tf.string)
-    return spec | {n: tf.io.VarLenFeature(_TENSOR[f.type]) for n, f in use_case.features.items()}
+    """Parsing spec of a training example: a column of the contract has one value, a feature none or one, a list any number."""
+    features = {name: WAREHOUSE_TYPE[feature.type] for name, feature in use_case.features.items()}
+    one_value = {name for name, type_ in EXAMPLE_COLUMNS.items() if not type_.startswith("ARRAY")}
+    return {
+        name: tf.io.FixedLenFeature([1], _TENSOR[type_])
+        if name in one_value
+        else tf.io.VarLenFeature(_TENSOR[type_])
+        for name, type_ in {**EXAMPLE_COLUMNS, **features}.items()
+    }
 
 
 def analyse(use_case: UseCase, examples: Sequence[bytes], folder: Path) -> tft.TFTransformOutput:

@@ -20,9 +20,6 @@ ACTION = "action"
 PROPENSITY = "propensity"
 REWARD = "reward"
 
-# Keys of the raw example that exist in training only.
-LABELS = ("recommender", "propensity", "policy_version", "clicked", "unsubscribed", "reward")
-
 
 @dataclass(frozen=True)
 class Layout:

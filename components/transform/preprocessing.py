@@ -15,14 +15,13 @@ from components.transform.layout import (
     ACTION,
     CATEGORICAL,
     ELIGIBLE,
-    LABELS,
     NUMERIC,
     PROPENSITY,
     REWARD,
     Layout,
     vocabulary_name,
 )
-from newsletter_bandit.settings.tables import StringFeature
+from newsletter_bandit.settings.tables import LABELS, StringFeature
 from newsletter_bandit.settings.use_case import UseCase
 
 # A missing string is a separate value: it can say as much about a user as any other.

@@ -24,10 +24,16 @@ TRAINING_COLUMNS: dict[str, str] = {
     "unsubscribed": "BOOL",
 }
 INFERENCE_COLUMNS: dict[str, str] = {
-    "user_id": "STRING",
-    "campaign": "STRING",
-    "eligible_recommenders": "ARRAY<STRING>",
+    name: TRAINING_COLUMNS[name] for name in ("user_id", "campaign", "eligible_recommenders")
 }
+# What an example holds of a training row besides the features: the query needs `sent_at` only to find the rows, and
+# computes the reward.
+EXAMPLE_COLUMNS: dict[str, str] = {
+    **{name: type_ for name, type_ in TRAINING_COLUMNS.items() if name != "sent_at"},
+    "reward": "FLOAT64",
+}
+# Of these, what only training has.
+LABELS = tuple(name for name in EXAMPLE_COLUMNS if name not in INFERENCE_COLUMNS)
 # Of a stored ranking, what joins it to the send that it filled.
 _SERVED = ("user_id", "campaign", "generated_at", "recommenders", "propensities", "model_version")
 _STORED = {field.name: field.type for field in FIELDS}
@@ -48,7 +54,7 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
     "rankings": {name: _STORED[name] for name in _SERVED},
 }
-RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | {"reward", "action", "snapshot_date"}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
 
 WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
 

@@ -17,8 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
-from newsletter_bandit.files import write_text
-from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, TRAINING_COLUMNS
+from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, TRAINING_COLUMNS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.simulation import catalogue, tables
 from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
@@ -243,8 +242,7 @@ class World:
     def schema(self, table: Literal["training", "inference"]) -> pa.Schema:
         """Columns of a table, as `UseCase.table_columns` orders them."""
         contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
-        types = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
-        columns = {**contract, **{name: types[catalogue.FEATURES[name]] for name in self.features}}
+        columns = {**contract, **{name: WAREHOUSE_TYPE[catalogue.FEATURES[name]] for name in self.features}}
         return pa.schema([(name, tables.ARROW_TYPE[kind]) for name, kind in columns.items()])
 
     # --- keeping -----------------------------------------------------------------------------------------

@@ -218,7 +218,7 @@ def compact(block: Block) -> FloatArray:
 def file(path: Path, rows: int) -> None:
     """`newsletter-bandit evaluate` of a file, from the start of its process to its end."""
     report = path.with_suffix(".json")
-    columns = "--action recommender --reward reward --propensity propensity --evaluation-propensity pi"
+    columns = "--action recommender --reward reward --propensity propensity --evaluation-probability pi"
     model = "--expected-reward expected_reward --reward-estimate reward_estimate"
     command = [
         str(measuring.PYTHON),

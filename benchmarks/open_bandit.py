@@ -374,7 +374,7 @@ def write_table(log: Any, feedback: dict[str, Any], policy: FloatArray, path: Pa
     content |= {f"pi_{item}": policy[item, place] for item in range(len(policy))}
     pyarrow.parquet.write_table(pa.table(content), path)
     return Columns(
-        "item", "click", "propensity", evaluation_propensities="pi_{action}", context=("place", *features)
+        "item", "click", "propensity", evaluation_probabilities="pi_{action}", context=("place", *features)
     )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from newsletter_bandit import exported_model as model
 from newsletter_bandit.errors import DataError
+from serving.propensity import is_propensity
 
 _PROPENSITY, _REWARD = "(0, 1]", "a finite number"  # what is allowed
 
@@ -112,9 +113,9 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     """
     _check_outputs(outputs)
     n = len(outcome.user_id)
-    logged = {name: _column(getattr(outcome, name), name, n) for name in LOGGED}
-    reward, propensity = logged["reward"], logged["propensity"]
-    _refuse(outcome, "propensity", propensity, ~((propensity > 0.0) & (propensity <= 1.0)), _PROPENSITY)
+    columns = [_column(getattr(outcome, name), name, n) for name in _FEATURES]
+    reward, propensity = columns[:2]
+    _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
     models = [_Model(output, n) for output in outputs]
     return np.stack([*models[0].shared(logged), *(column for one in models for column in one.own())], axis=1)

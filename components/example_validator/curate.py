@@ -24,6 +24,7 @@ from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, LABELS, WAREHOUSE
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, render_training_query, table_name
 from newsletter_bandit.warehouse.reading import first_rows, read
+from serving.propensity import LARGEST
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 RECOMMENDERS = "recommenders"
@@ -88,7 +89,7 @@ def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None)
     schema.dataset_constraints.min_examples_count = 1
     schema.string_domain.add(name=RECOMMENDERS, value=use_case.recommenders)
 
-    bounds = {"propensity": (LEAST_PROPENSITY, 1.0), "reward": use_case.reward.bounds}
+    bounds = {"propensity": (LEAST_PROPENSITY, LARGEST), "reward": use_case.reward.bounds}
     for name, type_ in EXAMPLE_COLUMNS.items():
         if type_.startswith("ARRAY"):
             continue

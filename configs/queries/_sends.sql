@@ -95,7 +95,7 @@
         WHEN ARRAY_LENGTH(eligible_recommenders) > 0 AND recommender NOT IN UNNEST(eligible_recommenders)
           THEN 'not_eligible'
         WHEN propensity IS NULL THEN 'no_propensity'
-        WHEN NOT (propensity > 0 AND propensity <= 1) THEN 'bad_propensity'
+        WHEN NOT (propensity > 0 AND propensity <= {{ largest_propensity }}) THEN 'bad_propensity'
       END AS left_out
     FROM explained
   ),

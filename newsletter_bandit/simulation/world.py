@@ -23,6 +23,7 @@ from newsletter_bandit.simulation import catalogue, tables
 from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
 from newsletter_bandit.simulation.preferences import Preferences
 from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users, draw_users
+from serving.propensity import is_propensity
 
 _FORMAT = "simulated-world-1"
 _USERS, _PREFERENCES, _LOG, _OUTCOMES, _RECIPIENTS = range(5)  # streams of random numbers that never meet
@@ -183,7 +184,7 @@ class World:
         """
         days = self._days(day, len(users))
         self.check_served(users, served)
-        if not ((propensity > 0.0) & (propensity <= 1.0)).all():
+        if not is_propensity(propensity).all():
             raise DataError("world: found a propensity outside (0, 1]")
         rng = self._rng(_OUTCOMES, int(days[0]) if len(users) else 0, seed)
         return self._sent(rng, users, _sorted_times(rng, days), served, propensity, policy_version)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.warehouse.columns import ALLOWED, Column, source_of
+from newsletter_bandit.warehouse.columns import ALLOWED, Column, quoted, source_of, text
+from serving.propensity import LARGEST
 
 ELIGIBLE = "eligible_recommenders"
 
@@ -70,7 +70,7 @@ def checks(
                 "propensity",
                 "outside (0, 1]",
                 "greater than 0, at most 1",
-                "propensity <= 0 OR propensity > 1",
+                f"NOT (propensity > 0 AND propensity <= {LARGEST})",
             ),
             Check("recommender", "unknown", one_of, f"NOT list_contains({names}, recommender)"),
         ]

@@ -21,7 +21,7 @@ from pipelines.cli.main import app
 from tests.log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["--action", "action", "--reward", "reward", "--propensity", "p", "--evaluation-propensity", "pi"]
+NAMES = ["--action", "action", "--reward", "reward", "--propensity", "p", "--evaluation-probability", "pi"]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -76,20 +76,20 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (
-            ["--evaluation-propensity", "pi"],
-            "--propensity: missing; give a column, or use --estimate-propensities",
+            ["--evaluation-probability", "pi"],
+            "--propensity: missing; allowed: a column, or --estimate-propensities",
         ),
         (
             [*NAMES[4:], "--estimate-propensities", "--evaluation-action", "action"],
-            "evaluation policy: found --evaluation-propensity and --evaluation-action",
+            "evaluation policy: found --evaluation-probability and --evaluation-action",
         ),
         (
             [*NAMES[4:], "--estimate-propensities", "--weight-clip", "3"],
             "--estimate-propensities: --propensity is given too",
         ),
         (
-            ["--evaluation-propensity", "pi", "--context", "segment"],
-            "--propensity: missing; give a column, or use --estimate-propensities with --context",
+            ["--evaluation-probability", "pi", "--context", "segment"],
+            "--propensity: missing; allowed: a column, or --estimate-propensities with --context",
         ),
         ([*NAMES[4:], "--json", "no/such/folder/x.json"], "--json: no/such/folder: no such folder"),
         ([*NAMES[4:], "--min-rows", "0"], "--min-rows: found 0; allowed: 1 or more"),
@@ -122,7 +122,7 @@ def test_the_terminal_shows_everything_within_its_width(tmp_path: Path, width: i
     columns = Columns(
         "action",
         "reward",
-        evaluation_propensities="pi_{action}",
+        evaluation_probabilities="pi_{action}",
         context=("segment", "age"),
         user="user",
         slices=("segment",),

@@ -23,7 +23,7 @@ COLUMNS = Columns(
     "action",
     "reward",
     "p",
-    evaluation_propensities="pi_{action}",
+    evaluation_probabilities="pi_{action}",
     context=("segment", "age"),
     user="user",
     policy_version="version",

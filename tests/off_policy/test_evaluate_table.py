@@ -85,7 +85,7 @@ def test_an_empty_slice_is_a_slice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [{"evaluation_propensities": "pi_{action}"}, {"evaluation_propensity": "pi"}]
+    "policy", [{"evaluation_probabilities": "pi_{action}"}, {"evaluation_probability": "pi"}]
 )
 def test_a_distribution_says_the_same_as_the_logged_actions_probability(
     tmp_path: Path, policy: dict[str, str]

@@ -12,7 +12,7 @@ from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, Options, evaluate
 from tests.log_files import COLUMNS, FOUR_ROWS, options, write
 
-PATTERN = Columns("action", "reward", "p", evaluation_propensities="pi_{action}")
+PATTERN = Columns("action", "reward", "p", evaluation_probabilities="pi_{action}")
 PI = {"pi_a": [0.8, 0.8, 0.8, 0.9], "pi_b": [0.2, 0.2, 0.2, 0.1]}
 RANKED = replace(COLUMNS, slate="slate", position="place")
 RANKINGS = {"slate": ["s", "s", "t", "t"], "place": [1, 2, 1, 2]}
@@ -99,7 +99,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_distributions_that_are_none(tmp_path: Path) -> None:
     path = write(tmp_path / "sum.csv", FOUR_ROWS | PI | {"pi_b": [0.2, 0.3, 0.2, 0.1]})
     with pytest.raises(
-        DataError, match=r"sum.csv: row 2: the 2 evaluation propensities sum to 1.1; allowed: 1"
+        DataError, match=r"sum.csv: row 2: the 2 evaluation probabilities sum to 1.1; allowed: 1"
     ):
         evaluate([path], PATTERN, options())
     path = write(tmp_path / "unknown.csv", changed("action", 3, "c"))
@@ -108,11 +108,11 @@ def test_distributions_that_are_none(tmp_path: Path) -> None:
     ):
         evaluate([path], PATTERN, options())
     with pytest.raises(DataError, match=r"no column like chance_\{action\}; found: action"):
-        evaluate([path], replace(PATTERN, evaluation_propensities="chance_{action}"), options())
+        evaluate([path], replace(PATTERN, evaluation_probabilities="chance_{action}"), options())
     other = write(tmp_path / "other.csv", FOUR_ROWS | {"pi_a": [1.0] * 4, "action": ["a"] * 4})
     good = write(tmp_path / "good.csv", FOUR_ROWS | PI)
     with pytest.raises(
-        DataError, match=r"other.csv: evaluation propensities of a; allowed: of the same actions"
+        DataError, match=r"other.csv: evaluation probabilities of a; allowed: of the same actions"
     ):
         evaluate([good, other], PATTERN, options())
 
@@ -141,16 +141,16 @@ def test_more_folds_than_users(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         (
-            {"evaluation_propensity": None},
-            "evaluation policy: found none; allowed: one of `evaluation_propensity`",
+            {"evaluation_probability": None},
+            "evaluation policy: found none; allowed: one of --evaluation-probability",
         ),
         (
             {"evaluation_action": "q"},
-            "found `evaluation_propensity` and `evaluation_action`; allowed: one of",
+            "found --evaluation-probability and --evaluation-action; allowed: one of",
         ),
         (
-            {"evaluation_propensity": None, "evaluation_propensities": "pi"},
-            "`evaluation_propensities`: found 'pi'",
+            {"evaluation_probability": None, "evaluation_probabilities": "pi"},
+            "--evaluation-probabilities: found 'pi'",
         ),
         ({"expected_reward": "expected"}, "`expected_reward`, `reward_estimate`: found one of them"),
         (

@@ -42,7 +42,7 @@ def test_arrays_and_a_table_give_the_same(
         action="action",
         reward="reward",
         propensity="propensity",
-        evaluation_propensity="evaluation_probability",
+        evaluation_probability="evaluation_probability",
         expected_reward="expected_reward" if with_model else None,
         reward_estimate="logged_estimate" if with_model else None,
         user="user" if with_users else None,

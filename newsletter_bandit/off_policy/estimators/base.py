@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,9 @@ from newsletter_bandit.off_policy import intervals
 from newsletter_bandit.off_policy.estimators.moments import FloatArray, Moments
 from newsletter_bandit.off_policy.estimators.resampling import Resamples, Users
 from newsletter_bandit.off_policy.intervals import Interval, Summary
+from serving.propensity import ROUNDING, is_propensity
 
 RewardRange = tuple[float, float]
-
-# Probabilities come from float32 graphs; an excess over 1 up to this is rounding.
-ROUNDING = 1e-5
 
 
 class Estimate(NamedTuple):
@@ -52,7 +51,12 @@ def normal_interval(estimate: Estimate, confidence: float) -> Interval:
     return Interval(estimate.value - reach, estimate.value + reach)
 
 
-_LARGEST, _SMALLEST = float(np.finfo(np.float64).max), float(np.nextafter(0.0, 1.0))
+def is_probability(values: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which values are in [0, 1], up to `ROUNDING`; NaN is not."""
+    inside: npt.NDArray[np.bool_] = (values >= -ROUNDING) & (values <= 1.0 + ROUNDING)
+    return inside
+
+
 _NUMBERS = ("reward", "propensity", "evaluation_probability", "expected_reward", "logged_estimate")
 
 
@@ -89,11 +93,11 @@ class LoggedBatch(Users):
                 raise DataError(
                     f"logged rows: {name} has shape {values.shape}; allowed: [{self.reward.size}]"
                 )
-            self._within(name, -_LARGEST, _LARGEST, "a finite number")
+            self._check(name, np.isfinite, "a finite number")
         if self.user is not None and self.user.shape != self.reward.shape:
             raise DataError(f"logged rows: user has shape {self.user.shape}; allowed: [{self.reward.size}]")
-        self._within("propensity", _SMALLEST, 1 + ROUNDING, "(0, 1]")
-        self._within("evaluation_probability", -ROUNDING, 1 + ROUNDING, "[0, 1]")
+        self._check("propensity", is_propensity, "(0, 1]")
+        self._check("evaluation_probability", is_probability, "[0, 1]")
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -127,12 +131,12 @@ class LoggedBatch(Users):
         object.__setattr__(made, "user", None)
         return made
 
-    def _within(self, name: str, low: float, high: float, allowed: str) -> None:
+    def _check(self, name: str, inside: Callable[[Any], Any], allowed: str) -> None:
         values = getattr(self, name)
-        # Both ends of rows that hold a NaN are NaN, and no comparison with one holds.
-        if not len(values) or (low <= values.min() and values.max() <= high):
+        # Each range is an interval, so that both ends tell of all; those of rows that hold a NaN are NaN.
+        if not len(values) or inside(np.array([values.min(), values.max()])).all():
             return
-        row = int(np.argmin((values >= low) & (values <= high)))
+        row = int(np.argmin(inside(values)))
         raise DataError(f"logged rows: {name} of row {row} is {values[row]:g}; allowed: {allowed}")
 
 

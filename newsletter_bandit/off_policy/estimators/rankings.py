@@ -18,8 +18,9 @@ Reward Interactions" by McInerney, Brost, Chandar, Mehrotra and Carterette (http
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.estimators import base
 from newsletter_bandit.off_policy.estimators.moments import FloatArray
 from newsletter_bandit.off_policy.estimators.resampling import Users
+from serving.propensity import is_propensity
 
 ClickModel = Literal["independent", "cascade", "standard"]
 
@@ -52,19 +54,19 @@ class RankingBatch(Users):
     user: npt.NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
-        ranges = {
-            "reward": (-math.inf, math.inf, "a finite number"),
-            "propensity": (np.nextafter(0.0, 1.0), 1.0 + base.ROUNDING, "(0, 1]"),
-            "evaluation_probability": (-base.ROUNDING, 1.0 + base.ROUNDING, "[0, 1]"),
+        ranges: dict[str, tuple[Callable[[Any], Any], str]] = {
+            "reward": (np.isfinite, "a finite number"),
+            "propensity": (is_propensity, "(0, 1]"),
+            "evaluation_probability": (base.is_probability, "[0, 1]"),
         }
-        for name, (low, high, allowed) in ranges.items():
+        for name, (inside, allowed) in ranges.items():
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
             if values.ndim != 2 or values.shape != np.shape(self.reward):
                 raise DataError(
                     f"rankings: {name} has shape {values.shape}; allowed: {np.shape(self.reward)}"
                 )
-            outside = ~(np.isfinite(values) & (values >= low) & (values <= high))
+            outside = ~inside(values)
             if outside.any():
                 row, slot = (int(place) for place in np.argwhere(outside)[0])
                 found = values[row, slot]

@@ -21,12 +21,12 @@ class Columns:
       action: the logged action; any type, compared as text.
       reward: its reward, finite.
       propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries its
-        own, so a table may hold several logging policies. None: it is estimated from ``context``.
-      evaluation_propensity: probability of the logged action under the evaluation policy, in [0, 1].
-      evaluation_propensities: instead of it, one column per action, each row a distribution: a pattern such
-        as ``pi_{action}``, where ``{action}`` stands for the action's name.
-      evaluation_action: instead of it, the action that a deterministic evaluation policy would have chosen.
-      expected_reward: sum over actions of evaluation propensity and reward estimate; with ``reward_estimate``.
+        own, so a table may hold several loggers. None: it is estimated from ``context``.
+      evaluation_probability: probability of the logged action under the evaluation policy, in [0, 1].
+      evaluation_probabilities: instead of it, one column an action, each row a distribution: a pattern such as
+        ``pi_{action}``, where ``{action}`` stands for the action's name.
+      evaluation_action: instead of it, what a deterministic evaluation policy would have chosen.
+      expected_reward: sum over actions of evaluation probability and reward estimate; with ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.
       context: columns that a cross-fitted reward model and estimated propensities may use; empty cells
         allowed.
@@ -43,8 +43,8 @@ class Columns:
     action: str
     reward: str
     propensity: str | None = None
-    evaluation_propensity: str | None = None
-    evaluation_propensities: str | None = None
+    evaluation_probability: str | None = None
+    evaluation_probabilities: str | None = None
     evaluation_action: str | None = None
     expected_reward: str | None = None
     reward_estimate: str | None = None
@@ -57,19 +57,19 @@ class Columns:
 
     def __post_init__(self) -> None:
         policy = {
-            "`evaluation_propensity`": self.evaluation_propensity,
-            "`evaluation_propensities`": self.evaluation_propensities,
-            "`evaluation_action`": self.evaluation_action,
+            "--evaluation-probability": self.evaluation_probability,
+            "--evaluation-probabilities": self.evaluation_probabilities,
+            "--evaluation-action": self.evaluation_action,
         }
         given = [field for field, column in policy.items() if column is not None]
         if len(given) != 1:
             raise SettingsError(
                 f"evaluation policy: found {' and '.join(given) or 'none'}; allowed: one of {', '.join(policy)}"
             )
-        pattern = self.evaluation_propensities
+        pattern = self.evaluation_probabilities
         if pattern is not None and pattern.count(ACTION_IN_PATTERN) != 1:
             raise SettingsError(
-                f"`evaluation_propensities`: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
+                f"--evaluation-probabilities: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
                 f"where the action stands, such as pi_{ACTION_IN_PATTERN}"
             )
         if (self.expected_reward is None) != (self.reward_estimate is None):
@@ -85,10 +85,10 @@ class Columns:
                 raise SettingsError(
                     "`context`: a reward model was given by `expected_reward` and `reward_estimate`; allowed: either"
                 )
-            if self.evaluation_propensity is not None:
+            if self.evaluation_probability is not None:
                 raise SettingsError(
-                    "`context`: a cross-fitted reward model needs the evaluation policy's probability of every action; "
-                    "allowed: with `evaluation_propensities` or `evaluation_action`"
+                    "--context: a cross-fitted reward model needs the evaluation policy's probability of every action; "
+                    "allowed: with --evaluation-probabilities or --evaluation-action"
                 )
         if (self.slate is None) != (self.position is None):
             raise SettingsError("`slate`, `position`: found one of them; allowed: both or neither")
@@ -100,8 +100,8 @@ class Columns:
 
     @property
     def fits_reward_model(self) -> bool:
-        """True if a reward model is cross-fitted from ``context``."""
-        return bool(self.context) and self.expected_reward is None and self.evaluation_propensity is None
+        """A reward model is cross-fitted from ``context``."""
+        return bool(self.context) and self.expected_reward is None and self.evaluation_probability is None
 
     @property
     def estimates_propensities(self) -> bool:
@@ -122,11 +122,11 @@ class Columns:
 
     @property
     def numbers(self) -> dict[str, str]:
-        """Role -> column of the numbers, ``evaluation_propensities`` aside."""
+        """Role -> column of the numbers, ``evaluation_probabilities`` aside."""
         return _given(
             reward=self.reward,
             propensity=self.propensity,
-            evaluation_propensity=self.evaluation_propensity,
+            evaluation_probability=self.evaluation_probability,
             expected_reward=self.expected_reward,
             reward_estimate=self.reward_estimate,
             position=self.position,
@@ -138,20 +138,20 @@ class Columns:
         version = () if self.policy_version is None else (self.policy_version,)
         return tuple(dict.fromkeys((*self.context, *self.slices, *version)))
 
-    def propensity_columns(self, header: Sequence[str], file: str) -> dict[str, str]:
-        """Action -> column of its evaluation propensity; empty unless ``evaluation_propensities`` is given.
+    def probability_columns(self, header: Sequence[str], file: str) -> dict[str, str]:
+        """Action -> column of its evaluation probability; empty unless ``evaluation_probabilities`` is given.
 
         Raises:
           DataError: no column of the file fits the pattern.
         """
-        if self.evaluation_propensities is None:
+        if self.evaluation_probabilities is None:
             return {}
-        before, after = self.evaluation_propensities.split(ACTION_IN_PATTERN)
+        before, after = self.evaluation_probabilities.split(ACTION_IN_PATTERN)
         fits = re.compile(re.escape(before) + "(.+)" + re.escape(after), re.DOTALL)
         found = {match[1]: name for name in header if (match := fits.fullmatch(name))}
         if not found:
             raise DataError(
-                f"{file}: no column like {self.evaluation_propensities}; found: {', '.join(header)}"
+                f"{file}: no column like {self.evaluation_probabilities}; found: {', '.join(header)}"
             )
         return found
 

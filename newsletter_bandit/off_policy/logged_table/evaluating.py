@@ -90,7 +90,7 @@ def _of_rankings(table: LoggedTable, measures: Measures, options: Options) -> Ev
     views = Views(table, options, with_users=False)
     overall = RankingFigures(measures)
     parts = _Parts(table.columns, lambda: RankingFigures(measures))
-    rows = ((each, views.probability(each)) for each in table.batches(options.batch_rows))
+    rows = ((each, views.evaluation_probability(each)) for each in table.batches(options.batch_rows))
     for part in rankings(rows, measures.slots, bool(measures.samples)):
         overall.add(part.batch)
         parts.add(part.labels, part.batch)

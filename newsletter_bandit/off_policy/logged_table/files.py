@@ -41,7 +41,7 @@ class Source:
     path: Path
     reader: str
     types: dict[str, str]
-    propensities: dict[str, str]
+    probabilities: dict[str, str]
 
     @classmethod
     def open(cls, path: Path, columns: Columns) -> Source:
@@ -52,8 +52,8 @@ class Source:
             except duckdb.Error as error:
                 raise unreadable(str(path), error) from error
         types = {str(row[0]): str(row[1]) for row in described}
-        propensities = columns.propensity_columns(list(types), str(path))
-        numbers = [*columns.numbers.values(), *propensities.values()]
+        probabilities = columns.probability_columns(list(types), str(path))
+        numbers = [*columns.numbers.values(), *probabilities.values()]
         asked = dict.fromkeys([*columns.texts.values(), *numbers, *columns.labels])
         missing = [name for name in asked if name not in types]
         if missing:
@@ -61,7 +61,7 @@ class Source:
         for name in numbers:
             if re.sub(r"\(\d+,\d+\)$", "", types[name]) not in (*_NUMBER_TYPES, "VARCHAR"):
                 raise DataError(f"{path}: column {name}: found {types[name]}; allowed: numbers")
-        return cls(path, reader, types, propensities)
+        return cls(path, reader, types, probabilities)
 
     def number(self, column: str) -> str:
         """Expression for the column as DOUBLE."""

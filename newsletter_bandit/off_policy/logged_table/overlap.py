@@ -65,7 +65,7 @@ class ActionOverlap:
         for action, *seen in zip(names, *sums, strict=True):
             self._sums[str(action)] = self._sums.get(str(action), _NOTHING) + seen
         if rows.actions:
-            self._choose(dict(zip(rows.actions, rows.evaluation_propensities.sum(axis=0), strict=True)))
+            self._choose(dict(zip(rows.actions, rows.evaluation_probabilities.sum(axis=0), strict=True)))
         elif "evaluation_action" in rows.texts:
             codes, names = coded(rows.texts["evaluation_action"])
             self._choose(dict(zip(map(str, names), np.bincount(codes, minlength=len(names)), strict=True)))

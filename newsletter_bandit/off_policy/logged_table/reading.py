@@ -12,16 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.estimators.base import is_probability
 from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
 from newsletter_bandit.off_policy.logged_table.columns import Columns
-from newsletter_bandit.off_policy.logged_table.files import Source, connect, unreadable
-from newsletter_bandit.quoting import quoted
+from newsletter_bandit.off_policy.logged_table.files import Source, connect, quoted, unreadable
+from serving.propensity import is_propensity
 
 BATCH_ROWS = 131_072
 MAX_SLOTS = 100
 # A distribution written as float32, or rounded to a few digits, may miss 1 by this much.
 SUM_TOLERANCE = 1e-3
-_ROUNDING = 1e-5
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,8 +35,8 @@ class Rows:
       texts: role -> [n] text.
       numbers: role -> float64 [n].
       labels: column -> [n] text, null where the cell is empty.
-      actions: the A actions of ``evaluation_propensities``; empty without them.
-      evaluation_propensities: float64 [n, A].
+      actions: the A actions of ``evaluation_probabilities``; empty without them.
+      evaluation_probabilities: float64 [n, A].
     """
 
     first_row: int
@@ -44,7 +44,7 @@ class Rows:
     numbers: dict[str, FloatArray]
     labels: dict[str, pa.Array]
     actions: tuple[str, ...]
-    evaluation_propensities: FloatArray
+    evaluation_probabilities: FloatArray
 
     def __len__(self) -> int:
         return len(self.numbers["reward"])
@@ -74,11 +74,11 @@ class LoggedTable:
         self.columns = columns
         self.reward_range = reward_range
         self._sources = [Source.open(path, columns) for path in files]
-        self.actions = tuple(self._sources[0].propensities)
+        self.actions = tuple(self._sources[0].probabilities)
         for source in self._sources[1:]:
-            if set(source.propensities) != set(self.actions):
+            if set(source.probabilities) != set(self.actions):
                 raise DataError(
-                    f"{source.path}: evaluation propensities of {', '.join(source.propensities)}; "
+                    f"{source.path}: evaluation probabilities of {', '.join(source.probabilities)}; "
                     f"allowed: of the same actions as in {files[0]}: {', '.join(self.actions)}"
                 )
 
@@ -160,7 +160,7 @@ class LoggedTable:
             f"{source.number(c)} AS {quoted('number_' + r)}" for r, c in self.columns.numbers.items()
         ]
         selected += [
-            f"{source.number(source.propensities[action])} AS {quoted('pi_' + action)}"
+            f"{source.number(source.probabilities[action])} AS {quoted('pi_' + action)}"
             for action in self.actions
         ]
         return f"SELECT {', '.join(selected)} FROM {source.reader}"
@@ -175,13 +175,11 @@ class LoggedTable:
         for role, column in self.columns.numbers.items():
             numbers[role] = where.finite(column, arrays[f"number_{role}"])
         if "propensity" in numbers:
-            p = numbers["propensity"]
-            where.refuse(
-                self.columns.propensity, ~((p > 0) & (p <= 1 + _ROUNDING)), "more than 0 and at most 1"
-            )
-        if "evaluation_propensity" in numbers:
-            p = numbers["evaluation_propensity"]
-            where.refuse(self.columns.evaluation_propensity, _outside_unit(p), "0 to 1")
+            wrong = ~is_propensity(numbers["propensity"])
+            where.refuse(self.columns.propensity, wrong, "more than 0 and at most 1")
+        if "evaluation_probability" in numbers:
+            wrong = ~is_probability(numbers["evaluation_probability"])
+            where.refuse(self.columns.evaluation_probability, wrong, "0 to 1")
         if self.reward_range is not None:
             low, high = self.reward_range
             r = numbers["reward"]
@@ -194,7 +192,7 @@ class LoggedTable:
             numbers=numbers,
             labels={column: arrays[f"label_{column}"] for column in self.columns.labels},
             actions=self.actions,
-            evaluation_propensities=self._distribution(arrays, where, texts["action"]),
+            evaluation_probabilities=self._distribution(arrays, where, texts["action"]),
         )
 
     def _distribution(self, arrays: dict[str, pa.Array], where: _Where, action: pa.Array) -> FloatArray:
@@ -202,15 +200,15 @@ class LoggedTable:
             return np.zeros((len(action), 0))
         found = np.empty((len(action), len(self.actions)))
         for index, name in enumerate(self.actions):
-            column = self._sources[0].propensities[name]
+            column = self._sources[0].probabilities[name]
             found[:, index] = where.finite(column, arrays[f"pi_{name}"])
-            where.refuse(column, _outside_unit(found[:, index]), "0 to 1")
+            where.refuse(column, ~is_probability(found[:, index]), "0 to 1")
         total = found.sum(axis=1)
         wrong = np.abs(total - 1.0) > SUM_TOLERANCE
         if wrong.any():
             at = int(np.argmax(wrong))
             raise DataError(
-                f"{where.name(at)}: the {len(self.actions)} evaluation propensities sum to {total[at]:.6g}; allowed: 1"
+                f"{where.name(at)}: the {len(self.actions)} evaluation probabilities sum to {total[at]:.6g}; allowed: 1"
             )
         codes, names = coded(action)
         known = np.array([name in self.actions for name in names], dtype=np.bool_)[codes]
@@ -248,8 +246,3 @@ class _Where:
         cell = source.cell(column, row)
         found = "nothing" if cell is None else repr(cell)
         raise DataError(f"{source.path}: column {column}, row {row}: found {found}; allowed: {allowed}")
-
-
-def _outside_unit(values: FloatArray) -> npt.NDArray[np.bool_]:
-    outside: npt.NDArray[np.bool_] = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
-    return outside

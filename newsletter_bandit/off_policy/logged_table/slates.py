@@ -14,7 +14,7 @@ from newsletter_bandit.off_policy.logged_table import hashing
 from newsletter_bandit.off_policy.logged_table.arrays import coded
 from newsletter_bandit.off_policy.logged_table.reading import Rows
 
-_PADDING = {"reward": 0.0, "propensity": 1.0, "evaluation": 1.0}
+_PADDING = {"reward": 0.0, "propensity": 1.0, "evaluation_probability": 1.0}
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -41,8 +41,8 @@ def rankings(batches: Iterable[tuple[Rows, FloatArray]], slots: int, with_users:
       with_users: add the hash of each ranking's user, or of the ranking itself if no user is known.
     """
     rest: Rows | None = None
-    for new, evaluation in batches:
-        rows = replace(new, numbers=new.numbers | {"evaluation": evaluation})
+    for new, probability in batches:
+        rows = replace(new, numbers=new.numbers | {"evaluation_probability": probability})
         rows = rows if rest is None else _joined(rest, rows)
         last = int(_starts(rows)[-1])
         if last:
@@ -65,7 +65,7 @@ def _arranged(rows: Rows, slots: int, with_users: bool) -> Rankings:
     if with_users:
         user = hashing.of_texts(rows.texts.get("user", rows.texts["slate"]).take(pa.array(starts)))
     return Rankings(
-        RankingBatch(arrays["reward"], arrays["propensity"], arrays["evaluation"], user),
+        RankingBatch(**arrays, user=user),
         {column: values.take(pa.array(starts)) for column, values in rows.labels.items()},
     )
 

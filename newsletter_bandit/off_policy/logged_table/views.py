@@ -78,26 +78,26 @@ class Views:
             every = np.arange(len(rows))
             if rows.actions:
                 order = [known.index(action) for action in rows.actions]
-                expected = (estimates[:, order] * rows.evaluation_propensities).sum(axis=1)
+                expected = (estimates[:, order] * rows.evaluation_probabilities).sum(axis=1)
             else:
                 expected = estimates[every, _codes(rows.texts["evaluation_action"], known)]
             estimate = estimates[every, _codes(rows.texts["action"], known)]
         return LoggedBatch(
             reward=numbers["reward"],
             propensity=propensity,
-            evaluation_probability=self.probability(rows),
+            evaluation_probability=self.evaluation_probability(rows),
             expected_reward=expected,
             logged_estimate=estimate,
             user=hashing.users(rows) if self._with_users else None,
         )
 
-    def probability(self, rows: Rows) -> FloatArray:
+    def evaluation_probability(self, rows: Rows) -> FloatArray:
         """pi_e(a | x) of the logged action, [n]."""
-        if "evaluation_propensity" in rows.numbers:
-            return rows.numbers["evaluation_propensity"]
+        if "evaluation_probability" in rows.numbers:
+            return rows.numbers["evaluation_probability"]
         action = rows.texts["action"]
         if rows.actions:
-            chosen: FloatArray = rows.evaluation_propensities[
+            chosen: FloatArray = rows.evaluation_probabilities[
                 np.arange(len(rows)), _codes(action, rows.actions)
             ]
             return chosen

@@ -16,6 +16,7 @@ from newsletter_bandit.warehouse.tables.literals import (
     midnight_literal,
     text_literal,
 )
+from serving.propensity import LARGEST
 
 _DAY = dt.timedelta(days=1)
 # Partition and cluster of each raw table: the columns that the statements filter by, and those they join on.
@@ -51,6 +52,7 @@ class Statements:
         self._shared: dict[str, Any] = {
             "raw": {name: table_name(use_case.table_name(name), warehouse) for name in RAW_COLUMNS},
             "recommenders": [text_literal(name, "recommenders") for name in use_case.recommenders],
+            "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
             "expires_after_days": use_case.freshness.expires_after_days,
             "snapshot_max_age_days": use_case.raw.snapshot_max_age_days,

@@ -1,4 +1,4 @@
-"""The table that BulkInferrer hands on: one row per user, columns as the serving signature names its outputs."""
+"""The table that BulkInferrer hands on: one row per user, columns named as the signature's outputs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Final
 
 import pyarrow as pa
 
+from newsletter_bandit import exported_model as model
 from serving.fields import ColumnType
 from serving.ranking import FIELDS
 
-# What the run that stores a ranking stamps on it. The graph makes the other fields, and says when the ranking expires.
+# The run that stores a ranking stamps these on it. The graph makes the other fields, and says when the ranking expires.
 STAMPED: Final = frozenset({"model_version", "generated_at", "expires_at"})
 PREDICTED = tuple(field for field in FIELDS if field.name not in STAMPED)
-EXPIRES_AFTER_DAYS: Final = "expires_after_days"
 
 _TYPE: dict[ColumnType, pa.DataType] = {
     "STRING": pa.binary(),
@@ -22,5 +22,5 @@ _TYPE: dict[ColumnType, pa.DataType] = {
 }
 # Of K recommenders ranked, eligible ones first; '' pads.
 SCHEMA = pa.schema(
-    [*((field.name, _TYPE[field.type]) for field in PREDICTED), (EXPIRES_AFTER_DAYS, pa.int64())]
+    [*((field.name, _TYPE[field.type]) for field in PREDICTED), (model.EXPIRES_AFTER_DAYS, pa.int64())]
 )

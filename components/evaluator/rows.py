@@ -113,8 +113,8 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     """
     _check_outputs(outputs)
     n = len(outcome.user_id)
-    columns = [_column(getattr(outcome, name), name, n) for name in _FEATURES]
-    reward, propensity = columns[:2]
+    logged = {name: _column(getattr(outcome, name), name, n) for name in LOGGED}
+    reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
     models = [_Model(output, n) for output in outputs]

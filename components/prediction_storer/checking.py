@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS, PREDICTED
+from components.bulk_inferrer.schema import PREDICTED
 from components.prediction_storer.post_process import MAX_DAYS, Rejection, Stamp, post_process
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
 from serving.fields import ColumnType
 from serving.propensity import is_propensity
 from serving.ranking import MAX_USER_ID_BYTES, Ranking

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS, PREDICTED
+from components.bulk_inferrer.schema import PREDICTED
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
 from serving.fields import ColumnType
 from serving.ranking import Ranking, RankingError, check_lengths
 

@@ -23,12 +23,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
 
-from components.bulk_inferrer.schema import EXPIRES_AFTER_DAYS
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Rejection, Stamp, reject_duplicate, resolve_duplicates
 from components.prediction_storer.reading import ReadChecked, read_checked, user_hashes
 from components.prediction_storer.writers import make_writer
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 _REJECTED, _USERS, _TALLY = "rejected", "users", "tally"

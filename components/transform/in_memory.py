@@ -20,6 +20,7 @@ from components.example_gen.example_files import ROWS, Decoder
 from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
+from newsletter_bandit.files import filled_folder
 from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -34,7 +35,7 @@ _TENSOR = {
 
 
 def raw_feature_spec(use_case: UseCase) -> dict[str, Any]:
-    """Parsing spec of a training example: a column of the contract has one value, a feature none or one, a list any number."""
+    """Parsing spec of a training example: the contract's columns have one value, features none or one, lists any number."""
     features = {name: WAREHOUSE_TYPE[feature.type] for name, feature in use_case.features.items()}
     one_value = {name for name, type_ in EXAMPLE_COLUMNS.items() if not type_.startswith("ARRAY")}
     return {

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, TRAINING_COLUMNS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.simulation import catalogue, tables

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from newsletter_bandit.warehouse.columns import ALLOWED, Column, quoted, source_of, text
+from newsletter_bandit.quoting import quoted, text
+from newsletter_bandit.warehouse.columns import ALLOWED, Column, source_of
 from serving.propensity import LARGEST
 
 ELIGIBLE = "eligible_recommenders"

@@ -39,14 +39,14 @@ class EvaluateOptions:
             help="Estimate propensities from --context, for a log without them; the output says so.",
         ),
     ] = False
-    evaluation_propensity: Annotated[
+    evaluation_probability: Annotated[
         str | None,
         _column(
             "Column with the logged action's probability under the evaluation policy; "
-            "or use --evaluation-propensities or --evaluation-action."
+            "or use --evaluation-probabilities or --evaluation-action."
         ),
     ] = None
-    evaluation_propensities: Annotated[
+    evaluation_probabilities: Annotated[
         str | None,
         typer.Option(
             metavar="PATTERN",

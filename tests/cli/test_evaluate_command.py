@@ -77,7 +77,7 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
     [
         (
             ["--evaluation-probability", "pi"],
-            "--propensity: missing; allowed: a column, or --estimate-propensities",
+            "--propensity: missing; give a column, or use --estimate-propensities",
         ),
         (
             [*NAMES[4:], "--estimate-propensities", "--evaluation-action", "action"],
@@ -89,7 +89,7 @@ def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
         ),
         (
             ["--evaluation-probability", "pi", "--context", "segment"],
-            "--propensity: missing; allowed: a column, or --estimate-propensities with --context",
+            "--propensity: missing; give a column, or use --estimate-propensities with --context",
         ),
         ([*NAMES[4:], "--json", "no/such/folder/x.json"], "--json: no/such/folder: no such folder"),
         ([*NAMES[4:], "--min-rows", "0"], "--min-rows: found 0; allowed: 1 or more"),

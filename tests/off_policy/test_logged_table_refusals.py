@@ -142,15 +142,15 @@ def test_more_folds_than_users(tmp_path: Path) -> None:
     [
         (
             {"evaluation_probability": None},
-            "evaluation policy: found none; allowed: one of --evaluation-probability",
+            "evaluation policy: found none; allowed: one of `evaluation_probability`",
         ),
         (
             {"evaluation_action": "q"},
-            "found --evaluation-probability and --evaluation-action; allowed: one of",
+            "found `evaluation_probability` and `evaluation_action`; allowed: one of",
         ),
         (
             {"evaluation_probability": None, "evaluation_probabilities": "pi"},
-            "--evaluation-probabilities: found 'pi'",
+            "`evaluation_probabilities`: found 'pi'",
         ),
         ({"expected_reward": "expected"}, "`expected_reward`, `reward_estimate`: found one of them"),
         (

@@ -21,11 +21,11 @@ class Columns:
       action: the logged action; any type, compared as text.
       reward: its reward, finite.
       propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries its
-        own, so a table may hold several loggers. None: it is estimated from ``context``.
+        own, so a table may hold several logging policies. None: it is estimated from ``context``.
       evaluation_probability: probability of the logged action under the evaluation policy, in [0, 1].
-      evaluation_probabilities: instead of it, one column an action, each row a distribution: a pattern such as
-        ``pi_{action}``, where ``{action}`` stands for the action's name.
-      evaluation_action: instead of it, what a deterministic evaluation policy would have chosen.
+      evaluation_probabilities: instead of it, one column per action, each row a distribution: a pattern such
+        as ``pi_{action}``, where ``{action}`` stands for the action's name.
+      evaluation_action: instead of it, the action that a deterministic evaluation policy would have chosen.
       expected_reward: sum over actions of evaluation probability and reward estimate; with ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.
       context: columns that a cross-fitted reward model and estimated propensities may use; empty cells
@@ -57,9 +57,9 @@ class Columns:
 
     def __post_init__(self) -> None:
         policy = {
-            "--evaluation-probability": self.evaluation_probability,
-            "--evaluation-probabilities": self.evaluation_probabilities,
-            "--evaluation-action": self.evaluation_action,
+            "`evaluation_probability`": self.evaluation_probability,
+            "`evaluation_probabilities`": self.evaluation_probabilities,
+            "`evaluation_action`": self.evaluation_action,
         }
         given = [field for field, column in policy.items() if column is not None]
         if len(given) != 1:
@@ -69,7 +69,7 @@ class Columns:
         pattern = self.evaluation_probabilities
         if pattern is not None and pattern.count(ACTION_IN_PATTERN) != 1:
             raise SettingsError(
-                f"--evaluation-probabilities: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
+                f"`evaluation_probabilities`: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
                 f"where the action stands, such as pi_{ACTION_IN_PATTERN}"
             )
         if (self.expected_reward is None) != (self.reward_estimate is None):
@@ -87,8 +87,8 @@ class Columns:
                 )
             if self.evaluation_probability is not None:
                 raise SettingsError(
-                    "--context: a cross-fitted reward model needs the evaluation policy's probability of every action; "
-                    "allowed: with --evaluation-probabilities or --evaluation-action"
+                    "`context`: a cross-fitted reward model needs the evaluation policy's probability of every action; "
+                    "allowed: with `evaluation_probabilities` or `evaluation_action`"
                 )
         if (self.slate is None) != (self.position is None):
             raise SettingsError("`slate`, `position`: found one of them; allowed: both or neither")
@@ -100,7 +100,7 @@ class Columns:
 
     @property
     def fits_reward_model(self) -> bool:
-        """A reward model is cross-fitted from ``context``."""
+        """True if a reward model is cross-fitted from ``context``."""
         return bool(self.context) and self.expected_reward is None and self.evaluation_probability is None
 
     @property

@@ -15,7 +15,8 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.estimators.base import is_probability
 from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
 from newsletter_bandit.off_policy.logged_table.columns import Columns
-from newsletter_bandit.off_policy.logged_table.files import Source, connect, quoted, unreadable
+from newsletter_bandit.off_policy.logged_table.files import Source, connect, unreadable
+from newsletter_bandit.quoting import quoted
 from serving.propensity import is_propensity
 
 BATCH_ROWS = 131_072
@@ -175,11 +176,11 @@ class LoggedTable:
         for role, column in self.columns.numbers.items():
             numbers[role] = where.finite(column, arrays[f"number_{role}"])
         if "propensity" in numbers:
-            wrong = ~is_propensity(numbers["propensity"])
-            where.refuse(self.columns.propensity, wrong, "more than 0 and at most 1")
+            p = numbers["propensity"]
+            where.refuse(self.columns.propensity, ~is_propensity(p), "more than 0 and at most 1")
         if "evaluation_probability" in numbers:
-            wrong = ~is_probability(numbers["evaluation_probability"])
-            where.refuse(self.columns.evaluation_probability, wrong, "0 to 1")
+            p = numbers["evaluation_probability"]
+            where.refuse(self.columns.evaluation_probability, ~is_probability(p), "0 to 1")
         if self.reward_range is not None:
             low, high = self.reward_range
             r = numbers["reward"]

@@ -123,7 +123,7 @@ def test_rankings_whose_places_do_not_fit(tmp_path: Path) -> None:
         evaluate([path], RANKED, options(click_model="cascade"))
     many = {name: values[:1] * 101 for name, values in FOUR_ROWS.items()}
     path = write(tmp_path / "long.csv", many | {"slate": ["s"] * 101, "place": list(range(101))})
-    with pytest.raises(DataError, match="'s' stands in 101 rows; allowed: rankings of 100 places at most"):
+    with pytest.raises(DataError, match="'s' stands in 101 rows; allowed: rankings of 100 positions at most"):
         evaluate([path], RANKED, options(click_model="cascade"))
     path = write(tmp_path / "null.csv", FOUR_ROWS | RANKINGS | {"place": [1, 2, 1, None]})
     with pytest.raises(DataError, match="column place, row 4: found nothing; allowed: a finite number"):

@@ -152,7 +152,7 @@ def test_another_content_under_a_published_name_is_refused(tmp_path: Path, model
 def test_a_name_of_no_version_is_refused(tmp_path: Path, model: str, name: str) -> None:
     registry = Registry(str(tmp_path / "registry"), "tiny")
     for act in (lambda: registry.publish(name, model, {}), lambda: registry.set_current(name)):
-        with pytest.raises(DataError, match="no version's name"):
+        with pytest.raises(DataError, match="is not a version's name"):
             act()
 
 

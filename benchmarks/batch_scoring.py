@@ -1,7 +1,9 @@
-"""Batch scoring: this project's BulkInferrer step beside TFX's own, on the same examples and the same published model.
+"""Batch scoring: this project's BulkInferrer step beside TFX's own, on the same examples and the same
+published model.
 
-Measured is the executor's whole work: loading the model, Beam, scoring and writing; neither side's imports. TFX's own is set
-up to write the same columns as tf.Examples (`output_example_spec`). Afterwards the two outputs are compared row by row.
+Measured is the executor's whole work: loading the model, Beam, scoring and writing; neither side's imports.
+TFX's own is set up to write the same columns as tf.Examples (`output_example_spec`). Afterwards the two
+outputs are compared row by row.
 
     python -m benchmarks.batch_scoring [--users 50000] [--more 200000] [--rounds 3] [--workdir DIR]
                                        [--json FILE]

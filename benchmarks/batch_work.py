@@ -32,7 +32,8 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workdir",
         type=Path,
-        help="keeps the trained model and the users, and takes those that are there; a temporary folder unless given",
+        help="keeps the trained model and the users, and takes those that are there; a temporary folder "
+        "unless given",
     )
 
 
@@ -46,7 +47,9 @@ def work_folder(given: Path | None) -> Iterator[Path]:
 
 
 def users_folder(workdir: Path, users: int) -> Path:
-    """A work folder for ``users`` users of the inference table, with the model of ``workdir`` in production."""
+    """A work folder for ``users`` users of the inference table, with the model of ``workdir`` in
+    production.
+    """
     folder = workdir / f"users-{users}"
     use_case, environment = settings(folder)
     assert isinstance(environment.warehouse, DuckDBWarehouse)

@@ -2,8 +2,9 @@
 
     .venv/bin/python -m benchmarks.closed_loop --weeks 8 --seeds 5 --newsletters 50000
 
-Prints one table for all, says which targets are met, and writes JSON, CSV and a picture. The peers run in an environment
-of their own (benchmarks/README.md says how to make it). Finished runs are kept, so that a killed benchmark goes on.
+Prints one table for all, says which targets are met, and writes JSON, CSV and a picture. The peers run in an
+environment of their own (benchmarks/README.md says how to make it). Finished runs are kept, so that a killed
+benchmark goes on.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ def run_peers(out: Console, options: argparse.Namespace, plan: Plan) -> list[Run
     """Runs the peers in their own environment; their runs lie beside those of the agents."""
     if not options.peers_python.is_file():
         raise SettingsError(
-            f"{options.peers_python}: no such file; make the peers' environment as benchmarks/README.md says, or "
-            "leave them out with --no-peers"
+            f"{options.peers_python}: no such file; make the peers' environment as benchmarks/README.md "
+            "says, or leave them out with --no-peers"
         )
     command = [str(options.peers_python.absolute()), "-m", "benchmarks.closed_loop_peers"]
     command += ["--use-case", str(options.use_case.absolute()), "--folder", str(plan.runs.absolute())]

@@ -1,11 +1,13 @@
-"""Peers of our agents in the closed loop: VowpalWabbit, MABWiser and per-arm gradient boosting of scikit-learn.
+"""Peers of our agents in the closed loop: VowpalWabbit, MABWiser and per-arm gradient boosting of
+scikit-learn.
 
-Runs in the environment of the peers, `benchmarks/.venv`, in a process of its own; of this project it imports the
-TensorFlow-free `newsletter_bandit.simulation` only. `benchmarks/closed_loop.py` starts it and puts its runs beside those of our agents.
+Runs in the environment of the peers, `benchmarks/.venv`, in a process of its own; of this project it imports
+the TensorFlow-free `newsletter_bandit.simulation` only. `benchmarks/closed_loop.py` starts it and puts its
+runs beside those of our agents.
 
-Each peer gets the same window of logs as our agents, retrains from scratch every week, fills all newsletters from its
-first training on (it has no gate), and explores as it was made to. Their settings were tuned on seeds that the
-benchmark does not use; docs/closed_loop.md lists what was tried.
+Each peer gets the same window of logs as our agents, retrains from scratch every week, fills all newsletters
+from its first training on (it has no gate), and explores as it was made to. Their settings were tuned on
+seeds that the benchmark does not use; docs/closed_loop.md lists what was tried.
 """
 
 from __future__ import annotations
@@ -138,7 +140,7 @@ class _Peer:
         raise NotImplementedError
 
 
-# --- VowpalWabbit --------------------------------------------------------------------------------------------
+# --- VowpalWabbit -------------------------------------------------------------------------------------------
 
 
 class VowpalWabbit(_Peer):
@@ -195,7 +197,9 @@ def moments_of(weeks: list[Rows]) -> dict[str, tuple[float, float]]:
 
 
 def vw_examples(rows: Rows, moments: Mapping[str, tuple[float, float]]) -> Sequence[str]:
-    """Multi-line examples: the user in namespace U, each eligible recommender in a namespace A of its own line."""
+    """Multi-line examples: the user in namespace U, each eligible recommender in a namespace A of its own
+    line.
+    """
     parts: list[list[str]] = []
     for name in rows.features:
         if name in moments:
@@ -236,7 +240,7 @@ def vw_probabilities(answers: Path, eligible: np.ndarray) -> np.ndarray:
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-# --- MABWiser ------------------------------------------------------------------------------------------------
+# --- MABWiser -----------------------------------------------------------------------------------------------
 
 
 class _MABWiser(_Peer):
@@ -280,8 +284,8 @@ class LinUCB(_MABWiser):
 class LinTS(_MABWiser):
     """MABWiser's LinTS: a posterior draw a user and recommender.
 
-    MABWiser draws but does not say with which probability, which the log needs. A drawn estimate of one recommender
-    is normal with mean x beta and variance alpha^2 x A^-1 x, independent of the others, so
+    MABWiser draws but does not say with which probability, which the log needs. A drawn estimate of one
+    recommender is normal with mean x beta and variance alpha^2 x A^-1 x, independent of the others, so
     P(a is best) = integral of phi_a(z) prod_{b != a} Phi_b(z) dz, by Gauss-Hermite quadrature.
     """
 
@@ -315,7 +319,7 @@ def best_of_normals(
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-# --- scikit-learn --------------------------------------------------------------------------------------------
+# --- scikit-learn -------------------------------------------------------------------------------------------
 
 
 class GradientBoosting(_Peer):

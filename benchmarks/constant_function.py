@@ -1,4 +1,5 @@
-"""The least that functions-framework can serve: a constant answer, what remains of an endpoint without its work.
+"""The least that functions-framework can serve: a constant answer, what remains of an endpoint without its
+work.
 
 `CONSTANT_ANSWER` in the environment is the JSON that it answers every request with.
 """

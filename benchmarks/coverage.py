@@ -1,7 +1,7 @@
 """Measures how often 95% intervals cover a policy's true value, on simulated logs whose rewards are rare.
 
-Each log has its own contexts, actions and outcomes; the truth is known. Rewards come at 0.5% (at 10% in the last
-setting, where all methods should agree), weights are clipped at 100, and reward models are noisy.
+Each log has its own contexts, actions and outcomes; the truth is known. Rewards come at 0.5% (at 10% in the
+last setting, where all methods should agree), weights are clipped at 100, and reward models are noisy.
 
     python -m benchmarks.coverage [--runs 500] [--json FILE]
 """
@@ -25,7 +25,8 @@ FloatArray = npt.NDArray[np.float64]
 METHODS = ("normal", "gamma", "bootstrap", "clopper_pearson", "empirical_bernstein")
 SHOWN = ("ips", "snips", "dr", "sndr", "switch_dr", "dros")
 CLIP = 100.0
-# Of the bootstrap, which is many times the work of the rest: tried on every fifth log, on fewer of large ones.
+# Of the bootstrap, which is many times the work of the rest: tried on every fifth log, on fewer of large
+# ones.
 SAMPLES = 200
 CONTEXTS = 40
 
@@ -133,7 +134,10 @@ def draw(setting: Setting, rng: np.random.Generator) -> tuple[LoggedBatch, float
 def table(result: dict[str, Any]) -> str:
     """Coverage in percent, and width over that of the normal interval, of one setting."""
     setting = result["setting"]
-    head = f"{setting['rows']:,} rows, {setting['actions']} actions, {setting['logger']} logging, rewards {setting['rate']:.1%}"
+    head = (
+        f"{setting['rows']:,} rows, {setting['actions']} actions, {setting['logger']} logging, "
+        f"rewards {setting['rate']:.1%}"
+    )
     lines = [f"{head}, {result['runs']} logs", "estimator " + "".join(f"{method:>21s}" for method in METHODS)]
     for name in SHOWN:
         cells = [f"{result['coverage'][name][m]:.1%} ({_shown(result['width'][name][m])})" for m in METHODS]

@@ -12,8 +12,8 @@ in turn:
     SQLite            the endpoint over the file, at 8 connections
     cold start        from starting the process to the first user's ranking, over each store
 
-The functions run as they are deployed: functions-framework in a process of its own, one worker. Each answer is compared
-with the expected bytes; the benchmark fails where one is wrong.
+The functions run as they are deployed: functions-framework in a process of its own, one worker. Each answer
+is compared with the expected bytes; the benchmark fails where one is wrong.
 
     python -m benchmarks.endpoint [--seconds 10] [--rounds 3] [--stores sqlite datastore] [--json FILE]
 """

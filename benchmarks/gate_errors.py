@@ -1,17 +1,17 @@
 """Measures how often the gate errs, and how many newsletters it needs, on simulated pairs of models.
 
-A pair is a model in production and a candidate, each an epsilon-greedy policy over reward estimates of its own, that is
-the truth shrunk towards each recommender's mean, plus noise. The candidate is mixed with another policy (uniform choices
-to make it worse, the best possible choices to make it better) in just the share that makes its true value what it shall
-be, so the true difference is exact while most single choices differ, as between two trainings. Every pair has new
-estimates, new users and new outcomes, logged by a uniform policy.
+A pair is a model in production and a candidate, each an epsilon-greedy policy over reward estimates of its
+own, that is the truth shrunk towards each recommender's mean, plus noise. The candidate is mixed with another
+policy (uniform choices to make it worse, the best possible choices to make it better) in just the share that
+makes its true value what it shall be, so the true difference is exact while most single choices differ, as
+between two trainings. Every pair has new estimates, new users and new outcomes, logged by a uniform policy.
 
     worse     exactly `gate.allowed_margin` below production: blessing it is an error
     better    10% of production's reward above it: not blessing it is a newsletter's worth of patience
     power     share blessed by number of rows and true lift
 
-The error rate is counted twice: blessed by the whole gate, and passed by the value check, which must hold by itself.
-`--long` counts both over many more pairs, since a few hundred runs do not tell 4% from 6%.
+The error rate is counted twice: blessed by the whole gate, and passed by the value check, which must hold by
+itself. `--long` counts both over many more pairs, since a few hundred runs do not tell 4% from 6%.
 
     python -m benchmarks.gate_errors [--pairs 200] [--rows 100000] [--long 2000] [--power-pairs 200]
                                      [--json FILE]
@@ -195,7 +195,8 @@ def verdicts(
 ) -> list[Verdict]:
     """Verdicts as of `verdict_of`, on the first rows, for each of the ascending sizes.
 
-    The same sums as the Evaluator's, but only those that the gate looks at: the others are nine tenths of the work.
+    The same sums as the Evaluator's, but only those that the gate looks at: the others are nine tenths of the
+    work.
     """
     how = Measuring.of(use_case)
     cap = 1.0 if how.max_unsubscribe_ratio is None else how.max_unsubscribe_ratio
@@ -389,10 +390,10 @@ def report(result: dict[str, Any]) -> str:
     """The figures as text."""
     gate, values, rows, pairs = result["gate"], result["values"], result["rows"], result["pairs"]
     head = (
-        f"{pairs} pairs of {rows:,} rows, uniform logging; margin {gate['allowed_margin']:g}, bounds: ends of the "
-        f"{gate['confidence']:.0%} interval\n"
-        f"Values: uniform {values['uniform']:.4f}, production {values['production']:.4f} (first pair), best possible "
-        f"{values['oracle']:.4f}"
+        f"{pairs} pairs of {rows:,} rows, uniform logging; margin {gate['allowed_margin']:g}, bounds: ends "
+        f"of the {gate['confidence']:.0%} interval\n"
+        f"Values: uniform {values['uniform']:.4f}, production {values['production']:.4f} (first pair), best "
+        f"possible {values['oracle']:.4f}"
     )
     lines = [head, ""]
     for kind, limit in _LIMITS.items():
@@ -402,15 +403,16 @@ def report(result: dict[str, Any]) -> str:
             f"{'truly worse by the margin' if kind == 'worse' else 'truly better by 10%':26} blessed "
             f"{shares['blessed']:6.1%}  cannot tell {shares['cannot_tell']:6.1%}  not blessed "
             f"{shares['not_blessed']:6.1%}  value check passed {shares['value_check_passed']:6.1%}  "
-            f"{'met' if good else 'MISSED'}: {'at most' if kind == 'worse' else 'at least'} {limit:.0%} blessed"
+            f"{'met' if good else 'MISSED'}: {'at most' if kind == 'worse' else 'at least'} {limit:.0%} "
+            "blessed"
         )
     long = result["worse_long"]
     if long is not None:
         passed = long["value_check_passed"]
         error = math.sqrt(passed * (1.0 - passed) / long["pairs"])
         lines.append(
-            f"The same worse candidates, {long['pairs']:,} pairs: blessed {long['blessed']:.2%}, value check passed "
-            f"{passed:.2%} (standard error {error:.2%})"
+            f"The same worse candidates, {long['pairs']:,} pairs: blessed {long['blessed']:.2%}, value check "
+            f"passed {passed:.2%} (standard error {error:.2%})"
         )
     lines += [
         "",

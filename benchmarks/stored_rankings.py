@@ -1,4 +1,6 @@
-"""Rankings as a day's run would store them, and what the endpoint must answer for each, written down independently."""
+"""Rankings as a day's run would store them, and what the endpoint must answer for each, written down
+independently.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ _held: list[Any] = []
 
 
 def hold(values: Iterable[Any]) -> None:
-    """Keeps what a Beam pipeline of this process reads with `held`: given to the graph, Beam would pickle and compress it."""
+    """Keeps what a Beam pipeline of this process reads with `held`: given to the graph, Beam would pickle and
+    compress it.
+    """
     _held[:] = values
 
 

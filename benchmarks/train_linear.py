@@ -8,8 +8,9 @@ Each side is a process that draws the rows from one seed, unclocked. What is clo
     MABWiser            `MAB.fit` from arrays in memory
     VowpalWabbit        one pass over the rows as text, in which it was made to read them
 
-The states are compared: our sums with those that `agent.train` reaches on its rows, our coefficients with MABWiser's. A further
-row is our agent at the newsletter's width: 16 numbers and four strings, together 285 columns.
+The states are compared: our sums with those that `agent.train` reaches on its rows, our coefficients with
+MABWiser's. A further row is our agent at the newsletter's width: 16 numbers and four strings, together 285
+columns.
 
     python -m benchmarks.train_linear [--rows 1000000] [--few 20000] [--rounds 3] [--no-peers] [--json FILE]
 """
@@ -127,7 +128,7 @@ def _rows(rows: int) -> Any:
     return draw_rows(rows, layout(RECOMMENDERS, FEATURES), (), SEED)
 
 
-# --- our sides, and TF-Agents' -----------------------------------------------------------------------------------
+# --- our sides, and TF-Agents' ------------------------------------------------------------------------------
 
 
 def _task(data: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
@@ -229,7 +230,7 @@ def tf_agents(rows: int, folder: Path) -> None:
     tell(rows - _TF_AGENTS_BATCH, timed["seconds"])
 
 
-# --- peers -------------------------------------------------------------------------------------------------------
+# --- peers --------------------------------------------------------------------------------------------------
 
 
 def mabwiser(rows: int, folder: Path) -> None:

@@ -1,19 +1,21 @@
 """Measures how fast a neural agent learns, and its policy's value, compared with VowpalWabbit.
 
-The log is of simulated newsletters, four weeks that marketing's rules filled. Transform's outputs, and the same rows as text
-for VowpalWabbit, are made first and not clocked. Each side trains in a process of its own; then it fills the next week's
-newsletters, greedily, and the world says what each choice is truly worth, for the same users.
+The log is of simulated newsletters, four weeks that marketing's rules filled. Transform's outputs, and the
+same rows as text for VowpalWabbit, are made first and not clocked. Each side trains in a process of its own;
+then it fills the next week's newsletters, greedily, and the world says what each choice is truly worth, for
+the same users.
 
     ours, from files     the agent of configs/newsletter.yaml from Transform's files, their reading included
     ours, from arrays    the same from arrays in memory
     VowpalWabbit         as tuned for docs/closed_loop.md: action-dependent features, SquareCB, three passes
     VowpalWabbit, once   the same in one pass
 
-An example counts each time that a gradient step goes over it: rows x epochs, or rows x passes. Our first call of the training
-graph, which compiles it, is told apart (`first_call`) and its examples are left out.
+An example counts each time that a gradient step goes over it: rows x epochs, or rows x passes. Our first call
+of the training graph, which compiles it, is told apart (`first_call`) and its examples are left out.
 
-`--many` adds the memory that one epoch over so many drawn rows of the same layout takes, from files: once as it is, and once
-with nothing held, as happens where rows would take more than `components.trainer.data.HELD_BYTES`.
+`--many` adds the memory that one epoch over so many drawn rows of the same layout takes, from files: once as
+it is, and once with nothing held, as happens where rows would take more than
+`components.trainer.data.HELD_BYTES`.
 
     python -m benchmarks.train_neural [--rows 100000] [--users 20000] [--rounds 3] [--many 5000000]
                                       [--no-peers]

@@ -1,14 +1,15 @@
-"""The whole training pipeline as a process of its own, from the warehouse to a published model, as the log grows.
+"""The whole training pipeline as a process of its own, from the warehouse to a published model, as the log
+grows.
 
     .venv/bin/python -m benchmarks.training_pipeline [--rows 100000 1000000] [--work DIR] [--rounds 1]
                                                      [--json FILE]
 
-Each run is `newsletter-bandit train` in a fresh copy of a work folder whose warehouse holds simulated newsletters: imports,
-all steps, verdict and publication. Simulating and ingesting is not measured. `--work` keeps the warehouses for the next time;
-5,000,000 rows need 10 GB of memory to simulate, and some minutes.
+Each run is `newsletter-bandit train` in a fresh copy of a work folder whose warehouse holds simulated
+newsletters: imports, all steps, verdict and publication. Simulating and ingesting is not measured. `--work`
+keeps the warehouses for the next time; 5,000,000 rows need 10 GB of memory to simulate, and some minutes.
 
-The peer, at the smallest size, is the same pipeline with TFX's own executors of StatisticsGen and Transform in the place of
-ours: their statistics and vocabularies must be the same.
+The peer, at the smallest size, is the same pipeline with TFX's own executors of StatisticsGen and Transform
+in the place of ours: their statistics and vocabularies must be the same.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ def prepare(work: Path, rows: int) -> Path:
 
 
 def side(workdir: Path, stock: bool) -> None:
-    """`newsletter-bandit train` in this process; tells its rows, and what must be the same whoever's executors ran.
+    """`newsletter-bandit train` in this process; tells its rows, and what must be the same whoever's
+    executors ran.
 
     Raises:
       SystemExit: the command failed.

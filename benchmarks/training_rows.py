@@ -1,6 +1,8 @@
-"""Logged rows as a trained agent reads them, drawn from a seed: in arrays, and in files as Transform writes them.
+"""Logged rows as a trained agent reads them, drawn from a seed: in arrays, and in files as Transform writes
+them.
 
-Needs NumPy alone, so that a peer's process draws the very rows that ours does; `write_files` needs the project's environment.
+Needs NumPy alone, so that a peer's process draws the very rows that ours does; `write_files` needs the
+project's environment.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ def layout(recommenders: int, numbers: int, strings: int = 0) -> Layout:
 
 
 def draw_rows(rows: int, of: Layout, vocabulary_sizes: tuple[int, ...], seed: int) -> Arrays:
-    """Standard normal numbers, strings drawn alike, uniform choices, rewards 0 or 1 that depend on the numbers."""
+    """Standard normal numbers, strings drawn alike, uniform choices, rewards 0 or 1 that depend on the
+    numbers.
+    """
     rng = np.random.default_rng(seed)
     recommenders = len(of.recommenders)
     numbers = rng.standard_normal((rows, of.numeric_width), np.float32)

@@ -1,7 +1,7 @@
 """The contract of the exported model: the names by which its graph and those who use it know each other.
 
-The exporter makes what stands here. Scorer, evaluator, resolver, pusher and tuner rely on it, and none of them spells
-out a name again. Shapes are those of a batch of B rows and K recommenders.
+The exporter makes what stands here. Scorer, evaluator, resolver, pusher and tuner rely on it, and none of
+them spells out a name again. Shapes are those of a batch of B rows and K recommenders.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Files of a folder or of a bucket behind one interface, and the one way to replace a file or folder as a whole.
+"""Files of a folder or of a bucket behind one interface, and the one way to replace a file or folder as a
+whole.
 
-A path with a scheme (``gs://bucket/...``) goes through TFX's file layer, which is imported only then: that takes
-seconds and brings TensorFlow. Every other path is this machine's.
+A path with a scheme (``gs://bucket/...``) goes through TFX's file layer, which is imported only then: that
+takes seconds and brings TensorFlow. Every other path is this machine's.
 
-On this machine content is first written beside its place, under a hidden name, and reaches the disk before it takes
-the place. A writer that is killed leaves the old content or the new, never a part of it.
+On this machine content is first written beside its place, under a hidden name, and reaches the disk before it
+takes the place. A writer that is killed leaves the old content or the new, never a part of it.
 """
 
 from __future__ import annotations
@@ -238,13 +239,13 @@ def filled(path: str | Path) -> Iterator[Path]:
 def filled_folder(folder: str | Path, replace: bool = True) -> Iterator[Path]:
     """An empty folder to fill; it becomes ``folder`` when the block ends without error.
 
-    Not every system can exchange two folders in one step. A writer that is killed between its two renames leaves no
-    ``folder``, and the earlier one beside it under a hidden name. It never leaves a part of either.
+    Not every system can exchange two folders in one step. A writer that is killed between its two renames
+    leaves no ``folder``, and the earlier one beside it under a hidden name. It never leaves a part of either.
 
     Args:
       folder: on this machine, there or not; folders on the way are made.
-      replace: whether it takes the place of a folder that is there. Without, the earlier one stays, and what was
-        filled is dropped: for writers that all make the same, while others already read it.
+      replace: whether it takes the place of a folder that is there. Without, the earlier one stays, and what
+        was filled is dropped: for writers that all make the same, while others already read it.
 
     Yields:
       The empty folder, which lies beside ``folder``.
@@ -288,8 +289,8 @@ def _explained(path: str) -> Iterator[None]:
         raise FileNotFoundError(errno.ENOENT, "no such file or bucket", path) from error
     except tf.errors.PermissionDeniedError as error:
         raise SettingsError(
-            f"{path}: permission denied: {_said(error)}; grant the account the missing role on the bucket, such as "
-            "roles/storage.objectUser"
+            f"{path}: permission denied: {_said(error)}; grant the account the missing role on the bucket, "
+            "such as roles/storage.objectUser"
         ) from error
     except tf.errors.OpError as error:
         raise SettingsError(f"{path}: {_said(error)}") from error

@@ -34,7 +34,9 @@ def credentials() -> Any:
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turns an error of Google's libraries inside the block into a `SettingsError` that begins with ``what``."""
+    """Turns an error of Google's libraries inside the block into a `SettingsError` that begins with
+    ``what``.
+    """
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError, TransportError
 

@@ -17,5 +17,7 @@ def text(value: str) -> str:
 
 
 def quoted_path(path: str | Path) -> str:
-    """A file's path as a string literal for ``read_csv`` and ``read_parquet``, which take it for a pattern."""
+    """A file's path as a string literal for ``read_csv`` and ``read_parquet``, which take it for a
+    pattern.
+    """
     return text(re.sub(r"([*?\[])", r"[\1]", str(path)))

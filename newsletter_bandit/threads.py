@@ -1,7 +1,7 @@
 """Threads that work beside the thread that reads and writes.
 
-TensorFlow, pyarrow, zlib and the encoders let other threads run while they work, so a step keeps all cores busy within
-one process: without copies between processes, and whatever runner it is on.
+TensorFlow, pyarrow, zlib and the encoders let other threads run while they work, so a step keeps all cores
+busy within one process: without copies between processes, and whatever runner it is on.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def in_order(
 ) -> Iterator[Result]:
     """Results of ``work`` for each item, in the order of the items, computed ahead of the consumer.
 
-    The items are taken in the caller's thread. No more than ``threads`` + 1 items and results are held at a time, however
-    many there are.
+    The items are taken in the caller's thread. No more than ``threads`` + 1 items and results are held at a
+    time, however many there are.
 
     Args:
       work: runs in several threads at a time.

@@ -44,7 +44,8 @@ def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> 
     """Serves until it is interrupted or terminated.
 
     Raises:
-      SettingsError: the address cannot be listened on, nothing has been stored yet, or Datastore's credentials are missing.
+      SettingsError: the address cannot be listened on, nothing has been stored yet, or Datastore's
+        credentials are missing.
     """
     if isinstance(environment.store, DatastoreStore) and "DATASTORE_EMULATOR_HOST" not in os.environ:
         from newsletter_bandit.google import credentials

@@ -26,8 +26,8 @@ def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_stor
     password = os.environ.get(metadata.password_variable)
     if password is None:
         raise SettingsError(
-            f"metadata: the environment variable {metadata.password_variable} is not set; allowed: the password "
-            f"of {metadata.user} on {metadata.host}"
+            f"metadata: the environment variable {metadata.password_variable} is not set; allowed: the "
+            f"password of {metadata.user} on {metadata.host}"
         )
     config.mysql.host = metadata.host
     config.mysql.port = metadata.port

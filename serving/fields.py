@@ -1,4 +1,6 @@
-"""What a stored record holds, read off its dataclass: each field's name, type and whether a query may ask for it."""
+"""What a stored record holds, read off its dataclass: each field's name, type and whether a query may ask for
+it.
+"""
 
 from __future__ import annotations
 

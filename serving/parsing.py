@@ -55,7 +55,8 @@ def parse_route(request: Request) -> Route:
             raise Problem(
                 404,
                 "not_found",
-                "no such path; there are GET /users/{user_id}/recommenders, POST /users:batchGet, GET /health",
+                "no such path; there are GET /users/{user_id}/recommenders, POST /users:batchGet, GET "
+                "/health",
             )
     if request.method not in route.methods:
         allowed = ", ".join(route.methods)

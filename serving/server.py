@@ -36,8 +36,9 @@ def serve(config: ServingConfig, host: str = "127.0.0.1", port: int = 8080) -> N
     except (OSError, OverflowError) as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
     with listener:
-        # Connections inherit it. uvicorn writes head and body one after the other: without it the body waits until the
-        # client has acknowledged the head, 40 ms, and asyncio sets it for sockets that name their protocol alone.
+        # Connections inherit it. uvicorn writes head and body one after the other: without it the body waits
+        # until the client has acknowledged the head, 40 ms, and asyncio sets it for sockets that name their
+        # protocol alone.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = uvicorn.Server(
             uvicorn.Config(

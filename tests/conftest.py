@@ -1,4 +1,6 @@
-"""What several rooms' tests share: TensorFlow's switches and one Transform output, made when first asked for."""
+"""What several rooms' tests share: TensorFlow's switches and one Transform output, made when first asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ hypothesis.settings.load_profile("slow machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts first what takes longest, so that no worker is left alone with it: whole pipelines, then what trains."""
+    """Puts first what takes longest, so that no worker is left alone with it: whole pipelines, then what
+    trains.
+    """
     items.sort(
         key=lambda item: (
             item.get_closest_marker("pipeline") is None,

@@ -1,4 +1,5 @@
-"""Holds `make check` to what is light: a test that imports TensorFlow, or what brings it, fails and shows where.
+"""Holds `make check` to what is light: a test that imports TensorFlow, or what brings it, fails and shows
+where.
 
 A plugin of pytest: `python -m pytest -p tests.light tests/registry`.
 """
@@ -32,8 +33,8 @@ class _Refusal(MetaPathFinder):
         if fullname.partition(".")[0] in HEAVY:
             # No ImportError, which the importing code might take for a library that is not installed.
             pytest.fail(
-                f"imports {fullname}: `make check` runs rooms that need neither TensorFlow, TFX nor Beam; move the test "
-                "to the room of what needs it, or import it where it is used"
+                f"imports {fullname}: `make check` runs rooms that need neither TensorFlow, TFX nor Beam; "
+                "move the test to the room of what needs it, or import it where it is used"
             )
 
 

@@ -37,7 +37,9 @@ def write(path: Path, content: Mapping[str, Sequence[Any]]) -> Path:
 
 
 def random_log(seed: int, n: int) -> dict[str, list[Any]]:
-    """Rows of two loggers over three actions, whose policy depends on the segment, and a user in about two rows."""
+    """Rows of two loggers over three actions, whose policy depends on the segment, and a user in about two
+    rows.
+    """
     rng = np.random.default_rng(seed)
     segment = rng.choice(["x", "y"], n)
     version = rng.choice(["v1", "v2"], n)

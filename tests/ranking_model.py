@@ -1,4 +1,6 @@
-"""A model in production that needs no training: it ranks three recommenders, in an order that depends on the user."""
+"""A model in production that needs no training: it ranks three recommenders, in an order that depends on the
+user.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Raw sources with everything that can go wrong in them, and the tables that they make, worked out by hand."""
+"""Raw sources with everything that can go wrong in them, and the tables that they make, worked out by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +157,8 @@ RAW: dict[str, list[Row]] = {
     ],
 }
 
-# user, sent, recommender, propensity, version, eligible, clicked, unsubscribed, colour, height, joined, member
+# user, sent, recommender, propensity, version, eligible, clicked, unsubscribed, colour, height, joined,
+# member
 _JUNE = dt.date(2023, 6, 1)
 _NOTHING = (None, None, None, None)
 TRAINING: list[tuple[Any, ...]] = [
@@ -225,7 +228,8 @@ def fill_duckdb(path: Path, use_case: UseCase, raw: dict[str, list[Row]]) -> Non
             pq.write_table(arrow_table(use_case, table, rows), file)
             names = ", ".join(use_case.table_columns(table))
             connection.execute(
-                f"INSERT INTO {use_case.table_name(table)} ({names}) SELECT {names} FROM read_parquet('{file}')"
+                f"INSERT INTO {use_case.table_name(table)} ({names}) SELECT {names} FROM "
+                f"read_parquet('{file}')"
             )
 
 

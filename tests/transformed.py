@@ -15,7 +15,8 @@ def prepared(folder: Path) -> Prepared:
     """Three thousand rows, and what Transform makes of them.
 
     Args:
-      folder: one that all workers of a session share; the first of them runs Transform, the others wait for it.
+      folder: one that all workers of a session share; the first of them runs Transform, the others wait for
+        it.
     """
     use_case = make_use_case()
     rows = make_rows(3000, seed=5)

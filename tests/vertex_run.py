@@ -1,4 +1,5 @@
-"""Runs a compiled pipeline as Vertex AI does: step by step through TFX's container entry point, artifacts as JSON between.
+"""Runs a compiled pipeline as Vertex AI does: step by step through TFX's container entry point, artifacts as
+JSON between.
 
 It stands in for the service only: which step comes next, what a step is told, and where its outputs lie.
 """

@@ -10,7 +10,8 @@ from newsletter_bandit import exported_model as model
 from serving.fields import ColumnType
 from serving.ranking import FIELDS
 
-# The run that stores a ranking stamps these on it. The graph makes the other fields, and says when the ranking expires.
+# The run that stores a ranking stamps these on it. The graph makes the other fields, and says when the
+# ranking expires.
 STAMPED: Final = frozenset({"model_version", "generated_at", "expires_at"})
 PREDICTED = tuple(field for field in FIELDS if field.name not in STAMPED)
 

@@ -1,1 +1,3 @@
-"""Evaluator: off-policy evaluation, kept in TFMA's result files, and the gate that blesses a model or says why not."""
+"""Evaluator: off-policy evaluation, kept in TFMA's result files, and the gate that blesses a model or says
+why not.
+"""

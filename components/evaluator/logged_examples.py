@@ -55,7 +55,8 @@ def _only_values(rows: pa.RecordBatch, name: str, users: npt.NDArray[Any]) -> np
     if (lengths != 1).any():
         row = int(np.argmax(lengths != 1))
         raise DataError(
-            f"evaluation row of user {text(users[row])}: {name} has {lengths[row]} values; allowed: exactly one number"
+            f"evaluation row of user {text(users[row])}: {name} has {lengths[row]} values; allowed: exactly "
+            "one number"
         )
     found: npt.NDArray[Any] = pc.list_flatten(column).to_numpy(zero_copy_only=False)
     if found.dtype.kind not in "fiu":

@@ -30,9 +30,11 @@ class Measuring:
     Attributes:
       recommenders: number K of the candidate's recommenders.
       weight_clip: largest importance weight used.
-      confidence: of the two-sided intervals; one-sided bounds are their ends, so each fails by (1 - confidence) / 2.
+      confidence: of the two-sided intervals; one-sided bounds are their ends, so each fails by
+        (1 - confidence) / 2.
       reward_bounds: smallest and largest reward.
-      max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the log's.
+      max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the
+        log's.
     """
 
     recommenders: int
@@ -129,8 +131,9 @@ class _ModelValues(Mergeable):
 class PolicyValues(Mergeable):
     """Values of the logging policy and of one or two models on the same rows.
 
-    A model that does not know a row's recommender never takes it: weight 0, as for any action that it does not
-    choose. Leaving such rows out would bias every estimate. Those that the candidate does not know are counted.
+    A model that does not know a row's recommender never takes it: weight 0, as for any action that it does
+    not choose. Leaving such rows out would bias every estimate. Those that the candidate does not know are
+    counted.
 
     Args:
       models: 1 (candidate) or 2 (candidate, production).
@@ -201,8 +204,8 @@ class PolicyValues(Mergeable):
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
 
-        Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's weight
-        figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,
+        Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's
+        weight figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,
         `logging_policy...`, `difference...` (candidate minus production, or minus the logging policy where
         nothing is in production), `difference_to_logging...`, `unsubscribes...`, `score_floor...` and
         `overlap/...` ([K] arrays).

@@ -1,8 +1,8 @@
 """Logged rows reduced to a few floats, once, before they are sliced and summed.
 
-A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`). Model 1 is
-the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in production. `table` writes
-such rows and `view` gives their columns by name; nobody else counts columns.
+A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`).
+Model 1 is the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in
+production. `table` writes such rows and `view` gives their columns by name; nobody else counts columns.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Shared(NamedTuple):
       reward, propensity, clicked, unsubscribed: as logged; the last two are 1 or 0.
       action: index of the logged recommender; -1 where the candidate does not know it.
       best_score: largest reward estimate of an eligible recommender.
-      default_probability: pi_d(a | x) of the policy that takes the default recommender; the eval policy's where none
-        is eligible.
+      default_probability: pi_d(a | x) of the policy that takes the default recommender; the eval policy's
+        where none is eligible.
       default_value: sum_a pi_d(a | x) q(x, a), likewise.
     """
 
@@ -49,7 +49,8 @@ class OfModel(NamedTuple):
     """Columns [n] of one model: q are its reward estimates, pi_s its serving policy and pi_e its eval policy.
 
     Attributes:
-      known: 1 where the model knows the logged recommender, else 0, and then its probabilities and estimate are 0 too.
+      known: 1 where the model knows the logged recommender, else 0, and then its probabilities and estimate
+        are 0 too.
       score: q of the logged action, rescaled into [0, 1].
       logged_estimate: q(x, a).
       serving_probability: pi_s(a | x).
@@ -109,7 +110,8 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
         probabilities [n, K], the others [n] or [n, 1].
 
     Raises:
-      DataError: an output is missing or of another shape, or a value outside its range; names it and the user.
+      DataError: an output is missing or of another shape, or a value outside its range; names it and the
+        user.
     """
     _check_outputs(outputs)
     n = len(outcome.user_id)

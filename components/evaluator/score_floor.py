@@ -1,4 +1,5 @@
-"""The score floor: a best reward estimate below which the default recommender does better than the model's choice.
+"""The score floor: a best reward estimate below which the default recommender does better than the model's
+choice.
 
 For each floor f of a fixed grid, the mean over all rows of
 
@@ -61,7 +62,8 @@ class FloorGains(Mergeable):
         self._floors: npt.NDArray[np.float64] = np.linspace(
             *reward_bounds, BINS + 1, dtype=np.float32
         ).astype(np.float64)
-        # Rows, sum of differences and of their squares, by the number of floors that are not above the best score.
+        # Rows, sum of differences and of their squares, by the number of floors that are not above the best
+        # score.
         self._sums: npt.NDArray[np.float64] = np.zeros((3, BINS + 2))
 
     def add(
@@ -112,7 +114,9 @@ class FloorGains(Mergeable):
 
     @staticmethod
     def _tried(below: npt.NDArray[np.float64], n: float) -> npt.NDArray[np.int64]:
-        """The first floor with at least each share of the rows below it; floors with none below are left out."""
+        """The first floor with at least each share of the rows below it; floors with none below are left
+        out.
+        """
         if not n:
             return np.empty(0, dtype=np.int64)
         shares = np.arange(1, TRIES + 1) / TRIES

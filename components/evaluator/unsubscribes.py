@@ -6,8 +6,8 @@ With u_i = 1 where the logged newsletter ended in an unsubscribe and w_i the can
     rate of the log         mean(u_i)
     excess over X           mean((w_i - X) u_i), paired row by row
 
-A positive excess means more than X times the log's unsubscribes. Bounds are the estimators' default, which allows for
-events as rare as these.
+A positive excess means more than X times the log's unsubscribes. Bounds are the estimators' default, which
+allows for events as rare as these.
 """
 
 from __future__ import annotations

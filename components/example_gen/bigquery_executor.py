@@ -43,7 +43,8 @@ class Executor(executor.Executor):
             `warehouse` and `labels`.
 
         Raises:
-          SettingsError: no window is complete on the run date, the query would read more than the environment allows, or Beam has no bucket to export to.
+          SettingsError: no window is complete on the run date, the query would read more than the environment
+            allows, or Beam has no bucket to export to.
           DataError: a table or column is missing, or the query finds no row.
         """
         settings = json.loads(exec_properties[keys.CUSTOM_CONFIG_KEY])["custom_config"]["value"]

@@ -56,6 +56,6 @@ def _values(name: str, values: pa.Array) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return values.cast(pa.binary())
     raise DataError(
-        f"column {name}: a tf.Example cannot hold {kind}; allowed: STRING, FLOAT64, INT64, BOOL and an ARRAY of one "
-        "of them"
+        f"column {name}: a tf.Example cannot hold {kind}; allowed: STRING, FLOAT64, INT64, BOOL and an ARRAY "
+        "of one of them"
     )

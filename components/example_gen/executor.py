@@ -54,7 +54,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             `warehouse_path`.
 
         Raises:
-          SettingsError: the query is outside the warehouse's subset, or no window is complete on the run date.
+          SettingsError: the query is outside the warehouse's subset, or no window is complete on the run
+            date.
           DataError: file, table or column is missing, or the query leaves a split without a row.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -86,8 +87,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for name, folder in zip(names, folders, strict=True):
             if not fileio.listdir(folder):
                 raise DataError(
-                    f"{path}: the rows that were read leave the split {name!r} empty; allowed: enough different "
-                    f"{partition_feature or 'rows'} for one in each of {', '.join(names)}"
+                    f"{path}: the rows that were read leave the split {name!r} empty; allowed: enough "
+                    f"different {partition_feature or 'rows'} for one in each of {', '.join(names)}"
                 )
 
 

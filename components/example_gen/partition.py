@@ -10,7 +10,9 @@ BUCKETS = 100
 
 
 def eval_buckets(eval_share: float) -> int:
-    """Buckets of `BUCKETS` that go to the eval split: the share in whole percent, at least 1 and at most 99."""
+    """Buckets of `BUCKETS` that go to the eval split: the share in whole percent, at least 1 and at most
+    99.
+    """
     return min(BUCKETS - 1, max(1, round(eval_share * BUCKETS)))
 
 
@@ -22,7 +24,8 @@ def split_of(value: bytes, bounds: Sequence[int]) -> int:
       bounds: cumulative number of buckets of each split, the last their total.
 
     Returns:
-      The i for which SHA-256 of the serialized feature modulo ``bounds[-1]`` falls in [bounds[i-1], bounds[i]).
+      The i for which SHA-256 of the serialized feature modulo ``bounds[-1]`` falls in [bounds[i-1],
+      bounds[i]).
     """
     # tf.train.Feature(bytes_list=BytesList(value=[value])), written out: a tag and a length, twice.
     inner = b"\x0a" + _varint(len(value)) + value

@@ -54,8 +54,8 @@ def write_schema(
 
     Args:
       use_case: features, recommenders and reward.
-      source: TFRecord files of training tf.Examples, or the warehouse, whose training query is run over all of its
-        days. The first `MOST_ROWS` rows are used.
+      source: TFRecord files of training tf.Examples, or the warehouse, whose training query is run over all
+        of its days. The first `MOST_ROWS` rows are used.
       output: file of the schema, replaced as a whole.
       configs: see `render_training_query`.
 
@@ -77,9 +77,9 @@ def write_schema(
 def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None) -> schema_pb2.Schema:
     """The schema that the use case implies.
 
-    Columns of the contract hold exactly one value in each row and parse as dense [1] tensors, features hold one
-    value or none and parse as sparse ones, `eligible_recommenders` any number. Labels exist in the environment
-    TRAINING only.
+    Columns of the contract hold exactly one value in each row and parse as dense [1] tensors, features hold
+    one value or none and parse as sparse ones, `eligible_recommenders` any number. Labels exist in the
+    environment TRAINING only.
 
     Args:
       use_case: features, recommenders and reward.

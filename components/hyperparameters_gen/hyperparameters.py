@@ -1,6 +1,7 @@
 """The hyperparameters: the sections of a use case that HyperparametersGen emits and the Trainer reads.
 
-They reach the Trainer as an artifact and by no other way: the use case that it is told besides leaves them out.
+They reach the Trainer as an artifact and by no other way: the use case that it is told besides leaves them
+out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.use_case import UseCase
 
-# The only file of the artifact, named as TFX's Tuner names it: TFX's Trainer reads the one file that it finds.
+# The only file of the artifact, named as TFX's Tuner names it: TFX's Trainer reads the one file that it
+# finds.
 FILE_NAME = "best_hyperparameters.txt"
 
 SECTIONS = AGENT, WEIGHTING, EXPLORATION = "agent", "propensity_weighting", "exploration"
@@ -32,14 +34,16 @@ def without_hyperparameters(use_case: UseCase) -> str:
 
 
 def joined(rest: str, values: Mapping[str, Any]) -> UseCase:
-    """The use case of which ``values`` are the `hyperparameters` and ``rest`` is what `without_hyperparameters` gave.
+    """The use case of which ``values`` are the `hyperparameters` and ``rest`` is what
+    `without_hyperparameters` gave.
 
     Raises:
       SettingsError: a section or key is unknown or missing, or a value is out of range.
     """
     if set(values) != set(SECTIONS):
         raise SettingsError(
-            f"hyperparameters: found {', '.join(values) or 'none'}; allowed: {', '.join(SECTIONS)}, each of them"
+            f"hyperparameters: found {', '.join(values) or 'none'}; allowed: {', '.join(SECTIONS)}, each of "
+            "them"
         )
     try:
         return UseCase.model_validate({**json.loads(rest), **values})
@@ -64,7 +68,8 @@ def merged(use_case: UseCase, values: Mapping[str, Any]) -> UseCase:
         section, _, key = path.partition(".")
         if section not in SECTIONS or not key:
             raise SettingsError(
-                f"hyperparameters: found {path}; allowed: SECTION.KEY with one of the sections {', '.join(SECTIONS)}"
+                f"hyperparameters: found {path}; allowed: SECTION.KEY with one of the sections "
+                f"{', '.join(SECTIONS)}"
             )
         changed[section][key] = value
     return joined(without_hyperparameters(use_case), changed)

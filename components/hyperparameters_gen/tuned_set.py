@@ -20,7 +20,8 @@ from newsletter_bandit.settings.base import Settings
 from newsletter_bandit.settings.faults import faults, refusal
 from newsletter_bandit.settings.use_case import UseCase
 
-# They change how the serving policy explores, or how a sum is cut into batches: every estimate stays the same.
+# They change how the serving policy explores, or how a sum is cut into batches: every estimate stays the
+# same.
 _WITHOUT_EFFECT = {"alpha", "temperature", "samples"}
 _WITHOUT_EFFECT_IF_LINEAR = {"batch_size"}
 # Another type is another agent with other keys; the luckiest seed is not better than any other.
@@ -141,8 +142,8 @@ def read(path: str, use_case: UseCase) -> TunedSet | None:
     """The tuned set of the use case, or None if there is no such file.
 
     Raises:
-      SettingsError: the file is not a tuned set, or does not fit the use case any more: it was found for another
-        one or another agent, or a key or value is not allowed; one line per fault.
+      SettingsError: the file is not a tuned set, or does not fit the use case any more: it was found for
+        another one or another agent, or a key or value is not allowed; one line per fault.
     """
     if not files_of(path).exists(path):
         return None

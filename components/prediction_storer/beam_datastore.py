@@ -1,8 +1,8 @@
 """What Beam's Datastore connector keeps private, and writing whole batches needs.
 
-Beam's writer and its throttle take one element a call. All that they do beside that is wanted: the size of a commit,
-retries, throttling and counters. So they are subclassed here, in the only module that names their private parts;
-`tests/prediction_storer/test_beam_datastore.py` says of each what it is relied on for.
+Beam's writer and its throttle take one element a call. All that they do beside that is wanted: the size of a
+commit, retries, throttling and counters. So they are subclassed here, in the only module that names their
+private parts; `tests/prediction_storer/test_beam_datastore.py` says of each what it is relied on for.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Committer(datastoreio._Mutate.DatastoreMutateFn):
 
 
 class Throttle(RampupThrottlingFn):
-    """Beam's throttle: so many operations a second, growing by half every five minutes, shared by the workers."""
+    """Beam's throttle: so many operations a second, growing by half every five minutes, shared by the
+    workers.
+    """
 
     @property
     def workers(self) -> int:

@@ -59,7 +59,9 @@ class Checker:
         self._names = pa.array([name.encode() for name in recommenders], pa.binary())
 
     def check(self, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Rejection]]:
-        """Rows of `components.bulk_inferrer.schema` -> rows of `CHECKED`, and those that may not be stored."""
+        """Rows of `components.bulk_inferrer.schema` -> rows of `CHECKED`, and those that may not be
+        stored.
+        """
         ordinary, checked = self._ordinary(rows)
         if ordinary.all():
             return checked, []
@@ -127,7 +129,9 @@ class Checker:
         return good, pa.record_batch([arrays[name] for name in CHECKED.names], schema=CHECKED)
 
     def _slots(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], Mask]:
-        """Lists of equal lengths -> those of the rows that are in order, without padding, and which rows these are."""
+        """Lists of equal lengths -> those of the rows that are in order, without padding, and which rows
+        these are.
+        """
         names = columns[RECOMMENDERS]
         row = pc.list_parent_indices(names).to_numpy(zero_copy_only=False)
         name = pc.list_flatten(names)

@@ -33,8 +33,8 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
     Emits `summary`, a folder with `summary.json`, and `dead_letters.jsonl` for the rows that were refused.
 
     Args:
-      predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and `run_date` say which
-        model made them and for which day.
+      predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and
+        `run_date` say which model made them and for which day.
       store: store that the rankings go to.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
     """

@@ -25,7 +25,9 @@ _UNINDEXED = frozenset(UNINDEXED_PROPERTIES)
 
 
 class WriteToDatastore(beam.PTransform):
-    """PCollection of checked batches -> entities; finds an emulator through ``DATASTORE_EMULATOR_HOST``, as the client does."""
+    """PCollection of checked batches -> entities; finds an emulator through ``DATASTORE_EMULATOR_HOST``, as
+    the client does.
+    """
 
     def __init__(self, store: DatastoreStore, checker: Checker) -> None:
         super().__init__()

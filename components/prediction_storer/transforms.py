@@ -36,9 +36,11 @@ _DAYS = CHECKED.get_field_index(EXPIRES_AFTER_DAYS)
 
 
 class StorePredictions(beam.PTransform):
-    """PCollection of paths of files of predictions -> rankings in the store, dead letters and counts in files.
+    """PCollection of paths of files of predictions -> rankings in the store, dead letters and counts in
+    files.
 
-    Rows travel in batches, never one by one: in Python a row's way through a Beam graph costs more than its work.
+    Rows travel in batches, never one by one: in Python a row's way through a Beam graph costs more than its
+    work.
 
     Nothing is written to the store before all rows were checked, and nothing at all if the counts forbid it.
     The pipeline then ends normally, and the caller learns of it from the counts file. So no worker has to
@@ -117,7 +119,9 @@ class StorePredictions(beam.PTransform):
 
 
 class _Check(beam.DoFn):
-    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, and (shard, hashes of its users)."""
+    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, and (shard, hashes of its
+    users).
+    """
 
     def __init__(self, checker: Checker, shards: int) -> None:
         super().__init__()
@@ -151,7 +155,9 @@ def _repeated(shard: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
 
 
 class _Suspects(beam.DoFn):
-    """Path -> (user, (path, number of the checked row, the row)) of each user whose hash occurs more than once."""
+    """Path -> (user, (path, number of the checked row, the row)) of each user whose hash occurs more than
+    once.
+    """
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()

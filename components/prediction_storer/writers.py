@@ -9,7 +9,9 @@ from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 
 def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker) -> Any:
-    """The transform that writes a PCollection of checked batches to ``store``; only its library is imported."""
+    """The transform that writes a PCollection of checked batches to ``store``; only its library is
+    imported.
+    """
     if isinstance(store, SQLiteStore):
         from components.prediction_storer.sqlite_writer import WriteToSQLite
 

@@ -1,8 +1,8 @@
 """ProductionModel: the registry's current model as an artifact.
 
 TFX cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
-it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no driver;
-`pipelines.cloud.compiling` takes the step out of its cache.
+it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no
+driver; `pipelines.cloud.compiling` takes the step out of its cache.
 """
 
 from __future__ import annotations

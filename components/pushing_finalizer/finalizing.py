@@ -53,8 +53,8 @@ def finalize(
 ) -> Publication:
     """Publishes the model, then puts it into production; does nothing if nothing was pushed.
 
-    A model that the registry holds already keeps its version and the evidence published with it: a retried step,
-    or a rerun whose training came from the cache, adds no second version.
+    A model that the registry holds already keeps its version and the evidence published with it: a retried
+    step, or a rerun whose training came from the cache, adds no second version.
 
     Args:
       registry: registry of the use case.
@@ -71,8 +71,8 @@ def finalize(
         return Publication(False, None, _why_not(verdict))
     if not verdict.blessed:
         raise DataError(
-            f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was pushed; "
-            f"allowed: {BLESSED}. Nothing was published."
+            f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was "
+            f"pushed; allowed: {BLESSED}. Nothing was published."
         )
     digest = model_digest(pushed.model_dir)
     version = registry.find(digest)

@@ -62,8 +62,8 @@ class ServingModelResolverSpec(component_spec.ComponentSpec):
 class ServingModelResolver(base_component.BaseComponent):
     """Chooses between the serving policy, which explores, and the eval policy, which does not.
 
-    Outputs `resolved_model`, the model with a further signature `serving_default`, and `decision`, a folder with
-    `decision.json`.
+    Outputs `resolved_model`, the model with a further signature `serving_default`, and `decision`, a folder
+    with `decision.json`.
 
     Args:
       model: channel of the Trainer's model, with the signatures `serving_policy` and `eval_policy`.

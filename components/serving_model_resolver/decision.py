@@ -10,8 +10,8 @@ A rate below `exploration.min_rate` would teach too little to be worth its cost;
 served. The point estimate decides, and the interval is only recorded. With the upper bound, exploration would
 stop whenever rows are few, and nothing more would be learned. With the lower bound, any cost would pass then.
 
-The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving policy, so
-it is not attached if the eval policy is served.
+The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving
+policy, so it is not attached if the eval policy is served.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def _rate(cost: Estimate, max_cost: float, min_rate: float) -> tuple[float, str]
     rate = max_cost / cost.value
     if rate == 0.0 or rate < min_rate:
         return 0.0, (
-            f"{found}; the allowed {max_cost:g} would leave a rate of {rate:.2f}, less than the {min_rate:g} that is "
-            "worth it"
+            f"{found}; the allowed {max_cost:g} would leave a rate of {rate:.2f}, less than the {min_rate:g} "
+            "that is worth it"
         )
     return rate, f"{found}, so {rate:.0%} of the newsletters explore, at the allowed {max_cost:g}"
 
@@ -69,7 +69,7 @@ def _floor_reason(floor: FloorGain, policy: PolicyName) -> str:
     if floor.value is None or floor.gain is None or floor.lower_bound is None or floor.share is None:
         return "no score floor: the default recommender is not measurably better below any score"
     found = (
-        f"below a score of {floor.value:.4g} ({floor.share:.1%} of the newsletters) the default recommender gains "
-        f"{floor.gain:.4g} of reward per newsletter, at least {floor.lower_bound:.4g}"
+        f"below a score of {floor.value:.4g} ({floor.share:.1%} of the newsletters) the default recommender "
+        f"gains {floor.gain:.4g} of reward per newsletter, at least {floor.lower_bound:.4g}"
     )
     return found if policy == SERVING_POLICY else f"no score floor, since the eval policy has none: {found}"

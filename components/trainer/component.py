@@ -1,4 +1,6 @@
-"""TFX's Trainer for a use case: a step of the pipeline, or a training job on Vertex AI that the step starts."""
+"""TFX's Trainer for a use case: a step of the pipeline, or a training job on Vertex AI that the step
+starts.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ def make_trainer(
 
     Agent, weighting and exploration come from ``hyperparameters`` alone, everything else from ``use_case``.
 
-    A use case with a warm start begins where `production_model` ended; an artifact without a model begins anew. With a
-    ``training_job`` it runs on Vertex AI's training service, on as many workers as that says.
+    A use case with a warm start begins where `production_model` ended; an artifact without a model begins
+    anew. With a ``training_job`` it runs on Vertex AI's training service, on as many workers as that says.
     """
     custom_config: dict[str, Any] = {"use_case": without_hyperparameters(use_case)}
     kind = TfxTrainer

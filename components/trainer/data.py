@@ -263,7 +263,8 @@ class SharedData(TrainingData):
         )
         if rows < self._workers.count:
             raise DataError(
-                f"training split: {rows:.0f} rows for {self._workers.count} workers; allowed: at least one each"
+                f"training split: {rows:.0f} rows for {self._workers.count} workers; allowed: at least one "
+                "each"
             )
         return Totals(round(rows), round(unknown), float(weight))
 

@@ -27,7 +27,8 @@ from newsletter_bandit.settings.faults import refusal
 # Time for all processes to come up; after it, a process that still waits gives up.
 START_SECONDS = 900.0
 # Tasks by the names that TF_CONFIG gives them: TensorFlow's, an older one that Vertex AI may still use
-# (https://cloud.google.com/ai-platform/training/docs/distributed-training-details), and those of its CLUSTER_SPEC.
+# (https://cloud.google.com/ai-platform/training/docs/distributed-training-details), and those of its
+# CLUSTER_SPEC.
 _TASKS = {
     "chief": "chief",
     "master": "chief",
@@ -94,8 +95,8 @@ class MirroredWorkers(Workers):
             self.wait()
         if self._strategy.num_replicas_in_sync != self.count:
             raise SettingsError(
-                f"training: found {self._strategy.num_replicas_in_sync} replicas in {self.count} workers; allowed: one "
-                "accelerator per worker, or none"
+                f"training: found {self._strategy.num_replicas_in_sync} replicas in {self.count} workers; "
+                "allowed: one accelerator per worker, or none"
             )
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
 
-# Files read at once, and examples taken from one before the next: they fix the order of the rows, so that neither
-# depends on the machine.
+# Files read at once, and examples taken from one before the next: they fix the order of the rows, so that
+# neither depends on the machine.
 FILES_AT_ONCE = 8
 BLOCK = 4096
 _BUFFER_BYTES = 1 << 20

@@ -11,8 +11,9 @@ posterior draws), and `best` puts all on the best reward estimate. The propensit
 .. a_{j-1}), so the first one is that of the recommender that fills the newsletter; it and the choice come
 from the same distribution.
 
-See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (epsilon-greedy) and 2.8 (softmax), and
-"A Tutorial on Thompson Sampling" by Russo, Van Roy, Kazerouni, Osband and Wen (https://arxiv.org/abs/1707.02038).
+See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (epsilon-greedy) and 2.8
+(softmax), and "A Tutorial on Thompson Sampling" by Russo, Van Roy, Kazerouni, Osband and Wen
+(https://arxiv.org/abs/1707.02038).
 """
 
 from __future__ import annotations

@@ -146,7 +146,9 @@ class BanditModel(tf.Module):
         return exploration.where(below, behind_default, served)
 
     def _default_action(self, eligible: tf.Tensor) -> tf.Tensor:
-        """First recommender of the default ranking that is eligible, int64 [batch]; -1 where there is none."""
+        """First recommender of the default ranking that is eligible, int64 [batch]; -1 where there is
+        none.
+        """
         allowed = tf.gather(eligible, self._defaults, axis=1)
         first = tf.gather(self._defaults, tf.argmax(tf.cast(allowed, tf.int32), axis=1))
         return tf.where(tf.reduce_any(allowed, axis=1), first, tf.constant(-1, tf.int64))

@@ -1,7 +1,7 @@
 """The fingerprint beside a SavedModel: hashes of its graph, signatures and checkpoint, which name the model.
 
-TensorFlow's own file also holds a random `uuid` from 2.17 on, so that two equal models are not equal bytes. It is
-cleared here: registry, cache and digests compare models by their bytes, and nothing reads the field.
+TensorFlow's own file also holds a random `uuid` from 2.17 on, so that two equal models are not equal bytes.
+It is cleared here: registry, cache and digests compare models by their bytes, and nothing reads the field.
 """
 
 from __future__ import annotations

@@ -23,8 +23,9 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's arguments; `hyperparameters` is the dictionary that HyperparametersGen made,
-        `custom_config["use_case"]` the rest of the use case as JSON. TensorBoard logs and `training.json` (rows,
-        steps and what the agent measured) go to `model_run_dir`, the SavedModel to `serving_model_dir`.
+        `custom_config["use_case"]` the rest of the use case as JSON. TensorBoard logs and `training.json`
+        (rows, steps and what the agent measured) go to `model_run_dir`, the SavedModel to
+        `serving_model_dir`.
 
     Raises:
       SettingsError: the two do not make a use case.

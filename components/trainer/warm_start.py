@@ -56,7 +56,9 @@ class Names:
 
     @property
     def context(self) -> tuple[str, ...]:
-        """Names of the columns of `linear.context`: numbers, their missing marks, one-hot terms and the constant."""
+        """Names of the columns of `linear.context`: numbers, their missing marks, one-hot terms and the
+        constant.
+        """
         return (
             *self.numeric,
             *(f"{name} is missing" for name in self.numeric),
@@ -133,7 +135,8 @@ def carry_over(
     Args:
       new: array as a fresh start has it.
       old: array of the earlier model.
-      axes: for each axis the names (new, old) of its positions, or None where positions correspond as they are.
+      axes: for each axis the names (new, old) of its positions, or None where positions correspond as they
+        are.
 
     Raises:
       ValueError: an axis without names has another length, so that nothing corresponds.

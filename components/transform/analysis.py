@@ -1,4 +1,6 @@
-"""Transform's first half: vocabularies, means and variances of the training examples, and the graph that applies them."""
+"""Transform's first half: vocabularies, means and variances of the training examples, and the graph that
+applies them.
+"""
 
 from __future__ import annotations
 

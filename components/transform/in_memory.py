@@ -35,7 +35,9 @@ _TENSOR = {
 
 
 def raw_feature_spec(use_case: UseCase) -> dict[str, Any]:
-    """Parsing spec of a training example: the contract's columns have one value, features none or one, lists any number."""
+    """Parsing spec of a training example: the contract's columns have one value, features none or one, lists
+    any number.
+    """
     features = {name: WAREHOUSE_TYPE[feature.type] for name, feature in use_case.features.items()}
     one_value = {name for name, type_ in EXAMPLE_COLUMNS.items() if not type_.startswith("ARRAY")}
     return {

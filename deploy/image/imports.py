@@ -1,7 +1,7 @@
 """Imports everything that runs in the container image: each step, each Beam worker, the command line.
 
-The image's build runs it, so that an image that lacks something is never pushed, and so that Python writes the
-bytecode of exactly these modules: a step then starts without compiling them.
+The image's build runs it, so that an image that lacks something is never pushed, and so that Python writes
+the bytecode of exactly these modules: a step then starts without compiling them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ PROJECT = ("components", "newsletter_bandit", "pipelines", "serving")
 
 
 def main() -> None:
-    """Imports the libraries and, with the argument ``project``, the project too; an error ends the process."""
+    """Imports the libraries and, with the argument ``project``, the project too; an error ends the
+    process.
+    """
     for name in LIBRARIES:
         importlib.import_module(name)
     if sys.argv[1:] == ["project"]:

@@ -1,7 +1,7 @@
 """Removes from the container image's virtual environment what no step and no worker imports.
 
-``python prune.py VIRTUAL_ENVIRONMENT`` deletes it and prints what each rule saved. Only the standard library is
-needed. The tests run a whole training, a prediction and a Beam worker on what this leaves.
+``python prune.py VIRTUAL_ENVIRONMENT`` deletes it and prints what each rule saved. Only the standard library
+is needed. The tests run a whole training, a prediction and a Beam worker on what this leaves.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ FILES: Mapping[str, re.Pattern[str]] = {
 
 
 def unused(environment: Path) -> Iterator[tuple[str, str]]:
-    """Yields the rule and the absolute path of each file of a virtual environment that the image leaves out."""
+    """Yields the rule and the absolute path of each file of a virtual environment that the image leaves
+    out.
+    """
     (site_packages,) = map(str, environment.glob("lib/python3*/site-packages"))
     rules = {name: rule for rule, names in DISTRIBUTIONS.items() for name in names}
     kept: set[str] = set()

@@ -1,11 +1,11 @@
 """Area under the ROC curve as a mergeable histogram.
 
-AUC is the probability that a clicked row has a higher score than one not clicked, ties counting half. Scores are
-binned to 1e-4, as TFMA's own AUC does; a tie here is a shared bin. TFMA's takes one row at a time for every
-slice and model, which made it two thirds of the Evaluator's time; this one works on blocks of rows.
+AUC is the probability that a clicked row has a higher score than one not clicked, ties counting half. Scores
+are binned to 1e-4, as TFMA's own AUC does; a tie here is a shared bin. TFMA's takes one row at a time for
+every slice and model, which made it two thirds of the Evaluator's time; this one works on blocks of rows.
 
-See "The meaning and use of the area under a receiver operating characteristic (ROC) curve" by Hanley and McNeil
-(1982).
+See "The meaning and use of the area under a receiver operating characteristic (ROC) curve" by Hanley and
+McNeil (1982).
 """
 
 from __future__ import annotations

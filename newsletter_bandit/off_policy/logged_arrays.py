@@ -26,7 +26,8 @@ def estimate_policy_value(
     user: npt.ArrayLike | None = None,
     options: Options | None = None,
 ) -> Evaluation:
-    """Value of the evaluation policy: every registered estimator, its interval, and whether the log supports it.
+    """Value of the evaluation policy: every registered estimator, its interval, and whether the log supports
+    it.
 
     One entry per logged decision i, with context x_i, action a_i and reward r_i:
 
@@ -37,8 +38,8 @@ def estimate_policy_value(
       expected_reward: sum over a of pi_e(a | x_i) q(x_i, a), with q your reward model, [n]. The doubly robust
         estimators need it and ``logged_estimate``; without both they are left out.
       logged_estimate: q(x_i, a_i), [n].
-      user: whose decision it is, any type, [n]. Rows of one user then count together: the intervals come from a
-        bootstrap of users, unless ``options`` name a method.
+      user: whose decision it is, any type, [n]. Rows of one user then count together: the intervals come from
+        a bootstrap of users, unless ``options`` name a method.
       options: how to evaluate; ``click_model``, ``folds`` and ``sample_rows`` are for tables.
 
     Raises:
@@ -114,5 +115,6 @@ def _within(rewards: npt.NDArray[np.float64], allowed: tuple[float, float] | Non
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(
-            f"logged rows: reward of row {row} is {rewards[row]:g}; allowed: {low:g} to {high:g}, the reward range"
+            f"logged rows: reward of row {row} is {rewards[row]:g}; allowed: {low:g} to {high:g}, the reward "
+            "range"
         )

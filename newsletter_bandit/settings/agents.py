@@ -1,4 +1,6 @@
-"""Settings of what learns and explores: the agents, propensity weighting, exploration, warm start and tuning."""
+"""Settings of what learns and explores: the agents, propensity weighting, exploration, warm start and
+tuning.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class NeuralEpsilonGreedy(Network):
 
 
 class Boltzmann(Network):
-    """TF-Agents' GreedyRewardPredictionAgent; serves a softmax of its estimates / ``temperature`` (reward units)."""
+    """TF-Agents' GreedyRewardPredictionAgent; serves a softmax of its estimates / ``temperature`` (reward
+    units).
+    """
 
     type: Literal["boltzmann"]
     temperature: float = Field(default=0.02, gt=0.0, le=100.0)
@@ -61,7 +65,9 @@ class RecommenderFeatures(Network):
 
 
 class NeuralLinUCB(Network):
-    """TF-Agents' NeuralLinUCBAgent: LinUCB over the last layer of a trained network (``encoding_dim`` wide)."""
+    """TF-Agents' NeuralLinUCBAgent: LinUCB over the last layer of a trained network (``encoding_dim``
+    wide).
+    """
 
     type: Literal["neural_lin_ucb"]
     encoding_dim: int = Field(default=32, ge=1, le=1024)
@@ -77,7 +83,9 @@ class LinUCB(Linear):
 
 
 class LinTS(Linear):
-    """TF-Agents' LinearThompsonSamplingAgent over ``samples`` stored draws of the posterior, scaled by ``alpha``."""
+    """TF-Agents' LinearThompsonSamplingAgent over ``samples`` stored draws of the posterior, scaled by
+    ``alpha``.
+    """
 
     type: Literal["lin_ts"]
     alpha: float = Field(default=0.5, ge=0.0, le=100.0)
@@ -102,7 +110,8 @@ class Exploration(Settings):
     """Exploration of the serving policy, slot by slot, over the recommenders that are left and eligible.
 
     Attributes:
-      epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above 0.
+      epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above
+        0.
       max_cost: reward per newsletter that exploring may cost against the eval policy.
       min_rate: least share of the exploring policy, which is mixed with the eval policy to respect
         ``max_cost``. If the share would fall below this, the eval policy is served alone.

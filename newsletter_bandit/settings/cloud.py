@@ -1,4 +1,6 @@
-"""Settings of what runs on Google Cloud: Vertex AI Pipelines, their schedules, Dataflow and the Cloud Function."""
+"""Settings of what runs on Google Cloud: Vertex AI Pipelines, their schedules, Dataflow and the Cloud
+Function.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class BigQueryWarehouse(Settings):
     Attributes:
       location: where the datasets are, and with them the jobs.
       labels: of each job, for the bill.
-      maximum_bytes_billed: a query that would be billed for more is refused before it runs; None sets no limit.
+      maximum_bytes_billed: a query that would be billed for more is refused before it runs; None sets no
+        limit.
     """
 
     kind: Literal["bigquery"]
@@ -55,8 +56,8 @@ class DatastoreStore(Settings):
     """Rankings as entities of one kind in Firestore in Datastore mode.
 
     Attributes:
-      throttle_rampup: write 500 entities a second at first and half as many again every five minutes, as Datastore asks
-        of new traffic; None does on Dataflow only.
+      throttle_rampup: write 500 entities a second at first and half as many again every five minutes, as
+        Datastore asks of new traffic; None does on Dataflow only.
       hint_num_workers: workers that share this budget evenly; None takes the most that the runner may start.
     """
 
@@ -76,7 +77,8 @@ class SQLiteMetadata(Settings):
 
 
 class MySQLMetadata(Settings):
-    """ML Metadata in MySQL or MariaDB, such as Cloud SQL: for runs outside Vertex AI that several machines share.
+    """ML Metadata in MySQL or MariaDB, such as Cloud SQL: for runs outside Vertex AI that several machines
+    share.
 
     The password stands in the environment variable ``password_variable``.
     """

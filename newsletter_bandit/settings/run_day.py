@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def run_day(given: dt.date | None = None) -> dt.date:
     """The day of a run: ``given``, else today in UTC, whatever the machine's time zone is.
 
-    Rankings are stamped with this day and later joined to sends by UTC time. A machine east of Greenwich that used its
-    own day would stamp some of them with tomorrow.
+    Rankings are stamped with this day and later joined to sends by UTC time. A machine east of Greenwich that
+    used its own day would stamp some of them with tomorrow.
     """
     return dt.datetime.now(dt.UTC).date() if given is None else given
 

@@ -26,8 +26,8 @@ TRAINING_COLUMNS: dict[str, str] = {
 INFERENCE_COLUMNS: dict[str, str] = {
     name: TRAINING_COLUMNS[name] for name in ("user_id", "campaign", "eligible_recommenders")
 }
-# What an example holds of a training row besides the features: the query needs `sent_at` only to find the rows, and
-# computes the reward.
+# What an example holds of a training row besides the features: the query needs `sent_at` only to find the
+# rows, and computes the reward.
 EXAMPLE_COLUMNS: dict[str, str] = {
     **{name: type_ for name, type_ in TRAINING_COLUMNS.items() if name != "sent_at"},
     "reward": "FLOAT64",
@@ -37,7 +37,8 @@ LABELS = tuple(name for name in EXAMPLE_COLUMNS if name not in INFERENCE_COLUMNS
 # Of a stored ranking, what joins it to the send that it filled.
 _SERVED = ("user_id", "campaign", "generated_at", "recommenders", "propensities", "model_version")
 _STORED = {field.name: field.type for field in FIELDS}
-# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features besides.
+# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features
+# besides.
 RAW_COLUMNS: dict[str, dict[str, str]] = {
     "sends": {
         "send_id": "STRING",
@@ -136,8 +137,8 @@ class RawTables(Settings):
     """Names of the raw sources in the warehouse; docs/google_cloud.md describes their columns, `RAW_COLUMNS`.
 
     Attributes:
-      snapshot_max_age_days: a user's snapshot that is older when the newsletter is sent is not looked at, which
-        bounds what a query of `users` reads; None looks at all.
+      snapshot_max_age_days: a user's snapshot that is older when the newsletter is sent is not looked at,
+        which bounds what a query of `users` reads; None looks at all.
     """
 
     sends: TableName = "raw.sends"

@@ -158,7 +158,9 @@ class UseCase(Settings):
                 )
 
     def table_columns(self, table: str) -> dict[str, str]:
-        """Name and BigQuery type of each column that the table, `training`, `inference` or a raw one, must have."""
+        """Name and BigQuery type of each column that the table, `training`, `inference` or a raw one, must
+        have.
+        """
         contract = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}[table]
         if table not in ("training", "inference", "users"):
             return dict(contract)

@@ -90,8 +90,9 @@ def check_probabilities(probabilities: Floats, audience: Audience) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            f"policy: user number {audience.users.number[row]}: found probabilities {probabilities[row].tolist()}; "
-            "allowed: 0 or more, 0 for a recommender that is not eligible, summing to 1"
+            f"policy: user number {audience.users.number[row]}: found probabilities "
+            f"{probabilities[row].tolist()}; allowed: 0 or more, 0 for a recommender that is not eligible, "
+            "summing to 1"
         )
 
 

@@ -93,7 +93,8 @@ def check_recommenders(recommenders: tuple[str, ...], where: str) -> None:
     unknown = [name for name in recommenders if name not in RECOMMENDERS]
     if unknown:
         raise SettingsError(
-            f"{where}: recommenders: the simulated world does not know {unknown}; allowed: {list(RECOMMENDERS)}"
+            f"{where}: recommenders: the simulated world does not know {unknown}; allowed: "
+            f"{list(RECOMMENDERS)}"
         )
     needy = NEEDS_AN_ORDER | NEEDS_A_SESSION
     if all(name in needy for name in recommenders):

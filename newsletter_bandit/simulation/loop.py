@@ -88,8 +88,8 @@ def start(use_case: UseCase, setting: Setting, seed: int) -> Start:
     """
     if use_case.attribution_days > 7:
         raise SettingsError(
-            f"use case {use_case.name}: attribution_days: found {use_case.attribution_days}; allowed in the closed "
-            "loop: up to 7, because it trains a week after sending"
+            f"use case {use_case.name}: attribution_days: found {use_case.attribution_days}; allowed in the "
+            "closed loop: up to 7, because it trains a week after sending"
         )
     size = int(np.ceil(_SPARE_USERS * setting.newsletters))
     world = World.of(use_case, seed, size, use_case.window.anchor)
@@ -166,7 +166,9 @@ def setting_of(setting: Setting, learner: Learner) -> dict[str, Any]:
 def window_rows(
     world: World, window: Sequence[pa.Table], rows: Ints
 ) -> tuple[Ints, np.ndarray[tuple[int], np.dtype[np.datetime64]]]:
-    """Positions of the users and days of sending [n] of some rows of a window's tables, one after the other."""
+    """Positions of the users and days of sending [n] of some rows of a window's tables, one after the
+    other.
+    """
     table = pa.concat_tables(window).select(["user_id", "sent_at"]).take(pa.array(rows))
     users = world.positions(table["user_id"].to_pylist())
     return users, table["sent_at"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[D]")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILE = "closed_loop.png"
-# Okabe and Ito's colours, which the colour-blind can tell apart, without the yellow that white paper swallows.
+# Okabe and Ito's colours, which the colour-blind can tell apart, without the yellow that white paper
+# swallows.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#332288", "#882255")
 _PEER_COLOURS = ("#666666", "#8C6D31", "#7B8F6A", "#A0785A", "#6B7A99", "#9A6A7C")
 _REFERENCES = {
@@ -106,7 +107,9 @@ def _by_week(axes: Axes, made: Report, colours: dict[str, str], peers: Collectio
 
 
 def _label_ends(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
-    """Names each line at its end; names that would overlap are moved apart, with a thin line to where they belong."""
+    """Names each line at its end; names that would overlap are moved apart, with a thin line to where they
+    belong.
+    """
     low, high = axes.get_ylim()
     gap = (high - low) / 27.0
     ordered = sorted(labels)

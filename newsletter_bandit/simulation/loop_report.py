@@ -107,8 +107,8 @@ def report(runs: Sequence[Run]) -> Report:
         other = worlds.setdefault(run.seed, run)
         if other.digest != run.digest:
             raise DataError(
-                f"closed loop: seed {run.seed}: {other.learner} and {run.learner} started from different logs; "
-                "allowed: runs of the same setting and use case"
+                f"closed loop: seed {run.seed}: {other.learner} and {run.learner} started from different "
+                "logs; allowed: runs of the same setting and use case"
             )
     learners = [
         _figures([run for run in runs if run.learner == name])

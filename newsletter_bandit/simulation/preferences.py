@@ -1,8 +1,8 @@
 """The truth: how likely each user is to click, and to unsubscribe after a click, under each recommender.
 
-Both are logistic in effects of user x recommender. Most are the same in every world (bargain hunters like deals,
-a reminder to refill helps when a consumable runs out); the tastes of category groups and categories, and the
-phases of the drift, are drawn from the world's seed.
+Both are logistic in effects of user x recommender. Most are the same in every world (bargain hunters like
+deals, a reminder to refill helps when a consumable runs out); the tastes of category groups and categories,
+and the phases of the drift, are drawn from the world's seed.
 """
 
 from __future__ import annotations

@@ -113,7 +113,9 @@ def read(path: Path) -> Run:
 
 
 def finished(folder: Path, learner: str, seed: int, setting: Mapping[str, Any], digest: str) -> Run | None:
-    """The run of the same setting and log that the folder holds, if any; raises `DataError` as `read` does."""
+    """The run of the same setting and log that the folder holds, if any; raises `DataError` as `read`
+    does.
+    """
     path = path_of(folder, learner, seed)
     if not path.is_file():
         return None

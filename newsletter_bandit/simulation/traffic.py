@@ -1,4 +1,6 @@
-"""The tables of one run: a log for training, the users to predict, and the world that can score the outcome."""
+"""The tables of one run: a log for training, the users to predict, and the world that can score the
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ def simulate(
     """
     if newsletters < 1 or users_to_predict < 1:
         raise SettingsError(
-            f"simulate: found {newsletters} newsletters, {users_to_predict} users to predict; allowed: 1 or more"
+            f"simulate: found {newsletters} newsletters, {users_to_predict} users to predict; allowed: 1 or "
+            "more"
         )
     start, end = use_case.window.latest(run_date, use_case.attribution_days)
     inside = spread(newsletters, (end - start).days)

@@ -1,4 +1,6 @@
-"""Scores policies against the truth: the value of a policy is the mean true expected reward of what it serves."""
+"""Scores policies against the truth: the value of a policy is the mean true expected reward of what it
+serves.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,8 @@ def first_slots(
     A user without a ranking gets the first of `default` for which they are eligible.
 
     Raises:
-      DataError: an empty ranking, a recommender that is not of this world, or no ranking and no usable default.
+      DataError: an empty ranking, a recommender that is not of this world, or no ranking and no usable
+        default.
     """
     column = {name: number for number, name in enumerate(world.recommenders)}
     eligible = world.eligible(users)

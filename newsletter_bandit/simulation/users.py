@@ -1,4 +1,5 @@
-"""The people who receive the newsletter: a fixed population with dependent, skewed and partly missing features.
+"""The people who receive the newsletter: a fixed population with dependent, skewed and partly missing
+features.
 
 Time runs in whole days since the world's first day, the epoch. Everything about a user stays the same except
 the days since the last order: a customer with n orders in the last year orders about every 365 / n days.

@@ -66,7 +66,9 @@ class Encoder:
 
 
 def numbers(table: pa.Table, name: str, days: Days) -> npt.NDArray[np.float64]:
-    """A feature as numbers [n], NaN where missing; a date as the days since it, those of `LOG1P` as log(1 + x)."""
+    """A feature as numbers [n], NaN where missing; a date as the days since it, those of `LOG1P` as
+    log(1 + x).
+    """
     column = table[name].combine_chunks()
     if catalogue.FEATURES[name] == "date":
         known = column.is_valid().to_numpy(zero_copy_only=False)

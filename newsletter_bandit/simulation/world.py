@@ -36,8 +36,8 @@ _MICROSECONDS_PER_HOUR = 3_600_000_000
 class World:
     """Users and the truth about them. Two worlds with equal arguments behave alike.
 
-    Users are addressed by position, 0 to `size` - 1; `positions` finds those of user ids. Days may be one date
-    or an array of datetime64[D], one per user. K columns stand in the order of `recommenders`.
+    Users are addressed by position, 0 to `size` - 1; `positions` finds those of user ids. Days may be one
+    date or an array of datetime64[D], one per user. K columns stand in the order of `recommenders`.
     """
 
     def __init__(
@@ -137,7 +137,8 @@ class World:
             if count > self.size:
                 week = tables.campaign(first_day + dt.timedelta(days=start))
                 raise DataError(
-                    f"world: campaign {week}: found {count} newsletters; allowed: {self.size}, one for each user"
+                    f"world: campaign {week}: found {count} newsletters; allowed: {self.size}, one for each "
+                    "user"
                 )
             day = first + np.repeat(np.arange(start, stop), per_day[start:stop])
             recipients = rng.permutation(self.size)[:count]
@@ -152,7 +153,8 @@ class World:
         return pa.concat_tables(parts) if parts else self.schema("training").empty_table()
 
     def recipients(self, day: dt.date, count: int) -> Ints:
-        """Positions [count] of who receives a newsletter on `day`, in random order: the same for every sender.
+        """Positions [count] of who receives a newsletter on `day`, in random order: the same for every
+        sender.
 
         Raises:
           DataError: `day` lies before the epoch, or there are fewer users than `count`.

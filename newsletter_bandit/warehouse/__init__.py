@@ -1,1 +1,3 @@
-"""The tables: the same BigQuery SQL on BigQuery and on the embedded warehouse, queries, and raw files on their way in."""
+"""The tables: the same BigQuery SQL on BigQuery and on the embedded warehouse, queries, and raw files on
+their way in.
+"""

@@ -13,7 +13,9 @@ from newsletter_bandit.warehouse.reading import read
 
 @dataclass(frozen=True)
 class ArmSummary:
-    """One recommender's newsletters in a window; the rates and the mean reward are None where it sent none."""
+    """One recommender's newsletters in a window; the rates and the mean reward are None where it sent
+    none.
+    """
 
     recommender: str
     newsletters: int

@@ -1,7 +1,7 @@
 """BigQuery: queries and statements as jobs, with their cost.
 
-Transient errors (a service that is down or busy, a connection that breaks) are retried with backoff; a permanent one
-becomes a `UserError` at once. Without credentials nothing is asked of the network.
+Transient errors (a service that is down or busy, a connection that breaks) are retried with backoff; a
+permanent one becomes a `UserError` at once. Without credentials nothing is asked of the network.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class BigQuery:
         """Runs a statement or query to its end.
 
         Raises:
-          UserError: credentials, a permission, a table or a column is missing, the SQL is wrong, the limit of bytes
-            would be passed, or BigQuery is still not there after the retries.
+          UserError: credentials, a permission, a table or a column is missing, the SQL is wrong, the limit of
+            bytes would be passed, or BigQuery is still not there after the retries.
         """
         return self._run(sql)[0]
 
@@ -102,13 +102,15 @@ class BigQuery:
         limit = self.warehouse.maximum_bytes_billed
         if limit is not None and expected > limit:
             raise SettingsError(
-                f"warehouse.maximum_bytes_billed: the query would read {expected:,} bytes; allowed: {limit:,}; "
-                "raise the limit, or ask for fewer days"
+                f"warehouse.maximum_bytes_billed: the query would read {expected:,} bytes; allowed: "
+                f"{limit:,}; raise the limit, or ask for fewer days"
             )
         return expected
 
     def columns(self, table: str) -> dict[str, str] | None:
-        """Name and type of the columns of ``dataset.table``, None where there is no such table; raises as `run` does."""
+        """Name and type of the columns of ``dataset.table``, None where there is no such table; raises as
+        `run` does.
+        """
         from google.api_core.exceptions import NotFound
 
         with self._explained():
@@ -191,7 +193,8 @@ class BigQuery:
         if reason == "notFound" and "Dataset" in message:
             return SettingsError(
                 f"{what}: {message}; make it with `bq --location={warehouse.location} mk --dataset "
-                f"{warehouse.project}:DATASET`, or correct project and location of the environment's warehouse"
+                f"{warehouse.project}:DATASET`, or correct project and location of the environment's "
+                "warehouse"
             )
         if reason == "notFound" and "Table" in message:
             return DataError(

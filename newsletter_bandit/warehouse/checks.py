@@ -20,8 +20,8 @@ class Check:
       column: the column at fault.
       problem: what is wrong, in words that do not hold the value.
       allowed: values that would be right.
-      condition: DuckDB expression over the table's columns and, as `source_of` names them, their sources; true
-        where the row is refused.
+      condition: DuckDB expression over the table's columns and, as `source_of` names them, their sources;
+        true where the row is refused.
     """
 
     column: str

@@ -46,7 +46,8 @@ class Column:
       name: the table's column.
       type: its BigQuery type.
       source: expression over the raw file's columns and `ROW`; NULL where the file has no value.
-      value: expression over `source_of` the column, in the table's type; NULL also where it cannot be converted.
+      value: expression over `source_of` the column, in the table's type; NULL also where it cannot be
+        converted.
     """
 
     name: str
@@ -126,7 +127,10 @@ def _value(type_: str, source: str, found: str) -> str:
         if not found.endswith("]"):
             source = f"string_split(CAST({source} AS VARCHAR), '|')"
         cast = f"TRY_CAST({source} AS DOUBLE[])"
-        return f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = len({cast}) THEN {cast} END"
+        return (
+            f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = "
+            f"len({cast}) THEN {cast} END"
+        )
     if type_ == "BOOL" and found.startswith(_NUMBERS):
         return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
     cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"

@@ -99,8 +99,8 @@ def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -
     """Name and DuckDB type of each column in order; empty where there is no such table."""
     rows = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) "
-        "ORDER BY column_index",
+        "WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = "
+        "lower(?) ORDER BY column_index",
         [schema, table],
     ).fetchall()
     return dict(rows)

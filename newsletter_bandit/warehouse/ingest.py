@@ -54,7 +54,9 @@ _FILE = 1_000_000_000_000  # ordinal = _FILE * number of the file + row
 
 @dataclass(frozen=True)
 class Refusal:
-    """Rows that were refused for one reason, and the first of them (`row` counts from 1, `found` its value)."""
+    """Rows that were refused for one reason, and the first of them (`row` counts from 1, `found` its
+    value).
+    """
 
     reason: str
     allowed: str
@@ -65,7 +67,10 @@ class Refusal:
 
     def __str__(self) -> str:
         found = "nothing" if self.found is None else repr(self.found)
-        return f"{self.reason}: {self.rows:,} rows, first {self.file} row {self.row}: found {found}; allowed: {self.allowed}"
+        return (
+            f"{self.reason}: {self.rows:,} rows, first {self.file} row {self.row}: found {found}; "
+            f"allowed: {self.allowed}"
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,8 @@ def ingest(
     rejects: Path | None = None,
     replace: bool = False,
 ) -> IngestReport:
-    """Loads files into the use case's training or inference table, or into one of the raw tables they are built from.
+    """Loads files into the use case's training or inference table, or into one of the raw tables they are
+    built from.
 
     A file is CSV (comma, double quotes, UTF-8, one header line; `.csv` or `.csv.gz`) or Parquet. Its columns
     have the table's names, or those under `ingest` of the use case; other columns are left out. An empty cell
@@ -118,14 +124,14 @@ def ingest(
       use_case: tables, features, recommenders and sources of columns.
       table: which of the tables.
       files: read in this order.
-      rejects: JSON lines of the refused rows, one object each: `file`, `row` (from 1), `reason`, `found`, `allowed`
-        and `values`, the raw row. It is replaced by each call.
+      rejects: JSON lines of the refused rows, one object each: `file`, `row` (from 1), `reason`, `found`,
+        `allowed` and `values`, the raw row. It is replaced by each call.
       replace: empties the table first.
 
     Raises:
       SettingsError: a constant under `ingest` does not fit its column.
-      DataError: a file or column is missing or cannot be read, the table has other columns, or no row is left.
-        The table is then as it was.
+      DataError: a file or column is missing or cannot be read, the table has other columns, or no row is
+        left. The table is then as it was.
     """
     started = time.perf_counter()
     if not files:
@@ -179,7 +185,9 @@ def _check_constants(connection: duckdb.DuckDBPyConnection, use_case: UseCase, t
 def _stage(
     connection: duckdb.DuckDBPyConnection, use_case: UseCase, table: Table, files: Sequence[Path]
 ) -> list[Check]:
-    """Fills `staged`: the converted rows of all files in order, each with the number of the check it fails."""
+    """Fills `staged`: the converted rows of all files in order, each with the number of the check it
+    fails.
+    """
     types = use_case.table_columns(table)
     optional = _OPTIONAL | (_OPTIONAL_IN_SENDS if table == "sends" else set())
     definitions = ", ".join(f"{quoted(name)} {DUCKDB_TYPE[type_]}" for name, type_ in types.items())
@@ -253,8 +261,8 @@ def _header(file: Path) -> list[str]:
     repeated = sorted({name for name in header if lowered.count(name.lower()) > 1 or not name})
     if repeated:
         raise DataError(
-            f"{file}: column names {', '.join(map(repr, repeated))}; allowed: each name once (case does not count), "
-            "none empty"
+            f"{file}: column names {', '.join(map(repr, repeated))}; allowed: each name once (case does not "
+            "count), none empty"
         )
     return header
 

@@ -1,7 +1,8 @@
 """BigQuery SQL of a use case, rendered from the templates in ``configs/queries``.
 
-Every value that reaches a template is a literal or an identifier that the settings have validated. The queries of
-ExampleGen hold marks for their dates (`newsletter_bandit.warehouse.run_date`), the others the dates themselves.
+Every value that reaches a template is a literal or an identifier that the settings have validated. The
+queries of ExampleGen hold marks for their dates (`newsletter_bandit.warehouse.run_date`), the others the
+dates themselves.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def render_training_query(
 def render_inference_query(
     use_case: UseCase, warehouse: Warehouse, run_date: dt.date, configs: Path | None = None
 ) -> str:
-    """Every row of the inference table, dates relative to ``run_date``; otherwise as `render_training_query`."""
+    """Every row of the inference table, dates relative to ``run_date``; otherwise as
+    `render_training_query`.
+    """
     _check_date(run_date)
     return _inference(use_case, warehouse, run_date.isoformat(), configs)
 

@@ -1,4 +1,6 @@
-"""The two BigQuery statements that build a table, for DuckDB: CREATE TABLE IF NOT EXISTS, and a MERGE that replaces rows."""
+"""The two BigQuery statements that build a table, for DuckDB: CREATE TABLE IF NOT EXISTS, and a MERGE that
+replaces rows.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ _TYPES = {
 # DATE partitions, clusters and OPTIONS say where BigQuery keeps the rows, not which rows.
 _WITHOUT_MEANING = {exp.PartitionedByProperty, exp.ClusterProperty, exp.Property}
 _MERGE = (
-    "MERGE table AS target USING (SELECT …) AS source ON FALSE WHEN NOT MATCHED BY SOURCE [AND condition] THEN DELETE "
-    "WHEN NOT MATCHED BY TARGET THEN INSERT (columns) VALUES (columns)"
+    "MERGE table AS target USING (SELECT …) AS source ON FALSE WHEN NOT MATCHED BY SOURCE [AND condition] "
+    "THEN DELETE WHEN NOT MATCHED BY TARGET THEN INSERT (columns) VALUES (columns)"
 )
 
 
@@ -64,7 +66,8 @@ class Replacement:
 
 
 def creation(statement: str, database: str) -> Creation:
-    """Translates a CREATE TABLE IF NOT EXISTS with columns of STRING, FLOAT64, BOOL, DATE, TIMESTAMP or an ARRAY.
+    """Translates a CREATE TABLE IF NOT EXISTS with columns of STRING, FLOAT64, BOOL, DATE, TIMESTAMP or an
+    ARRAY.
 
     Args:
       statement: BigQuery SQL.
@@ -98,7 +101,8 @@ def creation(statement: str, database: str) -> Creation:
 
 
 def replacement(statement: str, database: str) -> Replacement:
-    """Translates a MERGE of BigQuery's "constant false" form, which replaces the rows that the condition names.
+    """Translates a MERGE of BigQuery's "constant false" form, which replaces the rows that the condition
+    names.
 
     Args:
       statement: BigQuery SQL.

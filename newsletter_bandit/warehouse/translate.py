@@ -99,8 +99,8 @@ _ALLOWED: dict[type[exp.Expression], frozenset[str]] = {
     exp.Max: _UNARY,
 }
 SUBSET = (
-    "SELECT [DISTINCT], WITH, sub-queries, INNER and LEFT JOIN, WHERE, GROUP BY, HAVING, QUALIFY, ORDER BY, LIMIT, "
-    "CASE, IF, COALESCE, IFNULL, NULLIF, CAST to FLOAT64, INT64, DATE or TIMESTAMP, DATE(timestamp), "
+    "SELECT [DISTINCT], WITH, sub-queries, INNER and LEFT JOIN, WHERE, GROUP BY, HAVING, QUALIFY, ORDER BY, "
+    "LIMIT, CASE, IF, COALESCE, IFNULL, NULLIF, CAST to FLOAT64, INT64, DATE or TIMESTAMP, DATE(timestamp), "
     "DATE_DIFF(…, DAY), TIMESTAMP_ADD(…, INTERVAL n DAY), COUNT, COUNTIF, AVG, MIN, MAX, "
     "ROW_NUMBER() OVER (… ORDER BY …), array[SAFE_OFFSET(n)], IN UNNEST(array), ARRAY_LENGTH, "
     "ARRAY_TO_STRING(array, text), comparisons, +, - and *"
@@ -140,8 +140,8 @@ def to_duckdb(query: str, database: str) -> Translation:
 
     Args:
       query: BigQuery SQL.
-      database: name of the attached DuckDB database that holds the tables. It is written out, because a schema
-        of the same name would make ``schema.table`` ambiguous.
+      database: name of the attached DuckDB database that holds the tables. It is written out, because a
+        schema of the same name would make ``schema.table`` ambiguous.
 
     Raises:
       SettingsError: not SQL, not one SELECT, or something outside `SUBSET`.
@@ -168,7 +168,9 @@ def translate(tree: exp.Select, database: str) -> Translation:
 
 
 def parse_one(sql: str, kind: type[_Statement], allowed: str) -> _Statement:
-    """Parses BigQuery SQL that must be one statement of the kind; raises `SettingsError` with what is allowed."""
+    """Parses BigQuery SQL that must be one statement of the kind; raises `SettingsError` with what is
+    allowed.
+    """
     try:
         statements = sqlglot.parse(sql, read="bigquery")
     except sqlglot.errors.SqlglotError as error:

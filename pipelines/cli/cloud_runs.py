@@ -51,8 +51,8 @@ def submit(
       client_of: makes the client; by default Google's own.
 
     Raises:
-      SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API or
-        project are missing.
+      SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API
+        or project are missing.
       UserError: the run failed or was cancelled.
     """
     settings = compiling.check(workspace.environment)

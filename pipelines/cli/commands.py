@@ -20,7 +20,9 @@ from pipelines.workspace import Workspace
 
 
 def train(out: Console, workspace: Workspace, run_date: dt.date) -> TrainingOutcome:
-    """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train` does."""
+    """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train`
+    does.
+    """
     from newsletter_bandit.registry import Registry
 
     days = TrainingDays.of(workspace.use_case, run_date)

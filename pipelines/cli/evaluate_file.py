@@ -24,8 +24,8 @@ def run(out: Console, given: EvaluateOptions) -> Evaluation:
     """Evaluates, writes the JSON, and prints.
 
     Raises:
-      SettingsError, DataError: as `evaluate`; a `SettingsError` too where the JSON cannot be written, or where
-        propensities are both given and to be estimated, or neither.
+      SettingsError, DataError: as `evaluate`; a `SettingsError` too where the JSON cannot be written, or
+        where propensities are both given and to be estimated, or neither.
     """
     if given.propensity is None and not (given.estimate_propensities and given.context):
         raise SettingsError(

@@ -50,8 +50,8 @@ class EvaluateOptions:
         str | None,
         typer.Option(
             metavar="PATTERN",
-            help="Columns with every action's probability under the evaluation policy, one per action, such as "
-            "pi_{action}. They sum to 1 in each row.",
+            help="Columns with every action's probability under the evaluation policy, one per action, such "
+            "as pi_{action}. They sum to 1 in each row.",
         ),
     ] = None
     evaluation_action: Annotated[

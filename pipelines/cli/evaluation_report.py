@@ -133,7 +133,8 @@ def _groups(title: str, column: str, groups: Mapping[str, PartFigures], main: st
 def _verdict(found: Evaluation) -> RenderableType:
     if not found.supported:
         line = Text.from_markup(
-            "[bold red]Cannot tell[/]: do not use these figures; the log does not support the evaluation policy."
+            "[bold red]Cannot tell[/]: do not use these figures; the log does not support the evaluation "
+            "policy."
         )
         return Group(line, *(_marked("-", Text(reason)) for reason in found.reasons))
     given = ", if the estimated propensities are right" if found.propensities == "estimated" else ""

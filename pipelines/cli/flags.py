@@ -1,7 +1,7 @@
 """The one place where a function's arguments become the command line's flags.
 
-A function that refuses an argument names it in backticks, as a caller in Python knows it: `weight_clip`. The command
-line's message names the flag: --weight-clip.
+A function that refuses an argument names it in backticks, as a caller in Python knows it: `weight_clip`. The
+command line's message names the flag: --weight-clip.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Command(TyperCommand):
 
 
 def with_flags(message: str) -> str:
-    """The message with the running command's flags in the place of the arguments that it names in backticks."""
+    """The message with the running command's flags in the place of the arguments that it names in
+    backticks.
+    """
     flags = _FLAGS.get()
     return re.sub(r"`(\w+)`", lambda named: flags.get(named[1], named[0]), message)

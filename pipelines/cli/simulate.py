@@ -63,7 +63,8 @@ def simulate(
         list[str] | None,
         typer.Option(
             "--agent",
-            help="Closed loop: an agent's type or the name of a file in configs/agents; repeat it to compare.",
+            help="Closed loop: an agent's type or the name of a file in configs/agents; repeat it to "
+            "compare.",
         ),
     ] = None,
     seeds: Annotated[

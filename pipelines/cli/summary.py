@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _VERDICT_WORDS = {
     "blessed": "[bold green]Blessed[/]: every check holds.",
     "not_blessed": "[bold red]Not blessed[/]: it is measurably worse than allowed.",
-    "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is published.",
+    "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is "
+    "published.",
 }
 _UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
@@ -69,7 +70,9 @@ def arms(rows: Sequence[ArmSummary]) -> Group:
 
 
 def policy_values(outcome: TrainingOutcome) -> Group:
-    """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest on."""
+    """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest
+    on.
+    """
     from components.evaluator.report import policy_values
 
     metrics = outcome.metrics
@@ -82,8 +85,9 @@ def policy_values(outcome: TrainingOutcome) -> Group:
     )
     weights = metrics.overall.candidate.serving_policy.weights
     evidence = (
-        f"Importance weights: mean {_plain(weights.mean_weight)} (1 where the propensities are right), effective sample size "
-        f"{_plain(weights.effective_sample_size)}, largest {_plain(weights.max_weight_unclipped)}, the heaviest 1% of the rows hold "
+        f"Importance weights: mean {_plain(weights.mean_weight)} (1 where the propensities are right), "
+        f"effective sample size {_plain(weights.effective_sample_size)}, largest "
+        f"{_plain(weights.max_weight_unclipped)}, the heaviest 1% of the rows hold "
         f"{_share(weights.top_share) or 'unknown'}."
     )
     return Group(_titled(title, table), evidence)
@@ -110,7 +114,8 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     words = (
         f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
-        f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} days:{reasons}"
+        f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} "
+        f"days:{reasons}"
     )
     if outcome.published_version is not None:
         return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
@@ -147,8 +152,8 @@ def trials(outcome: TuningOutcome) -> Group:
         )
     found = outcome.tuned.found
     return _titled(
-        f"Reward per newsletter of {found.trials} sets on {found.rows:,} validation rows, estimated from the log "
-        "(doubly robust, eval policy)",
+        f"Reward per newsletter of {found.trials} sets on {found.rows:,} validation rows, estimated from the "
+        "log (doubly robust, eval policy)",
         table,
     )
 

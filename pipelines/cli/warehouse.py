@@ -74,7 +74,9 @@ def plan(
 
 
 def build_tables(workspace: Workspace, plan: Plan) -> BuildReport:
-    """Builds the training and inference tables from the raw ones; see `newsletter_bandit.warehouse.tables.build.build`."""
+    """Builds the training and inference tables from the raw ones; see
+    `newsletter_bandit.warehouse.tables.build.build`.
+    """
     require_credentials(workspace)
     from newsletter_bandit.warehouse.tables.build import build
 

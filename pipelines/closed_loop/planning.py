@@ -69,7 +69,8 @@ def plan(
       fresh: deletes finished runs first.
 
     Raises:
-      SettingsError: an agent is unknown, named twice or does not fit the use case, or a number is out of range.
+      SettingsError: an agent is unknown, named twice or does not fit the use case, or a number is out of
+        range.
     """
     use_case = workspace.use_case
     names = list(agents) or [use_case.agent.type]

@@ -28,8 +28,8 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
     The same settings give the same bytes.
 
     Raises:
-      SettingsError: the environment has no `vertex`, names something that a step on Vertex AI cannot reach, or there is
-        no curated schema.
+      SettingsError: the environment has no `vertex`, names something that a step on Vertex AI cannot reach,
+        or there is no curated schema.
     """
     environment = workspace.environment
     vertex = check(environment)

@@ -1,7 +1,7 @@
 """Runs on Vertex AI Pipelines: submitted, followed and scheduled through its API.
 
-Transient errors are retried with backoff for `RETRY_SECONDS`; permanent ones become one sentence that says what to
-do. The API is called over REST, which passes proxies that gRPC does not pass.
+Transient errors are retried with backoff for `RETRY_SECONDS`; permanent ones become one sentence that says
+what to do. The API is called over REST, which passes proxies that gRPC does not pass.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ class RunReport:
     steps: Sequence[StepEvent]
 
     def write(self, workdir: Path) -> Path:
-        """Writes `runs/<pipeline>-<start>.json` in the work folder; a file that exists is another run's and stays."""
+        """Writes `runs/<pipeline>-<start>.json` in the work folder; a file that exists is another run's and
+        stays.
+        """
         path = workdir / FOLDER / f"{self.pipeline}-{self.started_at:%Y%m%dT%H%M%S.%fZ}.json"
         content = {
             **asdict(self),

@@ -76,7 +76,8 @@ def train(
     what its query is expected to read.
 
     Raises:
-      SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any more.
+      SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any
+        more.
       DataError: the window holds no rows, or rows that contradict the schema.
     """
     schema_file = workspace.require_schema_file()

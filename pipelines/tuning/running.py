@@ -50,7 +50,8 @@ def tune(workspace: Workspace, days: TrainingDays, trials: int | None, on_event:
       on_event: called as each step and each trial begins and ends.
 
     Raises:
-      SettingsError: the settings name no range, or one that cannot be searched; or there is no curated schema.
+      SettingsError: the settings name no range, or one that cannot be searched; or there is no curated
+        schema.
       DataError: the window holds no rows, or rows that contradict the schema or cannot be compared on.
     """
     use_case, environment = workspace.use_case, workspace.environment

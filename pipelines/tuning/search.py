@@ -1,7 +1,7 @@
 """The search itself: hyperparameter sets one after the other, each kept on disk as soon as it is measured.
 
-The first set is the use case's own. The next ones are drawn at random, those after by a tree-structured Parzen
-estimator, which prefers values that were frequent among the good sets and rare among the others.
+The first set is the use case's own. The next ones are drawn at random, those after by a tree-structured
+Parzen estimator, which prefers values that were frequent among the good sets and rare among the others.
 
 A killed search continues where it stopped: its trials are in a SQLite file, and each draw depends on the seed
 and the trials before it alone, so that it ends with the trials that it would have ended with anyway.
@@ -140,8 +140,8 @@ def _study(storage: Path, name: str) -> optuna.Study:
                 connection.execute("PRAGMA schema_version").fetchall()
         except sqlite3.DatabaseError as error:
             raise DataError(
-                f"{storage}: not the record of a search: {error}; allowed: a file that `newsletter-bandit tune` "
-                "wrote, or none"
+                f"{storage}: not the record of a search: {error}; allowed: a file that `newsletter-bandit "
+                "tune` wrote, or none"
             ) from error
     return optuna.create_study(
         storage=f"sqlite:///{storage}", study_name=name, direction="maximize", load_if_exists=True
@@ -160,8 +160,8 @@ def _measure_next(
         score, seconds = _timed(objective, {})
         if not math.isfinite(score.value):
             raise DataError(
-                "the training with the settings' own hyperparameters diverged, so there is nothing to compare with; "
-                "use settings that train, such as a smaller agent.learning_rate"
+                "the training with the settings' own hyperparameters diverged, so there is nothing to "
+                "compare with; use settings that train, such as a smaller agent.learning_rate"
             )
         # A value of the settings may lie outside the searched range; the estimator then does without it.
         inside = {path: _encoded(default[path], space[path]) for path in space}

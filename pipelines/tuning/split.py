@@ -33,7 +33,8 @@ def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[
     if rows.all() or not rows.any():
         raise DataError(
             f"tuning.validation_share: {share:g} of the {len(held_out)} users in the training split leaves "
-            f"{np.count_nonzero(~rows)} rows to fit and {np.count_nonzero(rows)} to compare on; allowed: some of both"
+            f"{np.count_nonzero(~rows)} rows to fit and {np.count_nonzero(rows)} to compare on; allowed: "
+            "some of both"
         )
     return rows
 

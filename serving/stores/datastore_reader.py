@@ -22,7 +22,8 @@ _LOOKUP = "/google.datastore.v1.Datastore/Lookup"
 _TIMEOUTS = (1.0, 2.0)
 _TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _KEYS_PER_LOOKUP = 1000
-# Without gRPC's retries, compression and statistics, of which a look-up uses none; deadlines hold all the same.
+# Without gRPC's retries, compression and statistics, of which a look-up uses none; deadlines hold all the
+# same.
 _CHANNEL_OPTIONS = (("grpc.minimal_stack", 1),)
 _PLAIN = frozenset({"double_value", "string_value", "boolean_value", "integer_value"})
 # Any name does: a look-up that finds nothing is an answer too.

@@ -15,7 +15,9 @@ STEPS = "(one room per step)"
 
 
 def picture() -> dict[str, list[list[str]]]:
-    """Package -> its floors, the highest first, each the rooms on it; packages in the order of the picture."""
+    """Package -> its floors, the highest first, each the rooms on it; packages in the order of the
+    picture.
+    """
     (text,) = re.findall(r"```floors\n(.*?)```", PAGE.read_text(), re.DOTALL)
     drawn: dict[str, list[list[str]]] = {}
     for line in text.splitlines():

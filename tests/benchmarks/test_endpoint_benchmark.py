@@ -1,4 +1,5 @@
-"""The endpoint's benchmark in small, over SQLite: it runs, and its generator knows a wrong answer from a right one.
+"""The endpoint's benchmark in small, over SQLite: it runs, and its generator knows a wrong answer from a
+right one.
 
 Over Datastore: tests/emulators/test_datastore_benchmarks.py.
 """

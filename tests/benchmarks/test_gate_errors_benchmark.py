@@ -1,4 +1,6 @@
-"""The benchmark of the gate's error rates in small: it runs, and its pairs differ by exactly what they shall."""
+"""The benchmark of the gate's error rates in small: it runs, and its pairs differ by exactly what they
+shall.
+"""
 
 from __future__ import annotations
 

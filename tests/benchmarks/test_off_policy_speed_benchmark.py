@@ -1,6 +1,7 @@
 """The benchmark of off-policy evaluation's speed in small: both sides give the same values of the same rows.
 
-sb-obp's side is left out where benchmarks/.venv is absent, as in CI; ours, the files and the table run all the same.
+sb-obp's side is left out where benchmarks/.venv is absent, as in CI; ours, the files and the table run all
+the same.
 """
 
 from __future__ import annotations

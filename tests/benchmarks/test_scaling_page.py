@@ -1,4 +1,6 @@
-"""The scaling page: its arithmetic by hand-sized examples, Datastore's ramp as Beam has it, and no drift from the figures."""
+"""The scaling page: its arithmetic by hand-sized examples, Datastore's ramp as Beam has it, and no drift from
+the figures.
+"""
 
 from __future__ import annotations
 

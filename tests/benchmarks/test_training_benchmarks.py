@@ -1,4 +1,6 @@
-"""The benchmarks of training in small: they run, and the sides do the same work; without benchmarks/.venv, ours alone."""
+"""The benchmarks of training in small: they run, and the sides do the same work; without benchmarks/.venv,
+ours alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The benchmark of the whole training pipeline in small: both sides run, and make the same of the same rows."""
+"""The benchmark of the whole training pipeline in small: both sides run, and make the same of the same
+rows.
+"""
 
 from __future__ import annotations
 

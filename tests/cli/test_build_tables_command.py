@@ -145,7 +145,8 @@ def test_days_are_given_together_or_not_at_all(tmp_path: Path, use_case: UseCase
             plan(workspace, *options)
 
 
-# A machine of Google's would have credentials; a network that swallows the question must not hang the command.
+# A machine of Google's would have credentials; a network that swallows the question must not hang the
+# command.
 @pytest.mark.parametrize("command", ["build-tables", "train", "predict", "schema", "ingest"])
 def test_without_credentials_a_sentence_says_how_to_get_them(tmp_path: Path, command: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GOOGLE_")}

@@ -1,4 +1,6 @@
-"""The demonstration's own parts: its folder and its endpoint. The loop it runs is tested in test_end_to_end.py."""
+"""The demonstration's own parts: its folder and its endpoint. The loop it runs is tested in
+test_end_to_end.py.
+"""
 
 from __future__ import annotations
 

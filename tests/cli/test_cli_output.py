@@ -143,7 +143,8 @@ def test_verdict_names_what_is_in_production(published: str | None, current: str
     shown = lines(summary.verdict(outcome(published_version=published), current))
     assert shown == [
         "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678.",
-        "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 days:",
+        "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 "
+        "days:",
         "exploring costs 0.1",
         "below a score [sic]",
         words,

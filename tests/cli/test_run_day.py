@@ -26,8 +26,9 @@ from pipelines.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 USE_CASE = load_use_case(ROOT / "configs" / "newsletter.yaml")
 
-# Name and rule of a time zone, a moment, and the day that a machine there would call today. The rules need no database
-# of time zones: a C library that does not find one takes UTC without a word, and the test would tell nothing.
+# Name and rule of a time zone, a moment, and the day that a machine there would call today. The rules need no
+# database of time zones: a C library that does not find one takes UTC without a word, and the test would tell
+# nothing.
 ZONES = [
     (
         "Pacific/Kiritimati",

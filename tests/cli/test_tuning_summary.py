@@ -73,5 +73,6 @@ def test_a_gain_that_may_be_chance_is_said_to_be() -> None:
 def test_training_says_which_set_it_used() -> None:
     assert summary.hyperparameters(None) == "Hyperparameters: the settings' own."
     assert summary.hyperparameters(outcome(TRIALS).tuned) == (
-        "Hyperparameters: tuned on 2026-10-12 to 2026-11-08 (28 days), best of 4: agent.learning_rate 0.01235."
+        "Hyperparameters: tuned on 2026-10-12 to 2026-11-08 (28 days), best of 4: agent.learning_rate "
+        "0.01235."
     )

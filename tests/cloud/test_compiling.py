@@ -1,7 +1,7 @@
 """Both pipelines as Vertex AI gets them, and the commands that send them.
 
-The specifications stand in `golden/`. After a change that is meant, `RENEW_GOLDEN=1 make test PYTEST_ARGS='-k golden'`
-writes them anew; look the difference over.
+The specifications stand in `golden/`. After a change that is meant,
+`RENEW_GOLDEN=1 make test PYTEST_ARGS='-k golden'` writes them anew; look the difference over.
 """
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
         ({"store": {"kind": "sqlite", "path": "s"}}, "store.kind: found sqlite; allowed: datastore"),
         (
             {"processing": {"runner": "in_process"}},
-            "processing.runner: found in_process, and no bucket .* use dataflow, or add --temp_location=gs://",
+            "processing.runner: found in_process, and no bucket .* use dataflow, or add "
+            "--temp_location=gs://",
         ),
     ],
 )

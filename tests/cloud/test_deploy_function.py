@@ -1,4 +1,6 @@
-"""The function as it is deployed: what is staged answers alone, and gcloud gets exactly what the settings say."""
+"""The function as it is deployed: what is staged answers alone, and gcloud gets exactly what the settings
+say.
+"""
 
 from __future__ import annotations
 
@@ -157,8 +159,8 @@ def test_run_hands_gcloud_the_command_and_passes_on_what_it_says(
             "an active account selected; run `gcloud auth login`",
         ),
         (
-            "ERROR: (gcloud.functions.deploy) ResponseError: status=[403], code=[Ok], message=[Cloud Functions "
-            "API has not been used in project 1 before or it is disabled.]",
+            "ERROR: (gcloud.functions.deploy) ResponseError: status=[403], code=[Ok], message=[Cloud "
+            "Functions API has not been used in project 1 before or it is disabled.]",
             "run `gcloud services enable cloudfunctions.googleapis.com",
         ),
         (
@@ -167,7 +169,8 @@ def test_run_hands_gcloud_the_command_and_passes_on_what_it_says(
             "grant the account roles/iam.serviceAccountUser",
         ),
         (
-            "ERROR: (gcloud.functions.deploy) PERMISSION_DENIED: Permission denied on resource project nowhere",
+            "ERROR: (gcloud.functions.deploy) PERMISSION_DENIED: Permission denied on resource project "
+            "nowhere",
             "grant the account roles/cloudfunctions.developer",
         ),
         (

@@ -1,5 +1,5 @@
-"""The image's virtual environment, made without Docker: the locked distributions less what the image prunes, and
-the project's wheel installed by pip. Nothing in it leads to the checkout."""
+"""The image's virtual environment, made without Docker: the locked distributions less what the image prunes,
+and the project's wheel installed by pip. Nothing in it leads to the checkout."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def build(folder: Path) -> Image:
 
 
 def _link_locked(target: Path) -> None:
-    """Links into ``target`` what the checkout's environment holds, less what the image prunes and the project."""
+    """Links into ``target`` what the checkout's environment holds, less what the image prunes and the
+    project.
+    """
     environment = Path(sys.prefix)
     (source,) = environment.glob("lib/python3*/site-packages")
     unused = {path for _, path in prune.unused(environment)}

@@ -1,5 +1,5 @@
-"""What runs in the container runs in its virtual environment, outside the checkout: the command line, a step as
-Vertex AI starts it, a Beam worker as its boot starts it, and both pipelines."""
+"""What runs in the container runs in its virtual environment, outside the checkout: the command line, a step
+as Vertex AI starts it, a Beam worker as its boot starts it, and both pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The Terraform files: whole, formatted, and no wider open than they say. No provider and no cloud is asked."""
+"""The Terraform files: whole, formatted, and no wider open than they say. No provider and no cloud is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def unquoted(node: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def blocks() -> dict[str, dict[str, Any]]:
-    """Blocks of all files by kind and address: ``variable`` -> name, ``resource`` -> ``type.name``, and so on."""
+    """Blocks of all files by kind and address: ``variable`` -> name, ``resource`` -> ``type.name``, and so
+    on.
+    """
     found: dict[str, dict[str, Any]] = {}
     for file in sorted(INFRA.glob("*.tf")):
         with file.open() as stream:

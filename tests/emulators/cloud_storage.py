@@ -1,7 +1,7 @@
 """TensorFlow's own client of Cloud Storage against an emulator.
 
-The client knows one address, Google's, over TLS. A proxy on loopback answers for that address with a certificate that
-the client is told to trust, and hands the requests to the emulator.
+The client knows one address, Google's, over TLS. A proxy on loopback answers for that address with a
+certificate that the client is told to trust, and hands the requests to the emulator.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ CONTENT, API = "storage.googleapis.com", "www.googleapis.com"
 
 
 class StorageProxy:
-    """The proxy in a process of its own: TensorFlow keeps this one's threads from running while it waits for an answer.
+    """The proxy in a process of its own: TensorFlow keeps this one's threads from running while it waits for
+    an answer.
 
     Args:
       target: address of the emulator.

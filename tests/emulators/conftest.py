@@ -1,4 +1,6 @@
-"""Real servers: a Datastore emulator (Firestore's in Datastore mode, or the older one), BigQuery and Cloud Storage."""
+"""Real servers: a Datastore emulator (Firestore's in Datastore mode, or the older one), BigQuery and Cloud
+Storage.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What Google's clients need besides the emulators: credentials, and a proxy in front of one that can fail."""
+"""What Google's clients need besides the emulators: credentials, and a proxy in front of one that can
+fail.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from urllib.parse import urlsplit
 
 @dataclasses.dataclass(frozen=True)
 class GoogleServers:
-    """Addresses of the emulators of BigQuery and Cloud Storage, and a file of credentials, which they do not check."""
+    """Addresses of the emulators of BigQuery and Cloud Storage, and a file of credentials, which they do not
+    check.
+    """
 
     bigquery: str
     storage: str
@@ -58,7 +62,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def write_credentials(path: Path) -> Path:
-    """Writes the file that `gcloud auth application-default login` would, with a token that needs no refresh."""
+    """Writes the file that `gcloud auth application-default login` would, with a token that needs no
+    refresh.
+    """
     given = {
         "type": "authorized_user",
         "client_id": "a-client",
@@ -75,9 +81,10 @@ class FailingProxy(_Server):
     """Passes requests on to a server, but answers the next ones itself where it was told to.
 
     Attributes:
-      failures: (method, part of the path, status, error reason) of answers still to give, in order; one is given to
-        the next request that fits it.
-      bytes_processed: replaces `totalBytesProcessed` of each answer where it is set: the emulator knows no bytes.
+      failures: (method, part of the path, status, error reason) of answers still to give, in order; one is
+        given to the next request that fits it.
+      bytes_processed: replaces `totalBytesProcessed` of each answer where it is set: the emulator knows no
+        bytes.
       requests: (method, path, JSON body) of every request.
     """
 

@@ -1,4 +1,6 @@
-"""Starts and stops the servers that these tests talk to; without what a server needs they skip, and say so."""
+"""Starts and stops the servers that these tests talk to; without what a server needs they skip, and say
+so.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def emulator_command(port: int, folder: Path) -> list[str]:
 
 
 def bigquery_program(name: str) -> tuple[str, dict[str, str]]:
-    """Path of a program of the BigQuery emulator's environment, and the variables it runs with; skips without it."""
+    """Path of a program of the BigQuery emulator's environment, and the variables it runs with; skips without
+    it.
+    """
     program = BIGQUERY / "bin" / name
     if not program.is_file() or not (BIGQUERY / "installed.txt").is_file():
         unavailable("the BigQuery emulator is not installed: tests/emulators/setup_bigquery.sh")

@@ -1,4 +1,6 @@
-"""What passes is retried, what does not is told in one sentence: against a real BigQuery API behind a proxy."""
+"""What passes is retried, what does not is told in one sentence: against a real BigQuery API behind a
+proxy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""TFX's BigQueryExampleGen on a real BigQuery API and bucket gives the tf.Examples of the embedded ExampleGen."""
+"""TFX's BigQueryExampleGen on a real BigQuery API and bucket gives the tf.Examples of the embedded
+ExampleGen.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def tables(
 
 @pytest.fixture
 def beam_on(google: GoogleServers, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Points Beam's own BigQuery client, which knows no emulator, at an address; gives the options it runs with."""
+    """Points Beam's own BigQuery client, which knows no emulator, at an address; gives the options it runs
+    with.
+    """
     from apache_beam.io.gcp.internal.clients.bigquery import bigquery_v2_client
 
     def point(address: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""The benchmarks against Datastore's emulator in small: they run, and every side does the same, right work."""
+"""The benchmarks against Datastore's emulator in small: they run, and every side does the same, right
+work.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""A whole local run, training and prediction, with two things of the cloud in it: its metadata lies in MariaDB, as in
-Cloud SQL, and whatever a Beam step runs is also translated for Dataflow, as the step would be there."""
+"""A whole local run, training and prediction, with two things of the cloud in it: its metadata lies in
+MariaDB, as in Cloud SQL, and whatever a Beam step runs is also translated for Dataflow, as the step would be
+there.
+"""
 
 from __future__ import annotations
 

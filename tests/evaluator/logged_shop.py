@@ -32,7 +32,9 @@ def serving_value(shift: int) -> float:
 
 
 def write_rows(folder: Path, count: int, seed: int) -> None:
-    """``count`` rows of a uniform logging policy in one TFRecord file; the last one took a recommender long gone."""
+    """``count`` rows of a uniform logging policy in one TFRecord file; the last one took a recommender long
+    gone.
+    """
     rng = np.random.default_rng(seed)
     colours, actions = rng.integers(0, 3, count), rng.integers(0, 3, count)
     clicked = rng.random(count) < np.where(colours == actions, CLICK, OTHER_CLICK)

@@ -62,7 +62,8 @@ def test_a_row_by_hand() -> None:
     # The default, recommender 2, was not taken; its estimate is what it is expected to earn.
     assert rows[0].tolist() == pytest.approx([1, 0.5, 1, 0, 1, 0.4, 0, 0.2, 1, 0.55, 0.1, 0.1, 0.35, 0, 0.4])
     assert rows[1].tolist() == pytest.approx([-1, 0.25, 1, 1, 2, 0.4, 1, 0.2, 1, 0.6, 0.2, 0.1, 0.35, 0, 0.4])
-    # A recommender that the model does not know it never takes; without a default, the eval policy stands for it.
+    # A recommender that the model does not know it never takes; without a default, the eval policy stands for
+    # it.
     assert rows[2].tolist() == pytest.approx([0, 0.25, 0, 0, -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4])
 
 

@@ -22,7 +22,9 @@ Outputs = dict[str, npt.NDArray[Any]]
 def outcome(
     n: int, seed: int, rate: npt.NDArray[np.float64], logging: npt.NDArray[np.float64], loss: float = 0.0
 ) -> tuple[Outcome, npt.NDArray[np.int64]]:
-    """A log of ``logging`` [K] with click rates [K], of whose clicks a share ``loss`` ends in an unsubscribe."""
+    """A log of ``logging`` [K] with click rates [K], of whose clicks a share ``loss`` ends in an
+    unsubscribe.
+    """
     rng = np.random.default_rng(seed)
     action = rng.choice(K, n, p=logging)
     clicked = rng.random(n) < rate[action]

@@ -1,4 +1,6 @@
-"""The Evaluator's sums merge: any split and order of the rows, and any number of Beam workers, give the same figures."""
+"""The Evaluator's sums merge: any split and order of the rows, and any number of Beam workers, give the same
+figures.
+"""
 
 from __future__ import annotations
 

@@ -15,13 +15,17 @@ BOUNDS = (-1.0, 1.0)
 
 
 def seen_by(taken: npt.NDArray[np.bool_], reward: npt.NDArray[np.float64]) -> LoggedBatch:
-    """Rows of a uniform log of two recommenders, as a policy sees them that would have taken those of ``taken``."""
+    """Rows of a uniform log of two recommenders, as a policy sees them that would have taken those of
+    ``taken``.
+    """
     zeros = np.zeros(len(reward))
     return LoggedBatch(reward, np.full(len(reward), 0.5), taken.astype(float), zeros, zeros)
 
 
 def log(n: int, seed: int, default_gain: float) -> tuple[npt.NDArray[np.float64], LoggedBatch, LoggedBatch]:
-    """Best scores in [0, 0.4); below 0.2 the default recommender's click rate is higher by ``default_gain``."""
+    """Best scores in [0, 0.4); below 0.2 the default recommender's click rate is higher by
+    ``default_gain``.
+    """
     rng = np.random.default_rng(seed)
     score, default = rng.uniform(0.0, 0.4, n), rng.random(n) < 0.5
     rate = np.where(score < 0.2, 0.1 + default_gain * default, 0.1 + 0.2 * ~default)

@@ -1,4 +1,6 @@
-"""Files and folders that are replaced as a whole, by writers that end well, fail, or are killed at any step."""
+"""Files and folders that are replaced as a whole, by writers that end well, fail, or are killed at any
+step.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ import pytest
 from newsletter_bandit.files import LocalFiles, filled, filled_folder, write_bytes, write_text
 
 OLD, NEW = b"old " * 1000, b"new " * 1000
-# Replaces a file or folder; kills itself before its n-th step that reaches the disk, or half way through its content.
+# Replaces a file or folder; kills itself before its n-th step that reaches the disk, or half way through its
+# content.
 PROGRAM = f"""
 import os, shutil, signal, sys
 from pathlib import Path

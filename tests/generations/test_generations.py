@@ -1,7 +1,7 @@
 """Both generations of TFX give the same answers, and each goes on with what the other has made.
 
-Each generation has run the demonstration, same seed and day, into a folder named after its Python: `GENERATIONS` names
-the folder that holds them. `.ci/run` makes both; elsewhere the tests skip.
+Each generation has run the demonstration, same seed and day, into a folder named after its Python:
+`GENERATIONS` names the folder that holds them. `.ci/run` makes both; elsewhere the tests skip.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Models fitted on a log: no row judged by a model of its own user, nothing that depends on batches, and of use."""
+"""Models fitted on a log: no row judged by a model of its own user, nothing that depends on batches, and of
+use.
+"""
 
 from __future__ import annotations
 

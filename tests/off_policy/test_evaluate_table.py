@@ -197,7 +197,7 @@ def test_json_is_finite_or_null_and_written_whole(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir() if each.suffix != ".csv"] == ["found.json"]
 
 
-# --- the verdict ------------------------------------------------------------------------------------------------
+# --- the verdict --------------------------------------------------------------------------------------------
 
 
 def test_a_nearly_unsupported_policy_is_refused_with_a_reason(tmp_path: Path) -> None:

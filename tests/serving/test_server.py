@@ -93,7 +93,9 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 def test_a_body_does_not_wait_for_its_head_to_be_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connections take the option from the listener; without it each answer on an open connection takes 40 ms."""
+    """Connections take the option from the listener; without it each answer on an open connection takes 40
+    ms.
+    """
     SQLiteStore(tmp_path / "rankings.sqlite").close()
     options: list[int] = []
 

@@ -1,4 +1,6 @@
-"""Every refusal of the settings in one place: each names the file, the key, what was found and what is allowed."""
+"""Every refusal of the settings in one place: each names the file, the key, what was found and what is
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -254,7 +256,8 @@ def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
     assert environment.registry == "gs://bucket/models"
 
 
-# Window 0 runs from 2026-01-05 to 2026-02-01; with 3 days of attribution it can be trained on from 2026-02-05 on.
+# Window 0 runs from 2026-01-05 to 2026-02-01; with 3 days of attribution it can be trained on from 2026-02-05
+# on.
 WINDOW = Window(weeks=4, overlap_weeks=1, anchor=dt.date(2026, 1, 5))
 
 

@@ -1,7 +1,7 @@
 """setup.sh: which Python it takes, and the one sentence with which it ends where something is missing.
 
-The script runs for real, in a folder of its own; what differs between machines (uname, getconf, df, python3 and uv)
-is put in front of it on the path.
+The script runs for real, in a folder of its own; what differs between machines (uname, getconf, df, python3
+and uv) is put in front of it on the path.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Finds the Pythons of $HAVE; "downloads" where $ONLINE is set; makes an environment whose Python knows its version.
+# Finds the Pythons of $HAVE; "downloads" where $ONLINE is set; makes an environment whose Python knows its
+# version.
 UV = """#!/bin/bash
 echo "uv $*" >> "$CALLS"
 case "$1 $2" in
@@ -132,8 +133,8 @@ def test_uv_brings_a_python_where_there_is_none(machine: Machine, glibc: str, ch
 
 def test_no_python_and_no_way_to_one(machine: Machine) -> None:
     assert machine.refusal("3.10") == (
-        "Python 3.13 could not be downloaded (above): install it from your distribution, or run it in a container: "
-        "docker compose up demo"
+        "Python 3.13 could not be downloaded (above): install it from your distribution, or run it in a "
+        "container: docker compose up demo"
     )
 
 

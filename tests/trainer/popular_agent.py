@@ -1,6 +1,7 @@
 """An agent of one's own, as docs/agents.md has it: settings, a `TFAgent` with its `TFPolicy`, and `train`.
 
-It takes each recommender for as good as its mean reward, whoever the user is, and chooses in proportion to it.
+It takes each recommender for as good as its mean reward, whoever the user is, and chooses in proportion to
+it.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def test_state_equals_that_of_agent_train(prepared: Prepared, kind: str, weighte
 
 
 def by_hand() -> Any:
-    """One recommender; its context is one string with a vocabulary of one, so (1, 1): index 0 and the constant.
+    """One recommender; its context is one string with a vocabulary of one, so (1, 1): index 0 and the
+    constant.
 
     With l2 = 1: A + l2 I = diag(6, 3) and b = (7, 3).
     """

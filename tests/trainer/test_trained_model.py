@@ -120,7 +120,8 @@ def test_eval_policy_ranks_the_best_recommender_first(exported: Path) -> None:
     assert np.all(answer["propensities"] == 1.0)
     assert np.all(np.diff(answer["scores"], axis=1) <= 0)
     assert not answer["explored"].any()
-    # The truth is 0.6 for the best and 0.1 for the rest; 3,000 rows pull a small network only part of the way.
+    # The truth is 0.6 for the best and 0.1 for the rest; 3,000 rows pull a small network only part of the
+    # way.
     assert np.all(answer["scores"][:, 0] > 0.25)
     assert np.all(answer["scores"][:, 1:] < 0.25)
 

@@ -1,4 +1,6 @@
-"""Every refusal of the ranges: each names the file, the hyperparameter, what was found and what is allowed."""
+"""Every refusal of the ranges: each names the file, the hyperparameter, what was found and what is
+allowed.
+"""
 
 from __future__ import annotations
 

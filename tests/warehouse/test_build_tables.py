@@ -125,7 +125,8 @@ def test_refusals_leave_the_tables_as_they_were(
     build(warehouse, use_case, PLAN)
     with pytest.raises(
         DataError,
-        match=r"raw\.sends: no sends of 2025-01-06 to 2025-01-12 can be used \(sends left out: 1 without send_id",
+        match=r"raw\.sends: no sends of 2025-01-06 to 2025-01-12 can be used \(sends left out: 1 without "
+        r"send_id",
     ):
         build(warehouse, use_case, Plan(dt.date(2025, 1, 6), dt.date(2025, 1, 13)))
     with pytest.raises(DataError, match=r"raw\.users: no snapshot with users at or before 2023-01-01"):

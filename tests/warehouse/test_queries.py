@@ -185,8 +185,9 @@ def _warehouse(folder: Path, sent_at: str, clicked: str = "false", unsubscribed:
         connection.execute(
             f"CREATE TABLE tiny.training AS SELECT 'u' AS user_id, {sent_at} AS sent_at, 'c' AS campaign, "
             "'a' AS recommender, 0.5::DOUBLE AS propensity, 'p' AS policy_version, "
-            f"NULL::VARCHAR[] AS eligible_recommenders, {clicked} AS clicked, {unsubscribed} AS unsubscribed, "
-            "NULL::VARCHAR AS colour, NULL::DOUBLE AS height, NULL::DATE AS joined, NULL::BOOLEAN AS member"
+            f"NULL::VARCHAR[] AS eligible_recommenders, {clicked} AS clicked, {unsubscribed} AS "
+            "unsubscribed, NULL::VARCHAR AS colour, NULL::DOUBLE AS height, NULL::DATE AS joined, "
+            "NULL::BOOLEAN AS member"
         )
     return path
 

@@ -74,7 +74,8 @@ def test_bigquery_tables_carry_the_project() -> None:
 def test_a_range_bounds_what_is_read_of_each_partitioned_table() -> None:
     sql = Statements(make_raw_use_case(), BIGQUERY).build_training(START, END)
     for bound in (
-        "sent_at >= TIMESTAMP '2026-01-05 00:00:00+00:00' AND sent_at < TIMESTAMP '2026-02-02 00:00:00+00:00'",
+        "sent_at >= TIMESTAMP '2026-01-05 00:00:00+00:00' AND sent_at < TIMESTAMP '2026-02-02 "
+        "00:00:00+00:00'",
         # Three days of attribution, eight until a ranking expires.
         "clicks.clicked_at < TIMESTAMP '2026-02-05 00:00:00+00:00'",
         "unsubscribes.unsubscribed_at < TIMESTAMP '2026-02-05 00:00:00+00:00'",

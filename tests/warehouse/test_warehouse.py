@@ -1,4 +1,6 @@
-"""The SQL subset means in DuckDB what BigQuery documents; the rest and a faulty warehouse are refused by name."""
+"""The SQL subset means in DuckDB what BigQuery documents; the rest and a faulty warehouse are refused by
+name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The agents that the settings can choose; a new one is a module with `train` and a line here.
 
-Each `train(task)` builds a TF-Agents agent, trains it from the logs and returns the `RewardModel` that is exported;
-docs/agents.md shows how to add one.
+Each `train(task)` builds a TF-Agents agent, trains it from the logs and returns the `RewardModel` that is
+exported; docs/agents.md shows how to add one.
 """
 
 from __future__ import annotations

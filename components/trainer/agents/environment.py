@@ -1,4 +1,6 @@
-"""The simulated world as a TF-Agents bandit environment, so that TF-Agents' own agents, drivers and metrics run on it."""
+"""The simulated world as a TF-Agents bandit environment, so that TF-Agents' own agents, drivers and metrics
+run on it.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,9 @@ def split_observation_and_mask(observation: dict[str, Any]) -> tuple[Any, Any]:
 class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
     """Each step fills a newsletter for every user of a batch; the reward is the simulated one.
 
-    An observation is a dictionary: `features` float32 [B, D] (see `vectors.Encoder`), `mask` int32 [B, K] (1 where
-    eligible), and for the oracle `user` int64 [B] (position) and `day` int64 [B] (days since the world's epoch).
-    Wrap it in TF-Agents' TFPyEnvironment for drivers and metrics.
+    An observation is a dictionary: `features` float32 [B, D] (see `vectors.Encoder`), `mask` int32 [B, K] (1
+    where eligible), and for the oracle `user` int64 [B] (position) and `day` int64 [B] (days since the
+    world's epoch). Wrap it in TF-Agents' TFPyEnvironment for drivers and metrics.
 
     Args:
       world: users, truth and rewards.

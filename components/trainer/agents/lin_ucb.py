@@ -4,8 +4,8 @@
 
 `linear` has the notation, and the state in one pass.
 
-See "A Contextual-Bandit Approach to Personalized News Article Recommendation" by Li, Chu, Langford and Schapire
-(https://arxiv.org/abs/1003.0146).
+See "A Contextual-Bandit Approach to Personalized News Article Recommendation" by Li, Chu, Langford and
+Schapire (https://arxiv.org/abs/1003.0146).
 """
 
 from __future__ import annotations

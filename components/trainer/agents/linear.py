@@ -8,8 +8,8 @@ at a fraction of its cost: TF-Agents masks the whole batch once per recommender.
     estimate_k(x) = theta_k^T x
     variance_k(x) = x^T (A_k + l2 I)^-1 x, in units of the reward's variance
 
-See "A Contextual-Bandit Approach to Personalized News Article Recommendation" by Li, Chu, Langford and Schapire
-(https://arxiv.org/abs/1003.0146).
+See "A Contextual-Bandit Approach to Personalized News Article Recommendation" by Li, Chu, Langford and
+Schapire (https://arxiv.org/abs/1003.0146).
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def scale(data: TrainingData) -> float:
 def fit(agent: linear_bandit_agent.LinearBanditAgent, task: Task, batch_size: int) -> Sums:
     """Brings the agent to the state that one pass of `agent.train` over the split would give.
 
-    `theta` is solved exactly, where the agent iterates. A warm start adds the earlier sums, times their decay.
+    `theta` is solved exactly, where the agent iterates. A warm start adds the earlier sums, times their
+    decay.
     """
     found = of_all_workers(sums(task.data, batch_size), task)
     found = _with_earlier(found, task)

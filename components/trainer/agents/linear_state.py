@@ -1,7 +1,7 @@
 """The state of TF-Agents' linear agents, of which the library keeps two parts private.
 
-The library offers no way to set `theta`, from which the agent's policy chooses, nor to read its l2 back. This module
-alone names them; `tests/trainer/test_linear_state.py` says of each what it is relied on for.
+The library offers no way to set `theta`, from which the agent's policy chooses, nor to read its l2 back. This
+module alone names them; `tests/trainer/test_linear_state.py` says of each what it is relied on for.
 """
 
 from __future__ import annotations

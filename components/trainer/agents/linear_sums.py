@@ -1,6 +1,7 @@
 """Sums over logged rows that a ridge regression per recommender needs, without a vector per row.
 
-A context vector is (numbers, one-hot strings, 1). Its one-hot part is never made: rows are sorted by recommender, then
+A context vector is (numbers, one-hot strings, 1). Its one-hot part is never made: rows are sorted by
+recommender, then
 
     numbers, 1 and reward against each other    one matrix product per recommender
     each string's value against those           a sparse product: a row adds its numbers at the place
@@ -107,8 +108,8 @@ class Adder:
     ) -> None:
         if ((strings < 0) | (strings >= self._sizes)).any():
             raise DataError(
-                f"training split: found categorical indices {strings.min(axis=0)} to {strings.max(axis=0)}; allowed: "
-                f"0 to {self._sizes - 1}"
+                f"training split: found categorical indices {strings.min(axis=0)} to {strings.max(axis=0)}; "
+                f"allowed: 0 to {self._sizes - 1}"
             )
         count = len(self._sizes)
         place = (strings + (arm * self._starts[-1])[:, None] + self._starts[:-1]).ravel()

@@ -200,8 +200,8 @@ def train(
     @tf.function(autograph=False)
     def run(iterator: Any, limit: tf.Tensor) -> tf.Tensor:
         def learn(batch: Batch) -> tf.Tensor:
-            # Mean 1 within the batch, so that the learning rate means the same whatever the propensities; the gradients
-            # of several workers are added up.
+            # Mean 1 within the batch, so that the learning rate means the same whatever the propensities; the
+            # gradients of several workers are added up.
             weights = batch[WEIGHT] / tf.maximum(tf.reduce_mean(batch[WEIGHT]), 1e-6) / workers.count
             return agent.train(as_trajectory(batch), weights=weights).loss
 

@@ -66,8 +66,8 @@ class LoggedBatch(Users):
 
     Attributes:
       reward: r_i, finite.
-      propensity: p_i = pi_b(a_i | x_i) in (0, 1], `pscore` elsewhere. Rows of several logging policies may stand
-        in one batch, each with the propensity under its own.
+      propensity: p_i = pi_b(a_i | x_i) in (0, 1], `pscore` elsewhere. Rows of several logging policies may
+        stand in one batch, each with the propensity under its own.
       evaluation_probability: pi_e(a_i | x_i) in [0, 1].
       expected_reward: sum over a of pi_e(a | x_i) q(x_i, a), finite.
       logged_estimate: q(x_i, a_i), finite.
@@ -194,8 +194,9 @@ class MeanOfTerms(Mergeable):
     Args:
       dimensions: number d of terms per row.
       weight_clip: largest weight used, more than 0; None uses the weights as they are.
-      reward_range: smallest and largest possible reward; None where it is unknown, which costs the methods that need
-        it (`intervals`) their bounds, and the default one its care for rewards that are too rare to have been seen.
+      reward_range: smallest and largest possible reward; None where it is unknown, which costs the methods
+        that need it (`intervals`) their bounds, and the default one its care for rewards that are too rare to
+        have been seen.
       samples: bootstrap samples of users to sum up.
     """
 
@@ -290,8 +291,8 @@ class MeanOfTerms(Mergeable):
 class Estimator(MeanOfTerms):
     """Value of an evaluation policy from logged rows.
 
-    A clipped weight trades variance for bias; `diagnostics.Weights` tells how many rows it touches. The arguments are
-    those of `MeanOfTerms`.
+    A clipped weight trades variance for bias; `diagnostics.Weights` tells how many rows it touches. The
+    arguments are those of `MeanOfTerms`.
     """
 
     dimensions = 1

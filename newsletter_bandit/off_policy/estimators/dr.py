@@ -34,7 +34,9 @@ class Estimator(base.Estimator):
 
 
 def correction_bounds(reward_range: base.RewardRange | None, weight: float) -> tuple[float, float] | None:
-    """Range of a doubly robust term whose weight is at most ``weight``, for a reward model within the range."""
+    """Range of a doubly robust term whose weight is at most ``weight``, for a reward model within the
+    range.
+    """
     if reward_range is None:
         return None
     low, high = reward_range

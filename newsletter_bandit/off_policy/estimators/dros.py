@@ -2,8 +2,8 @@
 
     mean(sum_a pi_e(a | x) q(x, a) + lambda w / (w^2 + lambda) (r - q(x, a)))
 
-The shrunk weight minimises a bound on the mean squared error; light weights stay as they are, and a weight far above
-sqrt(lambda) counts as lambda / w. Lambda 0 gives the direct method, infinite lambda gives DR.
+The shrunk weight minimises a bound on the mean squared error; light weights stay as they are, and a weight
+far above sqrt(lambda) counts as lambda / w. Lambda 0 gives the direct method, infinite lambda gives DR.
 
 See "Doubly robust off-policy evaluation with shrinkage" by Su, Dimakopoulou, Krishnamurthy and Dudik
 (https://arxiv.org/abs/1907.09623).

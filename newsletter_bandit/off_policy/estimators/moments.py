@@ -1,8 +1,9 @@
-"""Running mean, covariance and third moments of vectors, centred, so that no digits are lost and parts merge in any order.
+"""Running mean, covariance and third moments of vectors, centred, so that no digits are lost and parts merge
+in any order.
 
 See "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" by Chan, Golub and LeVeque
-(1979), equations 2.1, and "Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order
-Statistical Moments" by Pebay (2008), equations 2.2, for the third.
+(1979), equations 2.1, and "Formulas for Robust, One-Pass Parallel Computation of Covariances and
+Arbitrary-Order Statistical Moments" by Pebay (2008), equations 2.2, for the third.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Moments:
 
 @cache
 def _places(dimensions: int, order: int) -> npt.NDArray[np.int64]:
-    """[dimensions] * order, for each product of ``order`` columns its number among the different ones, in their order."""
+    """[dimensions] * order, for each product of ``order`` columns its number among the different ones, in
+    their order.
+    """
     number = {each: n for n, each in enumerate(combinations_with_replacement(range(dimensions), order))}
     places = [number[tuple(sorted(each))] for each in product(range(dimensions), repeat=order)]
     return np.array(places, dtype=np.int64).reshape((dimensions,) * order)

@@ -1,8 +1,8 @@
 """Difference of two policies' doubly robust values on the same rows.
 
-Row by row, d_i = DR_i(candidate) - DR_i(baseline), or d_i = DR_i(candidate) - r_i against the policy that logged
-the rows. What both policies share cancels, so the standard error of mean(d) is far below that of a difference
-of two separate estimates.
+Row by row, d_i = DR_i(candidate) - DR_i(baseline), or d_i = DR_i(candidate) - r_i against the policy that
+logged the rows. What both policies share cancels, so the standard error of mean(d) is far below that of a
+difference of two separate estimates.
 
 See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i.
 """

@@ -1,18 +1,20 @@
 """Values of whole rankings, from logged rankings whose slots each have a reward.
 
-A slot's reward is weighted by how much likelier the evaluation policy is to make the choices that it depends on, which a
-click model names: with w_j = pi_e(a_j | x, a_<j) / p_j of slot j,
+A slot's reward is weighted by how much likelier the evaluation policy is to make the choices that it depends
+on, which a click model names: with w_j = pi_e(a_j | x, a_<j) / p_j of slot j,
 
     independent   a slot's reward depends on its own item        weight w_j                (IIPS)
     cascade       ... and on those above it, seen before it      weight w_1 w_2 ... w_j    (RIPS)
     standard      ... and on the whole ranking                   weight w_1 w_2 ... w_L    (SIPS)
 
-The value of a ranking is the sum of its slots' rewards. Fewer factors mean less variance, and a bias where the click model
-is wrong. For the independent model the probabilities are those of the item at its slot, whatever stands above.
+The value of a ranking is the sum of its slots' rewards. Fewer factors mean less variance, and a bias where
+the click model is wrong. For the independent model the probabilities are those of the item at its slot,
+whatever stands above.
 
-See "Offline Evaluation of Ranking Policies with Click Models" by Li, Abbasi-Yadkori, Kveton, Muthukrishnan, Vinay and Wen
-(https://arxiv.org/abs/1804.10488) for IIPS, and "Counterfactual Evaluation of Slate Recommendations with Sequential
-Reward Interactions" by McInerney, Brost, Chandar, Mehrotra and Carterette (https://arxiv.org/abs/2007.12986) for RIPS.
+See "Offline Evaluation of Ranking Policies with Click Models" by Li, Abbasi-Yadkori, Kveton, Muthukrishnan,
+Vinay and Wen (https://arxiv.org/abs/1804.10488) for IIPS, and "Counterfactual Evaluation of Slate
+Recommendations with Sequential Reward Interactions" by McInerney, Brost, Chandar, Mehrotra and Carterette
+(https://arxiv.org/abs/2007.12986) for RIPS.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Self-normalised doubly robust: mean(sum_a pi_e q) + sum(w (r - q)) / sum(w).
 
-The correction is divided by the sum of the weights instead of the number of rows, as in SNIPS: a log with too many or
-too few heavy rows does not scale it. The standard error is the delta method's.
+The correction is divided by the sum of the weights instead of the number of rows, as in SNIPS: a log with too
+many or too few heavy rows does not scale it. The standard error is the delta method's.
 
 See "Doubly Robust Off-policy Value Evaluation for Reinforcement Learning" by Jiang and Li
 (https://arxiv.org/abs/1511.03722) for DR, and `snips` for the normalisation.

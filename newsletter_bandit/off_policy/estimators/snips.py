@@ -1,8 +1,8 @@
 """Self-normalised inverse propensity scoring: sum(w r) / sum(w).
 
 A weighted mean of the rewards: it stays within their range and shifts with them, at a bias of order 1 / n.
-The standard error is the delta method's, sqrt(n / (n - 1) sum(w_i^2 (r_i - v)^2)) / sum(w_i); with all weights
-equal it is that of the mean.
+The standard error is the delta method's, sqrt(n / (n - 1) sum(w_i^2 (r_i - v)^2)) / sum(w_i); with all
+weights equal it is that of the mean.
 
 See "The Self-Normalized Estimator for Counterfactual Learning" by Swaminathan and Joachims (2015), and
 "Monte Carlo theory, methods and examples" by Owen (2013), section 9.2.

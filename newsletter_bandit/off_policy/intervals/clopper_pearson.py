@@ -4,7 +4,8 @@ Terms in [a, b] are scaled to [0, 1], and their sum is taken as a number of succ
 largest dispersion that terms of this mean can have. So the bound is safe, but wide if terms can be much
 larger than usual.
 
-See "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial" by Clopper and Pearson (1934).
+See "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial" by Clopper and Pearson
+(1934).
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
 """Gamma interval: exact for counts, aware of skew, and normal where there is none.
 
 For a weighted sum of rare counts, Fay and Feuer take the confidence distribution of the mean to be a gamma
-distribution with the estimate's mean and variance, and for the upper bound first add one more event with the largest
-weight; with all weights equal the bounds are Garwood's exact ones for a Poisson mean. Written in moments, the gamma
-distribution's skewness is twice that of the estimate, as that of the studentised statistic is (Hall 1992). In this form
-it serves any mean of rows:
+distribution with the estimate's mean and variance, and for the upper bound first add one more event with the
+largest weight; with all weights equal the bounds are Garwood's exact ones for a Poisson mean. Written in
+moments, the gamma distribution's skewness is twice that of the estimate, as that of the studentised statistic
+is (Hall 1992). In this form it serves any mean of rows:
 
     skewness   g     = sum(d_i^3) / sum(d_i^2)^(3/2)
     upper            = value + se g (G - 1 / g^2),  G the (1 - tail) quantile of Gamma(shape 1 / g^2)
 
-with all three taken after adding a row: the one with the largest importance weight, with the largest reward possible.
-A negative g reflects the distribution; as g goes to 0 the bound goes to the normal one. Without a reward range nothing is
-added.
+with all three taken after adding a row: the one with the largest importance weight, with the largest reward
+possible. A negative g reflects the distribution; as g goes to 0 the bound goes to the normal one. Without a
+reward range nothing is added.
 
-See "Confidence intervals for directly standardized rates: a method based on the gamma distribution" by Fay and Feuer
-(1997), and "The Bootstrap and Edgeworth Expansion" by Hall (1992), section 3.
+See "Confidence intervals for directly standardized rates: a method based on the gamma distribution" by Fay
+and Feuer (1997), and "The Bootstrap and Edgeworth Expansion" by Hall (1992), section 3.
 """
 
 from __future__ import annotations

@@ -20,13 +20,14 @@ class Columns:
     Attributes:
       action: the logged action; any type, compared as text.
       reward: its reward, finite.
-      propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries its
-        own, so a table may hold several logging policies. None: it is estimated from ``context``.
+      propensity: probability of the action under the policy that logged the row, in (0, 1]. Each row carries
+        its own, so a table may hold several logging policies. None: it is estimated from ``context``.
       evaluation_probability: probability of the logged action under the evaluation policy, in [0, 1].
       evaluation_probabilities: instead of it, one column per action, each row a distribution: a pattern such
         as ``pi_{action}``, where ``{action}`` stands for the action's name.
       evaluation_action: instead of it, the action that a deterministic evaluation policy would have chosen.
-      expected_reward: sum over actions of evaluation probability and reward estimate; with ``reward_estimate``.
+      expected_reward: sum over actions of evaluation probability and reward estimate; with
+        ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.
       context: columns that a cross-fitted reward model and estimated propensities may use; empty cells
         allowed.
@@ -64,13 +65,14 @@ class Columns:
         given = [field for field, column in policy.items() if column is not None]
         if len(given) != 1:
             raise SettingsError(
-                f"evaluation policy: found {' and '.join(given) or 'none'}; allowed: one of {', '.join(policy)}"
+                f"evaluation policy: found {' and '.join(given) or 'none'}; allowed: one of "
+                f"{', '.join(policy)}"
             )
         pattern = self.evaluation_probabilities
         if pattern is not None and pattern.count(ACTION_IN_PATTERN) != 1:
             raise SettingsError(
-                f"`evaluation_probabilities`: found {pattern!r}; allowed: the columns' name with {ACTION_IN_PATTERN} "
-                f"where the action stands, such as pi_{ACTION_IN_PATTERN}"
+                f"`evaluation_probabilities`: found {pattern!r}; allowed: the columns' name with "
+                f"{ACTION_IN_PATTERN} where the action stands, such as pi_{ACTION_IN_PATTERN}"
             )
         if (self.expected_reward is None) != (self.reward_estimate is None):
             raise SettingsError(
@@ -83,12 +85,13 @@ class Columns:
         if self.context and self.propensity is not None:
             if self.expected_reward is not None:
                 raise SettingsError(
-                    "`context`: a reward model was given by `expected_reward` and `reward_estimate`; allowed: either"
+                    "`context`: a reward model was given by `expected_reward` and `reward_estimate`; "
+                    "allowed: either"
                 )
             if self.evaluation_probability is not None:
                 raise SettingsError(
-                    "`context`: a cross-fitted reward model needs the evaluation policy's probability of every action; "
-                    "allowed: with `evaluation_probabilities` or `evaluation_action`"
+                    "`context`: a cross-fitted reward model needs the evaluation policy's probability of "
+                    "every action; allowed: with `evaluation_probabilities` or `evaluation_action`"
                 )
         if (self.slate is None) != (self.position is None):
             raise SettingsError("`slate`, `position`: found one of them; allowed: both or neither")

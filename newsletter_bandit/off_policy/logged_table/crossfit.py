@@ -1,8 +1,8 @@
 """Cross-fitted reward model: no row is judged by a model that saw its user.
 
-Users are dealt into K folds by a hash; the rows of a fold are estimated by the model fitted on the other folds
-(of a sample of bounded size). A reward of two values is fitted by logistic regression, any other by ridge
-regression, on context, action and their products.
+Users are dealt into K folds by a hash; the rows of a fold are estimated by the model fitted on the other
+folds (of a sample of bounded size). A reward of two values is fitted by logistic regression, any other by
+ridge regression, on context, action and their products.
 
 See "Double/Debiased Machine Learning for Treatment and Structural Parameters" by Chernozhukov et al. (2018).
 """
@@ -71,8 +71,8 @@ def check_folds(sample: Sample, folds: int) -> None:
     sizes = np.bincount(sample.fold, minlength=folds)
     if (sizes == 0).any():
         raise DataError(
-            f"{sample.rows:,} rows cannot be dealt into {folds} folds by user: fold {int(np.argmin(sizes)) + 1} is empty; "
-            "allowed: more users or fewer `folds`"
+            f"{sample.rows:,} rows cannot be dealt into {folds} folds by user: fold "
+            f"{int(np.argmin(sizes)) + 1} is empty; allowed: more users or fewer `folds`"
         )
 
 

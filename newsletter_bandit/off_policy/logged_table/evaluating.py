@@ -45,7 +45,8 @@ def evaluate(files: Sequence[Path], columns: Columns, options: Options | None = 
 
     Raises:
       SettingsError: columns and options do not fit each other.
-      DataError: the table holds no row, or one that cannot be used; names file, column, row, found and allowed.
+      DataError: the table holds no row, or one that cannot be used; names file, column, row, found and
+        allowed.
     """
     options = options or Options()
     clicks = click_model(options.click_model, columns)

@@ -62,7 +62,8 @@ class Options:
             raise SettingsError(f"`interval`: found {self.interval}; allowed: {', '.join(intervals.METHODS)}")
         if self.interval in _NEEDS_RANGE and self.reward_range is None:
             raise SettingsError(
-                f"`interval` {self.interval}: holds for rewards in a known range; allowed: with `reward_range`"
+                f"`interval` {self.interval}: holds for rewards in a known range; allowed: with "
+                "`reward_range`"
             )
         if self.folds < 2:
             raise SettingsError(f"`folds`: found {self.folds}; allowed: 2 or more")

@@ -4,8 +4,8 @@ An estimate replaces what only the sender knew. It is right if the context holds
 policy looked at; otherwise it is wrong, and nothing shows it. Every output says that propensities are
 estimated.
 
-See "The Central Role of the Propensity Score in Observational Studies for Causal Effects" by Rosenbaum and Rubin
-(1983) for what it can and cannot do.
+See "The Central Role of the Propensity Score in Observational Studies for Causal Effects" by Rosenbaum and
+Rubin (1983) for what it can and cannot do.
 """
 
 from __future__ import annotations

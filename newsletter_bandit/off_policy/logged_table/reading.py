@@ -150,7 +150,9 @@ class LoggedTable:
         return int(most[1])
 
     def _query(self, number: int) -> str:
-        """Converted columns of one file; a number that is none becomes NULL and is looked at again when refused."""
+        """Converted columns of one file; a number that is none becomes NULL and is looked at again when
+        refused.
+        """
         source = self._sources[number]
         selected = [f"{number} AS file", "row_number() OVER () AS row"]
         selected += [
@@ -209,7 +211,8 @@ class LoggedTable:
         if wrong.any():
             at = int(np.argmax(wrong))
             raise DataError(
-                f"{where.name(at)}: the {len(self.actions)} evaluation probabilities sum to {total[at]:.6g}; allowed: 1"
+                f"{where.name(at)}: the {len(self.actions)} evaluation probabilities sum to {total[at]:.6g}; "
+                "allowed: 1"
             )
         codes, names = coded(action)
         known = np.array([name in self.actions for name in names], dtype=np.bool_)[codes]

@@ -18,8 +18,8 @@ _NAMED = 5
 def estimated_propensities(context: Sequence[str]) -> str:
     """Warning that the log had no propensities."""
     return (
-        f"Propensities were not logged: they are ESTIMATED from {', '.join(context)}. Every figure holds only if the "
-        "logging policy looked at nothing else; no diagnostic can show that."
+        f"Propensities were not logged: they are ESTIMATED from {', '.join(context)}. Every figure holds "
+        "only if the logging policy looked at nothing else; no diagnostic can show that."
     )
 
 
@@ -28,8 +28,8 @@ def of_weights(found: PartFigures, unit: str, weight_clip: float | None) -> list
     weights, said = found.weights, []
     if weights.clipped_share > _CLIPPED and weight_clip is not None:
         said.append(
-            f"{weights.clipped_share:.1%} of the {unit}s have a weight above the clip of {weight_clip:g}: the figures "
-            "lean towards what the log does."
+            f"{weights.clipped_share:.1%} of the {unit}s have a weight above the clip of {weight_clip:g}: "
+            "the figures lean towards what the log does."
         )
     if math.isfinite(weights.top_share) and weights.top_share > _HEAVY_TOP:
         said.append(

@@ -80,9 +80,10 @@ def checks(found: WeightFigures, bounds: Bounds) -> tuple[Check, ...]:
     )
     reasons = (
         "too few rows to say anything",
-        f"the {found.rows:,} rows tell as much as {shown(found.effective_sample_size, _DIGITS)} rows of the policy's "
-        "own: it seldom does what was logged",
-        f"one row counts as {shown(found.max_weight, _DIGITS)}: the policy likes what the log hardly ever did",
+        f"the {found.rows:,} rows tell as much as {shown(found.effective_sample_size, _DIGITS)} rows of the "
+        "policy's own: it seldom does what was logged",
+        f"one row counts as {shown(found.max_weight, _DIGITS)}: the policy likes what the log hardly ever "
+        "did",
         f"the weights' mean is {shown(found.mean_weight, _DIGITS)}: "
         + (
             "the policy does what was never logged, or the propensities are too large"

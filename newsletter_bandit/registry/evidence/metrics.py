@@ -1,7 +1,8 @@
 """`metrics.json`: every figure of an evaluation.
 
     {"format": 1, "compared_with": ..., "confidence": 0.95, "weight_clip": 100.0, "recommenders": [...],
-     "overall": {"rows": ..., "logging_policy": {"value": ...}, "candidate": {"auc": ..., "serving_policy/dr": ...},
+     "overall": {"rows": ..., "logging_policy": {"value": ...},
+                 "candidate": {"auc": ..., "serving_policy/dr": ...},
                  "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
                  "unsubscribes": {"value": ..., "ratio": ..., "excess": ...},
                  "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
@@ -9,7 +10,8 @@
      "slices": {"country=CH": {...as overall, less overlap and score floor...}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
-`/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null. Values are in units of reward.
+`/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null. Values are in units of
+reward.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class Estimate(Figures):
 
     @classmethod
     def called(cls, name: str, fields: Fields) -> Estimate:
-        """The estimate whose figures stand under ``name``, `name/standard_error`, `name/low` and `name/high`."""
+        """The estimate whose figures stand under ``name``, `name/standard_error`, `name/low` and
+        `name/high`.
+        """
         ends = fields.below(name)
         return cls(fields.figure(name), *(ends.figure(end) for end in ("standard_error", "low", "high")))
 
@@ -111,7 +115,9 @@ class FloorGain(Figures):
 
 @dataclass(frozen=True)
 class ActionOverlap(Figures):
-    """Shares of the log and of the candidate for one recommender, and the rows of it that the weights leave."""
+    """Shares of the log and of the candidate for one recommender, and the rows of it that the weights
+    leave.
+    """
 
     logged_share: Figure
     serving_policy_share: Figure

@@ -68,7 +68,7 @@ class Record(ABC):
         found = fields.whole(_KEY) if _KEY in fields else _FIRST
         if found != FORMAT:
             raise DataError(
-                f"{fields.source}: {_KEY} is {found}; allowed: {FORMAT}, or none. Read it with the version of "
-                "newsletter-bandit that wrote it, or train and publish the model again."
+                f"{fields.source}: {_KEY} is {found}; allowed: {FORMAT}, or none. Read it with the version "
+                "of newsletter-bandit that wrote it, or train and publish the model again."
             )
         return cls.of(fields)

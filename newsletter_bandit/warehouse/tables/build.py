@@ -71,8 +71,8 @@ def build(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | N
 
     Raises:
       SettingsError: see `Statements`.
-      DataError: a raw table or column is missing, the range has no send that can be used, there is no snapshot of
-        the users, or the table has other columns than the use case needs.
+      DataError: a raw table or column is missing, the range has no send that can be used, there is no
+        snapshot of the users, or the table has other columns than the use case needs.
     """
     started = time.perf_counter()
     statements = Statements(use_case, warehouse, configs)
@@ -149,8 +149,8 @@ def _build_inference(
     counts = engine.rows(statements.count_inference(run_date))
     if not counts or not counts[0]["users"]:
         raise DataError(
-            f"{use_case.raw.users}: no snapshot with users at or before {run_date}; {use_case.tables.inference} "
-            "stays as it was"
+            f"{use_case.raw.users}: no snapshot with users at or before {run_date}; "
+            f"{use_case.tables.inference} stays as it was"
         )
     (count,) = counts
     snapshot, campaign = count["snapshot_date"], plan.inference_campaign
@@ -186,8 +186,8 @@ def _create(
     ]
     if faults:
         raise DataError(
-            f"{name}: the table does not fit the use case: {', '.join(faults)}; add the columns with ALTER TABLE, or "
-            "drop the table and build all of its days again"
+            f"{name}: the table does not fit the use case: {', '.join(faults)}; add the columns with ALTER "
+            "TABLE, or drop the table and build all of its days again"
         )
 
 

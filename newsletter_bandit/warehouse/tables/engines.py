@@ -34,7 +34,9 @@ class Engine(ABC):
 
     @abstractmethod
     def columns(self, table: str) -> dict[str, str] | None:
-        """Name and BigQuery type of the columns of a table named as in the settings; None without such a table."""
+        """Name and BigQuery type of the columns of a table named as in the settings; None without such a
+        table.
+        """
 
     @abstractmethod
     def create(self, statement: str) -> None:

@@ -74,8 +74,8 @@ class Statements:
     def count_training(self, start: dt.date, end: dt.date) -> str:
         """Sends from ``start`` to before ``end`` by the reason that leaves them out.
 
-        Columns: `left_out` (NULL for what becomes a row), `sends`, and `without_features`: those of them for whose
-        user there is no snapshot.
+        Columns: `left_out` (NULL for what becomes a row), `sends`, and `without_features`: those of them for
+        whose user there is no snapshot.
         """
         return self._render("count_training.sql", **self._range(start, end))
 

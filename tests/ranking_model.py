@@ -14,6 +14,17 @@ from newsletter_bandit.registry import Registry, model_digest, new_version
 NAMES = ("deals", "refill", "top_rated")
 
 
+def policy_outputs(**outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Outputs of a policy: those given, and for all users alike the others, [B, 1]."""
+    ones = tf.ones(tf.shape(outputs["user_id"]), tf.int64)
+    return {
+        "campaign": tf.fill(tf.shape(ones), "monday"),
+        "explored": ones * 0,
+        "expires_after_days": ones * 8,
+        **outputs,
+    }
+
+
 class ByHash(tf.Module):
     """The score of a recommender is a hash of its name and the user; every seventh user may see one less."""
 
@@ -26,15 +37,14 @@ class ByHash(tf.Module):
         scores = tf.cast(tf.concat(hashed, axis=1), tf.float32) / 1_000_003.0
         order = tf.argsort(scores, direction="DESCENDING")
         last = tf.constant([[False, False, True]]) & (hashed[0] % 7 == 0)
-        return {
-            "user_id": user,
-            "campaign": features["campaign"],
-            "recommenders": tf.where(last, "", tf.gather(tf.constant(NAMES), order)),
-            "scores": tf.where(last, 0.0, tf.sort(scores, direction="DESCENDING")),
-            "propensities": tf.where(last, 0.0, tf.constant([[0.75, 0.9, 1.0]]) * tf.ones_like(scores)),
-            "explored": hashed[1] % 2,
-            "expires_after_days": tf.ones_like(hashed[0]) * 8,
-        }
+        return policy_outputs(
+            user_id=user,
+            campaign=features["campaign"],
+            recommenders=tf.where(last, "", tf.gather(tf.constant(NAMES), order)),
+            scores=tf.where(last, 0.0, tf.sort(scores, direction="DESCENDING")),
+            propensities=tf.where(last, 0.0, tf.constant([[0.75, 0.9, 1.0]]) * tf.ones_like(scores)),
+            explored=hashed[1] % 2,
+        )
 
 
 def put_in_production(workdir: Path) -> None:

@@ -20,6 +20,7 @@ from components.bulk_inferrer.schema import SCHEMA
 from components.bulk_inferrer.scoring import BATCH
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import POLICY_OUTPUTS
+from tests.ranking_model import policy_outputs
 
 
 class TwoRecommenders(tf.Module):
@@ -33,17 +34,13 @@ class TwoRecommenders(tf.Module):
         )
         age = features["age"]
         names = tf.where(age < 30.0, [["refill", "deals"]], [["deals", ""]])
-        days = tf.cast(tf.ones_like(age), tf.int64)
-        return {
-            "user_id": features["user_id"],
-            "campaign": tf.fill(tf.shape(age), "monday"),
-            "recommenders": names,
-            "scores": tf.concat([age, age / 2], axis=1),
-            "propensities": tf.where(age < 30.0, [[0.75, 1.0]], [[1.0, 0.0]]),
-            "explored": days * 0,
-            "expires_after_days": days * 8,
-            "an_output_of_tomorrow": age,
-        }
+        return policy_outputs(
+            user_id=features["user_id"],
+            recommenders=names,
+            scores=tf.concat([age, age / 2], axis=1),
+            propensities=tf.where(age < 30.0, [[0.75, 1.0]], [[1.0, 0.0]]),
+            an_output_of_tomorrow=age,
+        )
 
 
 @pytest.fixture(scope="module")

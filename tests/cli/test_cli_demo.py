@@ -17,8 +17,8 @@ from pipelines.cli import demo
 from pipelines.endpoint import open_store, serving_config
 from pipelines.workspace import Workspace
 from serving.config import DatastoreLocation
-from serving.ranking import Ranking
 from serving.stores.sqlite import SQLiteStore
+from tests.rankings import make_ranking
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -33,17 +33,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_the_endpoint_answers_from_the_work_folder(workspace: Workspace) -> None:
     today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ranking = Ranking(
-        user_id="user-1",
-        recommenders=("deals", "refill"),
-        scores=(0.5, 0.25),
-        propensities=(0.95, 1.0),
-        explored=False,
-        campaign="2026-W48",
-        model_version="v1",
-        generated_at=today,
-        expires_at=today + dt.timedelta(days=8),
-    )
+    ranking = make_ranking(generated_at=today)
     writer = SQLiteStore(workspace.workdir / "rankings-newsletter.sqlite")
     writer.put_many([ranking])
     writer.close()

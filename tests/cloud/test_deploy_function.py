@@ -24,8 +24,8 @@ from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines.cloud import function as deploy_function
-from serving.ranking import Ranking
 from serving.stores.sqlite import SQLiteStore
+from tests.rankings import make_ranking
 
 ROOT = Path(__file__).parents[2]
 # Starts functions-framework where the project's packages cannot be imported.
@@ -229,8 +229,8 @@ def test_staging_again_leaves_nothing_of_before(
     assert first == second
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "variables.yaml"]
     assert {path.name for path in second.source.iterdir()} == {
-        *("__init__.py", "config.py", "endpoint.py", "main.py", "parsing.py", "problem.py", "ranking.py"),
-        *("requirements.txt", "stores"),
+        *("__init__.py", "config.py", "endpoint.py", "fields.py", "main.py", "parsing.py", "problem.py"),
+        *("propensity.py", "ranking.py", "requirements.txt", "stores"),
     }
 
 
@@ -240,21 +240,7 @@ def test_what_is_staged_answers_without_the_rest_of_the_project(
     deployment = deploy_function.prepare(use_case, environment, tmp_path / "function")
     today = dt.datetime.combine(dt.datetime.now(dt.UTC).date(), dt.time(), tzinfo=dt.UTC)
     store = SQLiteStore(tmp_path / "rankings.sqlite")
-    store.put_many(
-        [
-            Ranking(
-                user_id="user-1",
-                recommenders=("deals", "refill"),
-                scores=(0.5, 0.25),
-                propensities=(0.9, 1.0),
-                explored=False,
-                campaign="monday",
-                model_version="7",
-                generated_at=today,
-                expires_at=today + dt.timedelta(days=8),
-            )
-        ]
-    )
+    store.put_many([make_ranking(generated_at=today)])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     variables = yaml.safe_load(deployment.variables.read_text())

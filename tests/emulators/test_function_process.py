@@ -23,22 +23,19 @@ from serving.ranking import Ranking
 from serving.stores.base import RankingStore
 from serving.stores.sqlite import SQLiteStore
 from tests.emulators.server_processes import PROJECT, free_port, stop, wait_until_ready
+from tests.rankings import make_ranking
 
 TODAY = dt.datetime.combine(run_day(), dt.time(), tzinfo=dt.UTC)
 ODD_USER = "a/b?c#d%2F ü例\n&=+;"
 
 
-def make_ranking(user_id: str) -> Ranking:
-    return Ranking(
+def ranking_of(user_id: str) -> Ranking:
+    return make_ranking(
         user_id=user_id,
         recommenders=("deals", "refill", "top_rated"),
         scores=(0.5, 0.25, -0.125),
         propensities=(0.9, 0.75, 1.0),
-        explored=False,
-        campaign="monday",
-        model_version="7",
         generated_at=TODAY,
-        expires_at=TODAY + dt.timedelta(days=8),
     )
 
 
@@ -65,7 +62,7 @@ def function(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Starts a copy of the folder, as a deployment would, where no other folder of the project is."""
     folder = tmp_path_factory.mktemp("function")
     store, location = open_store(request.param, request, folder)
-    store.put_many([make_ranking("user-1"), make_ranking("user-2"), make_ranking(ODD_USER)])
+    store.put_many([ranking_of("user-1"), ranking_of("user-2"), ranking_of(ODD_USER)])
     (package,) = serving.__path__
     source = folder / "source"
     shutil.copytree(package, source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -106,7 +103,7 @@ def test_health(function: Function) -> None:
 def test_exactly_the_stored_fields_and_the_source(function: Function, user_id: str) -> None:
     answer = function.client.get(f"/users/{quote(user_id, safe='')}/recommenders")
     assert answer.status_code == 200
-    assert answer.json() == {**make_ranking(user_id).to_json_dict(), "source": "personalised"}
+    assert answer.json() == {**ranking_of(user_id).to_json_dict(), "source": "personalised"}
 
 
 def test_limit_cuts_the_lists_together(function: Function) -> None:
@@ -147,9 +144,9 @@ def test_largest_batch(function: Function) -> None:
 
 
 def test_a_rewritten_and_a_deleted_user_are_seen_at_once(function: Function) -> None:
-    function.store.put_many([make_ranking("user-3")])
+    function.store.put_many([ranking_of("user-3")])
     assert function.client.get("/users/user-3/recommenders").json()["campaign"] == "monday"
-    function.store.put_many([dataclasses.replace(make_ranking("user-3"), campaign="tuesday")])
+    function.store.put_many([dataclasses.replace(ranking_of("user-3"), campaign="tuesday")])
     assert function.client.get("/users/user-3/recommenders").json()["campaign"] == "tuesday"
     function.store.delete("user-3")
     assert function.client.get("/users/user-3/recommenders").json()["source"] == "default"

@@ -13,20 +13,16 @@ from serving.ranking import Ranking
 from serving.stores.base import RankingStore
 from serving.stores.sqlite import SQLiteStore
 from tests.emulators.server_processes import PROJECT
+from tests.rankings import GENERATED_AT, make_ranking
 
-GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
-
-def make_ranking(user_id: str, *, campaign: str = "monday") -> Ranking:
-    return Ranking(
+def ranking_of(user_id: str, *, campaign: str = "monday") -> Ranking:
+    return make_ranking(
         user_id=user_id,
         recommenders=("deals", "neuheiten für dich"),
         scores=(0.123456789012345, -1e-9),
-        propensities=(0.925, 1.0),
         explored=True,
         campaign=campaign,
-        model_version="2026-03-01",
-        generated_at=GENERATED_AT,
         expires_at=GENERATED_AT + dt.timedelta(days=8, microseconds=5),
     )
 
@@ -46,7 +42,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Ite
 
 
 def test_gives_back_exactly_what_was_put(store: RankingStore) -> None:
-    ranking = make_ranking("user-1")
+    ranking = ranking_of("user-1")
     store.put_many([ranking])
     assert store.get("user-1") == ranking
 
@@ -58,16 +54,16 @@ def test_nothing_for_an_unknown_user(store: RankingStore) -> None:
 
 
 def test_putting_again_replaces(store: RankingStore) -> None:
-    store.put_many([make_ranking("user-1"), make_ranking("user-2")])
-    replaced = make_ranking("user-1", campaign="tuesday")
+    store.put_many([ranking_of("user-1"), ranking_of("user-2")])
+    replaced = ranking_of("user-1", campaign="tuesday")
     store.put_many([replaced])
     assert store.get("user-1") == replaced
-    assert store.get("user-2") == make_ranking("user-2")
+    assert store.get("user-2") == ranking_of("user-2")
     assert store.count() == 2
 
 
 def test_the_last_of_several_of_one_user_stays(store: RankingStore) -> None:
-    store.put_many([make_ranking("user-1", campaign="first"), make_ranking("user-1", campaign="last")])
+    store.put_many([ranking_of("user-1", campaign="first"), ranking_of("user-1", campaign="last")])
     found = store.get("user-1")
     assert found is not None
     assert found.campaign == "last"
@@ -80,14 +76,14 @@ def test_putting_nothing_changes_nothing(store: RankingStore) -> None:
 
 
 def test_more_users_than_one_request_takes(store: RankingStore) -> None:
-    rankings = {f"user-{number}": make_ranking(f"user-{number}") for number in range(1203)}
+    rankings = {f"user-{number}": ranking_of(f"user-{number}") for number in range(1203)}
     store.put_many(rankings.values())
     assert store.count() == 1203
     assert store.get_many([*rankings, "nobody", "user-0"]) == rankings
 
 
 def test_delete_forgets_one_user(store: RankingStore) -> None:
-    store.put_many([make_ranking("user-1"), make_ranking("user-2")])
+    store.put_many([ranking_of("user-1"), ranking_of("user-2")])
     store.delete("user-1")
     store.delete("nobody")
     assert store.get("user-1") is None
@@ -99,14 +95,14 @@ def test_delete_forgets_one_user(store: RankingStore) -> None:
     ["a/b", "ü@例え.jp", " ", "line\nbreak", "'; DROP TABLE rankings; --", "1", "x" * 1500, "é" * 750],
 )
 def test_odd_user_ids(store: RankingStore, user_id: str) -> None:
-    ranking = make_ranking(user_id)
+    ranking = ranking_of(user_id)
     store.put_many([ranking])
     assert store.get(user_id) == ranking
     assert store.get_many([user_id]) == {user_id: ranking}
 
 
 def test_a_whole_number_stays_a_number(store: RankingStore) -> None:
-    ranking = dataclasses.replace(make_ranking("user-1"), scores=(1.0, 0.0))
+    ranking = dataclasses.replace(ranking_of("user-1"), scores=(1.0, 0.0))
     store.put_many([ranking])
     found = store.get("user-1")
     assert found is not None

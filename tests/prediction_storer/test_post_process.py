@@ -18,6 +18,7 @@ from components.prediction_storer.post_process import (
 )
 from serving.ranking import Ranking
 from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, row
+from tests.rankings import make_ranking as ranking_with
 
 
 def make_ranking(**changes: Any) -> Ranking:
@@ -27,7 +28,7 @@ def make_ranking(**changes: Any) -> Ranking:
 
 
 def test_drops_the_padding_and_stamps() -> None:
-    assert make_ranking() == Ranking(
+    assert make_ranking() == ranking_with(
         user_id="user-1",
         recommenders=("refill", "deals"),
         scores=(0.5, 0.25),

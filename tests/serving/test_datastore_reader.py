@@ -10,21 +10,18 @@ import pytest
 from google.cloud import datastore
 from google.cloud.datastore import helpers
 
-from serving.ranking import UNINDEXED_PROPERTIES, Ranking
+from serving.ranking import UNINDEXED_PROPERTIES
 from serving.stores import datastore_reader
 from serving.stores.base import CorruptRankingError, StoreError
 from serving.stores.datastore import ranking_from
 from serving.stores.datastore_reader import DatastoreReader
+from tests.rankings import make_ranking
 
 MIDNIGHT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-RANKING = Ranking(
-    user_id="user-1",
+RANKING = make_ranking(
     recommenders=("deals", "neuheiten für dich"),
     scores=(0.5, -1e-9),
-    propensities=(0.925, 1.0),
     explored=True,
-    campaign="monday",
-    model_version="7",
     generated_at=MIDNIGHT,
     expires_at=MIDNIGHT + dt.timedelta(days=8, microseconds=5),
 )

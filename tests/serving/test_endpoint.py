@@ -19,6 +19,7 @@ from serving.parsing import MAX_BATCH, MAX_BODY_BYTES
 from serving.ranking import Ranking
 from serving.server import make_app
 from serving.stores.sqlite import SQLiteStore
+from tests.rankings import make_ranking
 
 NOW = dt.datetime.now(dt.UTC)
 DEFAULTS = ("bestsellers", "deals", "refill")
@@ -26,15 +27,13 @@ DEFAULTS = ("bestsellers", "deals", "refill")
 Ask = Callable[..., httpx.Response]
 
 
-def make_ranking(user_id: str, expires_at: dt.datetime = NOW + dt.timedelta(days=8)) -> Ranking:
-    return Ranking(
+def ranking_of(user_id: str, expires_at: dt.datetime = NOW + dt.timedelta(days=8)) -> Ranking:
+    return make_ranking(
         user_id=user_id,
         recommenders=("deals", "refill", "top_rated"),
         scores=(0.5, 0.25, -0.125),
         propensities=(0.9, 0.75, 1.0),
         explored=True,
-        campaign="monday",
-        model_version="7",
         generated_at=NOW - dt.timedelta(days=9),
         expires_at=expires_at,
     )
@@ -54,7 +53,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "rankings.sqlite"
     store = SQLiteStore(path)
     store.put_many(
-        [make_ranking("current"), make_ranking("old", NOW - dt.timedelta(seconds=1)), make_ranking("a/b ü")]
+        [ranking_of("current"), ranking_of("old", NOW - dt.timedelta(seconds=1)), ranking_of("a/b ü")]
     )
     store.close()
     return path
@@ -78,7 +77,7 @@ def test_personalised(ask: Ask) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {**make_ranking("current").to_json_dict(), "source": "personalised"}
+    assert answer.json() == {**ranking_of("current").to_json_dict(), "source": "personalised"}
 
 
 def test_percent_encoded_user_id(ask: Ask) -> None:

@@ -11,23 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking, RankingError, check_user_id
-
-GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-
-
-def fields(**changes: Any) -> dict[str, Any]:
-    return {
-        "user_id": "user-1",
-        "recommenders": ("deals", "refill"),
-        "scores": (0.5, -0.25),
-        "propensities": (0.925, 1.0),
-        "explored": False,
-        "campaign": "monday",
-        "model_version": "7",
-        "generated_at": GENERATED_AT,
-        "expires_at": GENERATED_AT + dt.timedelta(days=8),
-        **changes,
-    }
+from tests.rankings import GENERATED_AT, make_ranking, ranking_fields
 
 
 @st.composite
@@ -61,7 +45,7 @@ def test_json_and_properties_give_the_record_back(ranking: Ranking) -> None:
 
 
 def test_json_form() -> None:
-    assert Ranking(**fields()).to_json_dict() == {
+    assert make_ranking().to_json_dict() == {
         "user_id": "user-1",
         "recommenders": ["deals", "refill"],
         "scores": [0.5, -0.25],
@@ -75,18 +59,18 @@ def test_json_form() -> None:
 
 
 def test_only_the_expiry_is_indexed() -> None:
-    assert set(Ranking(**fields()).to_properties()) - set(UNINDEXED_PROPERTIES) == {"expires_at"}
+    assert set(make_ranking().to_properties()) - set(UNINDEXED_PROPERTIES) == {"expires_at"}
 
 
 def test_times_of_other_zones_become_utc() -> None:
     zurich = dt.timezone(dt.timedelta(hours=1))
-    ranking = Ranking(**fields(generated_at=dt.datetime(2026, 3, 2, 1, tzinfo=zurich)))
-    assert ranking == Ranking(**fields())
+    ranking = make_ranking(generated_at=dt.datetime(2026, 3, 2, 1, tzinfo=zurich))
+    assert ranking == make_ranking()
     assert ranking.generated_at.tzinfo is dt.UTC
 
 
 def test_expires_at_the_very_moment() -> None:
-    ranking = Ranking(**fields())
+    ranking = make_ranking()
     assert ranking.expired(ranking.expires_at)
     assert not ranking.expired(ranking.expires_at - dt.timedelta(microseconds=1))
 
@@ -116,7 +100,7 @@ def test_expires_at_the_very_moment() -> None:
 )
 def test_refuses(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(RankingError) as refused:
-        Ranking(**fields(**changes))
+        make_ranking(**changes)
     assert refused.value.reason == reason
     assert str(refused.value)
 
@@ -137,13 +121,13 @@ def test_refuses(changes: dict[str, Any], reason: str) -> None:
 )
 def test_refuses_json_of_other_types(changes: dict[str, Any]) -> None:
     with pytest.raises(RankingError) as refused:
-        Ranking.from_json_dict({**Ranking(**fields()).to_json_dict(), **changes})
+        Ranking.from_json_dict({**make_ranking().to_json_dict(), **changes})
     assert refused.value.reason == "malformed"
 
 
-@pytest.mark.parametrize("name", sorted(fields()))
+@pytest.mark.parametrize("name", sorted(ranking_fields()))
 def test_refuses_json_without_a_field(name: str) -> None:
-    record = Ranking(**fields()).to_json_dict()
+    record = make_ranking().to_json_dict()
     del record[name]
     with pytest.raises(RankingError):
         Ranking.from_json_dict(record)

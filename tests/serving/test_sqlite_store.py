@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sqlite3
 import subprocess
@@ -16,29 +15,18 @@ import pytest
 from serving.ranking import Ranking
 from serving.stores.base import CorruptRankingError, StoreError
 from serving.stores.sqlite import SQLiteStore
+from tests.rankings import make_ranking
 
-GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
-
-def make_ranking(number: int, campaign: str = "monday") -> Ranking:
-    return Ranking(
-        user_id=f"user-{number}",
-        recommenders=("deals", "refill"),
-        scores=(number / 7, -0.25),
-        propensities=(0.925, 1.0),
-        explored=False,
-        campaign=campaign,
-        model_version="7",
-        generated_at=GENERATED_AT,
-        expires_at=GENERATED_AT + dt.timedelta(days=8),
-    )
+def ranking_of(number: int, campaign: str = "monday") -> Ranking:
+    return make_ranking(user_id=f"user-{number}", scores=(number / 7, -0.25), campaign=campaign)
 
 
 def test_makes_the_file_and_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a b" / "c?d#e%20" / "rankings.sqlite"
-    SQLiteStore(path).put_many([make_ranking(1)])
+    SQLiteStore(path).put_many([ranking_of(1)])
     assert path.is_file()
-    assert SQLiteStore(path, read_only=True).get("user-1") == make_ranking(1)
+    assert SQLiteStore(path, read_only=True).get("user-1") == ranking_of(1)
 
 
 def test_reading_a_missing_file_is_refused_and_makes_none(tmp_path: Path) -> None:
@@ -65,7 +53,7 @@ def test_another_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "rankings.sqlite"
-    SQLiteStore(path).put_many([make_ranking(1)])
+    SQLiteStore(path).put_many([ranking_of(1)])
     reader = SQLiteStore(path, read_only=True)
     with pytest.raises(StoreError, match="readonly"):
         reader.delete("user-1")
@@ -74,24 +62,24 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 
 def test_all_or_none_of_a_call_is_written(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "rankings.sqlite")
-    store.put_many([make_ranking(1)])
+    store.put_many([ranking_of(1)])
 
     def failing() -> object:
-        yield make_ranking(1, "tuesday")
-        yield make_ranking(2)
+        yield ranking_of(1, "tuesday")
+        yield ranking_of(2)
         raise RuntimeError("the source broke")
 
     with pytest.raises(RuntimeError, match="the source broke"):
         store.put_many(failing())  # type: ignore[arg-type]
-    assert store.get_many(["user-1", "user-2"]) == {"user-1": make_ranking(1)}
-    store.put_many([make_ranking(2)])
+    assert store.get_many(["user-1", "user-2"]) == {"user-1": ranking_of(1)}
+    store.put_many([ranking_of(2)])
     assert store.count() == 2
 
 
 def test_readers_see_whole_batches_while_others_write(tmp_path: Path) -> None:
     path = tmp_path / "rankings.sqlite"
     store = SQLiteStore(path)
-    store.put_many(make_ranking(number, "0") for number in range(200))
+    store.put_many(ranking_of(number, "0") for number in range(200))
     reader = SQLiteStore(path, read_only=True)
     done = threading.Event()
     ids = [f"user-{number}" for number in range(200)]
@@ -104,7 +92,7 @@ def test_readers_see_whole_batches_while_others_write(tmp_path: Path) -> None:
 
     def write(worker: int) -> None:
         for day in range(10):
-            store.put_many(make_ranking(number, f"{worker}-{day}") for number in range(200))
+            store.put_many(ranking_of(number, f"{worker}-{day}") for number in range(200))
 
     with ThreadPoolExecutor(4) as pool:
         readers = [pool.submit(read) for _ in range(2)]
@@ -118,7 +106,7 @@ def test_readers_see_whole_batches_while_others_write(tmp_path: Path) -> None:
 def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rankings.sqlite"
     store = SQLiteStore(path)
-    store.put_many([make_ranking(1)])
+    store.put_many([ranking_of(1)])
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE rankings SET scores = ?", (json.dumps([1]),))
     with pytest.raises(CorruptRankingError, match="'user-1'"):
@@ -127,23 +115,23 @@ def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from tests.serving.test_sqlite_store import make_ranking
+from tests.serving.test_sqlite_store import ranking_of
 from serving.stores.sqlite import SQLiteStore
 
 def rest():
-    yield from (make_ranking(number, "tuesday") for number in range(100, 150))
+    yield from (ranking_of(number, "tuesday") for number in range(100, 150))
     print("halfway", flush=True)
     sys.stdin.read()  # until killed
 
 store = SQLiteStore(sys.argv[1])
-store.put_many(make_ranking(number, "tuesday") for number in range(100))
+store.put_many(ranking_of(number, "tuesday") for number in range(100))
 store.put_many(rest())
 """
 
 
 def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
     path = tmp_path / "rankings.sqlite"
-    SQLiteStore(path).put_many(make_ranking(number, "monday") for number in range(200))
+    SQLiteStore(path).put_many(ranking_of(number, "monday") for number in range(200))
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)],
         stdin=subprocess.PIPE,
@@ -163,6 +151,6 @@ def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
     assert [found[user_id].campaign for user_id in ids] == ["tuesday"] * 100 + ["monday"] * 100
 
     store = SQLiteStore(path)
-    store.put_many(make_ranking(number, "tuesday") for number in range(200))
+    store.put_many(ranking_of(number, "tuesday") for number in range(200))
     assert store.count() == 200
-    assert store.get_many(ids) == {f"user-{number}": make_ranking(number, "tuesday") for number in range(200)}
+    assert store.get_many(ids) == {f"user-{number}": ranking_of(number, "tuesday") for number in range(200)}

@@ -1,0 +1,32 @@
+"""A stored ranking, for tests that look at something else than its fields."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from serving.ranking import Ranking
+
+GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+
+
+def ranking_fields(**changes: Any) -> dict[str, Any]:
+    """Every field of a good ranking; ``changes`` replace some. It lasts eight days."""
+    generated_at: dt.datetime = changes.get("generated_at", GENERATED_AT)
+    return {
+        "user_id": "user-1",
+        "recommenders": ("deals", "refill"),
+        "scores": (0.5, -0.25),
+        "propensities": (0.925, 1.0),
+        "explored": False,
+        "campaign": "monday",
+        "model_version": "7",
+        "generated_at": generated_at,
+        "expires_at": generated_at + dt.timedelta(days=8),
+        **changes,
+    }
+
+
+def make_ranking(**changes: Any) -> Ranking:
+    """The ranking of `ranking_fields`."""
+    return Ranking(**ranking_fields(**changes))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from serving.ranking import FIELDS
+
 # Signatures. Each takes one string tensor of serialized tf.Examples, [B].
 SERVING_POLICY: Final = "serving_policy"
 EVAL_POLICY: Final = "eval_policy"
@@ -30,18 +32,16 @@ USER_ID: Final = "user_id"
 CAMPAIGN: Final = "campaign"
 RECOMMENDER: Final = "recommender"  # the logged one; only the evaluation reads it
 
-# Outputs of a policy. The identity passes through unaltered, [B, 1].
+# Outputs of a policy: the fields of the stored ranking that the run does not stamp on it, and its lifetime.
+# The identity passes through unaltered, [B, 1].
 RECOMMENDERS: Final = "recommenders"  # [B, K] in the order of the ranking; '' pads
 SCORES: Final = "scores"  # [B, K] reward estimates in that order
 PROPENSITIES: Final = "propensities"  # [B, K] of each slot's choice, given the slots before
 EXPLORED: Final = "explored"  # [B, 1] 1 where the first slot is an exploring choice, else 0
+STAMPED: Final = frozenset({"model_version", "generated_at", "expires_at"})
+PREDICTED: Final = tuple(field for field in FIELDS if field.name not in STAMPED)
 POLICY_OUTPUTS: Final = (
-    USER_ID,
-    CAMPAIGN,
-    RECOMMENDERS,
-    SCORES,
-    PROPENSITIES,
-    EXPLORED,
+    *(field.name for field in PREDICTED),
     EXPIRES_AFTER_DAYS,  # [B, 1], the variable of that name
 )
 

@@ -1,6 +1,4 @@
-"""What a stored record holds, read off its dataclass: each field's name, type and whether a query may ask for
-it.
-"""
+"""The fields of a stored record, read off its dataclass: name, type, and whether a query asks for it."""
 
 from __future__ import annotations
 

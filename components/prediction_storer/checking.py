@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.bulk_inferrer.schema import PREDICTED
 from components.prediction_storer.post_process import MAX_DAYS, Rejection, Stamp, post_process
-from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, PREDICTED, PROPENSITIES, RECOMMENDERS
 from serving.fields import ColumnType
 from serving.propensity import is_propensity
 from serving.ranking import MAX_USER_ID_BYTES, Ranking
 
-RECOMMENDERS: Final = "recommenders"
 _TYPE: dict[ColumnType, pa.DataType] = {
     "STRING": pa.string(),
     "BOOL": pa.bool_(),
@@ -59,9 +57,7 @@ class Checker:
         self._names = pa.array([name.encode() for name in recommenders], pa.binary())
 
     def check(self, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Rejection]]:
-        """Rows of `components.bulk_inferrer.schema` -> rows of `CHECKED`, and those that may not be
-        stored.
-        """
+        """Rows of `components.bulk_inferrer.schema` -> rows of `CHECKED`, and the refused ones."""
         ordinary, checked = self._ordinary(rows)
         if ordinary.all():
             return checked, []
@@ -129,9 +125,7 @@ class Checker:
         return good, pa.record_batch([arrays[name] for name in CHECKED.names], schema=CHECKED)
 
     def _slots(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], Mask]:
-        """Lists of equal lengths -> those of the rows that are in order, without padding, and which rows
-        these are.
-        """
+        """Lists of equal lengths -> those of the rows in order, without padding, and a mask of these rows."""
         names = columns[RECOMMENDERS]
         row = pc.list_parent_indices(names).to_numpy(zero_copy_only=False)
         name = pc.list_flatten(names)
@@ -143,7 +137,7 @@ class Checker:
         numbers = {}
         for each in _NUMBERS:
             number = pc.list_flatten(columns[each]).cast(pa.float64()).to_numpy(zero_copy_only=False)
-            good_slot &= is_propensity(number) if each == "propensities" else np.isfinite(number)
+            good_slot &= is_propensity(number) if each == PROPENSITIES else np.isfinite(number)
             numbers[each] = number
 
         size = len(self.recommenders)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.bulk_inferrer.schema import PREDICTED
-from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, PREDICTED, RECOMMENDERS
 from serving.fields import ColumnType
 from serving.ranking import Ranking, RankingError, check_lengths
 
@@ -52,7 +51,7 @@ class Stamp:
     generated_at: dt.datetime
 
     def fields(self, expires_after_days: int) -> dict[str, Any]:
-        """The fields of a ranking that the run makes, `components.bulk_inferrer.schema.STAMPED`."""
+        """The fields of a ranking that the run makes, `newsletter_bandit.exported_model.STAMPED`."""
         return {
             "model_version": self.model_version,
             "generated_at": self.generated_at,
@@ -112,7 +111,7 @@ def _to_ranking(row: Row, recommenders: frozenset[str], stamp: Stamp) -> Ranking
 def _slots(row: Row, recommenders: frozenset[str]) -> dict[str, Any]:
     """The lists of the ranking, without the padding."""
     lists = {field.name: _values(row, field.name) for field in PREDICTED if field.is_list}
-    names = lists["recommenders"] = [_decode("recommenders", name) for name in lists["recommenders"]]
+    names = lists[RECOMMENDERS] = [_decode(RECOMMENDERS, name) for name in lists[RECOMMENDERS]]
     check_lengths({name: len(values) for name, values in lists.items()})
     unknown = sorted(set(names) - recommenders - {""})
     if unknown:
@@ -122,7 +121,7 @@ def _slots(row: Row, recommenders: frozenset[str]) -> dict[str, Any]:
     return {
         name: tuple(
             [
-                value if name == "recommenders" else float(value)
+                value if name == RECOMMENDERS else float(value)
                 for value, recommender in zip(values, names, strict=True)
                 if recommender
             ]

@@ -11,9 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.bulk_inferrer.schema import STAMPED
-from components.prediction_storer.checking import CHECKED, RECOMMENDERS, Checker
-from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
+from components.prediction_storer.checking import CHECKED, Checker
+from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, RECOMMENDERS, STAMPED
 from serving.fields import Field
 from serving.ranking import FIELDS
 from serving.stores.sqlite import StoredRow, to_stored

@@ -26,7 +26,7 @@ class Columns:
       evaluation_probabilities: instead of it, one column per action, each row a distribution: a pattern such
         as ``pi_{action}``, where ``{action}`` stands for the action's name.
       evaluation_action: instead of it, the action that a deterministic evaluation policy would have chosen.
-      expected_reward: sum over actions of evaluation probability and reward estimate; with
+      expected_reward: sum over actions of evaluation probability times reward estimate; with
         ``reward_estimate``.
       reward_estimate: reward model's estimate for the logged action.
       context: columns that a cross-fitted reward model and estimated propensities may use; empty cells

@@ -26,8 +26,8 @@ TRAINING_COLUMNS: dict[str, str] = {
 INFERENCE_COLUMNS: dict[str, str] = {
     name: TRAINING_COLUMNS[name] for name in ("user_id", "campaign", "eligible_recommenders")
 }
-# Columns of an example besides the features. The query needs `sent_at` only to find the rows, and computes the
-# reward.
+# Columns of an example besides the features. The query needs `sent_at` only to find the rows, and it computes
+# the reward.
 EXAMPLE_COLUMNS: dict[str, str] = {
     **{name: type_ for name, type_ in TRAINING_COLUMNS.items() if name != "sent_at"},
     "reward": "FLOAT64",

@@ -26,16 +26,28 @@ _COLUMN: dict[ColumnType, tuple[str, str]] = {
     "ARRAY<STRING>": ("TEXT", "JSON list, best first"),
     "ARRAY<FLOAT64>": ("TEXT", "JSON list"),
 }
-_COLUMNS = tuple(field.name for field in FIELDS)
+
+
+def identifier(name: str) -> str:
+    """The name, in quotes where SQLite takes it for a word of its own, such as group."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute(f"SELECT 0 AS {name}")
+        except sqlite3.OperationalError:
+            return f'"{name}"'
+    return name
+
+
+_COLUMNS = tuple(identifier(field.name) for field in FIELDS)
 
 
 def _create() -> str:
     lines = []
-    for field in FIELDS:
+    for field, column in zip(FIELDS, _COLUMNS, strict=True):
         kind, comment = _COLUMN[field.type]
         key = " PRIMARY KEY" if field is FIELDS[0] else ""
         comma = "," if field is not FIELDS[-1] else ""
-        line = f"  {field.name} {kind} NOT NULL{key}{comma}"
+        line = f"  {column} {kind} NOT NULL{key}{comma}"
         lines.append(f"{line:<32}-- {comment}" if comment else line)
     return "\n".join(["CREATE TABLE IF NOT EXISTS rankings (", *lines, ") STRICT, WITHOUT ROWID", ""])
 

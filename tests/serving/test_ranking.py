@@ -3,15 +3,32 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import sqlite3
 import string
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.ranking import UNINDEXED_PROPERTIES, Ranking, RankingError, check_user_id
+from serving.ranking import FIELDS, UNINDEXED_PROPERTIES, Ranking, RankingError, check_user_id
+from serving.stores.sqlite import SQLiteStore
 from tests.rankings import GENERATED_AT, make_ranking, ranking_fields
+
+# What files that are in use were made with.
+TABLE = """CREATE TABLE rankings (
+  user_id TEXT NOT NULL PRIMARY KEY,
+  recommenders TEXT NOT NULL,   -- JSON list, best first
+  scores TEXT NOT NULL,         -- JSON list
+  propensities TEXT NOT NULL,   -- JSON list
+  explored INTEGER NOT NULL,
+  campaign TEXT NOT NULL,
+  model_version TEXT NOT NULL,
+  generated_at TEXT NOT NULL,   -- RFC 3339, UTC
+  expires_at TEXT NOT NULL      -- RFC 3339, UTC
+) STRICT, WITHOUT ROWID
+"""
 
 
 @st.composite
@@ -25,7 +42,7 @@ def rankings(draw: st.DrawFn) -> Ranking:
         st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC))
     )
     user_ids = st.text(min_size=1, max_size=40).filter(lambda text: not text.startswith("__"))
-    return Ranking(
+    return make_ranking(
         user_id=draw(user_ids),
         recommenders=tuple(names),
         scores=tuple(draw(st.lists(finite, min_size=count, max_size=count))),
@@ -56,6 +73,16 @@ def test_json_form() -> None:
         "generated_at": "2026-03-02T00:00:00Z",
         "expires_at": "2026-03-10T00:00:00Z",
     }
+
+
+def test_the_table_and_the_index_are_those_of_the_stores_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    SQLiteStore(path).close()
+    assert sqlite3.connect(path).execute("SELECT sql FROM sqlite_master").fetchall() == [(TABLE,)]
+    assert UNINDEXED_PROPERTIES == (
+        "recommenders", "scores", "propensities", "explored", "campaign", "model_version", "generated_at",
+    )  # fmt: skip
+    assert {each.name for each in FIELDS} - {*UNINDEXED_PROPERTIES} == {"user_id", "expires_at"}
 
 
 def test_only_the_expiry_is_indexed() -> None:

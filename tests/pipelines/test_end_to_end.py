@@ -244,6 +244,8 @@ def shuffled(run: Run, tmp_path: Path) -> Workspace:
     return dataclasses.replace(run.workspace, environment=environment)
 
 
+# In short: tests/evaluator/test_evaluator_component.py, tests/pushing_finalizer/test_publishing_pipeline.py.
+@pytest.mark.slow
 def test_a_worse_model_is_not_blessed_and_serving_is_unchanged(run: Run, shuffled: Workspace) -> None:
     before = run.current, run.rankings()
     outcome = train(shuffled, TrainingDays.of(shuffled.use_case, RUN_DATE), lambda _: None)

@@ -79,6 +79,15 @@ def outcomes(table: pa.Table) -> list[tuple[str, bool, bool]]:
     return list(zip(*columns, strict=True))
 
 
+def test_the_room_needs_no_tensorflow() -> None:
+    program = """
+import sys
+from newsletter_bandit.simulation import loop, loop_plot, loop_report, traffic, vectors
+assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules), sorted(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 # --- one run -------------------------------------------------------------------------------------------
 
 

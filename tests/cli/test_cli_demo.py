@@ -82,5 +82,5 @@ def test_only_a_demonstrations_folder_is_emptied(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("")
-    with pytest.raises(SettingsError, match="allowed: a folder"):
+    with pytest.raises(SettingsError, match="use a folder that can be written"):
         demo.prepare(tmp_path / "demo", keep=False)

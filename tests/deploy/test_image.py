@@ -42,12 +42,14 @@ from serving.stores.sqlite import SQLiteStore as Rankings
 
 folder = sys.argv[1]
 Rankings(folder + "/rankings.sqlite").close()
-ranking = (b"monday", [b"refill", b"deals"], [0.5, 0.25], [0.925, 1.0], 0, 3)
-rows = [(f"user-{number}".encode(), *ranking) for number in range(100)]
-columns = [pa.array(values, field.type) for values, field in zip(zip(*rows), SCHEMA)]
+ranking = dict(
+    campaign=b"monday", recommenders=[b"refill", b"deals"], scores=[0.5, 0.25], propensities=[0.925, 1.0],
+    explored=0, expires_after_days=3,
+)
+rows = [dict(ranking, user_id=f"user-{number}".encode()) for number in range(100)]
 worker = SubprocessSDKEnvironment(f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main")
 with PredictionsWriter(folder + "/predictions.parquet") as writer:
-    writer.write(pa.record_batch(columns, schema=SCHEMA))
+    writer.write(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
 with beam.Pipeline(runner=FnApiRunner(worker), options=PipelineOptions([])) as pipeline:
     pipeline | beam.Create([folder + "/predictions.parquet"]) | StorePredictions(
         ("refill", "deals"),

@@ -24,19 +24,19 @@ GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 STAMP = Stamp("7", GENERATED_AT)
 
 
-def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> tuple[Any, ...]:
-    return (
-        user_id.encode(),
-        campaign.encode(),
-        [b"deals", b"refill", b""],
-        [score, 0.25, 0.0],
-        [0.875, 1.0, 0.0],
-        0,
-        8,
-    )
+def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> dict[str, Any]:
+    return {
+        "user_id": user_id.encode(),
+        "campaign": campaign.encode(),
+        "recommenders": [b"deals", b"refill", b""],
+        "scores": [score, 0.25, 0.0],
+        "propensities": [0.875, 1.0, 0.0],
+        "explored": 0,
+        "expires_after_days": 8,
+    }
 
 
-def store_day(rows: list[tuple[Any, ...]], namespace: str, folder: Path) -> Counts:
+def store_day(rows: list[dict[str, Any]], namespace: str, folder: Path) -> Counts:
     settings = DatastoreStore(kind="datastore", project=PROJECT, namespace=namespace, throttle_rampup=False)
     graph = StorePredictions(
         recommenders=("deals", "refill", "top_rated"),
@@ -47,13 +47,9 @@ def store_day(rows: list[tuple[Any, ...]], namespace: str, folder: Path) -> Coun
         counts=str(folder / "counts.json"),
     )
     with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        columns = [
-            pa.array(values, field.type)
-            for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)
-        ]
         path = str(folder / "predictions.parquet")
         with PredictionsWriter(path) as writer:
-            writer.write(pa.record_batch(columns, schema=SCHEMA))
+            writer.write(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
         _ = pipeline | beam.Create([path]) | graph
     return Counts.from_json((folder / "counts.json").read_text())
 

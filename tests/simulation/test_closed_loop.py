@@ -346,7 +346,7 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
     assert runs.read(runs.path_of(tmp_path, "a", 3)) == done
     path = runs.path_of(tmp_path, "a", 3)
     path.write_text(path.read_text()[:-40])
-    with pytest.raises(DataError, match=r"seed-3\.json: not a finished run.*--fresh"):
+    with pytest.raises(DataError, match=r"seed-3\.json: not a finished run.*remove it to run it again"):
         runs.read(path)
 
 

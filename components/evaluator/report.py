@@ -23,7 +23,7 @@ def policy_values(metrics: Metrics, estimator: str = "dr", slice_name: str = OVE
 
     Args:
       metrics: of the evaluation.
-      estimator: "ips", "snips", "dm" or "dr".
+      estimator: a key of `ESTIMATORS`.
       slice_name: "overall" or a slice such as "country=CH".
 
     Raises:

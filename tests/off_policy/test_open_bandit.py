@@ -75,7 +75,9 @@ def test_point_values_equal_sb_obps(logger: str, evaluated: str, truth: float) -
         *(content[name] for name in ("click", "propensity", "evaluation", "expected", "estimate"))
     )
     reference = REFERENCE[f"{logger} log, {evaluated} evaluated"]
-    assert {name.split()[0] for name in reference} == set(ESTIMATORS)
+    # An estimator of our own that sb-obp does not have is named here.
+    without_reference: set[str] = set()
+    assert {name.split()[0] for name in reference} == set(ESTIMATORS) - without_reference
     for name, expected in reference.items():
         kind, _, parameter = name.partition(" ")
         estimator = ESTIMATORS[kind]()

@@ -6,7 +6,7 @@ policy (uniform choices to make it worse, the best possible choices to make it b
 makes its true value what it shall be, so the true difference is exact while most single choices differ, as
 between two trainings. Every pair has new estimates, new users and new outcomes, logged by a uniform policy.
 
-    worse     exactly `gate.allowed_margin` below production: blessing it is an error
+    worse     exactly the allowed margin below production: blessing it is an error
     better    10% of production's reward above it: not blessing it is a newsletter's worth of patience
     power     share blessed by number of rows and true lift
 
@@ -35,16 +35,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluator.gate import GateMetrics, decide
+from components.evaluator.gate import decide
+from components.evaluator.gate_metrics import GateMetrics, PartWeight
 from components.evaluator.in_memory import evaluate
 from components.evaluator.policy_values import Measuring
 from components.evaluator.rows import Outcome
 from components.evaluator.unsubscribes import Unsubscribes
 from newsletter_bandit.off_policy.auc import AUC
-from newsletter_bandit.off_policy.estimators import LoggedBatch
-from newsletter_bandit.off_policy.estimators.diagnostics import Weights
+from newsletter_bandit.off_policy.estimators import LoggedBatch, dr
+from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Weights
 from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
+from newsletter_bandit.off_policy.sample_ratio import SampleRatio
 from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.settings import margin
+from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reading import load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.world import World
@@ -118,10 +122,10 @@ class Model:
     greedy: Floats
 
 
-def draw_model(truth: Truth, epsilon: float, rng: np.random.Generator) -> Model:
+def draw_model(truth: Truth, epsilon: float, rng: np.random.Generator, noise: float = _NOISE) -> Model:
     """A model as a training might give it."""
     mean = truth.reward.mean(axis=0)
-    estimates = mean + _SHRUNK * (truth.reward - mean) + rng.normal(0.0, _NOISE, truth.reward.shape)
+    estimates = mean + _SHRUNK * (truth.reward - mean) + rng.normal(0.0, noise, truth.reward.shape)
     greedy = truth.best(estimates)
     return Model(estimates, (1.0 - epsilon) * greedy + epsilon * truth.uniform, greedy)
 
@@ -180,6 +184,7 @@ def outputs(truth: Truth, model: Model, log: Log, bounds: tuple[float, float]) -
         "logged_score": _score(model, log, bounds),
         "default_action": truth.default[user],
         "best_score": (model.greedy[user] * estimates).sum(axis=1),
+        "eligible_recommenders": truth.eligible[user],
     }
 
 
@@ -190,56 +195,84 @@ def verdict_of(use_case: UseCase, truth: Truth, log: Log, candidate: Model, prod
     return evaluate(use_case, outcome, said[0], said[1], "production")[1]
 
 
-def verdicts(
-    use_case: UseCase, log: Log, candidate: Model, production: Model, sizes: Sequence[int]
-) -> list[Verdict]:
-    """Verdicts as of `verdict_of`, on the first rows, for each of the ascending sizes.
+def judged(
+    use_case: UseCase,
+    truth: Truth,
+    log: Log,
+    candidate: Model,
+    production: Model,
+    sizes: Sequence[int],
+) -> list[tuple[GateMetrics, Verdict]]:
+    """Verdicts as of `verdict_of` and the figures behind them, on the first rows, for each of the ascending
+    sizes.
 
     The same sums as the Evaluator's, but only those that the gate looks at: the others are nine tenths of the
     work.
     """
     how = Measuring.of(use_case)
     cap = 1.0 if how.max_unsubscribe_ratio is None else how.max_unsubscribe_ratio
-    weights, aucs = Weights(how.weight_clip), (AUC(), AUC())
-    difference = PolicyDifference(how.weight_clip, how.reward_bounds)
-    unsubscribes = Unsubscribes(how.weight_clip, cap)
+    weights, mean_weights, aucs = Weights(how.weight_clip), (MeanWeight(), MeanWeight()), (AUC(), AUC())
+    difference = PolicyDifference(how.reward_bounds)
+    excess = PolicyDifference(how.reward_bounds, how.multiple)
+    unsubscribes = Unsubscribes(cap)
+    ratio = SampleRatio(how.recommenders)
+    baseline = 0.0
     models = (candidate, production)
-    expected = [(model.serving * model.estimates).sum(axis=1) for model in models]
+    common = np.clip((candidate.estimates + production.estimates) / 2.0, *how.reward_bounds)
+    expected = [(model.serving * common).sum(axis=1) for model in models]
     found, done = [], 0
     for size in sizes:
         part = log.part(done, size)
         done = size
         index = (part.user, part.action)
+        user = part.user.astype(np.uint64)
         seen = [
             LoggedBatch(
                 reward=part.reward,
                 propensity=part.propensity,
                 evaluation_probability=model.serving[index],
                 expected_reward=of_user[part.user],
-                logged_estimate=model.estimates[index],
+                logged_estimate=common[index],
+                user=user,
             )
             for model, of_user in zip(models, expected, strict=True)
         ]
         weights.add(seen[0])
+        for mean_weight, batch in zip(mean_weights, seen, strict=True):
+            mean_weight.add(batch)
         difference.add(*seen)
+        excess.add(*seen)
+        baseline += float(dr.terms(seen[1]).sum())
         unsubscribes.add(seen[0], part.unsubscribed.astype(np.float64))
+        ratio.add(part.action, part.propensity, user)
+        ratio.eligible += truth.eligible[part.user].sum(axis=0)
         for auc, model in zip(aucs, models, strict=True):
             auc.add(_score(model, part, how.reward_bounds), part.clicked)
         metrics = GateMetrics(
             rows=size,
             effective_sample_size=weights.effective_sample_size,
             max_weight=weights.max_unclipped,
-            clipped_share=weights.clipped_share,
             auc=aucs[0].value(),
             production_auc=aucs[1].value(),
             difference=difference.estimate().value,
             lower_bound=difference.lower_bound(how.one_sided),
             upper_bound=difference.upper_bound(how.one_sided),
+            excess_lower_bound=excess.lower_bound(how.one_sided),
+            excess_upper_bound=excess.upper_bound(how.one_sided),
+            baseline=baseline / size,
             compared_with="production",
+            clipped_share=weights.clipped_share,
+            mean_weights=tuple(
+                PartWeight(name, one.mean, one.reach)
+                for name, one in zip(("candidate", "production"), mean_weights, strict=True)
+            ),
+            sample_ratio_p=ratio.p_value,
+            sample_ratios=dict(zip(use_case.recommenders, ratio.ratios, strict=True)),
             unsubscribe_ratio=unsubscribes.ratio(),
             unsubscribe_excess_bound=unsubscribes.lower_bound(how.one_sided),
+            unsubscribe_excess_upper_bound=unsubscribes.upper_bound(how.one_sided),
         )
-        found.append(decide(metrics, use_case.gate))
+        found.append((metrics, decide(metrics, use_case.gate)))
     return found
 
 
@@ -266,7 +299,8 @@ def _pair(kind: int, number: int) -> tuple[UseCase, Truth, np.random.Generator, 
 def worse(rows: int, number: int) -> dict[str, Any]:
     """One pair whose candidate is worse by exactly the margin."""
     use_case, truth, rng, production, model = _pair(1, number)
-    value = truth.value(production.serving) - use_case.gate.allowed_margin
+    own = truth.value(production.serving)
+    value = own - use_case.gate.allowed_margin.of(own)
     candidate = with_value(truth, model, value)
     return _described(verdict_of(use_case, truth, draw_log(truth, rows, rng), candidate, production))
 
@@ -281,9 +315,12 @@ def better(rows: int, number: int) -> dict[str, Any]:
 def worse_quickly(rows: int, number: int) -> dict[str, Any]:
     """Does the same as `worse`, for many pairs."""
     use_case, truth, rng, production, model = _pair(3, number)
-    value = truth.value(production.serving) - use_case.gate.allowed_margin
+    own = truth.value(production.serving)
+    value = own - use_case.gate.allowed_margin.of(own)
     candidate = with_value(truth, model, value)
-    return _described(*verdicts(use_case, draw_log(truth, rows, rng), candidate, production, [rows]))
+    log = draw_log(truth, rows, rng)
+    ((_, verdict),) = judged(use_case, truth, log, candidate, production, [rows])
+    return _described(verdict)
 
 
 def power(sizes: Sequence[int], number: int) -> list[list[str]]:
@@ -294,8 +331,8 @@ def power(sizes: Sequence[int], number: int) -> list[list[str]]:
     return [
         [
             verdict.verdict
-            for verdict in verdicts(
-                use_case, log, with_value(truth, model, (1.0 + lift) * value), production, sizes
+            for _, verdict in judged(
+                use_case, truth, log, with_value(truth, model, (1.0 + lift) * value), production, sizes
             )
         ]
         for lift in LIFTS
@@ -390,7 +427,7 @@ def report(result: dict[str, Any]) -> str:
     """The figures as text."""
     gate, values, rows, pairs = result["gate"], result["values"], result["rows"], result["pairs"]
     head = (
-        f"{pairs} pairs of {rows:,} rows, uniform logging; margin {gate['allowed_margin']:g}, bounds: ends "
+        f"{pairs} pairs of {rows:,} rows, uniform logging; margin {gate['allowed_margin']}, bounds: ends "
         f"of the {gate['confidence']:.0%} interval\n"
         f"Values: uniform {values['uniform']:.4f}, production {values['production']:.4f} (first pair), best "
         f"possible {values['oracle']:.4f}"
@@ -434,6 +471,10 @@ def power_table(result: dict[str, Any]) -> str:
     )
 
 
+def _margin(text: str) -> Loss:
+    return margin.parse(text if text.endswith("%") else float(text))
+
+
 def main() -> None:
     """Prints the table; see the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
@@ -443,14 +484,14 @@ def main() -> None:
     parser.add_argument("--power-pairs", type=int, help="pairs of the power table; as --pairs unless given")
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="most rows of the power table")
     parser.add_argument("--users", type=int, default=50_000, help="of the world")
-    parser.add_argument("--margin", type=float, help="in the place of gate.allowed_margin")
+    parser.add_argument("--margin", help="in the place of gate.allowed_margin, such as 10%% or 0.01")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--use-case", type=Path, default=USE_CASE)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     use_case = load_use_case(options.use_case)
     if options.margin is not None:
-        gate = use_case.gate.model_copy(update={"allowed_margin": options.margin})
+        gate = use_case.gate.model_copy(update={"allowed_margin": _margin(options.margin)})
         use_case = use_case.model_copy(update={"gate": gate})
     sizes = [size for size in SIZES if size <= options.largest]
     result = measure(

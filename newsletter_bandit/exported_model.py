@@ -25,6 +25,8 @@ POLICIES: Final[tuple[PolicyName, ...]] = (SERVING_POLICY, EVAL_POLICY)
 EXPLORATION_RATE: Final = "exploration_rate"
 SCORE_FLOOR: Final = "score_floor"
 EXPIRES_AFTER_DAYS: Final = "expires_after_days"
+# Variable of the root object, [K] strings: the recommenders in the order of the outputs.
+RECOMMENDER_NAMES: Final = "recommender_names"
 CRITERIA: Final = (EXPLORATION_RATE, SCORE_FLOOR, EXPIRES_AFTER_DAYS)
 
 # Columns of a tf.Example that the graph reads beside the use case's features.
@@ -53,6 +55,7 @@ LOGGED_ACTION: Final = "logged_action"  # [B, 1] index of the logged recommender
 LOGGED_SCORE: Final = "logged_score"  # [B, 1] its reward estimate, rescaled into [0, 1]
 DEFAULT_ACTION: Final = "default_action"  # [B, 1] index of the default recommender; -1 where none is eligible
 BEST_SCORE: Final = "best_score"  # [B, 1] largest reward estimate of an eligible recommender
+ELIGIBLE_RECOMMENDERS: Final = "eligible_recommenders"  # [B, K] true where the user may get the recommender
 EVALUATION_OUTPUTS: Final = (
     USER_ID,
     REWARD_ESTIMATES,
@@ -63,6 +66,8 @@ EVALUATION_OUTPUTS: Final = (
     DEFAULT_ACTION,
     BEST_SCORE,
 )
+# What is asked of the candidate alone: models that were published before it was exported stay comparable.
+OF_CANDIDATE: Final = (*EVALUATION_OUTPUTS, ELIGIBLE_RECOMMENDERS)
 
 # Batches are filled up to a multiple of this many rows. Vectorised kernels compute a batch's last few rows by
 # other instructions than the rest, so the last digit of a user's scores would depend on the batch.

@@ -62,6 +62,10 @@ class Fields:
         found = self._take(name, "a finite number or null", lambda value: value is None or _is_number(value))
         return None if found is None else float(found)
 
+    def later(self, name: str) -> float | None:
+        """A figure that older files of the format do not have; None there."""
+        return self.figure(name) if name in self else None
+
     def optional(self, name: str, take: Callable[[str], _Taken]) -> _Taken | None:
         """None where the field is null, else what ``take``, another of these methods, makes of it."""
         self._take(name, "null or a value", lambda _: True)

@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | EvaluateFiles(models, Measuring.of(use_case), use_case.slices, config, evaluation.uri)
             )
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
-        verdict = decide(results.gate_metrics(metrics), use_case.gate)
+        verdict = decide(results.gate_metrics(metrics, use_case), use_case.gate)
         metrics.write(evaluation.uri)
         verdict.write(evaluation.uri)
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])

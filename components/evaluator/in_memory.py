@@ -10,7 +10,7 @@ import numpy.typing as npt
 from components.evaluator import results
 from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import Outcome, table
+from components.evaluator.rows import Outcome, recommender_sums, table
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.registry.evidence.metrics import OverallMetrics
 from newsletter_bandit.settings.use_case import UseCase
@@ -33,7 +33,7 @@ def evaluate(
       use_case: gives recommenders, reward and gate.
       outcome: logged outcome of the n rows.
       candidate: outputs of its `evaluation` signature for them; see `rows.table`.
-      production: the same for the model in production; None if there is none.
+      production: the same for the model in production, of the same recommenders; None if there is none.
       compared_with: version in production, or "logging policy".
 
     Returns:
@@ -43,10 +43,11 @@ def evaluate(
       DataError: no row shows a recommender of the use case, or a value is out of its range.
     """
     outputs = [candidate] if production is None else [candidate, production]
-    rows = table(outcome, outputs)
+    rows = table(outcome, outputs, use_case.reward.bounds, [use_case.recommenders] * len(outputs))
     values = PolicyValues(len(outputs), Measuring.of(use_case))
     for start in range(0, len(rows), _BLOCK):
         values.add(rows[start : start + _BLOCK])
+    values.add_recommenders(recommender_sums(candidate))
     figures = dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
     metrics = results.build({results.OVERALL: figures}, use_case, compared_with)
-    return metrics.overall, decide(results.gate_metrics(metrics), use_case.gate)
+    return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate)

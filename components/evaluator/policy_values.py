@@ -16,8 +16,9 @@ from newsletter_bandit.exported_model import EVAL_POLICY, POLICIES, SERVING_POLI
 from newsletter_bandit.off_policy.auc import AUC
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
 from newsletter_bandit.off_policy.estimators.base import Mergeable
-from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
+from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Overlap, Weights
 from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
+from newsletter_bandit.off_policy.sample_ratio import SampleRatio
 from newsletter_bandit.settings.use_case import UseCase
 
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
@@ -33,6 +34,8 @@ class Measuring:
       confidence: of the two-sided intervals; one-sided bounds are their ends, so each fails by
         (1 - confidence) / 2.
       reward_bounds: smallest and largest reward.
+      multiple: share of the baseline's value that a candidate must reach: 1 less the share that the gate
+        allows it to lose; 1 where the allowed margin is not a share.
       max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the
         log's.
     """
@@ -41,6 +44,7 @@ class Measuring:
     weight_clip: float
     confidence: float
     reward_bounds: tuple[float, float] = (-1.0, 1.0)
+    multiple: float = 1.0
     max_unsubscribe_ratio: float | None = None
 
     @property
@@ -57,6 +61,7 @@ class Measuring:
             gate.weight_clip,
             gate.confidence,
             use_case.reward.bounds,
+            1.0 - gate.allowed_margin.share,
             gate.max_unsubscribe_ratio,
         )
 
@@ -70,16 +75,19 @@ class _PolicyValue(Mergeable):
             name: kind(measuring.weight_clip, measuring.reward_bounds) for name, kind in ESTIMATORS.items()
         }
         self.weights = Weights(measuring.weight_clip)
+        self.mean_weight = MeanWeight()
 
     def add(self, batch: LoggedBatch) -> None:
         for estimator in self.estimators.values():
             estimator.add(batch)
         self.weights.add(batch)
+        self.mean_weight.add(batch)
 
     def merge(self, other: _PolicyValue) -> None:
         for name, estimator in self.estimators.items():
             estimator.merge(other.estimators[name])
         self.weights.merge(other.weights)
+        self.mean_weight.merge(other.mean_weight)
 
     def figures(self) -> Figures:
         found: Figures = {}
@@ -90,6 +98,8 @@ class _PolicyValue(Mergeable):
             "max_weight": self.weights.max,
             "max_weight_unclipped": self.weights.max_unclipped,
             "mean_weight": self.weights.mean,
+            "mean_weight_unclipped": self.mean_weight.mean,
+            "mean_weight_reach": self.mean_weight.reach,
             "clipped_share": self.weights.clipped_share,
             "top_share": self.weights.top_share,
         }
@@ -101,7 +111,7 @@ class _ModelValues(Mergeable):
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
         self.policies = {name: _PolicyValue(measuring) for name in POLICIES}
-        self._exploration_cost = PolicyDifference(measuring.weight_clip, measuring.reward_bounds)
+        self._exploration_cost = PolicyDifference(measuring.reward_bounds)
         self._auc = AUC()
 
     def add(self, rows: Shared, own: OfModel, batches: Mapping[PolicyName, LoggedBatch]) -> None:
@@ -128,6 +138,41 @@ class _ModelValues(Mergeable):
         return found | _with_interval("exploration_cost", cost.estimate(), cost.interval(self._confidence))
 
 
+class _Compared(Mergeable):
+    """Candidate minus its baseline, and minus the share of the baseline that it must reach."""
+
+    def __init__(self, measuring: Measuring, kind: type[PolicyDifference | LoggingDifference]) -> None:
+        self._confidence = measuring.confidence
+        self._one_sided = measuring.one_sided
+        self.difference = kind(measuring.reward_bounds)
+        # The same sums where the margin is no share.
+        self._multiple = measuring.multiple
+        self.excess = (
+            self.difference if self._multiple == 1.0 else kind(measuring.reward_bounds, self._multiple)
+        )
+
+    def add(self, *batches: LoggedBatch) -> None:
+        self.difference.add(*batches)
+        if self.excess is not self.difference:
+            self.excess.add(*batches)
+
+    def merge(self, other: _Compared) -> None:
+        self.difference.merge(other.difference)
+        if self.excess is not self.difference:
+            self.excess.merge(other.excess)
+
+    def figures(self) -> Figures:
+        found, excess = self.difference, self.excess
+        return {
+            **_with_interval("difference", found.estimate(), found.interval(self._confidence)),
+            "difference/lower_bound": found.lower_bound(self._one_sided),
+            "difference/upper_bound": found.upper_bound(self._one_sided),
+            "difference/excess": excess.estimate().value,
+            "difference/excess_lower_bound": excess.lower_bound(self._one_sided),
+            "difference/excess_upper_bound": excess.upper_bound(self._one_sided),
+        }
+
+
 class PolicyValues(Mergeable):
     """Values of the logging policy and of one or two models on the same rows.
 
@@ -150,11 +195,13 @@ class PolicyValues(Mergeable):
         self._logged = logged.Estimator(reward_range=measuring.reward_bounds)
         self._models = [_ModelValues(measuring) for _ in range(models)]
         self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
-        clip, bounds, cap = measuring.weight_clip, measuring.reward_bounds, measuring.max_unsubscribe_ratio
-        self._to_logging = LoggingDifference(clip, bounds)
-        self._to_production = PolicyDifference(clip, bounds)
-        self._unsubscribes = Unsubscribes(clip, 1.0 if cap is None else cap)
-        self._floors = FloorGains(bounds, clip)
+        cap = measuring.max_unsubscribe_ratio
+        self._to_logging = _Compared(measuring, LoggingDifference)
+        self._to_production = _Compared(measuring, PolicyDifference)
+        self._sample_ratio = SampleRatio(measuring.recommenders)
+        self._taken = np.zeros(measuring.recommenders)
+        self._unsubscribes = Unsubscribes(1.0 if cap is None else cap)
+        self._floors = FloorGains(measuring.reward_bounds)
 
     def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
         """Adds rows, each laid out as `rows` says.
@@ -180,12 +227,21 @@ class PolicyValues(Mergeable):
         if known.any():
             of_known = candidate if known.all() else _batches(view(table[known]))[0][SERVING_POLICY]
             self._overlap.add(of_known, shared.action[known].astype(np.int64))
-        self._to_logging.add(candidate)
         self._unsubscribes.add(candidate, shared.unsubscribed)
         default = _seen_by(shared, seen.models[0], shared.default_probability, shared.default_value)
         self._floors.add(shared.best_score, default, batches[0][EVAL_POLICY])
+        self._sample_ratio.add(
+            shared.action.astype(np.int64), shared.propensity, shared.user.astype(np.uint64)
+        )
+        compared = [_compared(shared, own) for own in seen.models]
+        self._to_logging.add(compared[0])
         if len(batches) == 2:
-            self._to_production.add(candidate, batches[1][SERVING_POLICY])
+            self._to_production.add(*compared)
+
+    def add_recommenders(self, sums: FloatArray) -> None:
+        """Adds sums over all rows, [2, K] as `rows.recommender_sums` gives them."""
+        self._sample_ratio.eligible += sums[0]
+        self._taken += sums[1]
 
     def merge(self, other: PolicyValues) -> None:
         """Adds the rows that ``other`` has seen."""
@@ -200,6 +256,8 @@ class PolicyValues(Mergeable):
         self._to_production.merge(other._to_production)
         self._unsubscribes.merge(other._unsubscribes)
         self._floors.merge(other._floors)
+        self._sample_ratio.merge(other._sample_ratio)
+        self._taken = self._taken + other._taken
 
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
@@ -211,26 +269,24 @@ class PolicyValues(Mergeable):
         `overlap/...` ([K] arrays).
         """
         found = [model.figures() for model in self._models]
-        logging, confidence, one_sided = self._logged, self._measuring.confidence, self._measuring.one_sided
+        logging, confidence = self._logged, self._measuring.confidence
         compared = self._to_production if len(self._models) == 2 else self._to_logging
+        to_logging = self._to_logging.difference
         found[0] |= {
             "rows": float(self.rows),
             "rows_unknown_recommender": float(self.rows_unknown_recommender),
             **_with_interval("logging_policy", logging.estimate(), logging.interval(confidence)),
             "logging_policy/click_rate": self._clicks / self.rows if self.rows else math.nan,
             "logging_policy/unsubscribe_rate": self._unsubscribes.log_rate(),
-            **_with_interval("difference", compared.estimate(), compared.interval(confidence)),
-            "difference/lower_bound": compared.lower_bound(one_sided),
-            "difference/upper_bound": compared.upper_bound(one_sided),
-            **_with_interval(
-                "difference_to_logging",
-                self._to_logging.estimate(),
-                self._to_logging.interval(confidence),
-            ),
+            **compared.figures(),
+            **_with_interval("difference_to_logging", to_logging.estimate(), to_logging.interval(confidence)),
             **self._unsubscribe_figures(),
             **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,
-            "overlap/serving_policy_share": self._overlap.evaluation_share,
+            "overlap/serving_policy_share": self._taken / self.rows if self.rows else self._taken,
+            "overlap/sample_ratio": self._sample_ratio.ratios,
+            "overlap/sample_ratio_distance": self._sample_ratio.distances,
+            "sample_ratio": self._sample_ratio.p_value,
             "overlap/effective_sample_size": self._overlap.effective_sample_size,
         }
         return found
@@ -242,6 +298,7 @@ class PolicyValues(Mergeable):
             "unsubscribes/ratio": found.ratio(),
             "unsubscribes/excess": found.excess().value,
             "unsubscribes/excess_lower_bound": found.lower_bound(how.one_sided),
+            "unsubscribes/excess_upper_bound": found.upper_bound(how.one_sided),
         }
 
     def _floor_figures(self) -> Figures:
@@ -273,6 +330,19 @@ def _seen_by(rows: Shared, own: OfModel, probability: FloatArray, value: FloatAr
         evaluation_probability=probability,
         expected_reward=value,
         logged_estimate=own.logged_estimate,
+        user=rows.user.astype(np.uint64),
+    )
+
+
+def _compared(rows: Shared, own: OfModel) -> LoggedBatch:
+    """The rows as a model's serving policy sees them, by the estimates that both models share."""
+    return LoggedBatch(
+        reward=rows.reward,
+        propensity=rows.propensity,
+        evaluation_probability=own.serving_probability,
+        expected_reward=own.common_value,
+        logged_estimate=own.common_estimate,
+        user=rows.user.astype(np.uint64),
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from components.evaluator.gate import GateMetrics
+from components.evaluator.gate_metrics import GateMetrics, PartWeight
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence import Metrics
+from newsletter_bandit.registry.evidence.metrics import ModelFigures, SliceMetrics
 from newsletter_bandit.settings.use_case import UseCase
 
 # Figures of one slice: model ("candidate" or "production") -> figure -> number or [K] list.
@@ -58,25 +59,65 @@ def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: 
     return Metrics.of(Fields(content, "evaluation results"))
 
 
-def gate_metrics(metrics: Metrics) -> GateMetrics:
+def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
     """Figures that the gate uses; an unknown figure becomes NaN, an unknown bound an infinite one."""
     overall = metrics.overall
     weights = overall.candidate.serving_policy.weights
     difference, unsubscribes = overall.difference, overall.unsubscribes
+    models = _models(overall)
+    baseline = (
+        overall.logging_policy
+        if overall.production is None
+        else models[PRODUCTION].serving_policy.values["dr"]
+    )
+    policies = {name: model.serving_policy for name, model in models.items()}
     return GateMetrics(
         rows=overall.rows,
         effective_sample_size=_or(weights.effective_sample_size, 0.0),
         max_weight=_or(weights.max_weight_unclipped, math.inf),
-        clipped_share=_or(weights.clipped_share, 0.0),
         auc=_or(overall.candidate.auc, math.nan),
         production_auc=None if overall.production is None else _or(overall.production.auc, math.nan),
         difference=_or(difference.value, math.nan),
         lower_bound=_or(difference.lower_bound, -math.inf),
         upper_bound=_or(difference.upper_bound, math.inf),
+        excess_lower_bound=_or(difference.excess_lower_bound, -math.inf),
+        excess_upper_bound=_or(difference.excess_upper_bound, math.inf),
+        baseline=_or(baseline.value, math.nan),
+        compared_with=metrics.compared_with,
+        clipped_share=_or(weights.clipped_share, 0.0),
+        clipped_weight=max(_or(one.weights.clipped_weight, 0.0) for one in policies.values()),
+        mean_weights=tuple(_mean_weights(metrics, use_case.gate.min_rows)),
+        sample_ratio_p=_or(overall.sample_ratio, math.nan),
+        sample_ratios={
+            name: found.sample_ratio
+            for name, found in overall.overlap.items()
+            if found.sample_ratio is not None
+        },
+        never_tried=tuple(name for name, found in overall.overlap.items() if not found.logged_share),
+        values={name: _or(one.values["dr"].value, math.nan) for name, one in policies.items()},
+        reward_range=use_case.reward.bounds,
         unsubscribe_ratio=_or(unsubscribes.ratio, math.nan),
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
-        compared_with=metrics.compared_with,
+        unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
     )
+
+
+def _models(figures: SliceMetrics) -> dict[str, ModelFigures]:
+    found = {CANDIDATE: figures.candidate, PRODUCTION: figures.production}
+    return {name: model for name, model in found.items() if model is not None}
+
+
+def _mean_weights(metrics: Metrics, min_rows: int) -> Iterator[PartWeight]:
+    """Mean weights of all rows, then of the slices of as many rows as a verdict needs."""
+    large = {name: figures for name, figures in metrics.slices.items() if figures.rows >= min_rows}
+    for name, figures in {OVERALL: metrics.overall, **large}.items():
+        for model, its in _models(figures).items():
+            weights = its.serving_policy.weights
+            yield PartWeight(
+                model if name == OVERALL else f"{model}, {name}",
+                _or(weights.mean_weight_unclipped, math.nan),
+                _or(weights.mean_weight_reach, math.inf),
+            )
 
 
 def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, Any]:
@@ -84,12 +125,15 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, 
     candidate: dict[str, Any] = {}
     shared: dict[str, dict[str, Any]] = {name: {} for name in _OF_ALL_MODELS}
     rows: dict[str, int] = {}
+    sample_ratio = None
     for name, value in figures[CANDIDATE].items():
         group, _, rest = name.partition("/")
         if group in ("rows", "rows_unknown_recommender"):
             rows[name] = int(value)
         elif group in shared:
             shared[group][rest or "value"] = _plain(value)
+        elif group == "sample_ratio":
+            sample_ratio = _plain(value)
         else:
             candidate[name] = _plain(value)
     overlap = shared.pop("overlap")
@@ -103,6 +147,7 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, 
             recommender: {figure: values[index] for figure, values in overlap.items()}
             for index, recommender in enumerate(recommenders)
         },
+        "sample_ratio": sample_ratio,
     }
 
 

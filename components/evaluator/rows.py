@@ -7,6 +7,7 @@ production. `table` writes such rows and `view` gives their columns by name; nob
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ class Shared(NamedTuple):
 
     Attributes:
       reward, propensity, clicked, unsubscribed: as logged; the last two are 1 or 0.
+      user: hash of the user, a whole number below 2^32.
       action: index of the logged recommender; -1 where the candidate does not know it.
       best_score: largest reward estimate of an eligible recommender.
       default_probability: pi_d(a | x) of the policy that takes the default recommender; the eval policy's
@@ -39,6 +41,7 @@ class Shared(NamedTuple):
     propensity: FloatArray
     clicked: FloatArray
     unsubscribed: FloatArray
+    user: FloatArray
     action: FloatArray
     best_score: FloatArray
     default_probability: FloatArray
@@ -57,6 +60,8 @@ class OfModel(NamedTuple):
       serving_value: sum_a pi_s(a | x) q(x, a).
       eval_probability: pi_e(a | x).
       eval_value: sum_a pi_e(a | x) q(x, a).
+      common_estimate: c(x, a), c the reward estimates that the two models share; see `table`.
+      common_value: sum_a pi_s(a | x) c(x, a).
     """
 
     known: FloatArray
@@ -66,6 +71,8 @@ class OfModel(NamedTuple):
     serving_value: FloatArray
     eval_probability: FloatArray
     eval_value: FloatArray
+    common_estimate: FloatArray
+    common_value: FloatArray
 
 
 SHARED = len(Shared._fields)
@@ -77,6 +84,13 @@ class View(NamedTuple):
 
     shared: Shared
     models: tuple[OfModel, ...]
+
+
+class Scored(NamedTuple):
+    """Compact rows [n, d], and the sums over the whole batch by recommender; None for a slice of it."""
+
+    rows: FloatArray
+    recommender_sums: FloatArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +115,25 @@ class Outcome:
 LOGGED = tuple(field.name for field in fields(Outcome) if field.name != model.USER_ID)
 
 
-def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -> FloatArray:
+def table(
+    outcome: Outcome,
+    outputs: Sequence[Mapping[str, npt.NDArray[Any]]],
+    reward_bounds: tuple[float, float],
+    names: Sequence[Sequence[str] | None],
+) -> FloatArray:
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
+
+    Two models are compared by reward estimates that they share, the mean of both, within the reward's bounds:
+    what both policies do alike then cancels, and neither model is a judge of its own choices. A recommender
+    that only one model knows has that model's estimate. If the names of a model's recommenders are unknown,
+    nothing is shared, and each has its own estimates.
 
     Args:
       outcome: logged outcome of the n rows.
       outputs: outputs of each model's `evaluation` signature for them, the candidate's first: estimates and
         probabilities [n, K], the others [n] or [n, 1].
+      reward_bounds: smallest and largest reward.
+      names: of each model, its K recommenders; None where they are unknown.
 
     Raises:
       DataError: an output is missing or of another shape, or a value outside its range; names it and the
@@ -119,8 +145,22 @@ def table(outcome: Outcome, outputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -
     reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
+    logged["user"] = np.fromiter(map(_user_hash, outcome.user_id), np.float64, n)
     models = [_Model(output, n) for output in outputs]
-    return np.stack([*models[0].shared(logged), *(column for one in models for column in one.own())], axis=1)
+    common = _common([one.estimates for one in models], reward_bounds, names)
+    own = [column for one, shared in zip(models, common, strict=True) for column in one.own(shared)]
+    return np.stack([*models[0].shared(logged), *own], axis=1)
+
+
+def recommender_sums(candidate: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+    """[2, K]: in how many rows each recommender is eligible, and how often the serving policy takes it.
+
+    Args:
+      candidate: outputs of the candidate's `evaluation` signature.
+    """
+    eligible = np.asarray(candidate[model.ELIGIBLE_RECOMMENDERS]).astype(bool)
+    taken = np.asarray(candidate[model.SERVING_PROBABILITIES], dtype=np.float64)
+    return np.stack([eligible.sum(axis=0), taken.sum(axis=0)])
 
 
 def view(rows: FloatArray) -> View:
@@ -136,7 +176,7 @@ class _Model:
     """One model's outputs for n rows; a logged recommender that it does not know has action -1."""
 
     def __init__(self, output: Mapping[str, npt.NDArray[Any]], n: int) -> None:
-        self._estimates = _matrix(output, model.REWARD_ESTIMATES, n)
+        self.estimates = _matrix(output, model.REWARD_ESTIMATES, n)
         self._serving = _matrix(output, model.SERVING_PROBABILITIES, n)
         self._eval = _matrix(output, model.EVAL_PROBABILITIES, n)
         self._score = _column(output[model.LOGGED_SCORE], model.LOGGED_SCORE, n)
@@ -144,40 +184,69 @@ class _Model:
         self._rows = np.arange(n)
         self._action = _column(output[model.LOGGED_ACTION], model.LOGGED_ACTION, n).astype(np.int64)
         self._best_score = _column(output[model.BEST_SCORE], model.BEST_SCORE, n)
+        self.known = self._action >= 0
 
     def shared(self, logged: Mapping[str, FloatArray]) -> Shared:
         """The shared columns, this model being the candidate."""
         there = self._default >= 0
         taken = (self._default == self._action).astype(np.float64)
-        estimate = self._estimates[self._rows, np.maximum(self._default, 0)]
+        estimate = self.estimates[self._rows, np.maximum(self._default, 0)]
         return Shared(
             **logged,
             action=self._action.astype(np.float64),
             best_score=self._best_score,
-            default_probability=np.where(there, taken, self._of_action(self._eval)),
+            default_probability=np.where(there, taken, self.of_action(self._eval)),
             default_value=np.where(there, estimate, self._value(self._eval)),
         )
 
-    def own(self) -> OfModel:
-        """The model's columns."""
-        known = (self._action >= 0).astype(np.float64)
+    def own(self, common: FloatArray) -> OfModel:
+        """The model's columns; ``common`` [n, K] are the estimates by which it is compared."""
+        known = self.known.astype(np.float64)
         return OfModel(
             known=known,
             score=self._score * known,
-            logged_estimate=self._of_action(self._estimates),
-            serving_probability=self._of_action(self._serving),
+            logged_estimate=self.of_action(self.estimates),
+            serving_probability=self.of_action(self._serving),
             serving_value=self._value(self._serving),
-            eval_probability=self._of_action(self._eval),
+            eval_probability=self.of_action(self._eval),
             eval_value=self._value(self._eval),
+            common_estimate=self.of_action(common),
+            common_value=np.asarray((self._serving * common).sum(axis=1)),
         )
 
     def _value(self, policy: FloatArray) -> FloatArray:
         """Expected reward [n] of a policy [n, K] by the model's own estimates."""
-        return np.asarray((policy * self._estimates).sum(axis=1))
+        return np.asarray((policy * self.estimates).sum(axis=1))
 
-    def _of_action(self, values: FloatArray) -> FloatArray:
+    def of_action(self, values: FloatArray) -> FloatArray:
         """The values [n, K] of the logged actions [n]; 0 where the model does not know them."""
-        return np.where(self._action >= 0, values[self._rows, np.maximum(self._action, 0)], 0.0)
+        return np.where(self.known, values[self._rows, np.maximum(self._action, 0)], 0.0)
+
+
+def _common(
+    estimates: Sequence[FloatArray],
+    reward_bounds: tuple[float, float],
+    names: Sequence[Sequence[str] | None],
+) -> list[FloatArray]:
+    """Reward estimates [n, K] by which each model is compared, K its own recommenders."""
+    inside = [np.clip(one, *reward_bounds) for one in estimates]
+    if len(inside) == 1:
+        return inside
+    candidate, production = names
+    if candidate is None or production is None:
+        return list(estimates)
+    place = {name: index for index, name in enumerate(production)}
+    both = [(index, place[name]) for index, name in enumerate(candidate) if name in place]
+    if both:
+        here, there = (list(indices) for indices in zip(*both, strict=True))
+        mean = (inside[0][:, here] + inside[1][:, there]) / 2.0
+        inside[0][:, here] = mean
+        inside[1][:, there] = mean
+    return inside
+
+
+def _user_hash(user: Any) -> int:
+    return zlib.crc32(user if isinstance(user, bytes) else str(user).encode())
 
 
 def _column(values: Any, name: str, n: int) -> FloatArray:
@@ -208,12 +277,13 @@ def _outside(user: Any, name: str, found: float, allowed: str) -> DataError:
 
 
 def _check_outputs(outputs: Sequence[Mapping[str, Any]]) -> None:
-    for output in outputs:
-        missing = [name for name in model.EVALUATION_OUTPUTS if name not in output]
+    for number, output in enumerate(outputs):
+        wanted = model.EVALUATION_OUTPUTS if number else model.OF_CANDIDATE
+        missing = [name for name in wanted if name not in output]
         if missing:
             raise DataError(
                 f"signature {model.EVALUATION}: no output {', '.join(missing)}; "
-                f"allowed: a model with {', '.join(model.EVALUATION_OUTPUTS)}"
+                f"allowed: a model with {', '.join(wanted)}"
             )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from components.evaluator.logged_examples import SliceKey, outcome, slices
-from components.evaluator.rows import FloatArray, table
+from components.evaluator.rows import Scored, recommender_sums, table
 from components.example_gen.example_files import Decoder, records
-from newsletter_bandit.exported_model import EVALUATION, USER_ID
+from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, USER_ID
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -21,11 +22,14 @@ class Models:
 
     Args:
       folders: folders of their SavedModels, the candidate's first.
+      reward_bounds: smallest and largest reward.
     """
 
-    def __init__(self, folders: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[str], reward_bounds: tuple[float, float]) -> None:
+        self._reward_bounds = reward_bounds
         # A signature lives as long as the model it belongs to.
         self._models = [tf.saved_model.load(folder) for folder in folders]
+        self._names = [_names(model) for model in self._models]
         signatures = [model.signatures[EVALUATION] for model in self._models]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
@@ -35,8 +39,8 @@ class Models:
         self._outputs = outputs.get_concrete_function()
         self._decoder = Decoder()
 
-    def rows(self, path: str, features: Sequence[str]) -> Iterator[tuple[SliceKey, FloatArray]]:
-        """Compact rows of a TFRecord file, as `rows.table` lays them out, by slice and batch.
+    def rows(self, path: str, features: Sequence[str]) -> Iterator[tuple[SliceKey, Scored]]:
+        """Rows of a TFRecord file, as `rows.table` lays them out, by slice and batch.
 
         Args:
           path: path of the file.
@@ -51,6 +55,13 @@ class Models:
         )
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
-            whole = table(outcome(decoded, outputs[0][USER_ID]), outputs)
+            logged = outcome(decoded, outputs[0][USER_ID])
+            whole = table(logged, outputs, self._reward_bounds, self._names)
             for key, index in slices(decoded, features):
-                yield key, whole if not key else whole[index]
+                yield key, Scored(whole[index], None) if key else Scored(whole, recommender_sums(outputs[0]))
+
+
+def _names(model: Any) -> list[str] | None:
+    """The recommenders of a model in the order of its outputs; None for one that was exported without."""
+    names = getattr(model, RECOMMENDER_NAMES, None)
+    return None if names is None else [name.decode() for name in names.numpy().tolist()]

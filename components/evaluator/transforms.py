@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 
 from components.evaluator.logged_examples import SliceKey
 from components.evaluator.policy_values import Figures, Measuring, PolicyValues
-from components.evaluator.rows import FloatArray
+from components.evaluator.rows import FloatArray, Scored
 from components.evaluator.tfma_results import metrics_of
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class EvaluateFiles(beam.PTransform):
 
     def expand(self, paths: Any) -> None:
         """Builds the graph."""
-        names = [name for name, _ in self._models]
+        names, folders = zip(*self._models, strict=True)
         figures = (
             paths
-            | "Score" >> beam.ParDo(_Score([folder for _, folder in self._models], self._features))
+            | "Score" >> beam.ParDo(_Score(folders, self._features, self._measuring.reward_bounds))
             | "Measure" >> beam.CombinePerKey(SumUp(len(names), self._measuring))
             | "ToMetrics" >> beam.MapTuple(lambda key, found: (key, metrics_of(names, found)))
         )
@@ -63,24 +63,27 @@ class EvaluateFiles(beam.PTransform):
 
 
 class _Score(beam.DoFn):
-    """Path of a file -> (slice, compact rows), batch by batch."""
+    """Path of a file -> (slice, its rows), batch by batch."""
 
-    def __init__(self, folders: Sequence[str], features: Sequence[str]) -> None:
+    def __init__(
+        self, folders: Sequence[str], features: Sequence[str], reward_bounds: tuple[float, float]
+    ) -> None:
         super().__init__()
         self._folders = folders
         self._features = features
+        self._reward_bounds = reward_bounds
         self._models: Models | None = None
 
     def setup(self) -> None:
         from components.evaluator.scoring import Models
 
-        self._models = Models(self._folders)
+        self._models = Models(self._folders, self._reward_bounds)
 
     def teardown(self) -> None:
         # Before the interpreter ends: TensorFlow's functions complain if they outlive it.
         self._models = None
 
-    def process(self, path: str) -> Iterator[tuple[SliceKey, FloatArray]]:
+    def process(self, path: str) -> Iterator[tuple[SliceKey, Scored]]:
         assert self._models is not None
         yield from self._models.rows(path, self._features)
 
@@ -95,9 +98,11 @@ class _Gathered:
         self.blocks: list[FloatArray] = []
         self.waiting = 0
 
-    def add(self, rows: FloatArray) -> None:
-        self.blocks.append(rows)
-        self.waiting += len(rows)
+    def add(self, scored: Scored) -> None:
+        self.blocks.append(scored.rows)
+        self.waiting += len(scored.rows)
+        if scored.recommender_sums is not None:
+            self.values.add_recommenders(scored.recommender_sums)
         if self.waiting >= _BLOCK:
             self.flush()
 
@@ -108,7 +113,7 @@ class _Gathered:
 
 
 class SumUp(beam.CombineFn):
-    """Compact rows [n, d], block by block -> the `Figures` of each model.
+    """Rows, block by block -> the `Figures` of each model.
 
     Args:
       models: 1 or 2.
@@ -123,7 +128,7 @@ class SumUp(beam.CombineFn):
     def create_accumulator(self) -> _Gathered:
         return _Gathered(PolicyValues(self._models, self._measuring))
 
-    def add_input(self, accumulator: _Gathered, element: FloatArray) -> _Gathered:
+    def add_input(self, accumulator: _Gathered, element: Scored) -> _Gathered:
         accumulator.add(element)
         return accumulator
 

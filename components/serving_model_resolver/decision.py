@@ -2,7 +2,8 @@
 
 The cost of exploration is the value of the eval policy minus that of the serving policy, paired over the same
 rows, in units of reward per newsletter. The serving policy is a mixture, so exploring in a share `rate` of
-the newsletters costs rate times as much. `exploration.max_cost` is respected at
+the newsletters costs rate times as much. `exploration.max_cost`, a share of what the eval policy earns or
+units of reward, is respected at
 
     rate = min(1, max_cost / cost), and 1 where exploring costs nothing
 
@@ -22,15 +23,17 @@ from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from newsletter_bandit.settings.use_case import UseCase
 
 
-def decide(cost: Estimate, floor: FloorGain, use_case: UseCase) -> Decision:
+def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: UseCase) -> Decision:
     """Decides as the module says; an unknown cost is outside every bound.
 
     Args:
       cost: cost of exploring.
+      earned: value of the eval policy, of which the allowed cost may be a share; None where it is unknown.
       floor: the Evaluator's score floor.
       use_case: gives the bounds of exploration and the freshness.
     """
-    max_cost, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate
+    allowed, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate
+    max_cost = allowed.reward if earned is None else allowed.of(earned)
     rate, reason = _rate(cost, max_cost, min_rate)
     policy: PolicyName = SERVING_POLICY if rate > 0.0 else EVAL_POLICY
     days = use_case.freshness.expires_after_days
@@ -49,20 +52,20 @@ def decide(cost: Estimate, floor: FloorGain, use_case: UseCase) -> Decision:
 
 def _rate(cost: Estimate, max_cost: float, min_rate: float) -> tuple[float, str]:
     if cost.value is None:
-        return 0.0, f"the cost of exploration is unknown, so nothing shows that it is within {max_cost:g}"
+        return 0.0, f"the cost of exploration is unknown, so nothing shows that it is within {max_cost:.4g}"
     bounds = "unknown interval"
     if cost.low is not None and cost.high is not None:
         bounds = f"interval {cost.low:.4g} to {cost.high:.4g}"
     found = f"exploring costs an estimated {cost.value:.4g} of reward per newsletter ({bounds})"
     if cost.value <= max_cost:
-        return 1.0, f"{found}, within the allowed {max_cost:g}"
+        return 1.0, f"{found}, within the allowed {max_cost:.4g}"
     rate = max_cost / cost.value
     if rate == 0.0 or rate < min_rate:
         return 0.0, (
-            f"{found}; the allowed {max_cost:g} would leave a rate of {rate:.2f}, less than the {min_rate:g} "
-            "that is worth it"
+            f"{found}; the allowed {max_cost:.4g} would leave a rate of {rate:.2f}, less than the "
+            f"{min_rate:g} that is worth it"
         )
-    return rate, f"{found}, so {rate:.0%} of the newsletters explore, at the allowed {max_cost:g}"
+    return rate, f"{found}, so {rate:.0%} of the newsletters explore, at the allowed {max_cost:.4g}"
 
 
 def _floor_reason(floor: FloorGain, policy: PolicyName) -> str:

@@ -70,6 +70,9 @@ class BanditModel(tf.Module):
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
         spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
+        self.recommender_names = tf.Variable(
+            list(use_case.recommenders), trainable=False, dtype=tf.string, name=model.RECOMMENDER_NAMES
+        )
         # A proxy, because tf.Module would treat a plain dictionary as state to save.
         self._feature_spec = MappingProxyType(spec)
 
@@ -124,6 +127,7 @@ class BanditModel(tf.Module):
             model.LOGGED_SCORE: tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
             model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
             model.BEST_SCORE: _best_score(estimates, eligible)[:, None],
+            model.ELIGIBLE_RECOMMENDERS: eligible,
         }
         return _of(examples, figures)
 

@@ -1,12 +1,16 @@
-"""The three checks of the evidence: enough rows, and importance weights that leave them in use."""
+"""Checks of the evidence: enough rows, weights that leave them in use, and propensities that fit."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Protocol
 
-from newsletter_bandit.checks import Check, compared
+from newsletter_bandit.checks import Check, compared, shown
 
 SAMPLE_SIZE = "effective sample size"
+MEAN_WEIGHT = "mean weight off 1"
+_DIGITS = 3
 
 
 class Found(Protocol):
@@ -66,3 +70,24 @@ def evidence(found: Found, needed: Needed, of_largest: str = "") -> tuple[Check,
             f"largest importance weight{of_largest}",
         ),
     )
+
+
+def mean_weight(mean: float, reach: float, tolerance: float) -> Check:
+    """The mean of the weights before any clip must be 1, up to chance and a tolerance.
+
+    Args:
+      mean: the mean; NaN where it is unknown.
+      reach: how far from the mean chance may lie.
+      tolerance: distance that is allowed even where chance does not explain it.
+    """
+    off = abs(mean - 1.0)
+    allowed = max(tolerance, reach) if math.isfinite(reach) else tolerance
+    check = compared(MEAN_WEIGHT, off, "<=", allowed, "distance of the weights' mean from 1")
+    if check.passed or not math.isfinite(mean):
+        return check
+    reason = (
+        "the policy does what was never logged, or the propensities are too large"
+        if mean < 1.0
+        else "the propensities are too small, or are not those of the logged actions"
+    )
+    return replace(check, detail=f"the weights' mean is {shown(mean, _DIGITS)}: {reason}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.margin import Loss, Margin
 
 
 class Network(Settings):
@@ -112,13 +113,14 @@ class Exploration(Settings):
     Attributes:
       epsilon: share of uniform choices mixed into the agent's own policy, so that every propensity is above
         0.
-      max_cost: reward per newsletter that exploring may cost against the eval policy.
+      max_cost: reward that exploring may cost against the eval policy: a share of what that earns, or units
+        of reward per newsletter.
       min_rate: least share of the exploring policy, which is mixed with the eval policy to respect
         ``max_cost``. If the share would fall below this, the eval policy is served alone.
     """
 
     epsilon: float = Field(default=0.1, ge=0.0, le=1.0)
-    max_cost: float = Field(default=0.02, ge=0.0, le=10.0)
+    max_cost: Margin = Loss(share=0.15)
     min_rate: float = Field(default=0.2, ge=0.0, le=1.0)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
 from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     RAW_COLUMNS,
@@ -42,11 +43,19 @@ class Gate(Settings):
     min_rows: int = Field(default=2000, ge=1)
     min_effective_sample_size: float = Field(default=200.0, ge=1.0)
     max_weight: float = Field(default=250.0, gt=1.0)
-    weight_clip: float = Field(default=100.0, gt=1.0)
+    # Of the values that are shown; what decides is never clipped.
+    weight_clip: float = Field(default=250.0, gt=1.0)
+    # Share of the weight that the clip may take away before the shown values lean on the reward model.
+    max_clipped_weight: Probability = 0.05
+    # Propensities that do not fit the log: how far the mean weight may be from 1, and how improbable the
+    # recommenders' numbers of rows may be where their ratios are off by more than the tolerance.
+    mean_weight_tolerance: float = Field(default=0.1, ge=0.0, le=1.0)
+    sample_ratio_tolerance: float = Field(default=0.05, ge=0.0, le=1.0)
+    min_sample_ratio_p: float = Field(default=0.0001, ge=0.0, lt=1.0)
     min_auc: Probability = 0.5
     max_auc_drop: Probability = 0.02
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
-    allowed_margin: float = Field(default=0.01, ge=0.0, le=10.0)
+    allowed_margin: Margin = Loss(share=0.1)
     # Candidate's unsubscribe rate over the logging policy's; null switches the check off.
     max_unsubscribe_ratio: float | None = Field(default=1.5, gt=0.0, le=1000.0)
 
@@ -124,6 +133,15 @@ class UseCase(Settings):
         if not self.features:
             raise ValueError("features: none given; allowed: one or more")
         self._check_recommender_features()
+        for key, margin in (
+            ("gate.allowed_margin", self.gate.allowed_margin),
+            ("exploration.max_cost", self.exploration.max_cost),
+        ):
+            if margin.reward >= self.reward.click:
+                raise ValueError(
+                    f"{key}: found {margin}, all that a newsletter can earn; allowed: less than "
+                    f"{self.reward.click:g}, or a share such as 10%"
+                )
         unknown = [name for name in self.slices if name not in self.features]
         if unknown:
             raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")

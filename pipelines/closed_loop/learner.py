@@ -181,8 +181,10 @@ class BanditLearner:
             figures, verdict = evaluator.evaluate(use_case, _outcome(rows), candidate, other, compared_with)
         if verdict.blessed:
             self._production = _Served(f"{self.name}-{day}", model, use_case)
-            cost, floor = figures.candidate.exploration_cost, figures.score_floor
-            self._production.attach(decide(cost, floor, use_case))
+            model_figures = figures.candidate
+            earned = model_figures.eval_policy.values["dr"].value
+            decision = decide(model_figures.exploration_cost, earned, figures.score_floor, use_case)
+            self._production.attach(decision)
         gating = Gating(
             verdict=verdict.verdict,
             compared_with=compared_with,

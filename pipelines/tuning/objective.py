@@ -128,7 +128,7 @@ class OffPolicyValue:
             return _DIVERGED
         estimator = ESTIMATORS[_ESTIMATOR](clip)
         estimator.add(batch)
-        difference = PolicyDifference(clip)
+        difference = PolicyDifference()
         difference.add(batch, self._own)
         value, gain = estimator.estimate(), difference.estimate()
         return Score(value.value, value.standard_error, gain.value, gain.standard_error)

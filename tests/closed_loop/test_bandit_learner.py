@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.simulation.runs import Run
 from pipelines.cli import closed_loop
@@ -29,7 +30,10 @@ GATE = {
     "min_effective_sample_size": 5,
     "max_weight": 1e6,
     "min_auc": 0.0,
-    "allowed_margin": 1.0,
+    "allowed_margin": Loss(share=0.99),
+    "mean_weight_tolerance": 1.0,
+    "min_sample_ratio_p": 0.0,
+    "max_clipped_weight": 1.0,
 }
 
 

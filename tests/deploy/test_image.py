@@ -156,7 +156,7 @@ def test_both_pipelines_run(image: Image, tmp_path: Path) -> None:
         "min_rows": 1,
         "min_effective_sample_size": 1,
         "min_auc": 0,
-        "allowed_margin": 10,
+        "allowed_margin": "99%",
         "max_unsubscribe_ratio": None,
     }
     (configs / "newsletter.yaml").write_text(yaml.safe_dump(settings))

@@ -85,6 +85,7 @@ class _Shop(tf.Module):
             "logged_action": action[:, None],
             "default_action": tf.zeros_like(action)[:, None],
             "best_score": tf.reduce_max(estimates, axis=1, keepdims=True),
+            "eligible_recommenders": tf.ones_like(estimates, tf.bool),
             "logged_score": (tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)[:, None] + 1.0) / 2.0,
         }
 

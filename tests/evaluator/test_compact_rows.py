@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.evaluator.rows import PER_MODEL, SHARED, Outcome, table, view
+from components.evaluator.rows import PER_MODEL, SHARED, Outcome, recommender_sums, table, view
 from newsletter_bandit.errors import DataError
 
 OUTCOME = Outcome(
@@ -28,7 +29,15 @@ OUTPUT: dict[str, npt.NDArray[Any]] = {
     "logged_score": np.array([[0.55], [0.6], [0.7]], dtype=np.float32),
     "default_action": np.array([[2], [2], [-1]]),
     "best_score": np.array([[0.4], [0.4], [0.4]], dtype=np.float32),
+    "eligible_recommenders": np.ones((3, 3), bool),
 }
+NAMES = [f"r{i}" for i in range(13)]
+
+
+def compact(outcome: Outcome, outputs: list[dict[str, npt.NDArray[Any]]]) -> npt.NDArray[np.float64]:
+    """Rows of models whose recommenders are the first of `NAMES`."""
+    names = [NAMES[: np.shape(output["reward_estimates"])[1]] for output in outputs]
+    return table(outcome, outputs, (-1.0, 1.0), names)
 
 
 def random_rows(n: int, seed: int) -> tuple[Outcome, list[dict[str, npt.NDArray[Any]]]]:
@@ -51,24 +60,32 @@ def random_rows(n: int, seed: int) -> tuple[Outcome, list[dict[str, npt.NDArray[
             "logged_score": rng.random((n, 1)).astype(np.float32),
             "default_action": rng.integers(-1, k, (n, 1)),
             "best_score": rng.normal(0.0, 1.0, (n, 1)).astype(np.float32),
+            "eligible_recommenders": np.ones((n, k), bool),
         }
 
     return outcome, [output(13), output(12)]
 
 
 def test_a_row_by_hand() -> None:
-    rows = table(OUTCOME, [OUTPUT])
+    rows = compact(OUTCOME, [OUTPUT])
     assert rows.shape == (3, SHARED + PER_MODEL)
     # The default, recommender 2, was not taken; its estimate is what it is expected to earn.
-    assert rows[0].tolist() == pytest.approx([1, 0.5, 1, 0, 1, 0.4, 0, 0.2, 1, 0.55, 0.1, 0.1, 0.35, 0, 0.4])
-    assert rows[1].tolist() == pytest.approx([-1, 0.25, 1, 1, 2, 0.4, 1, 0.2, 1, 0.6, 0.2, 0.1, 0.35, 0, 0.4])
+    users = [zlib.crc32(user) for user in (b"u1", b"u2", b"u3")]
+    assert rows[0].tolist() == pytest.approx(
+        [1, 0.5, 1, 0, users[0], 1, 0.4, 0, 0.2, 1, 0.55, 0.1, 0.1, 0.35, 0, 0.4, 0.1, 0.35]
+    )
+    assert rows[1].tolist() == pytest.approx(
+        [-1, 0.25, 1, 1, users[1], 2, 0.4, 1, 0.2, 1, 0.6, 0.2, 0.1, 0.35, 0, 0.4, 0.2, 0.35]
+    )
     # A recommender that the model does not know it never takes; without a default, the eval policy stands for
     # it.
-    assert rows[2].tolist() == pytest.approx([0, 0.25, 0, 0, -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4])
+    assert rows[2].tolist() == pytest.approx(
+        [0, 0.25, 0, 0, users[2], -1, 0.4, 0, 0.4, 0, 0, 0, 0, 0.35, 0, 0.4, 0, 0.35]
+    )
 
 
 def test_the_columns_of_a_row_have_names() -> None:
-    seen = view(table(OUTCOME, [OUTPUT, {**OUTPUT, "logged_action": np.array([[0], [0], [0]])}]))
+    seen = view(compact(OUTCOME, [OUTPUT, {**OUTPUT, "logged_action": np.array([[0], [0], [0]])}]))
     candidate, production = seen.models
     assert seen.shared.reward.tolist() == [1.0, -1.0, 0.0]
     assert seen.shared.action.tolist() == [1.0, 2.0, -1.0]
@@ -82,13 +99,49 @@ def test_the_columns_of_a_row_have_names() -> None:
     assert production.eval_probability.tolist() == [1.0] * 3
 
 
+def test_two_models_are_compared_by_estimates_that_they_share() -> None:
+    """The mean of both, within the reward's bounds; of a recommender that one does not know, the other's."""
+    outcome = Outcome(**{name: column[:1] for name, column in vars(OUTCOME).items()})
+
+    def output(estimates: list[float], serving: list[float], action: int) -> dict[str, npt.NDArray[Any]]:
+        one = {name: values[:1] for name, values in OUTPUT.items()}
+        return {
+            **one,
+            "reward_estimates": np.array([estimates]),
+            "serving_probabilities": np.array([serving]),
+            "eval_probabilities": np.array([serving]),
+            "logged_action": np.array([[action]]),
+            "eligible_recommenders": np.ones((1, len(estimates)), bool),
+        }
+
+    candidate = output([0.4, 3.0, 0.2], [0.5, 0.25, 0.25], 0)
+    production = output([-0.2, 0.6], [0.5, 0.5], 1)
+    # Production's first recommender is the candidate's second, and its second the candidate's first.
+    seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [["a", "b", "new"], ["b", "a"]]))
+    shared_a, shared_b = (0.4 + 0.6) / 2, (1.0 - 0.2) / 2
+    mine, other = seen.models
+    assert mine.common_estimate.tolist() == other.common_estimate.tolist() == pytest.approx([shared_a])
+    assert mine.common_value.tolist() == pytest.approx([0.5 * shared_a + 0.25 * shared_b + 0.25 * 0.2])
+    assert other.common_value.tolist() == pytest.approx([0.5 * shared_b + 0.5 * shared_a])
+    assert mine.serving_value.tolist() == pytest.approx([0.5 * 0.4 + 0.25 * 3.0 + 0.25 * 0.2])
+    # Without names nothing is shared.
+    seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [["a", "b", "new"], None]))
+    assert [one.common_estimate.tolist() for one in seen.models] == [[0.4], [0.6]]
+
+
+def test_the_candidates_shares_are_those_of_its_policy() -> None:
+    eligible = np.array([[True, True, False], [True, False, False], [True, True, False]])
+    sums = recommender_sums({**OUTPUT, "eligible_recommenders": eligible})
+    assert sums.tolist() == [[3, 2, 0], pytest.approx([2.4, 0.3, 0.3])]
+
+
 def test_rows_do_not_depend_on_each_other() -> None:
     n = 50
     outcome, outputs = random_rows(n, seed=3)
-    whole = table(outcome, outputs)
+    whole = compact(outcome, outputs)
     for i in range(n):
         one = Outcome(**{name: column[i : i + 1] for name, column in vars(outcome).items()})
-        alone = table(one, [{name: values[i : i + 1] for name, values in out.items()} for out in outputs])
+        alone = compact(one, [{name: values[i : i + 1] for name, values in out.items()} for out in outputs])
         assert alone.tolist() == [whole[i].tolist()]
 
 
@@ -106,13 +159,13 @@ def test_a_value_out_of_range_names_its_user(name: str, value: float, message: s
     changed[1] = value
     outcome = Outcome(**{**vars(OUTCOME), name: changed})
     with pytest.raises(DataError, match=message):
-        table(outcome, [OUTPUT])
+        compact(outcome, [OUTPUT])
 
 
 @pytest.mark.parametrize("name", ["logged_score", "eval_probabilities", "default_action"])
 def test_outputs_of_another_shape_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"evaluation rows: {name} has shape"):
-        table(OUTCOME, [{**OUTPUT, name: np.zeros((2, 1))}])
+        compact(OUTCOME, [{**OUTPUT, name: np.zeros((2, 1))}])
     without = {key: values for key, values in OUTPUT.items() if key != name}
     with pytest.raises(DataError, match=f"signature evaluation: no output {name}"):
-        table(OUTCOME, [without])
+        compact(OUTCOME, [without])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_rounding_of_float32_probabilities_is_no_error() -> None:
     assert weights.tolist() == [2.0, 0.0]
 
 
-@pytest.mark.parametrize("make", [ips.Estimator, Weights, PolicyDifference, LoggingDifference])
+@pytest.mark.parametrize("make", [ips.Estimator, Weights])
 @pytest.mark.parametrize("clip", [0.0, -1.0, math.nan])
 def test_weight_clips_that_are_not_positive(make: Callable[[float], object], clip: float) -> None:
     with pytest.raises(ValueError, match="weight_clip"):
@@ -71,11 +72,10 @@ def test_weight_clips_that_are_not_positive(make: Callable[[float], object], cli
         (ips.Estimator(), ips.Estimator(weight_clip=5.0)),
         (ips.Estimator(), dr.Estimator()),
         (PolicyDifference(), LoggingDifference()),
-        (PolicyDifference(), PolicyDifference(5.0)),
+        (PolicyDifference(), PolicyDifference(multiple=0.9)),
         (Weights(), Weights(5.0)),
         (Overlap(2), Overlap(3)),
         (Overlap(2), Overlap(2, 5.0)),
-        (Unsubscribes(), Unsubscribes(5.0)),
         (Unsubscribes(ratio=1.0), Unsubscribes(ratio=2.0)),
         (FloorGains((-1.0, 1.0)), FloorGains((-1.0, 2.0))),
         (FloorGains((-1.0, 1.0)), FloorGains((-1.0, 1.0), 5.0)),
@@ -91,6 +91,20 @@ def test_pairing_different_rows() -> None:
         PolicyDifference().add(batch(), batch(reward=[0.0, 0.0]))
     with pytest.raises(ValueError, match="same logged rows"):
         PolicyDifference().add(batch(), batch(propensity=[0.5, 0.5]))
+
+
+@pytest.mark.parametrize("multiple", [-0.1, math.nan])
+def test_multiples_below_zero(multiple: float) -> None:
+    with pytest.raises(ValueError, match="multiple"):
+        PolicyDifference(multiple=multiple)
+
+
+def test_rows_with_and_without_a_user() -> None:
+    estimator = ips.Estimator()
+    estimator.add(batch())
+    estimator.add(replace(batch(), user=np.array([1, 2], dtype=np.uint64)))
+    with pytest.raises(ValueError, match="2 of 4 rows have a user"):
+        estimator.estimate()
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])

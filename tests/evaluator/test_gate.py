@@ -6,12 +6,15 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.evaluator.gate import LOGGING_POLICY, GateMetrics, decide
+from components.evaluator.gate import LOGGING_POLICY, decide
+from components.evaluator.gate_metrics import GateMetrics, PartWeight
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.use_case import Gate
 
 GATE = Gate(
@@ -22,22 +25,29 @@ GATE = Gate(
     min_auc=0.55,
     max_auc_drop=0.02,
     confidence=0.95,
-    allowed_margin=0.01,
+    allowed_margin=Loss(reward=0.01),
     max_unsubscribe_ratio=1.5,
 )
 GOOD = GateMetrics(
     rows=5000,
     effective_sample_size=900.0,
     max_weight=40.0,
-    clipped_share=0.0,
     auc=0.61,
     production_auc=0.6,
     difference=0.03,
     lower_bound=0.01,
     upper_bound=0.05,
+    excess_lower_bound=0.01,
+    excess_upper_bound=0.05,
+    baseline=0.1,
     compared_with="v1",
+    mean_weights=(PartWeight("candidate", 1.02, 0.01),),
+    sample_ratio_p=0.3,
+    values={"candidate": 0.13, "production": 0.1},
+    reward_range=(-1.0, 1.0),
     unsubscribe_ratio=1.1,
-    unsubscribe_excess_bound=-0.002,
+    unsubscribe_excess_bound=-0.004,
+    unsubscribe_excess_upper_bound=-0.002,
 )
 FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
 
@@ -76,9 +86,10 @@ FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
         # All of it lies below the margin.
         ({"difference": -0.05, "lower_bound": -0.08, "upper_bound": -0.02}, "not_blessed", ["value"]),
         # More unsubscribes than allowed: estimated, and measured.
-        ({"unsubscribe_ratio": 1.5}, "blessed", []),
-        ({"unsubscribe_ratio": 1.6}, "cannot_tell", ["unsubscribes"]),
-        ({"unsubscribe_ratio": 1.6, "unsubscribe_excess_bound": 0.0}, "cannot_tell", ["unsubscribes"]),
+        ({"unsubscribe_excess_upper_bound": 0.0}, "blessed", []),
+        # The estimate alone never decides: it may be below the cap where the truth is far above.
+        ({"unsubscribe_excess_upper_bound": 1e-6}, "cannot_tell", ["unsubscribes"]),
+        ({"unsubscribe_ratio": 1.6, "unsubscribe_excess_upper_bound": 0.01}, "cannot_tell", ["unsubscribes"]),
         ({"unsubscribe_ratio": 1.9, "unsubscribe_excess_bound": 1e-6}, "not_blessed", ["unsubscribes"]),
         (
             {"lower_bound": -0.02, "unsubscribe_ratio": 1.9, "unsubscribe_excess_bound": 1e-6},
@@ -125,10 +136,118 @@ def test_unsubscribes_are_not_checked_where_the_cap_is_off_or_the_log_holds_none
         assert check.detail == f"skipped: {reason}"
 
 
-def test_the_cap_says_whether_it_is_surely_broken() -> None:
-    for bound, words in ((0.001, "surely"), (-0.001, "not surely")):
-        verdict = decide(replace(GOOD, unsubscribe_ratio=1.9, unsubscribe_excess_bound=bound), GATE)
-        assert verdict.checks[-1].detail.endswith(f"; {words} above it at 95% confidence")
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.001, 0.01, "surely above it"),
+        (-0.001, 0.01, "not surely on either side of it"),
+        (-0.01, -0.001, "surely below it"),
+    ],
+)
+def test_the_cap_says_whether_it_is_surely_respected(low: float, high: float, words: str) -> None:
+    found = replace(GOOD, unsubscribe_excess_bound=low, unsubscribe_excess_upper_bound=high)
+    assert decide(found, GATE).checks[-1].detail.endswith(f"; {words} at 95% confidence")
+
+
+TENTH = GATE.model_copy(update={"allowed_margin": Loss(share=0.1)})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.0, 0.02, "blessed"), (-1e-6, 0.02, "cannot_tell"), (-0.02, -1e-6, "not_blessed")],
+)
+def test_a_share_of_what_production_earns_may_be_lost(low: float, high: float, verdict: str) -> None:
+    """The candidate minus nine tenths of production decides, and the figure is a share of what that earns."""
+    found = decide(replace(GOOD, excess_lower_bound=low, excess_upper_bound=high), TENTH)
+    assert found.verdict == verdict
+    value = next(check for check in found.checks if check.name == "value")
+    assert (value.figure, value.bound) == (pytest.approx(low / 0.1 - 0.1), -0.1)
+
+
+def test_of_a_baseline_that_earns_nothing_no_share_may_be_lost() -> None:
+    losing = replace(GOOD, baseline=-0.02, excess_lower_bound=0.5)
+    assert decide(replace(losing, lower_bound=0.0), TENTH).blessed
+    assert decide(replace(losing, lower_bound=-0.001), TENTH).verdict == "cannot_tell"
+
+
+@pytest.mark.parametrize("baseline", [0.0081, 0.01, math.nan])
+def test_a_margin_of_all_that_the_baseline_earns_is_no_margin(baseline: float) -> None:
+    """At a click rate of .8%, a margin of .01 would bless a policy that loses every click."""
+    verdict = decide(replace(GOOD, baseline=baseline), GATE)
+    assert verdict.verdict == "cannot_tell"
+    assert verdict.failed == ("margin",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed", "words"),
+    [
+        # A coin flip logged with .1 in place of .5.
+        (
+            {"mean_weights": (PartWeight("candidate", 5.03, 0.1),)},
+            "mean weight off 1",
+            "the weights' mean is 5.03: the propensities are too small",
+        ),
+        (
+            {"mean_weights": (PartWeight("candidate", 1.0, 0.1), PartWeight("production", 0.18, 0.1))},
+            "mean weight off 1",
+            "the propensities are too large (production)",
+        ),
+        (
+            {
+                "mean_weights": (
+                    PartWeight("candidate", 1.0, 0.01),
+                    PartWeight("candidate, country=CH", 1.3, 0.05),
+                    PartWeight("production, country=CH", 1.2, 0.05),
+                )
+            },
+            "mean weight off 1",
+            "(candidate, country=CH, production, country=CH)",
+        ),
+        ({"mean_weights": (PartWeight("candidate", math.nan, math.inf),)}, "mean weight off 1", "unknown"),
+        (
+            {"sample_ratio_p": 1e-9, "sample_ratios": {"deals": 2.2, "refill": 0.99}},
+            "sample ratio",
+            "which holds deals 2.2 times as often as they say",
+        ),
+        ({"clipped_weight": 0.3}, "clipped weight", "the clip at 60 takes away"),
+        (
+            {"values": {"candidate": 2.72, "production": 0.1}},
+            "value within range",
+            "candidate 2.72; a reward is -1 to 1",
+        ),
+    ],
+)
+def test_propensities_that_cannot_be_right_tell_nothing(
+    changes: dict[str, Any], failed: str, words: str
+) -> None:
+    verdict = decide(replace(GOOD, **changes), GATE)
+    assert verdict.verdict == "cannot_tell"
+    assert verdict.failed == (failed,)
+    assert words in next(check.detail for check in verdict.checks if check.name == failed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Chance explains it; nobody's number of rows is off by 5%; nothing is clipped away.
+        {"mean_weights": (PartWeight("candidate", 1.4, 0.5),)},
+        {"sample_ratio_p": 1e-9, "sample_ratios": {"deals": 1.03, "refill": 0.99}},
+        {"sample_ratio_p": 0.001, "sample_ratios": {"deals": 1.5}},
+        {"clipped_weight": 0.05},
+        {"never_tried": ("deals",)},
+    ],
+)
+def test_what_chance_explains_is_no_fault(changes: dict[str, Any]) -> None:
+    assert decide(replace(GOOD, **changes), GATE).blessed
+
+
+def test_recommenders_that_were_never_tried_are_named() -> None:
+    verdict = decide(replace(GOOD, never_tried=("deals", "refill")), GATE)
+    check = next(check for check in verdict.checks if check.name == "never tried")
+    assert (check.passed, check.detail) == (
+        None,
+        "skipped: nothing is known of deals, refill, in no row of the log",
+    )
 
 
 def test_every_check_says_what_it_compared() -> None:

@@ -47,6 +47,7 @@ def model(action: npt.NDArray[np.int64], policy: list[float], estimates: list[fl
         "logged_score": (q[np.arange(n), action] + 1.0) / 2.0,
         "default_action": np.zeros(n, dtype=np.int64),
         "best_score": q.max(axis=1),
+        "eligible_recommenders": np.ones(q.shape, bool),
     }
 
 
@@ -93,7 +94,7 @@ def test_a_log_that_hardly_supports_the_candidate_is_refused_with_a_reason() -> 
 
 
 def test_a_candidate_that_loses_readers_is_stopped_whatever_it_earns() -> None:
-    use_case = make_use_case(gate={"max_unsubscribe_ratio": 1.2, "allowed_margin": 10.0})
+    use_case = make_use_case(gate={"max_unsubscribe_ratio": 1.2, "allowed_margin": "99%"})
     log, action = outcome(20_000, 3, RATE, EVEN, loss=0.2)
     eager = model(action, [0.0, 0.0, 1.0], [0.1, 0.2, 0.4])
     figures, verdict = evaluate(use_case, log, eager)

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import Outcome, table
+from components.evaluator.rows import Outcome, Scored, table
 
 K = 4
+NAMES = ["a", "b", "c", "d"]
 MEASURING = Measuring(
     recommenders=K,
     weight_clip=20.0,
@@ -56,14 +57,17 @@ def logged_rows(n: int, seed: int) -> npt.NDArray[np.float64]:
             "logged_score": (q[np.arange(n), action] + 2.0) / 3.0,
             "default_action": default,
             "best_score": q.max(axis=1),
+            "eligible_recommenders": np.ones((n, K), bool),
         }
 
-    return table(outcome, [output(estimates), output(estimates + rng.normal(0.0, 0.1, (n, K)))])
+    outputs = [output(estimates), output(estimates + rng.normal(0.0, 0.1, (n, K)))]
+    return table(outcome, outputs, MEASURING.reward_bounds, [NAMES, NAMES])
 
 
 def seen(rows: npt.NDArray[np.float64]) -> PolicyValues:
     values = PolicyValues(2, MEASURING)
     values.add(rows)
+    values.add_recommenders(np.full((2, K), float(len(rows))))
     return values
 
 
@@ -128,7 +132,11 @@ def test_beam_with_one_and_two_workers() -> None:
                 | beam.Create(range(_SHARES))
                 # Each worker gets some of the shares.
                 | beam.Reshuffle()
-                | beam.Map(lambda share: rows[share::_SHARES])
+                | beam.Map(
+                    lambda share: Scored(
+                        rows[share::_SHARES], np.full((2, K), float(len(rows[share::_SHARES])))
+                    )
+                )
                 | beam.CombineGlobally(SumUp(2, MEASURING))
             )
             assert_that(figures, check)

@@ -20,6 +20,8 @@ from newsletter_bandit.registry.evidence.metrics import Difference
 from tests.tiny import make_use_case
 
 MEASURING = Measuring(recommenders=3, weight_clip=100.0, confidence=0.95, max_unsubscribe_ratio=1.5)
+NAMES = ["a", "b", "c"]
+BOUNDS = (-1.0, 1.0)
 ESTIMATES = [0.4, 0.1, 0.2]
 SERVING = [0.8, 0.1, 0.1]
 GREEDY = [1.0, 0.0, 0.0]
@@ -41,6 +43,7 @@ def output(
         "logged_score": estimates[action] if action >= 0 else 0.0,
         "default_action": len(estimates) - 1,
         "best_score": max(estimates),
+        "eligible_recommenders": [True] * len(estimates),
     }
 
 
@@ -53,7 +56,8 @@ def row(action: int, reward: float, *more: dict[str, Any]) -> FloatArray:
         user_id=np.array(["u1"], dtype=object),
     )
     outputs = [{name: np.array([values]) for name, values in out.items()} for out in (output(action), *more)]
-    return table(outcome, outputs)[0]
+    names = [NAMES[: len(out["reward_estimates"][0])] for out in outputs]
+    return table(outcome, outputs, BOUNDS, names)[0]
 
 
 def test_figures_by_hand() -> None:
@@ -79,7 +83,11 @@ def test_figures_by_hand() -> None:
     assert figures["unsubscribes/ratio"] == pytest.approx(0.2)
     assert figures["unsubscribes/excess"] == pytest.approx(0.1 - 1.5 * 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
-    assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.0])
+    # Both rows have weights 1 / .5, and each recommender was eligible in both.
+    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2]]))
+    (figures,) = values.figures()
+    assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.1])
+    assert figures["overlap/sample_ratio"] == pytest.approx([1.0, 1.0, math.nan], nan_ok=True)
 
 
 def test_rows_of_an_unknown_recommender_weigh_nothing_and_are_counted() -> None:
@@ -139,7 +147,7 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     }
     assert content["overall"]["unsubscribes"]["ratio"] is None
 
-    gate = results.gate_metrics(metrics)
+    gate = results.gate_metrics(metrics, make_use_case())
     assert (gate.rows, gate.difference, gate.lower_bound) == (6, 0.0, 0.0)
     assert gate.auc == gate.production_auc == 0.5
     assert math.isnan(gate.unsubscribe_ratio)
@@ -173,7 +181,7 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
 def test_first_model_has_no_production_in_its_metrics() -> None:
     metrics = results.build({"overall": slice_figures(1)}, make_use_case(), "logging policy")
     assert metrics.overall.production is None
-    gate = results.gate_metrics(metrics)
+    gate = results.gate_metrics(metrics, make_use_case())
     assert gate.production_auc is None
     assert gate.difference == metrics.overall.difference_to_logging.value
     assert [line.label for line in policy_values(metrics)][-2] == "candidate minus logging policy"
@@ -181,9 +189,11 @@ def test_first_model_has_no_production_in_its_metrics() -> None:
 
 def test_unknown_figures_reach_the_gate_as_unknown() -> None:
     metrics = results.build({"overall": slice_figures(1, 1)}, make_use_case(), "logging policy")
-    assert math.isnan(results.gate_metrics(metrics).auc)
+    assert math.isnan(results.gate_metrics(metrics, make_use_case()).auc)
     unknown = Difference(None, None, None, None, None, None)
-    gate = results.gate_metrics(replace(metrics, overall=replace(metrics.overall, difference=unknown)))
+    gate = results.gate_metrics(
+        replace(metrics, overall=replace(metrics.overall, difference=unknown)), make_use_case()
+    )
     assert math.isnan(gate.difference)
     assert (gate.lower_bound, gate.upper_bound) == (-math.inf, math.inf)
 

@@ -31,12 +31,6 @@ def test_by_hand() -> None:
     assert low < 1.5 < high
 
 
-def test_a_clip_bounds_the_weight() -> None:
-    found = Unsubscribes(weight_clip=3.0)
-    found.add(seen_by([1.0, 1.0], [0.25, 0.5]), np.array([1.0, 0.0]))
-    assert found.rate().value == 1.5
-
-
 def test_nothing_is_known_without_rows_or_unsubscribes() -> None:
     found = Unsubscribes(ratio=1.5)
     assert math.isnan(found.log_rate())

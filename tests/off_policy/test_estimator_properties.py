@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import PER_MODEL, SHARED
+from components.evaluator.rows import PER_MODEL, SHARED, Shared
 from newsletter_bandit.off_policy.auc import AUC
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch, dm, dr, ips, logged, snips
 from newsletter_bandit.off_policy.estimators.diagnostics import Overlap, Weights
@@ -110,7 +110,8 @@ def test_merged_differences_and_diagnostics_equal_one_pass(seed: int, n: int, pa
 def test_merged_policy_values_equal_one_pass(seed: int, n: int, parts: int, models: int) -> None:
     rng = np.random.default_rng(seed)
     table = rng.uniform(0.01, 1.0, (n, SHARED + PER_MODEL * models))
-    table[:, 4] = rng.integers(0, 3, n)
+    table[:, Shared._fields.index("user")] = rng.integers(0, 2**32, n)
+    table[:, Shared._fields.index("action")] = rng.integers(0, 3, n)
     table[:, SHARED::PER_MODEL] = rng.integers(0, 2, (n, models))
     measuring = Measuring(recommenders=3, weight_clip=20.0, confidence=0.9)
     whole = PolicyValues(models, measuring)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,8 +149,6 @@ def test_top_share_and_mean_by_hand() -> None:
     weights.add(LoggedBatch(none, propensity, one, none, none))
     assert weights.top_share == pytest.approx(505 / 1495)
     assert weights.mean == pytest.approx(1.495)
-    error = math.sqrt((np.where(propensity < 1, 100.0, 1.0).var()) / 999)
-    assert weights.mean_z == pytest.approx(0.495 / error)
     assert math.isnan(diagnostics.Weights().top_share)
 
 
@@ -176,6 +175,75 @@ def test_paired_differences_by_hand() -> None:
     to_logging = paired.LoggingDifference()
     to_logging.add(ROWS)
     assert to_logging.estimate().value == pytest.approx((0.5 + 0.2 - 4.9) / 3)
+
+
+def test_a_difference_to_a_share_of_the_baseline_by_hand() -> None:
+    other = LoggedBatch(ROWS.reward, ROWS.propensity, np.zeros(3), np.array([0.1, 0.2, 0.3]), np.zeros(3))
+    excess = paired.PolicyDifference(multiple=0.9)
+    excess.add(ROWS, other)
+    # 1.5 - .09, 0.2 - .18, -5.9 - .27 add up to -4.74.
+    assert excess.estimate().value == pytest.approx(-4.74 / 3)
+    to_logging = paired.LoggingDifference(multiple=0.5)
+    to_logging.add(ROWS)
+    plain = paired.LoggingDifference()
+    plain.add(ROWS)
+    assert to_logging.estimate().value == pytest.approx(plain.estimate().value + 0.5 * ROWS.reward.mean())
+
+
+def test_without_a_click_a_difference_may_have_either_sign() -> None:
+    """The row that would move the difference down counts as well as the one that would move it up."""
+    propensity, nothing = np.array([0.5, 0.1, 0.5]), np.zeros(3)
+    candidate = LoggedBatch(nothing, propensity, np.array([1.0, 0.0, 0.0]), nothing, nothing)
+    baseline = LoggedBatch(nothing, propensity, np.array([0.0, 0.5, 0.0]), nothing, nothing)
+    difference = paired.PolicyDifference((0.0, 1.0))
+    difference.add(candidate, baseline)
+    # Weights 2 - 0 and 0 - 5; the upper bound of a count of none at 97.5% is 3.689.
+    assert difference.estimate().value == 0.0
+    assert difference.upper_bound(0.975) == pytest.approx(min(2 * 3.689 / 3, 1.0), abs=1e-3)
+    assert difference.lower_bound(0.975) == -1.0  # five thirds of 3.689, beyond all that can be lost
+
+
+def test_rows_of_one_user_count_together_by_hand() -> None:
+    """Two users with three rows each: the mean is known as from two rows, not six."""
+    reward, one = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.ones(6)
+    batch = LoggedBatch(reward, one, one, one, one, np.array([7, 7, 7, 8, 8, 8], dtype=np.uint64))
+    clustered, alone = ips.Estimator(), ips.Estimator()
+    clustered.add(batch)
+    alone.add(replace(batch, user=None))
+    # Influences of +-.5 sum to +-1.5 by user: 2 * 1.5^2 in place of 6 * .5^2.
+    assert clustered.estimate().standard_error == pytest.approx(math.sqrt(4.5 / 30))
+    assert alone.estimate().standard_error == pytest.approx(math.sqrt(1.5 / 30))
+    halves = ips.Estimator() + ips.Estimator()
+    for rows in (slice(0, 2), slice(2, 6)):
+        part = ips.Estimator()
+        fields = (reward, one, one, one, one)
+        part.add(LoggedBatch(*(each[rows] for each in fields), batch.user[rows]))  # type: ignore[index]
+        halves = halves + part
+    assert halves.estimate().standard_error == pytest.approx(clustered.estimate().standard_error)
+
+
+def test_bounds_stay_within_the_rewards_range_unless_the_estimate_does_not() -> None:
+    two = LoggedBatch(*(np.array(values) for values in ([1.0, 0.0], [0.1, 1.0], [0.1, 1.0], [0, 0], [0, 0])))
+    inside = ips.Estimator(None, (0.0, 1.0))
+    inside.add(two)
+    assert inside.interval() == (0.0, 1.0)
+    outside = ips.Estimator(None, (0.0, 1.0))
+    outside.add(replace(two, evaluation_probability=np.array([0.5, 1.0])))
+    assert outside.estimate().value == 2.5
+    assert outside.interval().high > 2.5
+
+
+def test_the_mean_weight_by_hand() -> None:
+    found = diagnostics.MeanWeight()
+    found.add(ROWS)
+    assert found.mean == pytest.approx(ROWS.weights().mean())
+    # Below 1 the way up counts, with one more row at the smallest propensity; above 1 the way down.
+    few = diagnostics.MeanWeight()
+    nothing = np.zeros(2000)
+    few.add(LoggedBatch(nothing, np.full(2000, 0.5), nothing, nothing, nothing))
+    assert few.mean == 0.0
+    # A count of none, at four standard errors: at most 10.36 rows of weight 2.
+    assert few.reach == pytest.approx(2 * 10.36 / 2000, abs=1e-4)
 
 
 def test_a_policy_differs_from_itself_by_exactly_nothing() -> None:

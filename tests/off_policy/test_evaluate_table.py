@@ -38,7 +38,8 @@ def test_values_weights_and_overlap_by_hand(four_rows: Path) -> None:
     assert weights.effective_sample_size == pytest.approx(4.4**2 / 5.92)
     assert weights.max_weight == pytest.approx(1.6)
     assert weights.mean_weight == pytest.approx(1.1)
-    assert weights.mean_weight_error == pytest.approx(np.std([1.6, 1.6, 0.8, 0.4]) / 2.0)
+    # Four rows: any mean weight could be chance.
+    assert weights.mean_weight_reach > 1.0
     shares = {each.action: (each.rows, each.logged_share, each.evaluation_share) for each in found.actions}
     assert shares == {"a": (2, 0.5, pytest.approx(0.8)), "b": (2, 0.5, pytest.approx(0.3))}
 

@@ -181,18 +181,18 @@ def test_a_model_without_criteria_is_refused_and_left_alone(model: Path) -> None
 def test_the_decision_as_values_of_the_graph(prepared: Prepared) -> None:
     use_case = prepared.use_case
     none = FloorGain(None, None, None, None)
-    dear = Estimate(2 * use_case.exploration.max_cost, 0.0, 0.0, 0.0)
-    assert criteria(decide(dear, none, use_case)) == {
+    dear = Estimate(2 * use_case.exploration.max_cost.of(0.1), 0.0, 0.0, 0.0)
+    assert criteria(decide(dear, 0.1, none, use_case)) == {
         "exploration_rate": 0.5,
         "score_floor": -math.inf,
         "expires_after_days": 8,
     }
     floor = FloorGain(0.05, 0.01, 0.002, 0.3)
     free = Estimate(0.0, 0.0, 0.0, 0.0)
-    assert criteria(decide(free, floor, use_case))["score_floor"] == 0.05
+    assert criteria(decide(free, 0.1, floor, use_case))["score_floor"] == 0.05
     # Where the eval policy is served, nothing explores and no floor applies.
     unknown = Estimate(None, None, None, None)
-    assert criteria(decide(unknown, floor, use_case)) == {
+    assert criteria(decide(unknown, 0.1, floor, use_case)) == {
         "exploration_rate": 0.0,
         "score_floor": -math.inf,
         "expires_after_days": 8,

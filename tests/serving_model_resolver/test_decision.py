@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +20,22 @@ def cost(value: float | None) -> Estimate:
 
 
 def decided(
-    value: float | None, max_cost: float, min_rate: float = 0.2, floor: FloorGain = NO_FLOOR
+    value: float | None, max_cost: float | str, min_rate: float = 0.2, floor: FloorGain = NO_FLOOR
 ) -> Decision:
-    return decide(cost(value), floor, make_use_case(exploration={"max_cost": max_cost, "min_rate": min_rate}))
+    use_case = make_use_case(exploration={"max_cost": max_cost, "min_rate": min_rate})
+    return decide(cost(value), 0.1, floor, use_case)
+
+
+def test_the_cost_may_be_a_share_of_what_the_eval_policy_earns() -> None:
+    assert decided(0.012, max_cost="12%").exploration_rate == 1.0
+    decision = decided(0.04, max_cost="20%")
+    assert decision.exploration_rate == pytest.approx(0.5)
+    assert decision.max_cost == pytest.approx(0.02)
+    assert decision.reasons[0].endswith("so 50% of the newsletters explore, at the allowed 0.02")
+    # A share of nothing is nothing, and of what is unknown as well.
+    use_case = make_use_case(exploration={"max_cost": "50%"})
+    for earned in (-0.1, 0.0, None):
+        assert decide(cost(0.01), earned, NO_FLOOR, use_case).policy == "eval_policy"
 
 
 def test_within_the_bound_all_newsletters_explore() -> None:
@@ -51,7 +65,7 @@ def test_where_too_few_could_explore_the_eval_policy_is_served() -> None:
 
 
 def test_an_unknown_cost_is_not_within_any_bound() -> None:
-    decision = decided(None, max_cost=10.0)
+    decision = decided(None, max_cost=0.9)
     assert (decision.policy, decision.exploration_rate) == ("eval_policy", 0.0)
     assert "unknown" in decision.reasons[0]
 
@@ -76,10 +90,10 @@ def test_the_score_floor_belongs_to_the_serving_policy() -> None:
 
 def test_the_expiry_is_the_settings() -> None:
     use_case = make_use_case(freshness={"expires_after_days": 3})
-    assert decide(cost(0.0), NO_FLOOR, use_case).expires_after_days == 3
+    assert decide(cost(0.0), 0.1, NO_FLOOR, use_case).expires_after_days == 3
 
 
-@given(st.floats(-10, 10), st.floats(0, 10), st.floats(0, 10), st.floats(0, 1))
+@given(st.floats(-10, 10), st.floats(0, 0.99), st.floats(0, 0.99), st.floats(0, 1))
 def test_a_wider_bound_never_lowers_the_rate_and_the_bound_is_respected(
     value: float, one: float, other: float, min_rate: float
 ) -> None:

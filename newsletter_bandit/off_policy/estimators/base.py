@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy import intervals
+from newsletter_bandit.off_policy.estimators.clusters import UserSums
 from newsletter_bandit.off_policy.estimators.moments import FloatArray, Moments
 from newsletter_bandit.off_policy.estimators.resampling import Resamples, Users
 from newsletter_bandit.off_policy.intervals import Interval, Summary
@@ -71,7 +72,8 @@ class LoggedBatch(Users):
       evaluation_probability: pi_e(a_i | x_i) in [0, 1].
       expected_reward: sum over a of pi_e(a | x_i) q(x_i, a), finite.
       logged_estimate: q(x_i, a_i), finite.
-      user: uint64 [n], a hash of the user, for bootstrap samples of users; None where none are drawn.
+      user: uint64 [n], a hash of the user, for intervals that know which rows are one user's; None where each
+        row is a user of its own.
 
     Raises:
       DataError: a field has another length or a value outside its range; names field, row and value.
@@ -215,6 +217,7 @@ class MeanOfTerms(Mergeable):
         self._moments = Moments(dimensions)
         self._extremes = Extremes(dimensions)
         self._resamples = Resamples(samples, dimensions)
+        self._users = UserSums(dimensions)
 
     def merge(self, other: MeanOfTerms) -> None:
         """Adds the rows of ``other``; both must be of one kind and have been made alike."""
@@ -226,6 +229,7 @@ class MeanOfTerms(Mergeable):
         self._moments.merge(other._moments)
         self._extremes.merge(other._extremes)
         self._resamples.merge(other._resamples)
+        self._users.merge(other._users)
 
     def estimate(self) -> Estimate:
         """The value with its standard error, which is that of the mean of the rows' influences."""
@@ -250,17 +254,39 @@ class MeanOfTerms(Mergeable):
         if n == 0:
             return Summary(0, math.nan, math.nan, math.nan)
         value, slope = self._solve(mean)
-        scatter, third = self._moments.scatter, self._moments.third
+        squares, cubes = self._spread(mean, slope)
+        low, high = self._reach(mean, slope)
         return Summary(
             n=n,
             value=value,
-            squares=float(slope @ scatter @ slope),
-            cubes=float(((third @ slope) @ slope) @ slope),
-            low=float(slope @ (self._extremes.low - mean)),
-            high=float(slope @ (self._extremes.high - mean)),
+            squares=squares,
+            cubes=cubes,
+            low=low,
+            high=high,
             bounds=self._bounds(),
+            limits=self._limits(),
             replicates=self._replicates(),
         )
+
+    def _spread(self, mean: FloatArray, slope: FloatArray) -> tuple[float, float]:
+        """Second and third moment of the sum of the rows' influences.
+
+        Rows of one user count together where that is more; where each user has one row, the rows themselves
+        are the surer sample of the two.
+        """
+        squares = float(slope @ self._moments.scatter @ slope)
+        cubes = float(((self._moments.third @ slope) @ slope) @ slope)
+        if not self._users.rows:
+            return squares, cubes
+        if self._users.rows != self._moments.count:
+            raise ValueError(
+                f"{self._users.rows} of {self._moments.count} rows have a user; allowed: all of them, or none"
+            )
+        return max((squares, cubes), self._users.moments(mean, slope))
+
+    def _reach(self, mean: FloatArray, slope: FloatArray) -> tuple[float, float]:
+        """Least and largest influence of one further row; NaN if the range of the reward is unknown."""
+        return float(slope @ (self._extremes.low - mean)), float(slope @ (self._extremes.high - mean))
 
     def _solve(self, mean: FloatArray) -> tuple[float, FloatArray]:
         """The estimate from the means of the terms [d], and its derivative by each of them [d]."""
@@ -269,6 +295,10 @@ class MeanOfTerms(Mergeable):
     def _bounds(self) -> tuple[float, float] | None:
         """Range of a term, for a plain mean whose range is known."""
         return None
+
+    def _limits(self) -> tuple[float, float] | None:
+        """Range of what is estimated; None where it is unknown."""
+        return self.reward_range
 
     def _made_alike(self) -> tuple[object, ...]:
         return self.weight_clip, self.reward_range, len(self._resamples.count)
@@ -283,6 +313,9 @@ class MeanOfTerms(Mergeable):
     def _add(self, terms: FloatArray, rows: Users) -> None:
         """Adds the terms [n, dimensions] of the rows."""
         self._moments.add(terms)
+        group = rows.groups()
+        if group is not None:
+            self._users.add(terms, group)
         samples = len(self._resamples.count)
         if samples:
             self._resamples.add_drawn(terms, rows.draws(samples))

@@ -6,12 +6,14 @@ See "Monte Carlo theory, methods and examples" by Owen (2013), section 9.3, for 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
-from newsletter_bandit.off_policy.estimators.base import LoggedBatch, Mergeable, check_clip
+from newsletter_bandit.off_policy.estimators.base import LoggedBatch, MeanOfTerms, Mergeable, check_clip
 from newsletter_bandit.off_policy.estimators.moments import FloatArray
+from newsletter_bandit.off_policy.estimators.resampling import Users
 
 # Weights are binned for quantiles: 16 bins per octave, 4.4% wide, from 2^-20 to 2^20; 0 has its own bin.
 _BINS_PER_OCTAVE, _OCTAVES = 16, 20
@@ -84,15 +86,6 @@ class Weights(Mergeable):
         return self._sum / self.n if self.n else math.nan
 
     @property
-    def mean_z(self) -> float:
-        """The mean's distance from 1 in standard errors; far above 3: wrong propensities or much clipping."""
-        if self.n < 2:
-            return math.nan
-        variance = max(self._squares / self.n - self.mean**2, 0.0) / (self.n - 1)
-        gap = self.mean - 1.0
-        return gap / math.sqrt(variance) if variance > 0.0 else math.copysign(math.inf, gap) if gap else 0.0
-
-    @property
     def top_share(self) -> float:
         """Share of the whole weight that the heaviest 1% of the rows carry, in [0, 1]; NaN without weight.
 
@@ -117,6 +110,42 @@ class Weights(Mergeable):
     def effective_sample_size(self) -> float:
         """(sum w)^2 / sum w^2, in [0, n]: the number of on-policy rows with the same information."""
         return self._sum**2 / self._squares if self._squares else 0.0
+
+
+class MeanWeight(MeanOfTerms):
+    """Mean of the weights before any clip. It is 1, up to chance, if the propensities are right and the log
+    can take every action that the evaluation policy takes.
+
+    What chance explains is read off the default interval, after adding a row that the policy takes for
+    certain at the smallest propensity of the log: such rows are rare, and few rows may hold none of them.
+    """
+
+    # A distance that a normal mean exceeds once in 16,000 logs.
+    CONFIDENCE = 1.0 - 2.0 * NormalDist().cdf(-4.0)
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def add(self, batch: LoggedBatch) -> None:
+        """Adds logged rows."""
+        if len(batch):
+            self.add_weights(batch.weights(), 1.0 / float(batch.propensity.min()), batch)
+
+    def add_weights(self, weights: FloatArray, largest: float, rows: Users) -> None:
+        """Adds at least one row: weights [n], and the largest weight that a row like these could have."""
+        self._add(weights[:, None], rows)
+        self._extremes.add(largest, np.zeros(1), np.array([largest]))
+
+    @property
+    def mean(self) -> float:
+        """The mean; NaN without rows."""
+        return self.estimate().value
+
+    @property
+    def reach(self) -> float:
+        """How far from the mean chance may lie, towards 1; infinite if the rows say nothing."""
+        low, high = self.interval(self.CONFIDENCE)
+        return high - self.mean if self.mean < 1.0 else self.mean - low
 
 
 class Overlap(Mergeable):

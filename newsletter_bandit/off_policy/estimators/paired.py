@@ -1,10 +1,18 @@
 """Difference of two policies' doubly robust values on the same rows.
 
-Row by row, d_i = DR_i(candidate) - DR_i(baseline), or d_i = DR_i(candidate) - r_i against the policy that
-logged the rows. What both policies share cancels, so the standard error of mean(d) is far below that of a
-difference of two separate estimates.
+Row by row, with m the ``multiple`` of the baseline, 1 for a plain difference,
 
-See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i.
+    d_i = DR_i(candidate) - m DR_i(baseline)      or DR_i(candidate) - m r_i against the policy that logged
+
+What both policies share cancels, so the standard error of mean(d) is far below that of a difference of two
+separate estimates. Weights are never clipped here. A clipped weight leaves its missing part to the reward
+model, and a model is optimistic about its own choices: a candidate would judge itself wherever the log seldom
+did what it wants. Without a clip mean(d) is unbiased whatever the reward model says, and the variance is the
+price of what the log does not know.
+
+The smaller the residuals, the less of it. So both policies should be seen by one reward model: what they
+agree on then cancels exactly. See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan,
+Langford and Li (2014) for DR_i.
 """
 
 from __future__ import annotations
@@ -16,23 +24,53 @@ from newsletter_bandit.off_policy.estimators.moments import FloatArray
 
 
 class _Difference(base.MeanOfTerms):
-    """mean(d_i), with the bounds of `MeanOfTerms`."""
+    """mean(d_i), with the bounds of `MeanOfTerms`.
+
+    A further row could move the difference up or down, so for each of the two the row is kept whose reward
+    moves it most.
+    """
 
     def __init__(
-        self,
-        weight_clip: float | None = None,
-        reward_range: base.RewardRange | None = None,
-        samples: int = 0,
+        self, reward_range: base.RewardRange | None = None, multiple: float = 1.0, samples: int = 0
     ) -> None:
-        super().__init__(1, weight_clip, reward_range, samples)
+        super().__init__(1, None, reward_range, samples)
+        if not multiple >= 0.0:
+            raise ValueError(f"multiple: found {multiple}; allowed: 0 or more")
+        self.multiple = multiple
+        self._downwards = base.Extremes(1)
 
-    def _look(self, weight: float, at_low: FloatArray, at_high: FloatArray) -> None:
-        ends = np.stack([at_low, at_high])[..., None]
-        self._extremes.add_equals(weight, ends.min(axis=0), ends.max(axis=0))
+    def merge(self, other: base.MeanOfTerms) -> None:
+        """Adds the rows of ``other``, which must have been made alike."""
+        super().merge(other)
+        assert isinstance(other, _Difference)
+        self._downwards.merge(other._downwards)
+
+    def _made_alike(self) -> tuple[object, ...]:
+        return *super()._made_alike(), self.multiple
+
+    def _limits(self) -> tuple[float, float] | None:
+        if self.reward_range is None:
+            return None
+        low, high = self.reward_range
+        ends = [candidate - self.multiple * baseline for candidate in (low, high) for baseline in (low, high)]
+        return min(ends), max(ends)
+
+    def _reach(self, mean: FloatArray, slope: FloatArray) -> tuple[float, float]:
+        kept = (self._extremes, self._downwards)
+        ends = [float(slope @ (end - mean)) for one in kept for end in (one.low, one.high)]
+        return float(np.min(ends)), float(np.max(ends))
+
+    def _look(self, gaps: FloatArray, without: FloatArray) -> None:
+        """Keeps the rows whose reward moves the difference most, d_i = ``without`` + ``gaps`` r."""
+        assert self.reward_range is not None
+        for kept, reached in ((self._extremes, gaps), (self._downwards, -gaps)):
+            index = base.equal_largest(reached)
+            both = np.stack([without[index] + gaps[index] * end for end in self.reward_range])[..., None]
+            kept.add_equals(float(reached[index[0]]), both.min(axis=0), both.max(axis=0))
 
 
 class PolicyDifference(_Difference):
-    """mean(DR_i(candidate) - DR_i(baseline))."""
+    """mean(DR_i(candidate) - m DR_i(baseline))."""
 
     def add(self, candidate: base.LoggedBatch, baseline: base.LoggedBatch) -> None:
         """Adds the same logged rows, as seen by each of the two policies.
@@ -45,29 +83,22 @@ class PolicyDifference(_Difference):
             raise ValueError("a paired difference needs both policies on the same logged rows")
         if not len(candidate):
             return
-        clip = self.weight_clip
-        self._add((dr.terms(candidate, clip) - dr.terms(baseline, clip))[:, None], candidate)
+        terms = dr.terms(candidate) - self.multiple * dr.terms(baseline)
+        self._add(terms[:, None], candidate)
         if self.reward_range is not None:
-            # The row whose reward moves the difference most.
-            gaps = np.abs(candidate.weights(clip) - baseline.weights(clip))
-            index = base.equal_largest(gaps)
-            ends = [
-                dr.terms(candidate.rows(index, r), clip) - dr.terms(baseline.rows(index, r), clip)
-                for r in self.reward_range
-            ]
-            self._look(float(gaps[index[0]]), *ends)
+            gaps = candidate.weights() - self.multiple * baseline.weights()
+            self._look(gaps, terms - gaps * candidate.reward)
 
 
 class LoggingDifference(_Difference):
-    """mean(DR_i(candidate) - r_i), compared with the policy that logged the rows."""
+    """mean(DR_i(candidate) - m r_i), compared with the policy that logged the rows."""
 
     def add(self, candidate: base.LoggedBatch) -> None:
         """Adds logged rows."""
         if not len(candidate):
             return
-        self._add((dr.terms(candidate, self.weight_clip) - candidate.reward)[:, None], candidate)
+        terms = dr.terms(candidate) - self.multiple * candidate.reward
+        self._add(terms[:, None], candidate)
         if self.reward_range is not None:
-            gaps = np.abs(candidate.weights(self.weight_clip) - 1.0)
-            index = base.equal_largest(gaps)
-            ends = [dr.terms(candidate.rows(index, r), self.weight_clip) - r for r in self.reward_range]
-            self._look(float(gaps[index[0]]), *ends)
+            gaps = candidate.weights() - self.multiple
+            self._look(gaps, terms - gaps * candidate.reward)

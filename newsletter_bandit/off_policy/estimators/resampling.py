@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.estimators.clusters import groups
 from newsletter_bandit.off_policy.estimators.moments import FloatArray
 
 # P(Poisson(1) <= k), k = 0 .. 12; beyond 12 lies less than 1e-10.
@@ -55,6 +56,15 @@ class Users:
         if samples not in known:
             known[samples] = poisson(self.user, samples)
         return known[samples]
+
+    def groups(self) -> npt.NDArray[np.int64] | None:
+        """Group of each row's user, int64 [n], made once; None if no users are known."""
+        if self.user is None:
+            return None
+        found: npt.NDArray[np.int64] | None = self.__dict__.get("_groups")
+        if found is None:
+            found = self.__dict__["_groups"] = groups(self.user)
+        return found
 
 
 class Resamples:

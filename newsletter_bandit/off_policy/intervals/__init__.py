@@ -41,7 +41,11 @@ def upper(summary: Summary, confidence: float, method: str = DEFAULT) -> float:
     if summary.n == 0 or math.isnan(summary.value):
         return math.inf
     bound = METHODS[method](summary, 1.0 - confidence)
-    return math.inf if math.isnan(bound) else bound
+    bound = math.inf if math.isnan(bound) else bound
+    if summary.limits is None or math.isinf(bound) or summary.value > summary.limits[1]:
+        # An estimate beyond what is possible shows that something is wrong; a bound must not hide it.
+        return bound
+    return min(bound, summary.limits[1])
 
 
 def lower(summary: Summary, confidence: float, method: str = DEFAULT) -> float:

@@ -24,6 +24,7 @@ class Summary:
       low, high: influence of the row with the largest importance weight, with the smallest and the largest
         possible reward; NaN if the range of the reward is unknown.
       bounds: range of the terms of a plain mean; None for other estimates or where it is unknown.
+      limits: range of the truth, which no bound leaves; None where it is unknown.
       replicates: the estimate on each bootstrap sample of users; None without a bootstrap.
     """
 
@@ -34,6 +35,7 @@ class Summary:
     low: float = math.nan
     high: float = math.nan
     bounds: tuple[float, float] | None = None
+    limits: tuple[float, float] | None = None
     replicates: npt.NDArray[np.float64] | None = None
 
     @property
@@ -51,6 +53,11 @@ class Summary:
             cubes=-self.cubes,
             low=-self.high,
             high=-self.low,
-            bounds=None if self.bounds is None else (-self.bounds[1], -self.bounds[0]),
+            bounds=_reflected(self.bounds),
+            limits=_reflected(self.limits),
             replicates=None if self.replicates is None else -self.replicates,
         )
+
+
+def _reflected(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if ends is None else (-ends[1], -ends[0])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimator, LoggedBatch, logged
 from newsletter_bandit.off_policy.estimators.base import MeanOfTerms, Mergeable
-from newsletter_bandit.off_policy.estimators.diagnostics import Weights
+from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Weights
 from newsletter_bandit.off_policy.estimators.rankings import ClickModel, RankingBatch, RankingValue
 from newsletter_bandit.off_policy.logged_table.support import WeightFigures
 
@@ -91,7 +91,7 @@ class Figures(Mergeable):
         self._logged = logged.Estimator(None, measures.reward_range, measures.samples)
         self._estimators = measures.estimators()
         self._used = Weights(measures.weight_clip)
-        self._unclipped = Weights()
+        self._mean_weight = MeanWeight()
 
     def add(self, batch: LoggedBatch) -> None:
         """Adds logged rows."""
@@ -99,7 +99,7 @@ class Figures(Mergeable):
         for estimator in self._estimators.values():
             estimator.add(batch)
         self._used.add(batch)
-        self._unclipped.add(batch)
+        self._mean_weight.add(batch)
 
     def merge(self, other: Figures) -> None:
         """Adds the rows of ``other``, which must measure alike."""
@@ -107,7 +107,7 @@ class Figures(Mergeable):
         for name, estimator in self._estimators.items():
             estimator.merge(other._estimators[name])
         self._used.merge(other._used)
-        self._unclipped.merge(other._unclipped)
+        self._mean_weight.merge(other._mean_weight)
 
     @property
     def rows(self) -> int:
@@ -116,7 +116,7 @@ class Figures(Mergeable):
 
     def figures(self) -> PartFigures:
         """All figures."""
-        weights = weight_figures(self.rows, self._used, self._unclipped)
+        weights = weight_figures(self.rows, self._used, self._mean_weight)
         return _part(self._measures, self._logged, self._estimators, weights)
 
 
@@ -143,7 +143,7 @@ class RankingFigures(Mergeable):
         }
         self.rows = 0
         self._used = Weights(measures.weight_clip)
-        self._unclipped = Weights()
+        self._mean_weight = MeanWeight()
 
     def add(self, batch: RankingBatch) -> None:
         """Adds logged rankings."""
@@ -152,9 +152,11 @@ class RankingFigures(Mergeable):
         for estimator in self._estimators.values():
             estimator.add(batch)
         self.rows += len(batch)
-        weighted = self._weighted(batch)
-        self._used.add(weighted)
-        self._unclipped.add(weighted)
+        if len(batch):
+            weighted = self._weighted(batch)
+            self._used.add(weighted)
+            weights = weighted.weights()
+            self._mean_weight.add_weights(weights, float(weights.max()), weighted)
 
     def merge(self, other: RankingFigures) -> None:
         """Adds the rankings of ``other``, which must measure alike."""
@@ -163,23 +165,25 @@ class RankingFigures(Mergeable):
             estimator.merge(other._estimators[name])
         self.rows += other.rows
         self._used.merge(other._used)
-        self._unclipped.merge(other._unclipped)
+        self._mean_weight.merge(other._mean_weight)
 
     def figures(self) -> PartFigures:
         """All figures; the weights are those of the last position, or of all if they are independent."""
-        weights = weight_figures(self.rows, self._used, self._unclipped)
+        weights = weight_figures(self.rows, self._used, self._mean_weight)
         return _part(self._measures, self._logged, self._estimators, weights)
 
     def _weighted(self, batch: RankingBatch) -> LoggedBatch:
         propensity, evaluation = batch.propensity, np.clip(batch.evaluation_probability, 0.0, 1.0)
+        user = batch.user
         if self._measures.click_model == "independent":
+            user = None if user is None else np.repeat(user, propensity.shape[1])
             propensity, evaluation = propensity.ravel(), evaluation.ravel()
         else:
             # A long ranking's probability is tiny, yet never 0.
             propensity = np.maximum(propensity.prod(axis=1), np.finfo(np.float64).tiny)
             evaluation = evaluation.prod(axis=1)
         nothing = np.zeros(len(propensity))
-        return LoggedBatch(nothing, propensity, evaluation, nothing, nothing)
+        return LoggedBatch(nothing, propensity, evaluation, nothing, nothing, user)
 
 
 def _part(
@@ -199,17 +203,14 @@ def _part(
     return PartFigures(value(logging), {name: value(each) for name, each in estimators.items()}, weights)
 
 
-def weight_figures(rows: int, used: Weights, unclipped: Weights) -> WeightFigures:
+def weight_figures(rows: int, used: Weights, mean_weight: MeanWeight) -> WeightFigures:
     """Figures of the same weights as used and before any clip."""
-    n, size = unclipped.n, unclipped.effective_sample_size
-    # Var(w) / mean(w)^2 = n / ESS - 1.
-    error = unclipped.mean * math.sqrt(max(n / size - 1.0, 0.0) / n) if size else math.nan
     return WeightFigures(
         rows=rows,
         effective_sample_size=used.effective_sample_size,
-        max_weight=unclipped.max_unclipped,
-        mean_weight=unclipped.mean,
-        mean_weight_error=error,
+        max_weight=used.max_unclipped,
+        mean_weight=mean_weight.mean,
+        mean_weight_reach=mean_weight.reach,
         top_share=used.top_share,
         clipped_share=used.clipped_share,
     )

@@ -34,8 +34,12 @@ class Figures:
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
-        """The figures that an object of the file holds."""
-        return cls(**{field.name: fields.figure(field.name) for field in dataclasses.fields(cls)})
+        """The figures that an object of the file holds; a field with a default may be missing."""
+        found = {}
+        for field in dataclasses.fields(cls):
+            needed = field.default is dataclasses.MISSING
+            found[field.name] = fields.figure(field.name) if needed else fields.later(field.name)
+        return cls(**found)
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,19 @@ class LoggingPolicy(Estimate):
 
 @dataclass(frozen=True)
 class Difference(Estimate):
-    """Candidate minus what it is compared with, paired; each bound is an end of the interval."""
+    """Candidate minus what it is compared with, paired; each bound is an end of the interval.
+
+    Attributes:
+      lower_bound, upper_bound: bounds of the difference.
+      excess: candidate minus the share of the baseline that it must reach; the difference where the allowed
+        margin is no share. The bounds are its own.
+    """
 
     lower_bound: Figure
     upper_bound: Figure
+    excess: Figure = None
+    excess_lower_bound: Figure = None
+    excess_upper_bound: Figure = None
 
 
 @dataclass(frozen=True)
@@ -88,12 +101,13 @@ class Unsubscribes(Estimate):
     Attributes:
       ratio: the rate divided by the log's rate.
       excess: the rate minus the gate's cap times the log's rate.
-      excess_lower_bound: lower bound of ``excess``.
+      excess_lower_bound, excess_upper_bound: bounds of ``excess``.
     """
 
     ratio: Figure
     excess: Figure
     excess_lower_bound: Figure
+    excess_upper_bound: Figure = None
 
 
 @dataclass(frozen=True)
@@ -115,13 +129,22 @@ class FloorGain(Figures):
 
 @dataclass(frozen=True)
 class ActionOverlap(Figures):
-    """Shares of the log and of the candidate for one recommender, and the rows of it that the weights
-    leave.
+    """One recommender in the log and in the candidate's serving policy.
+
+    Attributes:
+      logged_share: share of the log.
+      serving_policy_share: share of the first slots that the policy gives it.
+      effective_sample_size: rows of it that the weights leave.
+      sample_ratio: rows of it, each weighted by 1 / propensity, over the rows in which it was eligible: 1 if
+        the propensities are right; None where it is in no row.
+      sample_ratio_distance: distance of that from 1 in standard errors.
     """
 
     logged_share: Figure
     serving_policy_share: Figure
     effective_sample_size: Figure
+    sample_ratio: Figure = None
+    sample_ratio_distance: Figure = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +155,8 @@ class Weights(Figures):
       effective_sample_size: number of on-policy rows with the same information.
       max_weight, max_weight_unclipped: largest weight, after and before the clip.
       mean_weight: mean weight; near 1 if the propensities are right.
+      mean_weight_unclipped: the same before the clip.
+      mean_weight_reach: how far from that chance may lie.
       clipped_share: share of the rows that were clipped.
       top_share: share of the whole weight that the heaviest 1% of the rows hold.
     """
@@ -142,6 +167,15 @@ class Weights(Figures):
     mean_weight: Figure
     clipped_share: Figure
     top_share: Figure
+    mean_weight_unclipped: Figure = None
+    mean_weight_reach: Figure = None
+
+    @property
+    def clipped_weight(self) -> Figure:
+        """Share of the weight that the clip takes away; None where it is unknown."""
+        if self.mean_weight is None or not self.mean_weight_unclipped:
+            return None
+        return max(1.0 - self.mean_weight / self.mean_weight_unclipped, 0.0)
 
 
 @dataclass(frozen=True)
@@ -257,10 +291,12 @@ class OverallMetrics(SliceMetrics):
     Attributes:
       score_floor: score floor of the candidate's serving policy.
       overlap: overlap by recommender.
+      sample_ratio: p-value of the sample-ratio test.
     """
 
     score_floor: FloorGain
     overlap: Mapping[str, ActionOverlap]
+    sample_ratio: Figure = None
 
     @classmethod
     def of(cls, fields: Fields) -> OverallMetrics:
@@ -270,6 +306,7 @@ class OverallMetrics(SliceMetrics):
             **_of_slice(fields),
             score_floor=FloorGain.of(fields.object("score_floor")),
             overlap={name: ActionOverlap.of(overlap.object(name)) for name in overlap.content},
+            sample_ratio=fields.later("sample_ratio"),
         )
 
     def body(self) -> dict[str, Any]:
@@ -279,6 +316,7 @@ class OverallMetrics(SliceMetrics):
             "score_floor": dataclasses.asdict(self.score_floor),
             **self._of_models(),
             "overlap": {name: dataclasses.asdict(figures) for name, figures in self.overlap.items()},
+            "sample_ratio": self.sample_ratio,
         }
 
 

@@ -1,0 +1,115 @@
+"""Checks of the evidence: can the log tell what the candidate is worth?
+
+Enough rows and weights that leave them in use; propensities that are those of the log, seen in the mean of
+the weights and in how often each recommender stands in the log; a clip that leaves the shown values to the
+data; and values that a policy can have.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from components.evaluator.gate_metrics import GateMetrics
+from newsletter_bandit.checks import ROUNDING, Check, compared, shown
+from newsletter_bandit.off_policy.checks import MEAN_WEIGHT, evidence, mean_weight
+from newsletter_bandit.settings.use_case import Gate
+
+_NAMED = 3
+
+
+def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+    """Every check of the evidence, in order."""
+    clipped = f"; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}"
+    return (
+        *evidence(metrics, gate, of_largest=clipped),
+        _mean_weight(metrics, gate),
+        _sample_ratio(metrics, gate),
+        _never_tried(metrics),
+        compared(
+            "clipped weight",
+            metrics.clipped_weight,
+            "<=",
+            gate.max_clipped_weight,
+            f"share of the weight that the clip at {gate.weight_clip:g} takes away",
+        ),
+        _values(metrics),
+    )
+
+
+def _mean_weight(metrics: GateMetrics, gate: Gate) -> Check:
+    """The check of the part that is furthest off, which names every part that fails."""
+    made = [
+        (part.part, mean_weight(part.mean, part.reach, gate.mean_weight_tolerance))
+        for part in metrics.mean_weights
+    ]
+    if not made:
+        return Check(MEAN_WEIGHT, None, gate.mean_weight_tolerance, "<=", None, "skipped: no weights")
+    failed = [(part, check) for part, check in made if not check.passed]
+    if not failed:
+        check = made[0][1]
+        return replace(check, detail=f"{check.detail[:-1]}, of {len(made)} parts that were judged)")
+    part, worst = max(failed, key=lambda each: each[1].figure or math.inf)
+    return replace(worst, detail=f"{worst.detail} ({_listed([part, *(p for p, _ in failed if p != part)])})")
+
+
+def _sample_ratio(metrics: GateMetrics, gate: Gate) -> Check:
+    name, bound, found = "sample ratio", gate.min_sample_ratio_p, metrics.sample_ratio_p
+    if not math.isfinite(found):
+        return Check(name, None, bound, ">=", None, "skipped: no recommender stands in the log")
+    off = sorted(
+        (
+            (abs(ratio - 1.0), recommender, ratio)
+            for recommender, ratio in metrics.sample_ratios.items()
+            if abs(ratio - 1.0) > gate.sample_ratio_tolerance
+        ),
+        reverse=True,
+    )
+    check = compared(name, found, ">=", bound, "p-value of the recommenders' numbers of rows")
+    if check.passed:
+        return check
+    if not off:
+        within = f"no recommender's number of rows is off by more than {gate.sample_ratio_tolerance:.0%}"
+        return replace(check, passed=True, detail=f"{check.detail}; {within}")
+    named = _listed([f"{who} {shown(ratio, 3)} times" for _, who, ratio in off])
+    return replace(
+        check,
+        detail=f"{check.detail}; the propensities are not those of the log, which holds {named} as often as "
+        "they say",
+    )
+
+
+def _never_tried(metrics: GateMetrics) -> Check:
+    """Says which recommenders the log says nothing of; what a policy gives them is not judged."""
+    if not metrics.never_tried:
+        return Check("never tried", 0.0, 0.0, "<=", True, "0 is <= 0 (recommenders that are in no row)")
+    return Check(
+        "never tried",
+        None,
+        None,
+        "<=",
+        None,
+        f"skipped: nothing is known of {_listed(list(metrics.never_tried))}, in no row of the log",
+    )
+
+
+def _values(metrics: GateMetrics) -> Check:
+    low, high = metrics.reward_range
+    outside = {
+        policy: max(low - value, value - high)
+        for policy, value in metrics.values.items()
+        if value < low - ROUNDING or value > high + ROUNDING
+    }
+    what = "how far a value lies outside the reward's range"
+    check = compared("value within range", max(outside.values(), default=0.0), "<=", 0.0, what)
+    if not outside:
+        return check
+    named = _listed([f"{policy} {shown(metrics.values[policy])}" for policy in outside])
+    return replace(
+        check, detail=f"{named}; a reward is {low:g} to {high:g}, so the propensities cannot be right"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,78 @@
+"""The figures that the gate looks at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class PartWeight(NamedTuple):
+    """Mean weight of some rows before any clip.
+
+    Attributes:
+      part: whose weights, and in which rows: "candidate", or "production, country=CH".
+      mean: their mean; NaN where it is unknown.
+      reach: how far from the mean chance may lie.
+    """
+
+    part: str
+    mean: float
+    reach: float
+
+
+@dataclass(frozen=True)
+class GateMetrics:
+    """Figures that the gate uses, of the candidate's serving policy over the whole evaluation split.
+
+    Attributes:
+      rows: evaluated rows.
+      effective_sample_size: effective sample size of the importance weights.
+      max_weight: largest importance weight before any clip.
+      auc: AUC of the reward estimates for clicks, in [0, 1]; NaN if it is undefined.
+      production_auc: the same for the model in production; None if there is none.
+      difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
+      lower_bound: lower end of the interval of ``difference`` at `gate.confidence`; -inf if unknown.
+      upper_bound: upper end of that interval; inf if unknown.
+      excess_lower_bound, excess_upper_bound: the same ends of candidate minus the share of `compared_with`
+        that it must reach; those of ``difference`` where the margin is no share.
+      baseline: value of `compared_with`; NaN where it is unknown.
+      compared_with: version in production, or "logging policy".
+      clipped_share: share of rows whose weight was clipped, in [0, 1].
+      clipped_weight: share of the weight that the clip takes away, the larger of the models', in [0, 1].
+      mean_weights: mean weights of each model, in all rows and in each slice that is large enough.
+      sample_ratio_p: p-value of the sample-ratio test; NaN where nothing was tested.
+      sample_ratios: by recommender, rows weighted by 1 / propensity over rows in which it was eligible.
+      never_tried: recommenders in no row.
+      values: by policy, its value, or an end of an interval, that must lie in the reward's range.
+      reward_range: smallest and largest reward.
+      unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN if the log holds none.
+      unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
+        the log's; -inf if unknown.
+      unsubscribe_excess_upper_bound: upper bound of the same; inf if unknown.
+    """
+
+    rows: int
+    effective_sample_size: float
+    max_weight: float
+    auc: float
+    production_auc: float | None
+    difference: float
+    lower_bound: float
+    upper_bound: float
+    excess_lower_bound: float
+    excess_upper_bound: float
+    baseline: float
+    compared_with: str
+    clipped_share: float = 0.0
+    clipped_weight: float = 0.0
+    mean_weights: tuple[PartWeight, ...] = ()
+    sample_ratio_p: float = math.nan
+    sample_ratios: Mapping[str, float] = field(default_factory=dict)
+    never_tried: tuple[str, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    reward_range: tuple[float, float] = (-math.inf, math.inf)
+    unsubscribe_ratio: float = math.nan
+    unsubscribe_excess_bound: float = -math.inf
+    unsubscribe_excess_upper_bound: float = math.inf

@@ -34,6 +34,7 @@ GATE = {
     "mean_weight_tolerance": 1.0,
     "min_sample_ratio_p": 0.0,
     "max_clipped_weight": 1.0,
+    "confidence": 0.6,
 }
 
 

@@ -36,12 +36,13 @@ import numpy as np
 import numpy.typing as npt
 
 from components.evaluator.gate import decide
-from components.evaluator.gate_metrics import GateMetrics, PartWeight
+from components.evaluator.gate_metrics import GateMetrics
 from components.evaluator.in_memory import evaluate
 from components.evaluator.policy_values import Measuring
 from components.evaluator.rows import Outcome
 from components.evaluator.unsubscribes import Unsubscribes
 from newsletter_bandit.off_policy.auc import AUC
+from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.off_policy.estimators import LoggedBatch, dr
 from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Weights
 from newsletter_bandit.off_policy.estimators.paired import PolicyDifference

@@ -12,10 +12,8 @@ from dataclasses import replace
 
 from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
-from newsletter_bandit.off_policy.checks import MEAN_WEIGHT, evidence, mean_weight
+from newsletter_bandit.off_policy.checks import evidence, listed, mean_weights
 from newsletter_bandit.settings.use_case import Gate
-
-_NAMED = 3
 
 
 def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
@@ -23,7 +21,7 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
     clipped = f"; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}"
     return (
         *evidence(metrics, gate, of_largest=clipped),
-        _mean_weight(metrics, gate),
+        mean_weights(metrics.mean_weights, gate.mean_weight_tolerance),
         _sample_ratio(metrics, gate),
         _never_tried(metrics),
         compared(
@@ -35,22 +33,6 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
         ),
         _values(metrics),
     )
-
-
-def _mean_weight(metrics: GateMetrics, gate: Gate) -> Check:
-    """The check of the part that is furthest off, which names every part that fails."""
-    made = [
-        (part.part, mean_weight(part.mean, part.reach, gate.mean_weight_tolerance))
-        for part in metrics.mean_weights
-    ]
-    if not made:
-        return Check(MEAN_WEIGHT, None, gate.mean_weight_tolerance, "<=", None, "skipped: no weights")
-    failed = [(part, check) for part, check in made if not check.passed]
-    if not failed:
-        check = made[0][1]
-        return replace(check, detail=f"{check.detail[:-1]}, of {len(made)} parts that were judged)")
-    part, worst = max(failed, key=lambda each: each[1].figure or math.inf)
-    return replace(worst, detail=f"{worst.detail} ({_listed([part, *(p for p, _ in failed if p != part)])})")
 
 
 def _sample_ratio(metrics: GateMetrics, gate: Gate) -> Check:
@@ -71,7 +53,7 @@ def _sample_ratio(metrics: GateMetrics, gate: Gate) -> Check:
     if not off:
         within = f"no recommender's number of rows is off by more than {gate.sample_ratio_tolerance:.0%}"
         return replace(check, passed=True, detail=f"{check.detail}; {within}")
-    named = _listed([f"{who} {shown(ratio, 3)} times" for _, who, ratio in off])
+    named = listed([f"{who} {shown(ratio, 3)} times" for _, who, ratio in off])
     return replace(
         check,
         detail=f"{check.detail}; the propensities are not those of the log, which holds {named} as often as "
@@ -89,7 +71,7 @@ def _never_tried(metrics: GateMetrics) -> Check:
         None,
         "<=",
         None,
-        f"skipped: nothing is known of {_listed(list(metrics.never_tried))}, in no row of the log",
+        f"skipped: nothing is known of {listed(list(metrics.never_tried))}, in no row of the log",
     )
 
 
@@ -104,12 +86,7 @@ def _values(metrics: GateMetrics) -> Check:
     check = compared("value within range", max(outside.values(), default=0.0), "<=", 0.0, what)
     if not outside:
         return check
-    named = _listed([f"{policy} {shown(metrics.values[policy])}" for policy in outside])
+    named = listed([f"{policy} {shown(metrics.values[policy])}" for policy in outside])
     return replace(
         check, detail=f"{named}; a reward is {low:g} to {high:g}, so the propensities cannot be right"
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -5,21 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-
-class PartWeight(NamedTuple):
-    """Mean weight of some rows before any clip.
-
-    Attributes:
-      part: whose weights, and in which rows: "candidate", or "production, country=CH".
-      mean: their mean; NaN where it is unknown.
-      reach: how far from the mean chance may lie.
-    """
-
-    part: str
-    mean: float
-    reach: float
+from newsletter_bandit.off_policy.checks import PartWeight
 
 
 @dataclass(frozen=True)

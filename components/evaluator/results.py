@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluator.gate_metrics import GateMetrics, PartWeight
+from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence import Metrics
 from newsletter_bandit.registry.evidence.metrics import ModelFigures, SliceMetrics

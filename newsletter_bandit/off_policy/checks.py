@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from newsletter_bandit.checks import Check, compared, shown
 
 SAMPLE_SIZE = "effective sample size"
 MEAN_WEIGHT = "mean weight off 1"
 _DIGITS = 3
+_NAMED = 3
+
+
+class PartWeight(NamedTuple):
+    """Mean weight of some rows before any clip.
+
+    Attributes:
+      part: whose weights, and in which rows: "candidate", or "production, country=CH"; "" for all there are.
+      mean: their mean; NaN where it is unknown.
+      reach: how far from the mean chance may lie.
+    """
+
+    part: str
+    mean: float
+    reach: float
 
 
 class Found(Protocol):
@@ -91,3 +107,22 @@ def mean_weight(mean: float, reach: float, tolerance: float) -> Check:
         else "the propensities are too small, or are not those of the logged actions"
     )
     return replace(check, detail=f"the weights' mean is {shown(mean, _DIGITS)}: {reason}")
+
+
+def mean_weights(parts: Sequence[PartWeight], tolerance: float) -> Check:
+    """The check of the part that is furthest off, which names every part that fails; see `mean_weight`."""
+    made = [(part.part, mean_weight(part.mean, part.reach, tolerance)) for part in parts]
+    if not made:
+        return Check(MEAN_WEIGHT, None, tolerance, "<=", None, "skipped: no weights")
+    failed = [(part, check) for part, check in made if not check.passed]
+    if not failed:
+        return made[0][1]
+    part, worst = max(failed, key=lambda each: each[1].figure or math.inf)
+    named = [name for name in (part, *(other for other, _ in failed if other != part)) if name]
+    return replace(worst, detail=f"{worst.detail} ({listed(named)})") if named else worst
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

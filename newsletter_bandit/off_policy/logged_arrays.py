@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.off_policy import intervals
+from newsletter_bandit.off_policy.checks import mean_weight
 from newsletter_bandit.off_policy.estimators import LoggedBatch
 from newsletter_bandit.off_policy.logged_table import hashing, sentences
 from newsletter_bandit.off_policy.logged_table.figures import Figures, Measures
@@ -81,6 +82,8 @@ def estimate_policy_value(
     figures = Figures(measures)
     figures.add(batch)
     found = figures.figures()
+    mean, reach = found.weights.mean_weight, found.weights.mean_weight_reach
+    fit = mean_weight(mean, reach, options.bounds.mean_weight_tolerance)
     return Evaluation(
         files=(),
         unit="row",
@@ -95,7 +98,7 @@ def estimate_policy_value(
         slices={},
         policy_versions={},
         actions=(),
-        checks=checks(found.weights, options.bounds),
+        checks=(*checks(found.weights, options.bounds), fit),
         warnings=tuple(sentences.of_weights(found, "row", options.weight_clip)),
     )
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from components.evaluator.gate import LOGGING_POLICY, decide
-from components.evaluator.gate_metrics import GateMetrics, PartWeight
+from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import Check
+from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.use_case import Gate

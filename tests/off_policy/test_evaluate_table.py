@@ -246,3 +246,63 @@ def test_the_default_bounds_are_the_gates() -> None:
     bounds, gate = Bounds(), Gate()
     for name in ("min_rows", "min_effective_sample_size", "max_weight"):
         assert getattr(bounds, name) == getattr(gate, name)
+
+
+def test_a_rule_logged_with_its_shares_is_seen_in_the_groups(tmp_path: Path) -> None:
+    """Each segment got one action, and the log says how often each was sent to anyone: all weights average 1, but
+    2 in one segment and 0 in the other.
+    """
+    rng = np.random.default_rng(5)
+    segment = rng.choice(["x", "y"], 8_000)
+    action = np.where(segment == "x", "a", "b")
+    log = {
+        "segment": segment.tolist(),
+        "action": action.tolist(),
+        "reward": (rng.random(8_000) < np.where(action == "a", 0.35, 0.2)).astype(float).tolist(),
+        "p": [0.5] * 8_000,
+        "pi_a": [1.0] * 8_000,
+        "pi_b": [0.0] * 8_000,
+    }
+    path = write(tmp_path / "log.parquet", log)
+    unaware = evaluate([path], Columns("action", "reward", "p", evaluation_probabilities="pi_{action}"))
+    assert unaware.overall.weights.mean_weight == pytest.approx(1.0, abs=0.05)
+    assert unaware.verdict == "supported"
+    for columns in ({"slices": ("segment",)}, {"context": ("segment",)}):
+        found = evaluate(
+            [path], Columns("action", "reward", "p", evaluation_probabilities="pi_{action}", **columns)
+        )
+        assert found.verdict == "cannot_tell"
+        assert found.reasons[0].startswith("the weights' mean is ")
+        assert "segment=x" in found.reasons[0]
+        assert "segment=y" in found.reasons[0]
+
+
+def test_an_action_that_is_logged_more_often_than_its_propensities_allow_is_named(tmp_path: Path) -> None:
+    """A split of 70 to 30 that was logged as even; the weights of a policy without a preference are 1 all the
+    same.
+    """
+    action = np.random.default_rng(6).choice(["a", "b"], 4_000, p=[0.7, 0.3])
+    log = {
+        "action": action.tolist(),
+        "reward": (action == "a").astype(float).tolist(),
+        "p": [0.5] * 4_000,
+        "pi": [0.5] * 4_000,
+    }
+    found = evaluate([write(tmp_path / "log.parquet", log)], COLUMNS)
+    assert found.verdict == "cannot_tell"
+    assert found.reasons == (
+        "the log holds a 1.41 times as often as the propensities say: they are not its own",
+    )
+
+
+def test_an_action_that_was_seldom_possible_is_no_fault(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    possible = rng.random(4_000) < 0.2
+    action = np.where(possible & (rng.random(4_000) < 0.5), "b", "a")
+    log = {
+        "action": action.tolist(),
+        "reward": rng.integers(0, 2, 4_000).astype(float).tolist(),
+        "p": np.where(possible, 0.5, 1.0).tolist(),
+        "pi": np.where(possible, 0.5, 1.0).tolist(),
+    }
+    assert evaluate([write(tmp_path / "log.parquet", log)], COLUMNS).verdict == "supported"

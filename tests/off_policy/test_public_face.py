@@ -48,7 +48,9 @@ def test_arrays_and_a_table_give_the_same(
         user="user" if with_users else None,
     )
     options = off_policy.Options(weight_clip=3.0, reward_range=(-1.0, 1.0))
-    pq.write_table(pa.table({"action": ["a"] * ROWS, **log}), tmp_path / "log.parquet")
+    pq.write_table(
+        pa.table({"action": [str(row % 50) for row in range(ROWS)], **log}), tmp_path / "log.parquet"
+    )
     of_table = off_policy.evaluate([tmp_path / "log.parquet"], columns, options)
     optional = ("expected_reward", "logged_estimate") if with_model else ()
     of_arrays = off_policy.estimate_policy_value(

@@ -43,6 +43,9 @@ class Users:
 
     user: npt.NDArray[np.uint64] | None
 
+    def __init__(self, user: npt.NDArray[np.uint64] | None) -> None:
+        self.user = user
+
     def draws(self, samples: int) -> Draws:
         """Count of each row in each sample, uint8 [n, samples].
 

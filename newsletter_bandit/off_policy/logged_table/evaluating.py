@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from newsletter_bandit.checks import Check
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy import intervals
+from newsletter_bandit.off_policy.checks import mean_weight
 from newsletter_bandit.off_policy.logged_table import sentences
 from newsletter_bandit.off_policy.logged_table.columns import Columns, click_model
 from newsletter_bandit.off_policy.logged_table.figures import (
@@ -22,8 +24,10 @@ from newsletter_bandit.off_policy.logged_table.figures import (
     RankingFigures,
     take,
 )
+from newsletter_bandit.off_policy.logged_table.group_weights import GroupWeights
 from newsletter_bandit.off_policy.logged_table.options import Options
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures, ActionOverlap, groups
+from newsletter_bandit.off_policy.logged_table.propensity_checks import of_propensities
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
 from newsletter_bandit.off_policy.logged_table.result import Evaluation
 from newsletter_bandit.off_policy.logged_table.slates import rankings
@@ -72,11 +76,13 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
     views = Views(table, options, bool(measures.samples))
     overall, overlap = Figures(measures), ActionOverlap(options.weight_clip)
     parts = _Parts(columns, lambda: Figures(measures))
+    weights = GroupWeights(tuple(dict.fromkeys((*columns.slices, *columns.context))))
     for rows in table.batches(options.batch_rows):
         batch = views.batch(rows)
         overall.add(batch)
         overlap.add(rows, batch)
         parts.add(rows.labels, batch)
+        weights.add(rows.labels, batch)
     actions = overlap.figures()
     said = []
     if columns.estimates_propensities:
@@ -84,7 +90,11 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
     said += sentences.of_actions(actions, overlap.exact)
     if overlap.gave_up:
         said.append("There are too many actions to report each; the overlap per action is left out.")
-    return _evaluation(table, measures, options, overall.figures(), parts, actions, said)
+    bounds = options.bounds
+    fit = of_propensities(
+        weights.check(bounds.min_rows, bounds.mean_weight_tolerance), actions, columns.estimates_propensities
+    )
+    return _evaluation(table, measures, options, overall.figures(), parts, actions, fit, said)
 
 
 def _of_rankings(table: LoggedTable, measures: Measures, options: Options) -> Evaluation:
@@ -95,7 +105,10 @@ def _of_rankings(table: LoggedTable, measures: Measures, options: Options) -> Ev
     for part in rankings(rows, measures.slots, bool(measures.samples)):
         overall.add(part.batch)
         parts.add(part.labels, part.batch)
-    return _evaluation(table, measures, options, overall.figures(), parts, (), [])
+    figures = overall.figures()
+    mean, reach = figures.weights.mean_weight, figures.weights.mean_weight_reach
+    fit = (mean_weight(mean, reach, options.bounds.mean_weight_tolerance),)
+    return _evaluation(table, measures, options, figures, parts, (), fit, [])
 
 
 def _evaluation(
@@ -105,6 +118,7 @@ def _evaluation(
     found: PartFigures,
     parts: _Parts,
     actions: tuple[ActionFigures, ...],
+    fit: tuple[Check, ...],
     said: list[str],
 ) -> Evaluation:
     columns = table.columns
@@ -135,7 +149,7 @@ def _evaluation(
         slices=parts.figures("slice"),
         policy_versions=by_version,
         actions=actions,
-        checks=checks(found.weights, options.bounds),
+        checks=(*checks(found.weights, options.bounds), *fit),
         warnings=tuple(said),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from newsletter_bandit.off_policy.estimators import LoggedBatch
 from newsletter_bandit.off_policy.logged_table.arrays import coded
 from newsletter_bandit.off_policy.logged_table.reading import Rows
 
-_NOTHING = np.zeros(3)
+_NOTHING = np.zeros(5)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class ActionFigures:
         known; otherwise importance weights estimate it, which say nothing about actions that were never
         logged.
       effective_sample_size: effective sample size of the weights of its rows.
+      sample_ratio: its rows, each weighted by 1 / propensity, over all rows: at most 1, up to chance, if the
+        propensities are right, and less where it could not always be taken.
+      sample_ratio_distance: distance of that from 1 in standard errors.
     """
 
     action: str
@@ -34,6 +38,8 @@ class ActionFigures:
     logged_share: float
     evaluation_share: float
     effective_sample_size: float
+    sample_ratio: float
+    sample_ratio_distance: float
 
 
 class ActionOverlap:
@@ -47,10 +53,11 @@ class ActionOverlap:
     def __init__(self, weight_clip: float | None, limit: int = 10_000) -> None:
         self._clip = weight_clip
         self._limit = limit
-        # Rows, and the sums of their weights and of the squares of these.
+        # Rows, and the sums of their weights, of 1 / propensity, and of the squares of both.
         self._sums: dict[str, npt.NDArray[np.float64]] = {}
         self._chosen: dict[str, float] = {}
         self._rows = 0
+        self._largest = 0.0
         self.exact = False
         self.gave_up = False
 
@@ -61,7 +68,12 @@ class ActionOverlap:
             return
         codes, names = coded(rows.texts["action"])
         weights = batch.weights(self._clip)
-        sums = [np.bincount(codes, each, minlength=len(names)) for each in (None, weights, weights**2)]
+        inverse = 1.0 / batch.propensity
+        self._largest = max(self._largest, float(inverse.max(initial=0.0)))
+        sums = [
+            np.bincount(codes, each, minlength=len(names))
+            for each in (None, weights, weights**2, inverse, inverse**2)
+        ]
         for action, *seen in zip(names, *sums, strict=True):
             self._sums[str(action)] = self._sums.get(str(action), _NOTHING) + seen
         if rows.actions:
@@ -77,7 +89,9 @@ class ActionOverlap:
             return ()
         found = []
         for action in self._sums.keys() | self._chosen.keys():
-            n, weight, squares = (float(each) for each in self._sums.get(action, _NOTHING))
+            n, weight, squares, inverse, inverse_squares = map(float, self._sums.get(action, _NOTHING))
+            # As in `newsletter_bandit.off_policy.sample_ratio`.
+            spread = inverse_squares * max(self._rows / inverse, 1.0) + self._largest**2 if n else math.nan
             taken = self._chosen.get(action, 0.0) if self.exact else weight
             found.append(
                 ActionFigures(
@@ -86,6 +100,8 @@ class ActionOverlap:
                     logged_share=n / self._rows,
                     evaluation_share=taken / self._rows,
                     effective_sample_size=weight**2 / squares if squares else 0.0,
+                    sample_ratio=inverse / self._rows if n else math.nan,
+                    sample_ratio_distance=(inverse - self._rows) / math.sqrt(spread) if n else math.nan,
                 )
             )
         return tuple(sorted(found, key=lambda each: (-each.evaluation_share, -each.rows, each.action)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from newsletter_bandit.checks import Check, shown
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.off_policy.checks import evidence, mean_weight
+from newsletter_bandit.off_policy.checks import evidence
 
 _DIGITS = 3
 
@@ -66,7 +66,7 @@ class WeightFigures:
 
 
 def checks(found: WeightFigures, bounds: Bounds) -> tuple[Check, ...]:
-    """Every check in order; the log supports the policy if none has failed."""
+    """The checks of how much the weights leave, in order."""
     made = evidence(found, bounds)
     reasons = (
         "too few rows to say anything",
@@ -75,10 +75,7 @@ def checks(found: WeightFigures, bounds: Bounds) -> tuple[Check, ...]:
         f"one row counts as {shown(found.max_weight, _DIGITS)}: the policy likes what the log hardly ever "
         "did",
     )
-    return (
-        *(
-            replace(check, detail="" if check.passed else reason)
-            for check, reason in zip(made, reasons, strict=True)
-        ),
-        mean_weight(found.mean_weight, found.mean_weight_reach, bounds.mean_weight_tolerance),
+    return tuple(
+        replace(check, detail="" if check.passed else reason)
+        for check, reason in zip(made, reasons, strict=True)
     )

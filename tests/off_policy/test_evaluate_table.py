@@ -249,8 +249,8 @@ def test_the_default_bounds_are_the_gates() -> None:
 
 
 def test_a_rule_logged_with_its_shares_is_seen_in_the_groups(tmp_path: Path) -> None:
-    """Each segment got one action, and the log says how often each was sent to anyone: all weights average 1, but
-    2 in one segment and 0 in the other.
+    """Each segment got one action, and the log says how often each was sent to anyone: all weights average 1,
+    but 2 in one segment and 0 in the other.
     """
     rng = np.random.default_rng(5)
     segment = rng.choice(["x", "y"], 8_000)

@@ -1,5 +1,5 @@
-"""The paired interval on logs whose truth is known: rare rewards, loggers of several kinds, and users who stand
-in the log several times.
+"""The paired interval on logs whose truth is known: rare rewards, loggers of several kinds, and users who
+stand in the log several times.
 """
 
 from __future__ import annotations

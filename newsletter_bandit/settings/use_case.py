@@ -56,8 +56,8 @@ class Gate(Settings):
     max_auc_drop: Probability = 0.02
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     allowed_margin: Margin = Loss(share=0.1)
-    # Candidate's unsubscribe rate over the logging policy's; null switches the check off.
-    max_unsubscribe_ratio: float | None = Field(default=1.5, gt=0.0, le=1000.0)
+    # Unsubscribe rate over the logging policy's, at its upper bound; null switches the check off.
+    max_unsubscribe_ratio: float | None = Field(default=2.0, gt=0.0, le=1000.0)
 
 
 class Freshness(Settings):

@@ -23,13 +23,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from newsletter_bandit import buckets
+from newsletter_bandit.buckets import Change
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.google import credentials
 
 _PARTIAL = ".partial-"
 _LOCK = ".lock"
 # Cloud Storage, which has no folders: objects are named with slashes.
-_BUCKETS = "gs://"
+_BUCKETS = buckets.SCHEME
 
 
 class Files(Protocol):
@@ -49,6 +51,15 @@ class Files(Protocol):
 
     def write(self, path: str, content: IO[bytes]) -> None:
         """Makes or replaces a file, whole or not at all; folders on the way are made."""
+
+    def latest(self, path: str) -> bytes | None:
+        """Content of a file that `change` replaces, as it is now; None if there is none."""
+
+    def change(self, path: str, new: Change) -> None:
+        """Replaces a file by what ``new`` makes of its content, None where there is none; None leaves it.
+
+        No other caller of `change` comes between the look and the write. ``new`` may be asked more than once.
+        """
 
     def filled(self, path: str) -> AbstractContextManager[str]:
         """A path for a library to write to; it becomes ``path`` when the block ends without error."""
@@ -84,6 +95,16 @@ class LocalFiles:
         with filled(path) as temporary, temporary.open("xb") as file:
             shutil.copyfileobj(content, file)
 
+    def latest(self, path: str) -> bytes | None:
+        return Path(path).read_bytes() if os.path.exists(path) else None
+
+    def change(self, path: str, new: Change) -> None:
+        with self.locked(os.path.dirname(path)):
+            content = self.latest(path)
+            changed = new(content)
+            if changed is not None and changed != content:
+                self.write(path, io.BytesIO(changed))
+
     @contextlib.contextmanager
     def filled(self, path: str) -> Iterator[str]:
         with filled(path) as temporary:
@@ -111,7 +132,9 @@ class RemoteFiles:
     """A bucket, through TFX's file layer: an object appears whole when it is closed, folders do not exist.
 
     There is neither lock nor rename of a folder. Readers must take a folder for complete by the file that is
-    written last, and two writers of one folder must write the same.
+    written last, and two writers of one folder must write the same. A single object of Cloud Storage is
+    changed under a precondition; other schemes know none, so there two writers of one moment may overwrite
+    each other.
 
     A file that is missing is a `FileNotFoundError`, as on this machine; what else fails a `SettingsError`.
     """
@@ -152,6 +175,23 @@ class RemoteFiles:
                 self._io.makedirs(os.path.dirname(path))
             with self._io.open(path, "wb") as file:
                 file.write(body)
+
+    def latest(self, path: str) -> bytes | None:
+        if path.startswith(_BUCKETS):
+            return buckets.read(path)
+        if not self.exists(path):
+            return None
+        with self.read(path) as file:
+            return file.read()
+
+    def change(self, path: str, new: Change) -> None:
+        if path.startswith(_BUCKETS):
+            buckets.change(path, new)
+            return
+        content = self.latest(path)
+        changed = new(content)
+        if changed is not None and changed != content:
+            self.write(path, io.BytesIO(changed))
 
     @contextlib.contextmanager
     def filled(self, path: str) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from components.evaluator.gate import LOGGING_POLICY
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import VerdictName
 from newsletter_bandit.settings.environment import SQLiteMetadata
@@ -64,11 +65,12 @@ class Workplace:
         policies = {"serving_policy": module.serving_policy, "eval_policy": module.eval_policy}
         tf.saved_model.save(module, str(self.folder / name / "Format-Serving"), signatures=policies)
 
-    def judge(self, name: str, outcome: VerdictName) -> None:
+    def judge(self, name: str, outcome: VerdictName, compared_with: str = LOGGING_POLICY) -> None:
         evaluation = self.folder / f"{name}-evaluation"
         evaluation.mkdir(exist_ok=True)
         METRICS.write(evaluation)
-        verdict(outcome, *(() if outcome == "blessed" else ("value",))).write(evaluation)
+        found = verdict(outcome, *(() if outcome == "blessed" else ("value",)))
+        replace(found, compared_with=compared_with).write(evaluation)
 
     def pipeline(self, name: str, blessed: bool) -> Any:
         from tfx import v1 as tfx

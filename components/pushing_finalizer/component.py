@@ -1,17 +1,44 @@
-"""PushingFinalizer: publishes what was pushed."""
+"""PushingFinalizer: publishes what was pushed.
+
+Whether a model may go into production depends on the registry's pointer, which TFX's cache does not know, and
+the same pointer may come back. So the step always runs: the local runner asks `Driver` first, which makes
+each execution one of its own. Vertex AI runs no driver; `pipelines.cloud.compiling` takes the step out of its
+cache.
+"""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from absl import logging
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_component, base_driver, base_executor, executor_spec
+from tfx.orchestration.portable import base_driver as portable_driver
+from tfx.orchestration.portable.data_types import ExecutionInfo
+from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.use_case import UseCase
+
+# Property that the driver adds.
+ATTEMPT_KEY = "attempt"
+
+
+class Driver(base_driver.BaseDriver, portable_driver.BaseDriver):
+    """Keeps TFX's cache from answering for the registry."""
+
+    def __init__(self, metadata_handle: Any) -> None:
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:  # noqa: ARG002
+        """Adds a property that no earlier execution has."""
+        output = driver_output_pb2.DriverOutput()
+        output.exec_properties[ATTEMPT_KEY].string_value = secrets.token_hex(8)
+        return output
 
 
 class Executor(base_executor.BaseExecutor):
@@ -43,7 +70,7 @@ class Executor(base_executor.BaseExecutor):
             use_case,
         )
         publication.write(artifact_utils.get_single_uri(output_dict["publication"]))
-        logging.info("Published: %s (%s).", publication.version or "nothing", publication.reason)
+        logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
 
 class PushingFinalizerSpec(component_spec.ComponentSpec):
@@ -76,6 +103,7 @@ class PushingFinalizer(base_component.BaseComponent):
 
     SPEC_CLASS = PushingFinalizerSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    DRIVER_CLASS = Driver
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 
+from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry, model_digest, new_version
@@ -53,6 +54,9 @@ def finalize(
 ) -> Publication:
     """Publishes the model, then puts it into production; does nothing if nothing was pushed.
 
+    It goes into production only if what the gate compared it with is still there, and is not pinned.
+    Otherwise the version stays in the registry, out of production, and the publication says why.
+
     A model that the registry holds already keeps its version and the evidence published with it: a retried
     step, or a rerun whose training came from the cache, adds no second version.
 
@@ -68,7 +72,7 @@ def finalize(
     """
     verdict = Verdict.read(evaluation_dir)
     if pushed is None:
-        return Publication(False, None, _why_not(verdict))
+        return Publication("not_blessed", None, _why_not(verdict))
     if not verdict.blessed:
         raise DataError(
             f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was "
@@ -84,8 +88,11 @@ def finalize(
         files = {record.FILE: record.content() for record in evidence}
         files["use_case.json"] = json.loads(use_case.to_json())
         registry.publish(version, pushed.model_dir, files)
-    registry.set_current(version)
-    return Publication(True, version, reason)
+    compared_with = None if verdict.compared_with == LOGGING_POLICY else verdict.compared_with
+    placement = registry.place(version, compared_with)
+    if placement.outcome == "placed":
+        return Publication("published", version, reason)
+    return Publication(placement.outcome, version, placement.reason)
 
 
 def _why_not(verdict: Verdict) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from newsletter_bandit import records
 from newsletter_bandit.files import write_text
 
 FILE = "publication.json"
+PublicationName = Literal["published", "not_blessed", "superseded", "pinned"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,20 @@ class Publication:
     """Outcome of a run's model.
 
     Attributes:
-      published: True if the run's model is in production.
-      version: its name; None where nothing was published.
+      outcome: "published": the run's model is in production. "not_blessed": the gate did not let it pass.
+        "superseded": production was no longer what the gate compared with. "pinned": production is pinned.
+      version: its name in the registry; None where it was not blessed.
       reason: a phrase.
     """
 
-    published: bool
+    outcome: PublicationName
     version: str | None
     reason: str
+
+    @property
+    def published(self) -> bool:
+        """True if the run's model is in production."""
+        return self.outcome == "published"
 
     def write(self, folder: str) -> None:
         """Writes the file."""
@@ -34,16 +42,26 @@ class Publication:
     def of(cls, outputs: Mapping[str, str]) -> Publication:
         """The publication in the step's output folders; raises `DataError` if there is none."""
         fields = records.read(os.path.join(outputs["publication"], FILE))
+        if "outcome" not in fields and "published" in fields:  # as written before races were told apart
+            return cls(
+                outcome="published" if fields.flag("published") else "not_blessed",
+                version=fields.optional("version", fields.text),
+                reason=fields.text("reason"),
+            )
         return cls(
-            published=fields.flag("published"),
+            outcome=fields.choice("outcome", get_args(PublicationName)),
             version=fields.optional("version", fields.text),
             reason=fields.text("reason"),
         )
 
     @property
     def phrase(self) -> str:
-        """The version that is in production, or why none was published."""
-        return f"{self.version} is in production" if self.published else f"nothing published: {self.reason}"
+        """The version that is in production, or why the run's is not."""
+        if self.published:
+            return f"{self.version} is in production"
+        if self.version is not None:
+            return f"{self.version} is not in production: {self.outcome}; {self.reason}"
+        return f"nothing published: {self.reason}"
 
     @property
     def figures(self) -> dict[str, int]:

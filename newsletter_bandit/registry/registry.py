@@ -1,9 +1,10 @@
 """Versions of one use case below a folder or in a bucket, and the pointer to the one in production.
 
-    <root>/<use_case>/CURRENT                          {"version": ...}, replaced whole
+    <root>/<use_case>/CURRENT                          {"version": ...}; see `pointer`
     <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
+    <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
 
 A folder without a manifest is not a version. A published version never changes; only the pointer moves.
 """
@@ -19,11 +20,11 @@ from typing import Any, TypeVar
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
 from newsletter_bandit.registry.evidence.record import Record
+from newsletter_bandit.registry.pointer import Pointer, PointerFile
 from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
 
-POINTER = "CURRENT"
 MANIFEST = "manifest.json"
 MODEL = "model"
 SERVING = "Format-Serving"
@@ -44,6 +45,7 @@ class Registry:
         self._name = use_case_name
         self._folder = os.path.join(root, use_case_name)
         self._files = files_of(root)
+        self._pointer = PointerFile(self._folder, self._available)
 
     def versions(self) -> list[VersionInfo]:
         """All versions, oldest first.
@@ -51,8 +53,16 @@ class Registry:
         Raises:
           DataError: a version's evidence or the pointer is damaged.
         """
-        current = self._pointed_at()
-        return [self._info(name, name == current) for name in self._names()]
+        pointer = self._pointer.read()
+        return [self._info(name, pointer) for name in self._names()]
+
+    def pointer(self) -> Pointer | None:
+        """The pointer, whose version may be missing; None if nothing is in production yet.
+
+        Raises:
+          DataError: the pointer is damaged.
+        """
+        return self._pointer.read()
 
     def current(self) -> str | None:
         """The version in production; None if there is none yet.
@@ -60,10 +70,11 @@ class Registry:
         Raises:
           DataError: the pointer is damaged, or its version is missing.
         """
-        version = self._pointed_at()
+        pointer = self._pointer.read()
+        version = None if pointer is None else pointer.version
         if version is not None and not self._is_complete(version):
             raise DataError(
-                f"{self._pointer}: points at {version}, which is missing; {self._available()}. "
+                f"{self._pointer.path}: points at {version}, which is missing; {self._available()}. "
                 "Roll back to one of them."
             )
         return version
@@ -76,7 +87,9 @@ class Registry:
         """
         version = self.current()
         if version is None:
-            raise DataError(f"{self._pointer}: no such file, nothing is in production; {self._available()}")
+            raise DataError(
+                f"{self._pointer.path}: no such file, nothing is in production; {self._available()}"
+            )
         return version
 
     def model_uri(self, version: str) -> str:
@@ -131,39 +144,81 @@ class Registry:
                     self._files.write(os.path.join(staging, name), io.BytesIO(content))
                 self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_encoded(manifest)))
 
-    def set_current(self, version: str) -> None:
-        """Puts a published version into production.
+    def place(self, version: str, compared_with: str | None) -> Placement:
+        """Puts a published version into production if what it was compared with still is, and is not pinned.
+
+        The look and the move are one step, so of several that were compared with the same version only one
+        gets there. What stood in the way is kept beside the version.
+
+        Args:
+          version: a published version.
+          compared_with: the version that was in production when ``version`` was judged; None if nothing was.
+
+        Raises:
+          DataError: there is no such version, or the pointer is damaged.
+        """
+        self._require(version)
+        placement = self._pointer.place(version, compared_with)
+        path = os.path.join(self._folder, version, Placement.FILE)
+        if not placement.placed or self._files.exists(path):
+            self._files.write(path, io.BytesIO(_encoded(placement.content())))
+        return placement
+
+    def set_current(self, version: str, pinned: bool = False) -> None:
+        """Puts a published version into production, whatever is there.
+
+        Args:
+          version: a published version.
+          pinned: whether trainings may not replace it until `unpin`.
 
         Raises:
           DataError: there is no such version; names the existing ones.
         """
-        created_at(version)
-        if not self._is_complete(version):
-            raise DataError(f"{self._folder}: no version {version}; {self._available()}")
-        with self._files.locked(self._folder):
-            self._files.write(self._pointer, io.BytesIO(_encoded({"version": version})))
+        self._require(version)
+        self._pointer.set(Pointer(version, pinned))
 
     def rollback(self, version: str | None = None) -> str:
-        """Puts an earlier version back into production and returns its name.
+        """Puts an earlier version back into production, pins it, and returns its name.
 
         Args:
-          version: None means the newest that is older than the one in production.
+          version: None means the newest that is older than the one in production and was not kept out of it.
 
         Raises:
           DataError: there is no such version; names the existing ones.
         """
         if version is None:
-            current = self._pointed_at()
+            pointer = self._pointer.read()
+            current = None if pointer is None else pointer.version
             older = [name for name in self._names() if current is not None and name < current]
+            older = [name for name in older if self._was_placed(name)]
             if not older:
                 raise DataError(f"{self._folder}: no version before {current}; {self._available()}")
             version = older[-1]
-        self.set_current(version)
+        self.set_current(version, pinned=True)
         return version
 
-    @property
-    def _pointer(self) -> str:
-        return os.path.join(self._folder, POINTER)
+    def pin(self) -> str:
+        """Keeps trainings from replacing the version in production, and returns its name.
+
+        Raises:
+          DataError: nothing is in production, or the pointer is damaged.
+        """
+        return self._pointer.pin(True).version
+
+    def unpin(self) -> str:
+        """Lets trainings replace the version in production again, and returns its name; raises as `pin`."""
+        return self._pointer.pin(False).version
+
+    def _require(self, version: str) -> None:
+        created_at(version)
+        if not self._is_complete(version):
+            raise DataError(f"{self._folder}: no version {version}; {self._available()}")
+
+    def _was_placed(self, version: str) -> bool:
+        folder = os.path.join(self._folder, version)
+        if not self._files.exists(os.path.join(folder, Placement.FILE)):
+            return True
+        return Placement.read(folder).placed
 
     def _names(self) -> list[str]:
         names = [name for name in self._files.names(self._folder) if is_version(name)]
@@ -175,21 +230,12 @@ class Registry:
     def _available(self) -> str:
         return f"available: {', '.join(self._names()) or 'none'}"
 
-    def _pointed_at(self) -> str | None:
-        if not self._files.exists(self._pointer):
-            return None
-        version = records.read(self._pointer).content.get("version")
-        if not isinstance(version, str) or not is_version(version):
-            raise DataError(
-                f"{self._pointer}: version is {version!r}; {self._available()}. Roll back to one of them."
-            )
-        return version
-
     def _manifest(self, version: str) -> Mapping[str, Any]:
         return records.read(os.path.join(self._folder, version, MANIFEST)).content
 
-    def _info(self, version: str, is_current: bool) -> VersionInfo:
+    def _info(self, version: str, pointer: Pointer | None) -> VersionInfo:
         folder = os.path.join(self._folder, version)
+        is_current = pointer is not None and pointer.version == version
 
         def evidence(record: type[_Record]) -> _Record | None:
             return record.read(folder) if self._files.exists(os.path.join(folder, record.FILE)) else None
@@ -201,6 +247,8 @@ class Registry:
             verdict=evidence(Verdict),
             decision=evidence(Decision),
             metrics=evidence(Metrics),
+            is_pinned=is_current and pointer is not None and pointer.pinned,
+            placement=evidence(Placement),
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<digest>[0-9a-f]{8})")
@@ -28,6 +28,9 @@ class VersionInfo:
       verdict: of the gate; None if none was published with the version.
       decision: how it is served; None likewise.
       metrics: figures that it was judged by; None likewise.
+      is_pinned: is in production, and no training may replace it.
+      placement: what became of the last attempt to put it into production; None if nothing ever stood in the
+        way.
     """
 
     version: str
@@ -36,6 +39,8 @@ class VersionInfo:
     verdict: Verdict | None
     decision: Decision | None
     metrics: Metrics | None
+    is_pinned: bool = False
+    placement: Placement | None = None
 
 
 def new_version(created: dt.datetime, digest: str) -> str:

@@ -11,7 +11,7 @@ from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
-from pipelines.cli.models import list_models, rollback
+from pipelines.cli.models import list_models, pin, rollback, unpin
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.simulate import demo, simulate
 from pipelines.cli.tables import build_tables, ingest, schema
@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models = typer.Typer(help="List the published models, or roll back to an earlier one.", no_args_is_help=True)
+models = typer.Typer(
+    help="List the published models, roll back to an earlier one, or pin one.", no_args_is_help=True
+)
 app.add_typer(models, name="models")
 
 app.command(cls=Command)(demo)
@@ -43,6 +45,8 @@ app.command("deploy-function", cls=Command)(deploy_function)
 app.command(cls=Command)(evaluate)
 models.command("list", cls=Command)(list_models)
 models.command(cls=Command)(rollback)
+models.command(cls=Command)(pin)
+models.command(cls=Command)(unpin)
 
 
 def main() -> None:

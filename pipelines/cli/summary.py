@@ -31,6 +31,12 @@ _VERDICT_WORDS = {
     "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is "
     "published.",
 }
+_NOT_PLACED = {
+    "superseded": "[bold yellow]Superseded[/]: production changed while this model was trained, so it was "
+    "not put there; `newsletter-bandit train` again judges it against what is there now",
+    "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; after `newsletter-bandit models "
+    "unpin`, `train` again",
+}
 _UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
 
@@ -117,8 +123,11 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
         f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} "
         f"days:{reasons}"
     )
-    if outcome.published_version is not None:
-        return f"{words}\nIn production now: [bold]{escape(outcome.published_version)}[/] (new)."
+    publication = outcome.publication
+    if publication.published:
+        return f"{words}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
+    if publication.outcome in _NOT_PLACED:
+        words += f"\n{_NOT_PLACED[publication.outcome]} ({escape(publication.reason)})."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
 
@@ -217,7 +226,7 @@ def models(versions: Sequence[VersionInfo]) -> Group:
     for version in versions:
         table.add_row(
             escape(version.version),
-            "[bold green]in production[/]" if version.is_current else "",
+            _placed(version),
             *_judged(version.verdict),
             *_explored(version.decision),
             _signed(_value(version.metrics)),
@@ -249,6 +258,14 @@ def truth_sentence(values: PolicyValues) -> str:
         f"The stored rankings close [bold]{share:.0%}[/] of the gap between uniform and the oracle; "
         f"the best single recommender, which nobody knows beforehand, closes {single:.0%}."
     )
+
+
+def _placed(version: VersionInfo) -> str:
+    if version.is_current:
+        return f"[bold green]in production[/]{', pinned' if version.is_pinned else ''}"
+    if version.placement is None or version.placement.placed:
+        return ""
+    return {"superseded": "superseded", "pinned": "kept out by a pin"}[version.placement.outcome]
 
 
 def _judged(verdict: Verdict | None) -> tuple[str, str]:

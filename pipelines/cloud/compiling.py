@@ -19,7 +19,7 @@ from pipelines.workspace import Workspace
 
 RUN_DATE = "run_date"
 # Their outputs depend on the day or on the registry, which the cache does not know.
-_NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel")
+_NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
 
 
 def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
     from components.hyperparameters_gen.tuned_set import TunedSet
+    from components.pushing_finalizer.produced import Publication
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
@@ -33,7 +34,7 @@ class TrainingOutcome:
       verdict: the gate's checks.
       metrics: the Evaluator's figures.
       decision: the resolver's.
-      published_version: version that was published, or None if nothing was.
+      publication: what became of the model.
       tuned: tuned hyperparameters that were used, or None if the use case's own were used.
       steps: outcome of each step.
     """
@@ -42,7 +43,7 @@ class TrainingOutcome:
     verdict: Verdict
     metrics: Metrics
     decision: Decision
-    published_version: str | None
+    publication: Publication
     tuned: TunedSet | None = None
     steps: list[StepEvent] = field(default_factory=list)
 
@@ -105,7 +106,7 @@ def train(
         verdict=judgement.verdict,
         metrics=judgement.metrics,
         decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,
-        published_version=Publication.of(executions.outputs("PushingFinalizer")).version,
+        publication=Publication.of(executions.outputs("PushingFinalizer")),
         tuned=tuned,
         steps=steps,
     )

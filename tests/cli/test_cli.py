@@ -28,6 +28,8 @@ COMMANDS = [
     ["models"],
     ["models", "list"],
     ["models", "rollback"],
+    ["models", "pin"],
+    ["models", "unpin"],
 ]
 
 
@@ -101,6 +103,7 @@ def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
         ),
         (["models", "rollback"], "VERSION"),
         (["models", "rollback", "20260101T000000Z-00000000"], "no version 20260101T000000Z-00000000"),
+        (["models", "unpin"], "nothing is in production"),
         (["predict"], "nothing is in production"),
         (["compile", "tuning"], "'training', 'prediction'"),
         (["compile", "training", "--environment", "configs/environments/local.yaml"], "vertex: missing"),

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
-from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.registry.evidence import Placement, Verdict
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
@@ -102,7 +103,7 @@ def outcome(**changes: Any) -> TrainingOutcome:
         verdict=VERDICT,
         metrics=metrics(),
         decision=decision("serving_policy", 0.5, 0.03125),
-        published_version=None,
+        publication=Publication("not_blessed", None, "failed: AUC"),
     )
     return dataclasses.replace(made, **changes)
 
@@ -132,15 +133,17 @@ def test_values_stand_with_what_they_rest_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "current", "words"),
+    ("publication", "current", "words"),
     [
-        ("v2", "v2", "In production now: v2 (new)."),
-        (None, "v1", "In production now: v1 (as before)."),
-        (None, None, "In production now: nothing yet."),
+        (Publication("published", "v2", "blessed"), "v2", "In production now: v2 (new)."),
+        (Publication("not_blessed", None, ""), "v1", "In production now: v1 (as before)."),
+        (Publication("not_blessed", None, ""), None, "In production now: nothing yet."),
     ],
 )
-def test_verdict_names_what_is_in_production(published: str | None, current: str | None, words: str) -> None:
-    shown = lines(summary.verdict(outcome(published_version=published), current))
+def test_verdict_names_what_is_in_production(
+    publication: Publication, current: str | None, words: str
+) -> None:
+    shown = lines(summary.verdict(outcome(publication=publication), current))
     assert shown == [
         "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678.",
         "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 "
@@ -179,6 +182,43 @@ def test_models_mark_the_current_one() -> None:
     assert "v2 in production unknown unknown unknown unknown" in shown
     assert "v3 blessed v2 serving policy 50% 0.031 unknown" in shown
     assert "v4 blessed v2 eval policy 0% unknown" in shown
+
+
+def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
+    lost = Publication("superseded", "v2", "compared with v1, but v3 is in production now")
+    shown = lines(summary.verdict(outcome(publication=lost), "v3"))
+    assert " ".join(shown).endswith(
+        "Superseded: production changed while this model was trained, so it was not put there; "
+        "`newsletter-bandit train` again judges it against what is there now "
+        "(compared with v1, but v3 is in production now). In production now: v3 (as before)."
+    )
+    held = lines(summary.verdict(outcome(publication=Publication("pinned", "v2", "v1 is pinned")), "v1"))
+    assert " ".join(held).endswith(
+        "Not in production: a pin keeps what is there; after `newsletter-bandit models unpin`, `train` again "
+        "(v1 is pinned). In production now: v1 (as before)."
+    )
+
+
+def test_models_tell_pins_and_lost_races() -> None:
+    created = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+    def version(name: str, **changes: Any) -> VersionInfo:
+        return dataclasses.replace(VersionInfo(name, created, False, None, None, None), **changes)
+
+    shown = lines(
+        summary.models(
+            [
+                version("v1", is_current=True, is_pinned=True),
+                version("v2", placement=Placement("superseded", "v0", "v1")),
+                version("v3", placement=Placement("pinned", "v1", "v1")),
+                version("v4", placement=Placement("placed", "v1", "v1")),
+            ]
+        )
+    )
+    assert "v1 in production, pinned unknown unknown unknown unknown" in shown
+    assert "v2 superseded unknown unknown unknown unknown" in shown
+    assert "v3 kept out by a pin unknown unknown unknown unknown" in shown
+    assert "v4 unknown unknown unknown unknown" in shown
 
 
 def test_truth_measures_the_gap_from_uniform_to_oracle() -> None:

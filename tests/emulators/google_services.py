@@ -9,9 +9,10 @@ import http.client
 import http.server
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +126,55 @@ class FailingProxy(_Server):
     def count(self, method: str, part: str) -> int:
         """Requests of the method whose path holds the part."""
         return sum(1 for sent, path, _ in self.requests if sent == method and part in path)
+
+
+class PreconditionProxy(_Server):
+    """Passes requests on to an emulator of Cloud Storage, and checks `ifGenerationMatch`, which it ignores.
+
+    Attributes:
+      refused: number of writes that met another generation than they asked for.
+      before_write: called once, before the next conditional write is checked.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.refused = 0
+        self.before_write: Callable[[], None] | None = None
+        proxy, host, lock = self, urlsplit(target).netloc, threading.Lock()
+
+        def ask(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+            connection = http.client.HTTPConnection(host)
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            content = response.read()
+            connection.close()
+            return response.status, content
+
+        class Handler(_Handler):
+            def pass_on(self) -> None:
+                body = self.read_body()
+                query = parse_qs(urlsplit(self.path).query)
+                headers = {"Content-Type": self.headers["Content-Type"]} if body else {}
+                if self.command == "POST" and "ifGenerationMatch" in query:
+                    hook, proxy.before_write = proxy.before_write, None
+                    if hook is not None:
+                        hook()
+                    name = json.loads(body.split(b"\r\n\r\n")[1].split(b"\r\n")[0])["name"]
+                    bucket = self.path.split("/b/")[1].split("/")[0]
+                    with lock:
+                        where = f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
+                        status, found = ask("GET", where, b"", {})
+                        now = json.loads(found)["generation"] if status == 200 else "0"
+                        if [now] != query["ifGenerationMatch"]:
+                            proxy.refused += 1
+                            self.answer(412, _error(412, "conditionNotMet"))
+                            return
+                        self.answer(*ask("POST", self.path, body, headers))
+                    return
+                self.answer(*ask(self.command, self.path, body, headers))
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815
+
+        super().__init__(Handler)
 
 
 def _error(status: int, reason: str) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from components.pushing_finalizer.finalizing import finalize
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.pointer import Pointer
 from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
+from tests.emulators.google_services import PreconditionProxy
 from tests.evidence_records import decision, metrics, published, verdict
 from tests.publishing import Workplace
 from tests.tiny import make_use_case
@@ -26,12 +30,23 @@ pytestmark = pytest.mark.emulator
 
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
+THIRD = "20261206T101500Z-2a2b3c4d"
 EVIDENCE = published(metrics(), verdict(), decision())
 
 
 @pytest.fixture
 def storage(google: GoogleServers, tmp_path: Path) -> Iterator[StorageProxy]:
     with tensorflow_storage(google.storage, tmp_path) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def preconditions(
+    google: GoogleServers, storage: StorageProxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PreconditionProxy]:
+    """Between Google's client and the emulator."""
+    with PreconditionProxy(google.storage) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
         yield proxy
 
 
@@ -67,7 +82,7 @@ def test_versions_are_published_served_and_rolled_back(root: str, tmp_path: Path
         registry.set_current(version)
     assert [info.version for info in registry.versions()] == [FIRST, SECOND]
     assert registry.require_current() == SECOND
-    assert json.loads(read_bytes(f"{root}/tiny/CURRENT")) == {"version": SECOND}
+    assert json.loads(files_of(root).latest(f"{root}/tiny/CURRENT") or b"") == {"version": SECOND}
 
     # TensorFlow loads the model from the bucket, and a step that copies it has the very same files.
     loaded = tf.saved_model.load(f"{registry.current_model_uri()}/Format-Serving")
@@ -114,6 +129,41 @@ def test_what_may_not_be_looked_at_is_not_taken_for_empty(root: str, storage: St
     assert files_of(root).names(f"{root}/nothing") == files_of(root).tree(f"{root}/nothing") == []
 
 
+def test_of_trainings_that_end_at_once_one_goes_into_production(
+    root: str, preconditions: PreconditionProxy, tmp_path: Path
+) -> None:
+    registry = Registry(root, "tiny")
+    model = make_model(tmp_path / "model", 2.0)
+    candidates = [f"20261207T10150{second}Z-1a2b3c4d" for second in range(4)]
+    for version in (FIRST, *candidates):
+        registry.publish(version, model, EVIDENCE)
+    registry.set_current(FIRST)
+    start = threading.Barrier(len(candidates))
+
+    def place(version: str) -> str:
+        start.wait()
+        return Registry(root, "tiny").place(version, FIRST).outcome
+
+    with ThreadPoolExecutor(len(candidates)) as threads:
+        outcomes = dict(zip(candidates, threads.map(place, candidates), strict=True))
+    assert sorted(outcomes.values()) == ["placed", "superseded", "superseded", "superseded"]
+    assert outcomes[registry.require_current()] == "placed"
+
+
+def test_a_rollback_between_look_and_move_stands(
+    root: str, preconditions: PreconditionProxy, tmp_path: Path
+) -> None:
+    registry = Registry(root, "tiny")
+    for version in (FIRST, SECOND, THIRD):
+        registry.publish(version, make_model(tmp_path / version, 2.0), EVIDENCE)
+    registry.set_current(SECOND)
+    preconditions.before_write = lambda: registry.set_current(FIRST, pinned=True)
+    placement = registry.place(THIRD, SECOND)
+    assert preconditions.refused == 1
+    assert (placement.outcome, placement.found) == ("superseded", FIRST)
+    assert registry.pointer() == Pointer(FIRST, pinned=True)
+
+
 def test_missing_evidence_is_named(root: str) -> None:
     with pytest.raises(DataError, match=f"{root}/evaluation/verdict.json: cannot be read"):
         finalize(Registry(root, "tiny"), None, f"{root}/evaluation", f"{root}/decision", make_use_case())
@@ -133,7 +183,7 @@ def test_the_steps_around_publishing_work_in_a_bucket(root: str, tmp_path: Path)
 
     workplace = Workplace(tmp_path, root)
     workplace.make_candidate("one", 1.0)
-    workplace.judge("one", "blessed")
+    workplace.judge("one", "blessed", compared_with=FIRST)
     registry = workplace.registry
     registry.publish(FIRST, make_model(tmp_path / "production", 2.0), EVIDENCE)
     registry.set_current(FIRST)
@@ -144,7 +194,7 @@ def test_the_steps_around_publishing_work_in_a_bucket(root: str, tmp_path: Path)
     assert copied == (tmp_path / "production" / "saved_model.pb").read_bytes()
     publication = f"{executions.outputs('PushingFinalizer')['publication']}/publication.json"
     second = json.loads(read_bytes(publication))
-    assert (second["published"], second["reason"]) == (True, "blessed")
+    assert (second["outcome"], second["reason"]) == ("published", "blessed")
     assert registry.require_current() == second["version"]
     served = tf.saved_model.load(f"{registry.current_model_uri()}/Format-Serving")
     answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))

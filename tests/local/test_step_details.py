@@ -75,9 +75,13 @@ def test_a_decision(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("publication", "phrase"),
     [
-        (Publication(True, "v1", "blessed"), "v1 is in production"),
+        (Publication("published", "v1", "blessed"), "v1 is in production"),
         (
-            Publication(False, None, "not blessed; failed: value"),
+            Publication("superseded", "v2", "compared with v1, but v3 is in production now"),
+            "v2 is not in production: superseded; compared with v1, but v3 is in production now",
+        ),
+        (
+            Publication("not_blessed", None, "not blessed; failed: value"),
             "nothing published: not blessed; failed: value",
         ),
     ],

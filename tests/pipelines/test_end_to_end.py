@@ -106,7 +106,7 @@ def test_each_run_writes_down_what_it_read_and_cost(run: Run) -> None:
 def test_the_first_model_is_blessed_and_published(run: Run) -> None:
     assert run.training.verdict.verdict == "blessed"
     assert run.training.verdict.compared_with == "logging policy"
-    assert run.training.published_version == run.current
+    assert run.training.publication.version == run.current
     version = Path(run.workspace.environment.registry) / "newsletter" / run.current
     for name in ("metrics.json", "decision.json", "verdict.json", "use_case.json"):
         assert json.loads((version / name).read_text()), name
@@ -252,5 +252,5 @@ def test_a_worse_model_is_not_blessed_and_serving_is_unchanged(run: Run, shuffle
     assert outcome.verdict.verdict != "blessed"
     assert outcome.verdict.compared_with == run.current
     assert [check.name for check in outcome.verdict.checks if check.passed is False]
-    assert outcome.published_version is None
+    assert outcome.publication.outcome == "not_blessed"
     assert (run.current, run.rankings()) == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 
+from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
@@ -35,8 +37,9 @@ class Run:
         decision().write(self.decision)
         self.registry = Registry(str(folder / "registry"), "tiny")
 
-    def judge(self, outcome: VerdictName, *failed: str) -> None:
-        verdict(outcome, *failed).write(self.evaluation)
+    def judge(self, outcome: VerdictName, *failed: str, compared_with: str = LOGGING_POLICY) -> None:
+        found = dataclasses.replace(verdict(outcome, *failed), compared_with=compared_with)
+        found.write(self.evaluation)
 
     def finalize(self, pushed: bool = True, later: int = 0) -> Publication:
         model = PushedModel(str(self.model), PUSHED_AT + dt.timedelta(seconds=later)) if pushed else None
@@ -53,7 +56,7 @@ def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
 ) -> None:
     publication = run.finalize()
     version = f"20261123T101500Z-{model_digest(str(run.model))[:8]}"
-    assert (publication.published, publication.version, publication.reason) == (True, version, "blessed")
+    assert publication == Publication("published", version, "blessed")
     assert run.registry.current() == version
     folder = tmp_path / "registry" / "tiny" / version
     assert (folder / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
@@ -75,9 +78,48 @@ def test_the_same_model_pushed_again_keeps_its_version_and_evidence(run: Run) ->
 def test_another_model_is_another_version(run: Run) -> None:
     first = run.finalize()
     (run.model / "saved_model.pb").write_text("other graph")
+    run.judge("blessed", compared_with=str(first.version))
     second = run.finalize(later=60)
     assert [info.version for info in run.registry.versions()] == [first.version, second.version]
     assert run.registry.current() == second.version
+
+
+def test_a_model_that_production_has_overtaken_is_published_but_not_placed(run: Run) -> None:
+    first = run.finalize()
+    (run.model / "saved_model.pb").write_text("other graph")
+    second = run.finalize(later=60)  # it too was compared with the logging policy
+    assert (second.outcome, second.published) == ("superseded", False)
+    assert second.reason == f"compared with the logging policy, but {first.version} is in production now"
+    assert run.registry.current() == first.version
+    assert [info.version for info in run.registry.versions()] == [first.version, second.version]
+    # The same model, judged against what is in production now.
+    run.judge("blessed", compared_with=str(first.version))
+    again = run.finalize(later=120)
+    assert again == Publication("published", second.version, "blessed; this model was published before")
+    assert run.registry.current() == second.version
+
+
+def test_a_rolled_back_version_stays_until_it_is_unpinned(run: Run) -> None:
+    first = run.finalize()
+    run.registry.rollback(first.version)
+    (run.model / "saved_model.pb").write_text("other graph")
+    run.judge("blessed", compared_with=str(first.version))
+    held = run.finalize(later=60)
+    assert held == Publication("pinned", held.version, f"{first.version} is pinned")
+    assert run.registry.current() == first.version
+    run.registry.unpin()
+    assert run.finalize(later=60).published
+    assert run.registry.current() == held.version
+
+
+def test_a_publication_from_before_races_were_told_apart_is_read(tmp_path: Path) -> None:
+    outputs = {"publication": str(tmp_path)}
+    for published, outcome in ((True, "published"), (False, "not_blessed")):
+        version = "v1" if published else None
+        content = {"published": published, "version": version, "reason": "a reason"}
+        (tmp_path / "publication.json").write_text(json.dumps(content))
+        found = Publication.of(outputs)
+        assert (found.outcome, found.version, found.reason) == (outcome, version, "a reason")
 
 
 def test_nothing_pushed_publishes_nothing_and_says_which_checks_failed(run: Run, tmp_path: Path) -> None:
@@ -86,7 +128,7 @@ def test_nothing_pushed_publishes_nothing_and_says_which_checks_failed(run: Run,
     publication.write(str(tmp_path))
     assert Publication.of({"publication": str(tmp_path)}) == publication
     assert json.loads((tmp_path / "publication.json").read_text()) == {
-        "published": False,
+        "outcome": "not_blessed",
         "version": None,
         "reason": "cannot tell; failed: effective sample size, value",
     }

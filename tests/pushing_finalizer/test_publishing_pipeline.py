@@ -47,7 +47,7 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     decision = content(executions, "ServingModelResolver", "decision", "decision.json")
     assert (decision["policy"], decision["exploration_rate"]) == ("eval_policy", 0.0)
     first = content(executions, "PushingFinalizer", "publication", "publication.json")
-    assert (first["published"], first["reason"]) == (True, "blessed")
+    assert (first["outcome"], first["reason"]) == ("published", "blessed")
     assert workplace.registry.current() == first["version"]
     served = tf.saved_model.load(f"{workplace.registry.current_model_uri()}/Format-Serving")
     answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))
@@ -62,20 +62,33 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert (decided.policy, decided.exploration_rate, decided.score_floor) == ("eval_policy", 0.0, None)
 
     # With the cache on and nothing else changed, the next run finds what is in production now.
+    workplace.judge("two", "blessed", compared_with=first["version"])
     executions = workplace.run("two", blessed=True)
     assert (production(executions) / "saved_model.pb").is_file()
     after_one = executions.outputs("ProductionModel")["model"]
     second = content(executions, "PushingFinalizer", "publication", "publication.json")
-    assert second["published"]
+    assert second["outcome"] == "published"
     assert second["version"] != first["version"]
 
     # Not blessed: nothing moves.
     executions = workplace.run("bad", blessed=False)
     assert executions.outputs("ProductionModel")["model"] != after_one
     refused = content(executions, "PushingFinalizer", "publication", "publication.json")
-    assert refused == {"published": False, "version": None, "reason": "not blessed; failed: value"}
+    assert refused == {"outcome": "not_blessed", "version": None, "reason": "not blessed; failed: value"}
     assert workplace.registry.current() == second["version"]
     assert {info.version for info in workplace.registry.versions()} == {first["version"], second["version"]}
+
+    # Rolled back, the same model with the same figures: only the last step runs anew, and the pin stands.
+    workplace.registry.rollback(first["version"])
+    executions = workplace.run("two", blessed=True)
+    held = content(executions, "PushingFinalizer", "publication", "publication.json")
+    assert (held["outcome"], held["version"]) == ("pinned", second["version"])
+    assert workplace.registry.current() == first["version"]
+    workplace.registry.unpin()
+    executions = workplace.run("two", blessed=True)
+    again = content(executions, "PushingFinalizer", "publication", "publication.json")
+    assert (again["outcome"], again["version"]) == ("published", second["version"])
+    assert workplace.registry.current() == second["version"]
 
     # Rolled back, the version that was seen before may come from the cache.
     workplace.registry.rollback(first["version"])

@@ -17,6 +17,7 @@ from tests.evidence_records import decision, metrics, model_figures, published, 
 
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
+THIRD = "20261207T101500Z-2a2b3c4d"
 EVIDENCE = published(metrics(candidate=model_figures(cost=None)), verdict(), decision())
 
 
@@ -69,6 +70,57 @@ def test_the_pointer_moves_forth_and_back(tmp_path: Path, model: str) -> None:
     assert registry.current() == FIRST
     assert registry.rollback(SECOND) == SECOND
     assert registry.current() == SECOND
+
+
+def test_a_rollback_during_a_training_stands(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    for version in (FIRST, SECOND, THIRD):
+        registry.publish(version, model, EVIDENCE)
+    assert registry.place(FIRST, None).placed
+    assert registry.place(SECOND, FIRST).placed
+    # While THIRD, which is compared with SECOND, is trained, somebody goes back.
+    registry.rollback(FIRST)
+    placement = registry.place(THIRD, SECOND)
+    assert (placement.outcome, placement.found) == ("superseded", FIRST)
+    assert placement.reason == f"compared with {SECOND}, but {FIRST} is in production now"
+    assert registry.current() == FIRST
+    first, second, third = registry.versions()
+    assert (first.is_current, first.is_pinned) == (True, True)
+    assert (second.placement, third.placement) == (None, placement)
+
+
+def test_a_second_training_does_not_displace_a_model_that_it_never_saw(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    for version in (FIRST, SECOND):
+        registry.publish(version, model, EVIDENCE)
+    # Both were compared with the logging policy, as nothing was in production.
+    assert registry.place(FIRST, None).placed
+    assert registry.place(SECOND, None).outcome == "superseded"
+    assert registry.current() == FIRST
+    # A retried step finds what it did.
+    assert registry.place(FIRST, None).placed
+    # Judged again, now against what is there, it may go.
+    assert registry.place(SECOND, FIRST).placed
+    assert registry.current() == SECOND
+    assert [info.placement and info.placement.placed for info in registry.versions()] == [None, True]
+
+
+def test_nothing_is_placed_over_a_pin(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    for version in (FIRST, SECOND, THIRD):
+        registry.publish(version, model, EVIDENCE)
+    registry.set_current(SECOND)
+    registry.rollback(FIRST)
+    assert json.loads((tmp_path / "tiny" / "CURRENT").read_text()) == {"version": FIRST, "pinned": True}
+    assert registry.place(SECOND, FIRST).outcome == "pinned"
+    assert registry.current() == FIRST
+    assert registry.unpin() == FIRST
+    assert registry.place(THIRD, FIRST).placed
+    # What was kept out is not what one goes back to.
+    assert registry.rollback() == FIRST
+    assert registry.pin() == FIRST
+    assert registry.unpin() == FIRST
+    assert registry.versions()[0].is_pinned is False
 
 
 def test_versions_are_listed_oldest_first_with_their_evidence(tmp_path: Path, model: str) -> None:
@@ -179,9 +231,24 @@ def test_nothing_in_production_is_said_where_a_version_is_required(tmp_path: Pat
     registry.publish(FIRST, model, {})
     with pytest.raises(DataError, match=f"nothing is in production; available: {FIRST}"):
         registry.current_model_uri()
+    for act in (registry.pin, registry.unpin):
+        with pytest.raises(DataError, match=f"nothing is in production; available: {FIRST}"):
+            act()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 3}', '{"version": "../x"}', "\ufffe\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": 3}',
+        '{"version": "../x"}',
+        f'{{"version": "{FIRST}", "pinned": 1}}',
+        "\ufffe\0",
+    ],
+)
 def test_a_damaged_pointer_is_named_and_rolling_back_mends_it(tmp_path: Path, model: str, text: str) -> None:
     registry = Registry(str(tmp_path), "tiny")
     registry.publish(FIRST, model, {})

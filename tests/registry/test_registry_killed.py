@@ -36,6 +36,18 @@ registry.set_current(version)
 """
 
 
+# Puts a version into production that was compared with another one, when it is told to.
+RACER = """
+import sys
+from newsletter_bandit.registry import Registry
+root, version, compared_with = sys.argv[1:4]
+registry = Registry(root, "tiny")
+print("ready", flush=True)
+sys.stdin.readline()
+print(registry.place(version, compared_with).outcome)
+"""
+
+
 def publisher(root: Path, model: Path, version: str, kill_at: int = 0) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", PROGRAM, str(root), str(model), version, str(kill_at)]
     return subprocess.Popen(command, cwd=Path(__file__).parents[2])
@@ -75,6 +87,39 @@ def test_killed_at_any_step_it_leaves_a_whole_version_or_none_and_a_rerun_mends_
     assert ended == 0
     # Killed before and after the version appeared, and before and after the pointer moved.
     assert seen == {(1, OLD), (2, OLD), (2, NEW)}
+
+
+def test_of_trainings_that_end_at_once_one_goes_into_production(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    root = tmp_path / "registry"
+    registry = Registry(str(root), "tiny")
+    candidates = [f"20261123T10150{second}Z-5a2b3c4d" for second in range(4)]
+    for version in (OLD, *candidates):
+        registry.publish(version, str(model), {})
+    registry.set_current(OLD)
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(root), version, OLD],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for version in candidates
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = {
+        version: process.communicate()[0].strip()
+        for version, process in zip(candidates, running, strict=True)
+    }
+    assert sorted(outcomes.values()) == ["placed", "superseded", "superseded", "superseded"]
+    assert outcomes[registry.require_current()] == "placed"
 
 
 def test_publishers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Evidence of a model, one file each: figures, the gate's verdict, and the decision how the model is
-served.
+"""Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, and
+what stood in its way into production.
 """
 
 from newsletter_bandit.registry.evidence.decision import Decision
 from newsletter_bandit.registry.evidence.metrics import Metrics
+from newsletter_bandit.registry.evidence.placement import Placement, PlacementName
 from newsletter_bandit.registry.evidence.verdict import Verdict, VerdictName
 
-__all__ = ["Decision", "Metrics", "Verdict", "VerdictName"]
+__all__ = ["Decision", "Metrics", "Placement", "PlacementName", "Verdict", "VerdictName"]

@@ -105,7 +105,7 @@ def our_side(rankings: Sequence[Ranking], namespace: str) -> float:
         counts = Path(folder) / "counts.json"
         graph = StorePredictions(
             recommenders=stored_rankings.RECOMMENDERS,
-            stamp=Stamp(rankings[0].model_version, rankings[0].generated_at),
+            stamp=Stamp(rankings[0].model_version, rankings[0].generated_at, rankings[0].use_case),
             store=_settings(namespace),
             max_rejected_share=0.0,
             dead_letters=str(Path(folder) / "dead_letters.jsonl"),

@@ -17,6 +17,7 @@ from serving.ranking import Ranking
 RECOMMENDERS = tuple(f"recommender_{letter}" for letter in "abcdefghijkl")
 VERSION = "20260301"
 CAMPAIGN = "2026-W10"
+USE_CASE = "newsletter"
 _DAYS = 8
 
 
@@ -38,6 +39,7 @@ def rankings(users: int, day: dt.date) -> Iterator[Ranking]:
             propensities=tuple(_single(rng.uniform(0.01, 1.0)) for _ in range(slots)),
             explored=rng.random() < 0.1,
             campaign=CAMPAIGN,
+            use_case=USE_CASE,
             model_version=VERSION,
             generated_at=generated_at,
             expires_at=generated_at + dt.timedelta(days=_DAYS),
@@ -59,6 +61,7 @@ def body(ranking: Ranking) -> bytes:
         "propensities": ranking.propensities,
         "explored": ranking.explored,
         "campaign": ranking.campaign,
+        "use_case": ranking.use_case,
         "model_version": ranking.model_version,
         "generated_at": f"{ranking.generated_at:%Y-%m-%dT%H:%M:%SZ}",
         "expires_at": f"{ranking.expires_at:%Y-%m-%dT%H:%M:%SZ}",

@@ -40,7 +40,7 @@ RECOMMENDERS: Final = "recommenders"  # [B, K] in the order of the ranking; '' p
 SCORES: Final = "scores"  # [B, K] reward estimates in that order
 PROPENSITIES: Final = "propensities"  # [B, K] of each slot's choice, given the slots before
 EXPLORED: Final = "explored"  # [B, 1] 1 where the first slot is an exploring choice, else 0
-STAMPED: Final = frozenset({"model_version", "generated_at", "expires_at"})
+STAMPED: Final = frozenset({"use_case", "model_version", "generated_at", "expires_at"})
 PREDICTED: Final = tuple(field for field in FIELDS if field.name not in STAMPED)
 POLICY_OUTPUTS: Final = (
     *(field.name for field in PREDICTED),

@@ -98,6 +98,13 @@ class Endpoint:
     def _ranking(
         self, user_id: str, found: Ranking | None, limit: int | None, now: dt.datetime
     ) -> dict[str, Any]:
+        if found is not None and found.use_case != self._config.use_case:
+            message = (
+                f"the stored ranking is of the use case {found.use_case}; this endpoint serves "
+                f"{self._config.use_case}"
+            )
+            _LOGGER.error("user %r: %s; each use case needs a store of its own", user_id, message)
+            raise Problem(500, "foreign_ranking", message)
         if found is not None and not found.expired(now):
             answer = found.to_json_dict()
             if limit is not None:

@@ -65,6 +65,7 @@ class Ranking:
       propensities: pi(a_j | x, a_1..a_{j-1}) of each slot, in (0, 1].
       explored: whether the first slot was drawn by exploration and differs from the greedy choice.
       campaign: newsletter the ranking was made for.
+      use_case: use case that it was made for; the endpoint of another one does not serve it.
       model_version: version in the registry that made it.
       generated_at: start of the day it was made for, UTC.
       expires_at: when it stops being served, UTC, after `generated_at`.
@@ -79,6 +80,7 @@ class Ranking:
     propensities: tuple[float, ...]
     explored: bool
     campaign: str
+    use_case: str
     model_version: str
     generated_at: dt.datetime
     expires_at: dt.datetime = field(metadata=INDEXED)

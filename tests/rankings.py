@@ -20,6 +20,7 @@ def ranking_fields(**changes: Any) -> dict[str, Any]:
         "propensities": (0.925, 1.0),
         "explored": False,
         "campaign": "monday",
+        "use_case": "newsletter",
         "model_version": "7",
         "generated_at": generated_at,
         "expires_at": generated_at + dt.timedelta(days=8),

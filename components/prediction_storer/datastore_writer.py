@@ -20,6 +20,7 @@ from components.prediction_storer.beam_datastore import Committer, Throttle
 from components.prediction_storer.checking import Checker
 from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
+from serving.stores.datastore import DatastoreStore as Rankings
 
 _UNINDEXED = frozenset(UNINDEXED_PROPERTIES)
 
@@ -36,10 +37,33 @@ class WriteToDatastore(beam.PTransform):
 
     def expand(self, checked: Any) -> Any:
         """Builds the graph."""
+        checked = checked | "RequireUseCase" >> beam.ParDo(
+            _Require(self._store, self._checker.stamp.use_case)
+        )
         throttle = throttle_of(self._store, checked.pipeline.options)
         if throttle is not None:
             checked = checked | "RampUp" >> beam.ParDo(RampUp(throttle))
         return checked | "Write" >> beam.ParDo(_Write(self._store, self._checker))
+
+
+class _Require(beam.DoFn):
+    """Passes batches on, once it has seen that no other use case's rankings would be replaced.
+
+    Only Dataflow's workers may look into the store, so each of them looks, before its first batch.
+    """
+
+    def __init__(self, store: DatastoreStore, use_case: str) -> None:
+        super().__init__()
+        self._store = store
+        self._use_case = use_case
+        self._looked = False
+
+    def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        if not self._looked:
+            store = self._store
+            Rankings(store.project, store.entity_kind, store.namespace).require(self._use_case)
+            self._looked = True
+        yield checked
 
 
 class RampUp(Throttle):

@@ -60,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         files = _files(predictions)
         store_predictions = StorePredictions(
             recommenders=use_case.recommenders,
-            stamp=Stamp(model_version, generated_at),
+            stamp=Stamp(model_version, generated_at, use_case.name),
             store=_STORE.validate_json(exec_properties["store"]),
             max_rejected_share=max_rejected_share,
             dead_letters=dead_letters,

@@ -49,10 +49,12 @@ class Stamp:
 
     model_version: str
     generated_at: dt.datetime
+    use_case: str
 
     def fields(self, expires_after_days: int) -> dict[str, Any]:
         """The fields of a ranking that the run makes, `newsletter_bandit.exported_model.STAMPED`."""
         return {
+            "use_case": self.use_case,
             "model_version": self.model_version,
             "generated_at": self.generated_at,
             "expires_at": self.generated_at + dt.timedelta(days=expires_after_days),

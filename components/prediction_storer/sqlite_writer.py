@@ -40,6 +40,8 @@ class _Write(beam.DoFn):
     def process(self, checked: pa.RecordBatch) -> None:
         if self._store is None:
             self._store = SQLiteStore(self._path)
+            # Before the first row, so that no other use case's ranking is replaced.
+            self._store.require(self._checker.stamp.use_case)
         rows = stored_rows(checked, self._checker)
         while part := list(islice(rows, _ROWS_PER_TRANSACTION)):
             self._store.put_rows(part)

@@ -10,6 +10,7 @@ output "environment" {
     store = {
       project     = var.project
       entity_kind = var.entity_kind
+      namespace   = "{use_case}"
     }
     dataflow = {
       project         = var.project

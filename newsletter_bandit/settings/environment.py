@@ -56,6 +56,8 @@ class DatastoreStore(Settings):
     """Rankings as entities of one kind in Firestore in Datastore mode.
 
     Attributes:
+      namespace: one per use case, since the key of a ranking is the user id alone; `{use_case}` stands for
+        the use case's name. None is the default namespace.
       throttle_rampup: write 500 entities a second at first and half as many again every five minutes, as
         Datastore asks of new traffic; None does on Dataflow only.
       hint_num_workers: workers that share this budget evenly; None takes the most that the runner may start.
@@ -64,7 +66,7 @@ class DatastoreStore(Settings):
     kind: Literal["datastore"]
     project: ProjectId
     entity_kind: Identifier = "Ranking"
-    namespace: str | None = None
+    namespace: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]|\{use_case\}){1,100}$")] | None = "{use_case}"
     throttle_rampup: bool | None = None
     hint_num_workers: int | None = Field(default=None, ge=1, le=10000)
 
@@ -134,7 +136,9 @@ class Environment(Settings):
     enable_cache: bool = False
 
     def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:
-        """A copy of the environment for one use case, with each relative path placed below ``workdir``."""
+        """A copy of the environment for one use case: its names are filled in, and each relative path is
+        placed below ``workdir``.
+        """
 
         def place(path: str) -> str:
             return path if "://" in path else str((workdir / path).absolute())
@@ -150,4 +154,7 @@ class Environment(Settings):
         if isinstance(self.store, SQLiteStore):
             path = self.store.path.replace("{use_case}", use_case.name)
             update["store"] = self.store.model_copy(update={"path": place(path)})
+        elif self.store.namespace is not None:
+            namespace = self.store.namespace.replace("{use_case}", use_case.name)
+            update["store"] = self.store.model_copy(update={"namespace": namespace})
         return self.model_copy(update=update)

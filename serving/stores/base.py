@@ -16,6 +16,14 @@ class CorruptRankingError(Exception):
     """A stored record that breaks the contract; the message names the user and the fault."""
 
 
+def foreign(where: str, found: str, wanted: str) -> str:
+    """Sentence on a store that holds another use case's rankings."""
+    return (
+        f"{where}: holds rankings of the use case {found}; allowed: those of {wanted}. Each use case needs a "
+        "store of its own: a file for SQLite, a namespace for Datastore"
+    )
+
+
 class RankingStore(Protocol):
     """Rankings by user_id; each method raises `StoreError` where the store cannot be used."""
 
@@ -30,6 +38,9 @@ class RankingStore(Protocol):
 
     def delete(self, user_id: str) -> None:
         """Forgets the user; nothing happens where there is no ranking."""
+
+    def require(self, use_case: str) -> None:
+        """Raises `StoreError` if the store holds rankings of another use case, which it names."""
 
     def count(self) -> int:
         """Number of rankings."""

@@ -16,12 +16,14 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import datastore
 
 from ..ranking import UNINDEXED_PROPERTIES, Ranking, RankingError
-from .base import CorruptRankingError, StoreError
+from .base import CorruptRankingError, StoreError, foreign
 
 # Datastore's limits: 500 writes and 10 MiB a commit, 1000 keys a look-up.
 _WRITES_PER_COMMIT = 500
 _BYTES_PER_COMMIT = 8_000_000
 _KEYS_PER_LOOKUP = 1000
+# Entities in which a foreign use case is looked for.
+_LOOKED_AT = 20
 
 
 @functools.lru_cache(maxsize=8)
@@ -73,6 +75,19 @@ class DatastoreStore:
         """See `RankingStore.delete`."""
         with _store_errors(self._client.project):
             self._client.delete(self._key(user_id))
+
+    def require(self, use_case: str) -> None:
+        """See `RankingStore.require`; looks at a few entities, since a namespace holds one use case's.
+
+        Entities from before rankings named their use case do not count.
+        """
+        with _store_errors(self._client.project):
+            found = list(self._client.query(kind=self._kind).fetch(limit=_LOOKED_AT))
+        for entity in found:
+            other = entity.get("use_case", use_case)
+            if other != use_case:
+                where = f"Datastore of project {self._client.project}, namespace {self._client.namespace!r}"
+                raise StoreError(foreign(where, str(other), use_case))
 
     def count(self) -> int:
         """See `RankingStore.count`."""

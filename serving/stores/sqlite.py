@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..fields import ColumnType
 from ..ranking import FIELDS, PROPERTIES, Ranking, RankingError, format_timestamp
-from .base import CorruptRankingError, StoreError
+from .base import CorruptRankingError, StoreError, foreign
 
 # Type of a column, and what its text is.
 _COLUMN: dict[ColumnType, tuple[str, str]] = {
@@ -73,7 +73,7 @@ class SQLiteStore:
       busy_timeout: seconds to wait for another writer.
 
     Raises:
-      StoreError: the file is missing, is no such store or cannot be opened.
+      StoreError: the file is missing, is no such store, lacks a column, or cannot be opened.
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False, busy_timeout: float = 60.0) -> None:
@@ -86,11 +86,11 @@ class SQLiteStore:
         if read_only and not self._path.is_file():
             raise StoreError(f"{self._path}: no such file; run a batch prediction to make it")
         with self._connection() as connection:
-            if read_only:
-                connection.execute(f"{_SELECT} = ''")
-            else:
+            if not read_only:
                 self._use_write_ahead_log(connection)
                 connection.execute(_create())
+            self._require_columns(connection)
+            connection.execute(f"{_SELECT} = ''")
 
     def get(self, user_id: str) -> Ranking | None:
         """See `RankingStore.get`."""
@@ -123,6 +123,15 @@ class SQLiteStore:
         with self._connection() as connection:
             connection.execute("DELETE FROM rankings WHERE user_id = ?", (user_id,))
 
+    def require(self, use_case: str) -> None:
+        """See `RankingStore.require`; looks at every row."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT use_case FROM rankings WHERE use_case <> ? LIMIT 1", (use_case,)
+            ).fetchone()
+        if row is not None:
+            raise StoreError(foreign(str(self._path), row[0], use_case))
+
     def count(self) -> int:
         """See `RankingStore.count`."""
         with self._connection() as connection:
@@ -149,6 +158,15 @@ class SQLiteStore:
             yield connection
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {error}") from error
+
+    def _require_columns(self, connection: sqlite3.Connection) -> None:
+        found = {row[1] for row in connection.execute("PRAGMA table_info(rankings)")}
+        missing = [field.name for field in FIELDS if field.name not in found]
+        if found and missing:
+            raise StoreError(
+                f"{self._path}: the table rankings has no column {', '.join(missing)}, so an earlier version "
+                "made it; move the file away and run a batch prediction, which makes a new one"
+            )
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         """Lets readers go on reading while a batch is written."""

@@ -44,7 +44,8 @@ def workspace(workdir: Path, environment: str = "vertex", **changes: Any) -> Wor
     path = CONFIGS / "newsletter.yaml"
     settings = load_environment(CONFIGS / "environments" / f"{environment}.yaml")
     settings = settings.model_validate(settings.model_dump() | changes)
-    return Workspace(load_use_case(path), path, settings, workdir)
+    use_case = load_use_case(path)
+    return Workspace(use_case, path, settings.in_workdir(workdir, use_case), workdir)
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +233,7 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
     assert {name for name, task in tasks.items() if "cachingOptions" not in task} == {
         "BigQueryExampleGen",
         "ProductionModel",
+        "PushingFinalizer",
     }
 
 
@@ -239,7 +241,7 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
     ("changes", "words"),
     [
         ({"vertex": None}, "vertex: missing; add a block with project, region, image and service_account"),
-        ({"registry": "registry"}, "registry: found registry; allowed: a folder in a bucket"),
+        ({"registry": "registry"}, "registry: found .*registry; allowed: a folder in a bucket"),
         ({"pipeline_root": "/home"}, "pipeline_root: found /home"),
         ({"warehouse": {"kind": "duckdb", "path": "w"}}, "warehouse.kind: found duckdb; allowed: bigquery"),
         ({"store": {"kind": "sqlite", "path": "s"}}, "store.kind: found sqlite; allowed: datastore"),

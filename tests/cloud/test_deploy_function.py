@@ -52,8 +52,9 @@ def use_case() -> UseCase:
 
 
 @pytest.fixture
-def environment() -> Environment:
-    return load_environment(ROOT / "configs" / "environments" / "vertex.yaml")
+def environment(use_case: UseCase, tmp_path: Path) -> Environment:
+    settings = load_environment(ROOT / "configs" / "environments" / "vertex.yaml")
+    return settings.in_workdir(tmp_path, use_case)
 
 
 @pytest.fixture

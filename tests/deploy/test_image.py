@@ -53,7 +53,7 @@ with PredictionsWriter(folder + "/predictions.parquet") as writer:
 with beam.Pipeline(runner=FnApiRunner(worker), options=PipelineOptions([])) as pipeline:
     pipeline | beam.Create([folder + "/predictions.parquet"]) | StorePredictions(
         ("refill", "deals"),
-        Stamp("7", dt.datetime(2026, 3, 2, tzinfo=dt.UTC)),
+        Stamp("7", dt.datetime(2026, 3, 2, tzinfo=dt.UTC), "newsletter"),
         SQLiteStore(kind="sqlite", path=folder + "/rankings.sqlite"),
         0.0,
         folder + "/dead_letters.jsonl",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.ranking import Ranking
-from serving.stores.base import RankingStore
+from serving.stores.base import RankingStore, StoreError
 from serving.stores.sqlite import SQLiteStore
 from tests.emulators.server_processes import PROJECT
 from tests.rankings import GENERATED_AT, make_ranking
@@ -45,6 +45,16 @@ def test_gives_back_exactly_what_was_put(store: RankingStore) -> None:
     ranking = ranking_of("user-1")
     store.put_many([ranking])
     assert store.get("user-1") == ranking
+
+
+def test_another_use_cases_rankings_are_named(store: RankingStore) -> None:
+    store.require("homepage")
+    store.put_many([ranking_of("user-1"), ranking_of("user-2")])
+    store.require("newsletter")
+    with pytest.raises(
+        StoreError, match="holds rankings of the use case newsletter; allowed: those of homepage"
+    ):
+        store.require("homepage")
 
 
 def test_nothing_for_an_unknown_user(store: RankingStore) -> None:

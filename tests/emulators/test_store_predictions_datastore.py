@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from components.prediction_storer.counts import Counts
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.transforms import StorePredictions
 from newsletter_bandit.settings.environment import DatastoreStore
+from serving.stores.base import StoreError
 from tests.emulators.server_processes import PROJECT
 
 pytestmark = pytest.mark.emulator
 
 GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-STAMP = Stamp("7", GENERATED_AT)
+STAMP = Stamp("7", GENERATED_AT, "newsletter")
 
 
 def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> dict[str, Any]:
@@ -36,11 +38,11 @@ def row(user_id: str, campaign: str = "monday", score: float = 0.5) -> dict[str,
     }
 
 
-def store_day(rows: list[dict[str, Any]], namespace: str, folder: Path) -> Counts:
+def store_day(rows: list[dict[str, Any]], namespace: str, folder: Path, stamp: Stamp = STAMP) -> Counts:
     settings = DatastoreStore(kind="datastore", project=PROJECT, namespace=namespace, throttle_rampup=False)
     graph = StorePredictions(
         recommenders=("deals", "refill", "top_rated"),
-        stamp=STAMP,
+        stamp=stamp,
         store=settings,
         max_rejected_share=0.1,
         dead_letters=str(folder / "dead_letters.jsonl"),
@@ -87,6 +89,15 @@ def test_stores_rewrites_and_refuses_a_day(datastore_emulator: str, namespace: s
     # Only what a clean-up asks for is indexed.
     entity = client(PROJECT, namespace).get(client(PROJECT, namespace).key("Ranking", "user-0"))
     assert entity.exclude_from_indexes == set(entity) - {"expires_at"}
+
+    # Another use case in the same namespace is refused, and replaces nothing.
+    with pytest.raises(
+        StoreError, match=f"namespace '{namespace}': holds rankings of the use case newsletter"
+    ):
+        store_day(day, namespace, tmp_path, dataclasses.replace(STAMP, use_case="homepage"))
+    assert {ranking.use_case for ranking in rankings.get_many(["user-0", "user-1"]).values()} == {
+        "newsletter"
+    }
 
     rankings.delete("user-0")
     assert rankings.get("user-0") is None

@@ -13,7 +13,7 @@ from components.prediction_storer.post_process import Row, Stamp
 
 RECOMMENDERS = ("deals", "refill", "top_rated")
 GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-STAMP = Stamp("7", GENERATED_AT)
+STAMP = Stamp("7", GENERATED_AT, "newsletter")
 EXPIRES_AT = GENERATED_AT + dt.timedelta(days=3)
 
 

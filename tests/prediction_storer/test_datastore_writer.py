@@ -110,14 +110,26 @@ def test_another_error_ends_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
         written(monkeypatch, 60, exceptions.PermissionDenied("no"))
 
 
-def test_the_graph_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_graph_looks_whose_rankings_there_are_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     client = FakeClient([])
+    looked = []
+
+    class Rankings:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def require(self, use_case: str) -> None:
+            assert not client.commits
+            looked.append(use_case)
+
+    monkeypatch.setattr(datastore_writer, "Rankings", Rankings)
     monkeypatch.setattr(helper, "get_client", lambda *_, **__: client)
     with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
         rows = pipeline | beam.Create([checked(3)])
         out = rows | WriteToDatastore(store(throttle_rampup=True), CHECKER)
         assert_that(out, equal_to([]))
     assert client.commits == [["user-0", "user-1", "user-2"]]
+    assert looked == ["newsletter"]
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 from components.bulk_inferrer.files import PredictionsWriter
 from components.prediction_storer import transforms
 from components.prediction_storer.counts import Counts
-from components.prediction_storer.post_process import Row
+from components.prediction_storer.post_process import Row, Stamp
 from components.prediction_storer.transforms import StorePredictions
 from newsletter_bandit.settings.environment import SQLiteStore as Settings
+from serving.stores.base import StoreError
 from serving.stores.sqlite import SQLiteStore
 from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
@@ -29,11 +31,12 @@ def store_day(
     max_rejected_share: float = 0.1,
     shards: int = 3,
     rows_per_file: int = 7,
+    stamp: Stamp = STAMP,
 ) -> Counts:
     """Runs the graph; the store is ``rankings.sqlite`` in ``folder``."""
     graph = StorePredictions(
         recommenders=RECOMMENDERS,
-        stamp=STAMP,
+        stamp=stamp,
         store=Settings(kind="sqlite", path=str(folder / "rankings.sqlite")),
         max_rejected_share=max_rejected_share,
         dead_letters=str(folder / "dead_letters.jsonl"),
@@ -85,6 +88,16 @@ def test_the_day_again_gives_identical_records(tmp_path: Path) -> None:
     first = records(tmp_path, 20)
     store_day(rows[::-1], tmp_path)
     assert records(tmp_path, 20) == first
+
+
+def test_another_use_case_does_not_overwrite_rankings(tmp_path: Path) -> None:
+    rows = [row(f"user-{number}") for number in range(20)]
+    store_day(rows, tmp_path)
+    before = records(tmp_path, 20)
+    assert {record["use_case"] for record in before.values()} == {"newsletter"}
+    with pytest.raises(StoreError, match="use case newsletter; allowed: those of homepage"):
+        store_day(rows, tmp_path, stamp=dataclasses.replace(STAMP, use_case="homepage"))
+    assert records(tmp_path, 20) == before
 
 
 def test_nothing_is_written_where_too_many_rows_are_refused(tmp_path: Path) -> None:

@@ -254,6 +254,23 @@ def test_a_corrupt_record_is_500(ask: Ask, path: Path) -> None:
     assert answer.json()["error"]["code"] == "corrupt_ranking"
 
 
+def test_another_use_cases_ranking_is_refused_by_name(path: Path) -> None:
+    config = ServingConfig(SQLiteLocation(str(path)), "homepage", "default", DEFAULTS)
+    answer = ask_app(config, "GET", "/users/current/recommenders")
+    assert answer.status_code == 500
+    error = {
+        "code": "foreign_ranking",
+        "message": "the stored ranking is of the use case newsletter; this endpoint serves homepage",
+    }
+    assert answer.json() == {"error": error}
+    # An expired one says as much about the store; a user without one is as unknown as ever.
+    users = {"user_ids": ["current", "old", "nobody"]}
+    current, old, nobody = ask_app(config, "POST", "/users:batchGet", json=users).json()["rankings"]
+    assert current == {"user_id": "current", "error": error}
+    assert old == {"user_id": "old", "error": error}
+    assert nobody["source"] == "default"
+
+
 def test_a_fault_of_ours_is_500_without_its_stack(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(*_: object) -> None:
         raise ZeroDivisionError("secret detail")

@@ -24,6 +24,7 @@ TABLE = """CREATE TABLE rankings (
   propensities TEXT NOT NULL,   -- JSON list
   explored INTEGER NOT NULL,
   campaign TEXT NOT NULL,
+  use_case TEXT NOT NULL,
   model_version TEXT NOT NULL,
   generated_at TEXT NOT NULL,   -- RFC 3339, UTC
   expires_at TEXT NOT NULL      -- RFC 3339, UTC
@@ -69,6 +70,7 @@ def test_json_form() -> None:
         "propensities": [0.925, 1.0],
         "explored": False,
         "campaign": "monday",
+        "use_case": "newsletter",
         "model_version": "7",
         "generated_at": "2026-03-02T00:00:00Z",
         "expires_at": "2026-03-10T00:00:00Z",
@@ -80,7 +82,8 @@ def test_the_table_and_the_index_are_those_of_the_stores_in_use(tmp_path: Path) 
     SQLiteStore(path).close()
     assert sqlite3.connect(path).execute("SELECT sql FROM sqlite_master").fetchall() == [(TABLE,)]
     assert UNINDEXED_PROPERTIES == (
-        "recommenders", "scores", "propensities", "explored", "campaign", "model_version", "generated_at",
+        "recommenders", "scores", "propensities", "explored", "campaign", "use_case", "model_version",
+        "generated_at",
     )  # fmt: skip
     assert {each.name for each in FIELDS} - {*UNINDEXED_PROPERTIES} == {"user_id", "expires_at"}
 

@@ -51,6 +51,18 @@ def test_another_database_is_refused(tmp_path: Path) -> None:
         SQLiteStore(path, read_only=True)
 
 
+def test_an_older_file_is_refused_by_name_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    SQLiteStore(path).put_many([ranking_of(1)])
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE rankings DROP COLUMN use_case")
+    for read_only in (True, False):
+        with pytest.raises(
+            StoreError, match=r"rankings\.sqlite: the table rankings has no column use_case.*move"
+        ):
+            SQLiteStore(path, read_only=read_only)
+
+
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "rankings.sqlite"
     SQLiteStore(path).put_many([ranking_of(1)])

@@ -256,6 +256,24 @@ def test_relative_paths_lie_in_the_workdir(tmp_path: Path) -> None:
     assert environment.registry == "gs://bucket/models"
 
 
+def test_the_datastore_namespace_is_the_use_cases_name(tmp_path: Path) -> None:
+    use_case = load_use_case(NEWSLETTER)
+    homepage = use_case.model_copy(update={"name": "homepage"})
+    shipped = load_environment(REPOSITORY / "configs" / "environments" / "vertex.yaml")
+    found = [shipped.in_workdir(tmp_path, each).store for each in (use_case, homepage)]
+    assert [store.namespace for store in found] == ["newsletter", "homepage"]  # type: ignore[union-attr]
+    store = {"kind": "datastore", "project": "my-project"}
+    for settings, expected in (
+        (store, "homepage"),
+        ({**store, "namespace": "mail-{use_case}"}, "mail-homepage"),
+        ({**store, "namespace": "blue"}, "blue"),
+        ({**store, "namespace": None}, None),
+    ):
+        path = changed(LOCAL, put("store", value=settings), tmp_path)
+        placed = load_environment(path).in_workdir(tmp_path, homepage)
+        assert placed.store.namespace == expected  # type: ignore[union-attr]
+
+
 # Window 0 runs from 2026-01-05 to 2026-02-01; with 3 days of attribution it can be trained on from 2026-02-05
 # on.
 WINDOW = Window(weeks=4, overlap_weeks=1, anchor=dt.date(2026, 1, 5))

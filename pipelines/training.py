@@ -35,6 +35,7 @@ def create(
     schema_file: Path,
     days: TrainingDays | RuntimeParameter,
     tuned: TunedSet | None = None,
+    rows: str = "",
 ) -> Pipeline:
     """Builds the pipeline that trains on a window and publishes if blessed.
 
@@ -44,6 +45,7 @@ def create(
       schema_file: the curated schema.
       days: of the run; or the parameter that tells a compiled pipeline its day when it starts.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
+      rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
 
     Raises:
       SettingsError: the tuned hyperparameters do not fit the use case.
@@ -85,8 +87,10 @@ def create(
         pushed_model=pusher.outputs["pushed_model"],
         evaluation=evaluator.outputs["evaluation"],
         decision=serving_model_resolver.outputs["decision"],
+        examples=prepared.examples,
         registry=environment.registry,
         use_case=use_case,
+        rows=rows,
     )
     return Pipeline(
         pipeline_name=name,

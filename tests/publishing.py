@@ -84,7 +84,7 @@ class Workplace:
 
         use_case = make_use_case()
 
-        def given(what: str, kind: type, **properties: int) -> Any:
+        def given(what: str, kind: type, **properties: int | str) -> Any:
             node = tfx.dsl.Importer(
                 source_uri=str(self.folder / what), artifact_type=kind, custom_properties=properties
             )
@@ -93,6 +93,7 @@ class Workplace:
         model = given(name, standard_artifacts.Model)
         evaluation = given(f"{name}-evaluation", standard_artifacts.ModelEvaluation)
         blessing = given(f"{name}-blessing", standard_artifacts.ModelBlessing, blessed=int(blessed))
+        examples = given("examples", standard_artifacts.Examples, run_date="2026-11-23")
         resolver = ServingModelResolver(model.outputs["result"], evaluation.outputs["result"], use_case)
         pusher = Pusher(
             resolver.outputs["resolved_model"],
@@ -104,6 +105,7 @@ class Workplace:
             pushed_model=pusher.outputs["pushed_model"],
             evaluation=evaluation.outputs["result"],
             decision=resolver.outputs["decision"],
+            examples=examples.outputs["result"],
             registry=f"{self.root}/registry",
             use_case=use_case,
         )
@@ -111,7 +113,7 @@ class Workplace:
         return tfx.dsl.Pipeline(
             pipeline_name="publishing",
             pipeline_root=f"{self.root}/root",
-            components=[*steps, model, evaluation, blessing, resolver, pusher, finalizer],
+            components=[*steps, model, evaluation, blessing, examples, resolver, pusher, finalizer],
             enable_cache=True,
             metadata_connection_config=self.metadata,
         )
@@ -119,6 +121,7 @@ class Workplace:
     def run(self, name: str, blessed: bool) -> Executions:
         from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-        (self.folder / f"{name}-blessing").mkdir(exist_ok=True)
+        for given in (f"{name}-blessing", "examples"):
+            (self.folder / given).mkdir(exist_ok=True)
         LocalDagRunner().run(self.pipeline(name, blessed))
         return Executions(self.metadata, "publishing")

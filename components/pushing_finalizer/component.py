@@ -8,6 +8,7 @@ cache.
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from typing import Any
 
@@ -21,7 +22,9 @@ from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.run_date import RUN_DATE
 
 # Property that the driver adds.
 ATTEMPT_KEY = "attempt"
@@ -58,6 +61,7 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
         publication = finalize(
             Registry(exec_properties["registry"], use_case.name),
             pushed_model(
@@ -68,22 +72,26 @@ class Executor(base_executor.BaseExecutor):
             artifact_utils.get_single_uri(input_dict["evaluation"]),
             artifact_utils.get_single_uri(input_dict["decision"]),
             use_case,
+            TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE))),
+            exec_properties["rows"],
         )
         publication.write(artifact_utils.get_single_uri(output_dict["publication"]))
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
 
 class PushingFinalizerSpec(component_spec.ComponentSpec):
-    """Inputs: pushed model and evidence. Output: publication."""
+    """Inputs: pushed model, evidence, and the rows' examples. Output: publication."""
 
     PARAMETERS = {
         "registry": component_spec.ExecutionParameter(type=str),
         "use_case": component_spec.ExecutionParameter(type=str),
+        "rows": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
     OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
@@ -97,8 +105,10 @@ class PushingFinalizer(base_component.BaseComponent):
       pushed_model: channel of the Pusher's PushedModel.
       evaluation: channel of the Evaluator's ModelEvaluation.
       decision: channel of the resolver's folder with `decision.json`.
+      examples: channel of ExampleGen's Examples, which name the day of the run.
       registry: root of the registry, a folder or ``gs://`` path.
       use_case: use case, which is kept beside the model.
+      rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
     """
 
     SPEC_CLASS = PushingFinalizerSpec
@@ -110,15 +120,19 @@ class PushingFinalizer(base_component.BaseComponent):
         pushed_model: BaseChannel,
         evaluation: BaseChannel,
         decision: BaseChannel,
+        examples: BaseChannel,
         registry: str,
         use_case: UseCase,
+        rows: str = "",
     ) -> None:
         spec = PushingFinalizerSpec(
             pushed_model=pushed_model,
             evaluation=evaluation,
             decision=decision,
+            examples=examples,
             registry=registry,
             use_case=use_case.to_json(),
+            rows=rows,
             publication=Channel(type=simple_artifacts.File),
         )
         super().__init__(spec=spec)

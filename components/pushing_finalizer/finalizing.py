@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Registry, model_digest, new_version
+from newsletter_bandit.registry import (
+    Look,
+    Registry,
+    model_digest,
+    new_version,
+    settings_digest,
+    window_of,
+)
 from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict, VerdictName
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 
 BLESSED: VerdictName = "blessed"
@@ -51,11 +59,15 @@ def finalize(
     evaluation_dir: str,
     decision_dir: str,
     use_case: UseCase,
+    days: TrainingDays,
+    rows: str = "",
 ) -> Publication:
     """Publishes the model, then puts it into production; does nothing if nothing was pushed.
 
     It goes into production only if what the gate compared it with is still there, and is not pinned.
     Otherwise the version stays in the registry, out of production, and the publication says why.
+
+    The evaluation is counted among the looks at its window's rows, whatever comes of it.
 
     A model that the registry holds already keeps its version and the evidence published with it: a retried
     step, or a rerun whose training came from the cache, adds no second version.
@@ -66,11 +78,35 @@ def finalize(
       evaluation_dir: folder with `metrics.json` and `verdict.json`.
       decision_dir: folder with `decision.json`.
       use_case: use case, which is kept beside the model.
+      days: of the run.
+      rows: fingerprint of the window's rows; "" where none was taken.
 
     Raises:
       DataError: evidence is missing or damaged, the pushed model was not blessed, or the registry is damaged.
     """
     verdict = Verdict.read(evaluation_dir)
+    look = Look(
+        window=window_of(days.window),
+        settings=settings_digest(use_case.to_json()),
+        rows=rows,
+        evaluation=evaluation_dir,
+        verdict=verdict.verdict,
+        compared_with=verdict.compared_with,
+    )
+    verdict = replace(verdict, looks=registry.looks.note(look))
+    publication = _published(registry, pushed, verdict, evaluation_dir, decision_dir, use_case)
+    registry.looks.conclude(evaluation_dir, publication.outcome, publication.version)
+    return replace(publication, looks=verdict.looks)
+
+
+def _published(
+    registry: Registry,
+    pushed: PushedModel | None,
+    verdict: Verdict,
+    evaluation_dir: str,
+    decision_dir: str,
+    use_case: UseCase,
+) -> Publication:
     if pushed is None:
         return Publication("not_blessed", None, _why_not(verdict))
     if not verdict.blessed:

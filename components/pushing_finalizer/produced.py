@@ -23,11 +23,14 @@ class Publication:
         "superseded": production was no longer what the gate compared with. "pinned": production is pinned.
       version: its name in the registry; None where it was not blessed.
       reason: a phrase.
+      looks: how many candidates the window's evaluation rows have judged, this one included; None in a file
+        from before they were counted.
     """
 
     outcome: PublicationName
     version: str | None
     reason: str
+    looks: int | None = None
 
     @property
     def published(self) -> bool:
@@ -52,6 +55,7 @@ class Publication:
             outcome=fields.choice("outcome", get_args(PublicationName)),
             version=fields.optional("version", fields.text),
             reason=fields.text("reason"),
+            looks=fields.optional("looks", fields.whole),
         )
 
     @property

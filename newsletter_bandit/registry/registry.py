@@ -1,6 +1,7 @@
 """Versions of one use case below a folder or in a bucket, and the pointer to the one in production.
 
     <root>/<use_case>/CURRENT                          {"version": ...}; see `pointer`
+    <root>/<use_case>/looks.json                       the candidates that were judged; see `looks`
     <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
@@ -22,6 +23,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
 from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
 from newsletter_bandit.registry.evidence.record import Record
+from newsletter_bandit.registry.looks import Looks
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
 from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
 
@@ -39,6 +41,9 @@ class Registry:
     Args:
       root: folder, or ``gs://`` path, of the registry.
       use_case_name: the use case whose models it holds.
+
+    Attributes:
+      looks: the candidates that were judged, published or not.
     """
 
     def __init__(self, root: str, use_case_name: str) -> None:
@@ -46,6 +51,7 @@ class Registry:
         self._folder = os.path.join(root, use_case_name)
         self._files = files_of(root)
         self._pointer = PointerFile(self._folder, self._available)
+        self.looks = Looks(self._folder)
 
     def versions(self) -> list[VersionInfo]:
         """All versions, oldest first.

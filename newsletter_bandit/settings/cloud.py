@@ -47,7 +47,8 @@ class Vertex(Settings):
       labels: labels of runs, for the bill.
       enable_caching: reuse a step's outputs if its inputs have not changed.
       failure_policy: when a step fails, `fast` cancels the running steps and `slow` lets them end.
-      training_cron, prediction_cron: start of the scheduled runs, in `time_zone`.
+      training_cron, prediction_cron: start of the scheduled runs, in `time_zone`. Each start of the training
+        must find a new window.
       api_endpoint: host of the API if it is not the region's own, such as one behind Private Service Connect.
     """
 
@@ -59,7 +60,7 @@ class Vertex(Settings):
     labels: Labels = {}
     enable_caching: bool = False
     failure_policy: Literal["fast", "slow"] = "fast"
-    training_cron: Cron = "0 3 1,15 * *"
+    training_cron: Cron = "0 3 1 * *"
     prediction_cron: Cron = "0 5 * * *"
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "Etc/UTC"
     api_endpoint: str | None = None

@@ -15,6 +15,7 @@ from newsletter_bandit.settings.run_day import TrainingDays, run_day
 from pipelines.cli.progress import StepProgress
 from pipelines.cloud import compiling, vertex
 from pipelines.cloud.compiling import RUN_DATE
+from pipelines.cloud.cron import training_starts_a_year
 from pipelines.events import StepEvent
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
@@ -79,8 +80,13 @@ def schedule(
     pipelines: Sequence[Pipeline],
     client_of: MakeClient = vertex.Client,
 ) -> list[vertex.Scheduled]:
-    """Makes or updates the schedules of the pipelines, one each, and prints them; raises as `submit` does."""
+    """Makes or updates the schedules of the pipelines, one each, and prints them.
+
+    Raises:
+      SettingsError: as `submit`, or a training would start on the window of the start before it.
+    """
     settings = compiling.check(workspace.environment)
+    looks = _require_new_windows(settings, workspace, pipelines)
     client = client_of(settings)
     client.require_credentials()
     made = []
@@ -95,6 +101,8 @@ def schedule(
             soft_wrap=True,
         )
         made.append(found)
+    if looks is not None:
+        out.print(looks, markup=False, soft_wrap=True)
     return made
 
 
@@ -108,6 +116,8 @@ def describe(
     """Prints what `submit` or `schedule` would send, without a credential and without sending it."""
     settings = compiling.check(workspace.environment)
     client = vertex.Client(settings)
+    if scheduled:
+        _require_new_windows(settings, workspace, pipelines)
     for pipeline in pipelines:
         if not scheduled:
             _require_window(workspace, pipeline, run_date)
@@ -127,6 +137,22 @@ def cron(settings: Vertex, pipeline: Pipeline) -> str:
 def parameters(run_date: dt.date | None) -> dict[str, Any]:
     """Values of a run's parameters."""
     return {RUN_DATE: "" if run_date is None else run_date.isoformat()}
+
+
+def _require_new_windows(settings: Vertex, workspace: Workspace, pipelines: Sequence[Pipeline]) -> str | None:
+    """Sentence on the looks that a year of trainings takes; None if no training is scheduled.
+
+    Raises:
+      SettingsError: a training would start on the window of the start before it.
+    """
+    if Pipeline.TRAINING not in pipelines:
+        return None
+    looks = training_starts_a_year(settings, workspace.use_case)
+    each = (1.0 - workspace.use_case.gate.confidence) / 2.0
+    return (
+        f"Trainings per year: {looks:.0f}, each a look that errs with {each:.1%}; together at most "
+        f"{min(1.0, looks * each):.0%} (docs/gate.md)."
+    )
 
 
 def _require_window(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> None:

@@ -19,19 +19,31 @@ from pipelines.tuning.running import TuningOutcome
 from pipelines.workspace import Workspace
 
 
-def train(out: Console, workspace: Workspace, run_date: dt.date) -> TrainingOutcome:
+def train(
+    out: Console, workspace: Workspace, run_date: dt.date, again: bool = False
+) -> TrainingOutcome | None:
     """Trains, and prints window, arms, steps, policy values, checks and verdict; raises as `local.train`
     does.
+
+    A training that would only repeat an earlier one is left out with a sentence, unless ``again``; then the
+    outcome is None.
     """
     from newsletter_bandit.registry import Registry
+    from newsletter_bandit.warehouse.arms import fingerprint
 
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     reads = training_cost(workspace, days.window)
     _print_cost(out, reads)
-    out.print(summary.arms(arm_summary(workspace, days.window)))
+    arms = arm_summary(workspace, days.window)
+    out.print(summary.arms(arms))
+    rows = fingerprint(arms)
+    earlier = None if again else local.judged_before(workspace, days, rows)
+    if earlier is not None:
+        out.print(summary.judged_before(earlier), soft_wrap=True)
+        return None
     with StepProgress(out) as progress:
-        outcome = local.train(workspace, days, progress, reads)
+        outcome = local.train(workspace, days, progress, reads, rows)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))

@@ -75,7 +75,7 @@ def run(
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
     )
     _heading(out, "2  Train, evaluate off-policy, decide, publish")
-    commands.train(out, workspace, run_date)
+    commands.train(out, workspace, run_date, again=True)
     _heading(out, "3  Predict for every user and store the rankings")
     commands.predict(out, workspace, run_date)
     _heading(out, "4  Ask the endpoint")

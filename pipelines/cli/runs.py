@@ -25,6 +25,12 @@ def train(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Train even if the same rows were judged with the same settings before."
+        ),
+    ] = False,
 ) -> None:
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
     with Session("train", workdir) as session:
@@ -32,7 +38,7 @@ def train(
         from pipelines.cli import commands
 
         session.open_log()
-        commands.train(session.out, workspace, day_of(run_date))
+        commands.train(session.out, workspace, day_of(run_date), again)
 
 
 def tune(

@@ -17,7 +17,7 @@ from newsletter_bandit.settings.run_day import run_day
 if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
-    from newsletter_bandit.registry import VersionInfo
+    from newsletter_bandit.registry import Look, VersionInfo
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
@@ -120,6 +120,7 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     words = (
         f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
+        f"{_looks(outcome.verdict)}"
         f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} "
         f"days:{reasons}"
     )
@@ -130,6 +131,16 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
         words += f"\n{_NOT_PLACED[publication.outcome]} ({escape(publication.reason)})."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
+
+
+def judged_before(look: Look) -> str:
+    """The earlier training that another one would only repeat."""
+    window = window_line((dt.date.fromisoformat(look.window[0]), dt.date.fromisoformat(look.window[1])))
+    words = f"{look.verdict.replace('_', ' ')}, compared with {escape(look.compared_with)}"
+    return (
+        f"[bold]Not trained again:[/] a model of {window} was judged on the same rows with the same settings "
+        f"({words}). Judging again on the same rows only adds chances to err; `--again` trains all the same."
+    )
 
 
 def trials(outcome: TuningOutcome) -> Group:
@@ -258,6 +269,14 @@ def truth_sentence(values: PolicyValues) -> str:
         f"The stored rankings close [bold]{share:.0%}[/] of the gap between uniform and the oracle; "
         f"the best single recommender, which nobody knows beforehand, closes {single:.0%}."
     )
+
+
+def _looks(verdict: Verdict) -> str:
+    if verdict.looks is None:
+        return ""
+    others = verdict.looks - 1
+    before = "no other candidate" if not others else f"{others} other candidate{'s' if others > 1 else ''}"
+    return f"Looks at this window's evaluation rows: {verdict.looks} ({before} before this one).\n"
 
 
 def _placed(version: VersionInfo) -> str:

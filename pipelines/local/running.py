@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from components.hyperparameters_gen.tuned_set import TunedSet
     from components.pushing_finalizer.produced import Publication
+    from newsletter_bandit.registry import Look
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
@@ -68,13 +69,38 @@ class PredictionOutcome:
     steps: list[StepEvent] = field(default_factory=list)
 
 
+def judged_before(workspace: Workspace, days: TrainingDays, rows: str) -> Look | None:
+    """The look that a training would only repeat: same window, rows and settings, same production.
+
+    Args:
+      workspace: use case and environment.
+      days: of the run.
+      rows: fingerprint of the window's rows.
+
+    Raises:
+      SettingsError: the tuned hyperparameters do not fit the use case any more.
+      DataError: the registry is damaged.
+    """
+    from components.hyperparameters_gen import tuned_set
+    from components.hyperparameters_gen.hyperparameters import merged
+    from newsletter_bandit.registry import Registry, settings_digest, window_of
+
+    use_case = workspace.use_case
+    tuned = tuned_set.read(str(workspace.tuned_file), use_case)
+    trained_with = use_case if tuned is None else merged(use_case, tuned.values)
+    registry = Registry(workspace.environment.registry, use_case.name)
+    digest = settings_digest(trained_with.to_json())
+    return registry.looks.settled(window_of(days.window), digest, rows, registry.current())
+
+
 def train(
-    workspace: Workspace, days: TrainingDays, on_event: OnEvent, reads: str | None = None
+    workspace: Workspace, days: TrainingDays, on_event: OnEvent, reads: str | None = None, rows: str = ""
 ) -> TrainingOutcome:
     """Trains on the window of ``days``, evaluates, and publishes if the gate blesses the model.
 
     When the run has ended, even if it failed, the work folder's `runs/` holds a report of it. ``reads`` is
-    what its query is expected to read.
+    what its query is expected to read, ``rows`` a fingerprint of them by which `judged_before` knows them
+    again.
 
     Raises:
       SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any
@@ -96,17 +122,18 @@ def train(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, schema_file, days, tuned)
+    pipeline = training.create(use_case, environment, schema_file, days, tuned, rows)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     steps = run_pipeline(workspace, days.run_date, pipeline, executions, on_event, reads)
 
     judgement = Judgement.of(executions.outputs("Evaluator"))
+    publication = Publication.of(executions.outputs("PushingFinalizer"))
     return TrainingOutcome(
         window=days.window,
-        verdict=judgement.verdict,
+        verdict=replace(judgement.verdict, looks=publication.looks),
         metrics=judgement.metrics,
         decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,
-        publication=Publication.of(executions.outputs("PushingFinalizer")),
+        publication=publication,
         tuned=tuned,
         steps=steps,
     )

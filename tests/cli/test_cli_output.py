@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
-from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry import Look, VersionInfo
 from newsletter_bandit.registry.evidence import Placement, Verdict
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
@@ -196,6 +196,17 @@ def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
     assert " ".join(held).endswith(
         "Not in production: a pin keeps what is there; after `newsletter-bandit models unpin`, `train` again "
         "(v1 is pinned). In production now: v1 (as before)."
+    )
+
+
+def test_looks_at_the_windows_rows_are_told() -> None:
+    judged = dataclasses.replace(VERDICT, looks=3)
+    shown = lines(summary.verdict(outcome(verdict=judged), None))
+    assert "Looks at this window's evaluation rows: 3 (2 other candidates before this one)." in shown
+    look = Look(("2026-10-12", "2026-11-09"), "s", "r", "e", "not_blessed", "v1", "not_blessed")
+    assert " ".join(lines(summary.judged_before(look))).startswith(
+        "Not trained again: a model of 2026-10-12 to 2026-11-08 (28 days) was judged on the same rows with "
+        "the same settings (not blessed, compared with v1)."
     )
 
 

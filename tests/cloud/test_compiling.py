@@ -330,12 +330,13 @@ def test_schedules_are_made_once_each_and_then_updated(api: VertexApi, tmp_path:
         cloud_runs.schedule(out, made, list(Pipeline), client_of(api))
     crons = {schedule["displayName"]: schedule["cron"] for schedule in api.schedules.values()}
     assert crons == {
-        "newsletter-training": "CRON_TZ=Europe/Zurich 0 3 1,15 * *",
+        "newsletter-training": "CRON_TZ=Europe/Zurich 0 3 1 * *",
         "newsletter-prediction": "CRON_TZ=Europe/Zurich 0 5 * * *",
     }
     assert len(api.posted("schedules")) == 2
     assert len([request for request in api.requests if request.method == "PATCH"]) == 2
     text = printed(out)
+    assert "Trainings per year: 12, each a look that errs with 2.5%; together at most 30%" in text
     assert text.count("created,") == 2
     assert text.count("updated,") == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 import uuid
@@ -17,6 +18,7 @@ from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.pointer import Pointer
+from newsletter_bandit.settings.run_day import TrainingDays
 from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
 from tests.emulators.google_services import PreconditionProxy
 from tests.evidence_records import decision, metrics, published, verdict
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.emulator
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
 THIRD = "20261206T101500Z-2a2b3c4d"
+DAYS = TrainingDays.of(make_use_case(), dt.date(2026, 11, 23))
 EVIDENCE = published(metrics(), verdict(), decision())
 
 
@@ -166,7 +169,9 @@ def test_a_rollback_between_look_and_move_stands(
 
 def test_missing_evidence_is_named(root: str) -> None:
     with pytest.raises(DataError, match=f"{root}/evaluation/verdict.json: cannot be read"):
-        finalize(Registry(root, "tiny"), None, f"{root}/evaluation", f"{root}/decision", make_use_case())
+        finalize(
+            Registry(root, "tiny"), None, f"{root}/evaluation", f"{root}/decision", make_use_case(), DAYS
+        )
 
 
 def test_what_passes_is_retried(root: str, storage: StorageProxy) -> None:

@@ -75,7 +75,7 @@ def test_a_decision(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("publication", "phrase"),
     [
-        (Publication("published", "v1", "blessed"), "v1 is in production"),
+        (Publication("published", "v1", "blessed", looks=2), "v1 is in production"),
         (
             Publication("superseded", "v2", "compared with v1, but v3 is in production now"),
             "v2 is not in production: superseded; compared with v1, but v3 is in production now",

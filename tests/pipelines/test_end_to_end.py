@@ -22,7 +22,7 @@ import pytest
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.events import StepEvent
-from pipelines.local.running import PredictionOutcome, TrainingOutcome, predict, train
+from pipelines.local.running import PredictionOutcome, TrainingOutcome, judged_before, predict, train
 from pipelines.workspace import Workspace
 from tests import vertex_run
 
@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     workspace = Workspace(use_case, path, environment, workdir)
     events: list[StepEvent] = []
-    training = train(workspace, TrainingDays.of(use_case, RUN_DATE), events.append)
+    training = train(workspace, TrainingDays.of(use_case, RUN_DATE), events.append, rows="as simulated")
     prediction = predict(workspace, RUN_DATE, events.append)
     return Run(workspace, training, prediction, events)
 
@@ -107,6 +107,12 @@ def test_the_first_model_is_blessed_and_published(run: Run) -> None:
     assert run.training.verdict.verdict == "blessed"
     assert run.training.verdict.compared_with == "logging policy"
     assert run.training.publication.version == run.current
+    # It was the first look at these rows, and a second one would say nothing new.
+    assert run.training.verdict.looks == 1
+    days = TrainingDays.of(run.workspace.use_case, RUN_DATE)
+    look = judged_before(run.workspace, days, "as simulated")
+    assert look is not None
+    assert (look.outcome, look.version) == ("published", run.current)
     version = Path(run.workspace.environment.registry) / "newsletter" / run.current
     for name in ("metrics.json", "decision.json", "verdict.json", "use_case.json"):
         assert json.loads((version / name).read_text()), name

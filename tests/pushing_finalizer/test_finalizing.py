@@ -13,12 +13,17 @@ from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Registry, model_digest
+from newsletter_bandit.registry import Registry, model_digest, settings_digest
 from newsletter_bandit.registry.evidence import VerdictName
+from newsletter_bandit.settings.run_day import TrainingDays
 from tests.evidence_records import decision, metrics, verdict
 from tests.tiny import make_use_case
 
 PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
+
+
+USE_CASE = make_use_case()
+DAYS = TrainingDays.of(USE_CASE, dt.date(2026, 11, 23))
 
 
 class Run:
@@ -43,7 +48,8 @@ class Run:
 
     def finalize(self, pushed: bool = True, later: int = 0) -> Publication:
         model = PushedModel(str(self.model), PUSHED_AT + dt.timedelta(seconds=later)) if pushed else None
-        return finalize(self.registry, model, str(self.evaluation), str(self.decision), make_use_case())
+        evaluation, decided = str(self.evaluation), str(self.decision)
+        return finalize(self.registry, model, evaluation, decided, USE_CASE, DAYS, "rows")
 
 
 @pytest.fixture
@@ -56,12 +62,13 @@ def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
 ) -> None:
     publication = run.finalize()
     version = f"20261123T101500Z-{model_digest(str(run.model))[:8]}"
-    assert publication == Publication("published", version, "blessed")
+    assert publication == Publication("published", version, "blessed", looks=1)
     assert run.registry.current() == version
     folder = tmp_path / "registry" / "tiny" / version
     assert (folder / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
     # To the byte as the steps wrote it.
-    for record in (metrics(rows=10), verdict("blessed"), decision()):
+    judged = dataclasses.replace(verdict("blessed"), looks=1)  # but for the number of looks
+    for record in (metrics(rows=10), judged, decision()):
         assert (folder / record.FILE).read_text() == record.to_json()
     assert make_use_case() == make_use_case().from_json((folder / "use_case.json").read_text())
 
@@ -95,7 +102,9 @@ def test_a_model_that_production_has_overtaken_is_published_but_not_placed(run: 
     # The same model, judged against what is in production now.
     run.judge("blessed", compared_with=str(first.version))
     again = run.finalize(later=120)
-    assert again == Publication("published", second.version, "blessed; this model was published before")
+    assert again == Publication(
+        "published", second.version, "blessed; this model was published before", looks=1
+    )
     assert run.registry.current() == second.version
 
 
@@ -105,11 +114,33 @@ def test_a_rolled_back_version_stays_until_it_is_unpinned(run: Run) -> None:
     (run.model / "saved_model.pb").write_text("other graph")
     run.judge("blessed", compared_with=str(first.version))
     held = run.finalize(later=60)
-    assert held == Publication("pinned", held.version, f"{first.version} is pinned")
+    assert held == Publication("pinned", held.version, f"{first.version} is pinned", looks=1)
     assert run.registry.current() == first.version
     run.registry.unpin()
     assert run.finalize(later=60).published
     assert run.registry.current() == held.version
+
+
+def test_each_evaluation_is_a_look_at_its_windows_rows(run: Run, tmp_path: Path) -> None:
+    run.judge("cannot_tell", "value")
+    assert run.finalize(pushed=False).looks == 1
+    # The next candidate of the window, in a folder of its own.
+    run.evaluation = tmp_path / "evaluation-2"
+    run.evaluation.mkdir()
+    metrics(rows=10).write(run.evaluation)
+    run.judge("blessed")
+    publication = run.finalize()
+    assert publication.looks == 2
+    (info,) = run.registry.versions()
+    assert info.verdict == dataclasses.replace(verdict("blessed"), looks=2)
+    first, second = run.registry.looks.all()
+    assert (first.verdict, first.outcome, first.version) == ("cannot_tell", "not_blessed", None)
+    assert (second.outcome, second.version) == ("published", publication.version)
+    assert second.window == tuple(day.isoformat() for day in DAYS.window)
+    assert second.rows == "rows"
+    # A training on the same rows with the same settings would only repeat it.
+    digest = settings_digest(USE_CASE.to_json())
+    assert run.registry.looks.settled(second.window, digest, "rows", run.registry.current()) == second
 
 
 def test_a_publication_from_before_races_were_told_apart_is_read(tmp_path: Path) -> None:
@@ -131,6 +162,7 @@ def test_nothing_pushed_publishes_nothing_and_says_which_checks_failed(run: Run,
         "outcome": "not_blessed",
         "version": None,
         "reason": "cannot tell; failed: effective sample size, value",
+        "looks": 1,
     }
     assert run.registry.versions() == []
 

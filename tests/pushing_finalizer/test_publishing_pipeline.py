@@ -74,7 +74,12 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     executions = workplace.run("bad", blessed=False)
     assert executions.outputs("ProductionModel")["model"] != after_one
     refused = content(executions, "PushingFinalizer", "publication", "publication.json")
-    assert refused == {"outcome": "not_blessed", "version": None, "reason": "not blessed; failed: value"}
+    assert refused == {
+        "outcome": "not_blessed",
+        "version": None,
+        "reason": "not blessed; failed: value",
+        "looks": 3,
+    }
     assert workplace.registry.current() == second["version"]
     assert {info.version for info in workplace.registry.versions()} == {first["version"], second["version"]}
 

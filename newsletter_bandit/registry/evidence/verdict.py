@@ -20,6 +20,8 @@ class Verdict(Record):
       verdict: "blessed", "not_blessed" or "cannot_tell".
       compared_with: version of the production model, or "logging policy".
       checks: every check in the order it was made.
+      looks: how many candidates the window's evaluation rows have judged, this one included; None where that
+        was not counted. The file leaves it out then, as older ones do.
     """
 
     FILE = "verdict.json"
@@ -27,6 +29,7 @@ class Verdict(Record):
     verdict: VerdictName
     compared_with: str
     checks: tuple[Check, ...]
+    looks: int | None = None
 
     @property
     def blessed(self) -> bool:
@@ -50,11 +53,15 @@ class Verdict(Record):
             verdict=fields.choice("verdict", get_args(VerdictName)),
             compared_with=fields.text("compared_with"),
             checks=tuple(_check(one) for one in fields.objects("checks")),
+            looks=fields.whole("looks") if "looks" in fields else None,
         )
 
     def body(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        return asdict(self)
+        fields = asdict(self)
+        if self.looks is None:
+            del fields["looks"]
+        return fields
 
 
 def _check(fields: Fields) -> Check:

@@ -91,6 +91,8 @@ class Found(BaseModel):
       gain: paired gain over the use case's own set; ``gain_low`` and ``gain_high`` are its bounds (see
         `winner`), null if unbounded.
       is_better: True if ``gain_low`` is above 0.
+      best: values of the winning trial by path, whether they are to be used or not; None in an older file,
+        whose set is the winner's.
       trial: number of the winning trial; 0 is the use case's own set.
       trials: number of sets that were compared.
       rows: number of rows that they were compared on.
@@ -108,6 +110,7 @@ class Found(BaseModel):
     gain_high: float | None
     confidence: float
     is_better: bool
+    best: dict[str, Any] | None = None
     trial: int
     trials: int
     rows: int
@@ -122,7 +125,7 @@ class TunedSet(BaseModel):
     Attributes:
       use_case: name of the use case.
       agent: type of the agent.
-      values: values by path; everything else is as in the use case.
+      values: values to use, by path; everything else is as in the use case. None at all keeps its own.
       found: record of how the set was found.
     """
 

@@ -53,13 +53,15 @@ def train(
     return outcome
 
 
-def tune(out: Console, workspace: Workspace, run_date: dt.date, trials: int | None) -> TuningOutcome:
+def tune(
+    out: Console, workspace: Workspace, run_date: dt.date, trials: int | None, take_best: bool = False
+) -> TuningOutcome:
     """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     _print_cost(out, training_cost(workspace, days.window))
     with StepProgress(out) as progress:
-        outcome = tuning.tune(workspace, days, trials, progress)
+        outcome = tuning.tune(workspace, days, trials, progress, take_best)
     out.print()
     out.print(summary.trials(outcome))
     out.print(summary.tuned(outcome), soft_wrap=True)

@@ -52,6 +52,12 @@ def tune(
             min=1, help="Sets to compare, including those of an interrupted search (default: the settings')."
         ),
     ] = None,
+    take_best: Annotated[
+        bool,
+        typer.Option(
+            "--take-best", help="Use the best set even if it is not measurably better than the settings' own."
+        ),
+    ] = False,
 ) -> None:
     """Search the settings' ranges for better hyperparameters, judged off-policy; `train` then uses them."""
     with Session("tune", workdir) as session:
@@ -59,7 +65,7 @@ def tune(
         from pipelines.cli import commands
 
         session.open_log()
-        commands.tune(session.out, workspace, day_of(run_date), trials)
+        commands.tune(session.out, workspace, day_of(run_date), trials, take_best)
 
 
 def predict(

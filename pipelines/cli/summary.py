@@ -179,13 +179,18 @@ def trials(outcome: TuningOutcome) -> Group:
 
 
 def tuned(outcome: TuningOutcome) -> str:
-    """The best set, its gain over the default with the interval, and the file that it was written to."""
+    """The best set, its gain over the default with the interval, what training is to use, and the file."""
     from components.hyperparameters_gen.tuned_set import described
 
     best, found = outcome.winner, outcome.tuned.found
-    where = f"Written to {escape(str(outcome.path))}; the next `newsletter-bandit train` uses it."
+    written = f"Written to {escape(str(outcome.path))}; the next `newsletter-bandit train` uses"
+    kept = f"{written} the settings' own."
     if best.trial.number == 0:
-        return f"[bold]No set is better than the settings' own.[/]\n{where}"
+        return f"[bold]No set is better than the settings' own.[/]\n{kept}"
+    if outcome.tuned.values:
+        where = f"{written} the best set."
+    else:
+        where = f"{kept} `--take-best` takes the best set all the same."
     interval = f"{_signed(best.gain.low)} to {_signed(best.gain.high)}"
     words = (
         "[bold green]better than the settings' own[/]"
@@ -206,6 +211,11 @@ def hyperparameters(tuned: TunedSet | None) -> str:
     if tuned is None:
         return "Hyperparameters: the settings' own."
     found = tuned.found
+    if not tuned.values:
+        return (
+            f"Hyperparameters: the settings' own; of {found.trials} sets tried on "
+            f"{window_line(found.window)} none was measurably better."
+        )
     return (
         f"Hyperparameters: tuned on {window_line(found.window)}, best of {found.trials}: "
         f"{escape(described(tuned.values))}."

@@ -80,14 +80,22 @@ def winner(trials: Sequence[Trial], rows: int, confidence: float) -> Winner:
 
 
 def tuned_set(
-    use_case: UseCase, winner: Winner, trials: int, rows: int, window: tuple[dt.date, dt.date]
+    use_case: UseCase,
+    winner: Winner,
+    trials: int,
+    rows: int,
+    window: tuple[dt.date, dt.date],
+    take_best: bool = False,
 ) -> TunedSet:
-    """The winner in the form that HyperparametersGen emits; see `Found` for the arguments."""
+    """What training is to use, in the form that HyperparametersGen emits; see `Found` for the arguments.
+
+    The settings' own values stay, unless the winner is measurably better, or ``take_best``.
+    """
     score, gain = winner.score, winner.gain
     return TunedSet(
         use_case=use_case.name,
         agent=use_case.agent.type,
-        values=dict(winner.trial.values),
+        values=dict(winner.trial.values) if winner.is_better or take_best else {},
         found=Found(
             value=score.value,
             standard_error=score.standard_error,
@@ -96,6 +104,7 @@ def tuned_set(
             gain_high=gain.high if math.isfinite(gain.high) else None,
             confidence=winner.confidence,
             is_better=winner.is_better,
+            best=dict(winner.trial.values),
             trial=winner.trial.number,
             trials=trials,
             rows=rows,

@@ -40,14 +40,23 @@ class TuningOutcome:
     path: Path
 
 
-def tune(workspace: Workspace, days: TrainingDays, trials: int | None, on_event: OnEvent) -> TuningOutcome:
-    """Searches the ranges of the settings on the window of ``days``, and leaves the best set for training.
+def tune(
+    workspace: Workspace,
+    days: TrainingDays,
+    trials: int | None,
+    on_event: OnEvent,
+    take_best: bool = False,
+) -> TuningOutcome:
+    """Searches the ranges of the settings on the window of ``days``, and leaves a set for training.
+
+    That is the best set if it is measurably better than the settings' own, which stay otherwise.
 
     Args:
       workspace: what to search for, and where the trials and the outcome are kept.
       days: of the run.
       trials: sets to compare, those of an interrupted search included; None takes the settings' number.
       on_event: called as each step and each trial begins and ends.
+      take_best: leaves the best set in any case.
 
     Raises:
       SettingsError: the settings name no range, or one that cannot be searched; or there is no curated
@@ -77,6 +86,6 @@ def tune(workspace: Workspace, days: TrainingDays, trials: int | None, on_event:
         workspace, days.window, default, pipeline, executions, trials or use_case.tuning.trials, on_event
     )
     winner = result.winner(found, rows, use_case.gate.confidence)
-    tuned = result.tuned_set(use_case, winner, len(found), rows, days.window)
+    tuned = result.tuned_set(use_case, winner, len(found), rows, days.window, take_best)
     tuned.write(str(workspace.tuned_file))
     return TuningOutcome(days.window, default, found, winner, tuned, workspace.tuned_file)

@@ -112,7 +112,9 @@ def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp
     assert [event.step for event in events if event.state == "finished"][-1] == "Trial 2"
     written = read(str(workspace.tuned_file), use_case)
     assert written == second.tuned
-    assert written.values == dict(second.winner.trial.values)
+    best = dict(second.winner.trial.values)
+    assert written.found.best == best
+    assert written.values == (best if second.winner.is_better else {})
     assert written.found.trials == 3
 
     later = RUN_DATE + dt.timedelta(days=200)

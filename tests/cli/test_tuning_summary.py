@@ -24,14 +24,14 @@ TRIALS = [
 ]
 
 
-def outcome(trials: list[Trial]) -> TuningOutcome:
+def outcome(trials: list[Trial], take_best: bool = False) -> TuningOutcome:
     best = winner(trials, 500, 0.95)
     return TuningOutcome(
         WINDOW,
         {"agent.learning_rate": 0.003, "agent.hidden_layers": (64, 32)},
         trials,
         best,
-        tuned_set(make_use_case(), best, len(trials), 500, WINDOW),
+        tuned_set(make_use_case(), best, len(trials), 500, WINDOW, take_best),
         Path("tiny.json"),
     )
 
@@ -57,14 +57,23 @@ def test_the_gain_is_told_with_its_interval_and_the_file() -> None:
     assert "Best: trial 2, agent.learning_rate 0.01235." in text
     assert "Gain over the settings' own: +0.0500, 95% interval +0.0261 to +0.0739" in text
     assert "better than the settings' own." in text
-    assert "Written to tiny.json" in text
+    assert "Written to tiny.json; the next `newsletter-bandit train` uses the best set." in text
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be() -> None:
     close = Trial(1, {"agent.epochs": 3}, Score(0.11, 0.02, 0.01, 0.01), 1.0, False)
-    assert "not distinguishable from the settings' own on these rows" in printed(
-        summary.tuned(outcome([TRIALS[0], close]))
+    kept = outcome([TRIALS[0], close])
+    text = printed(summary.tuned(kept))
+    assert "not distinguishable from the settings' own on these rows" in text
+    assert "uses the settings' own. `--take-best` takes the best set all the same." in text
+    assert (kept.tuned.values, kept.tuned.found.best) == ({}, {"agent.epochs": 3})
+    assert summary.hyperparameters(kept.tuned) == (
+        "Hyperparameters: the settings' own; of 2 sets tried on 2026-10-12 to 2026-11-08 (28 days) none was "
+        "measurably better."
     )
+    forced = outcome([TRIALS[0], close], take_best=True)
+    assert forced.tuned.values == {"agent.epochs": 3}
+    assert "uses the best set." in printed(summary.tuned(forced))
     assert "No set is better than the settings' own." in printed(
         summary.tuned(outcome([TRIALS[0], TRIALS[3]]))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,17 +62,21 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it ends.")] = False,
     dry_run: DryRunOption = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking, as scripts do.")] = False,
 ) -> None:
-    """Start a run of a pipeline on Vertex AI."""
+    """Show what a run of a pipeline on Vertex AI will be, ask, and start it."""
     with Session("submit", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
-        from pipelines.cli import cloud_runs
+        from pipelines.cli import cloud_runs, confirming
+
+        def agree(lines: Sequence[str]) -> None:
+            confirming.confirm(session.out, lines, yes)
 
         session.open_log()
         if dry_run:
             cloud_runs.describe(session.out, workspace, [pipeline], date_of(run_date), scheduled=False)
         else:
-            cloud_runs.submit(session.out, workspace, pipeline, date_of(run_date), wait)
+            cloud_runs.submit(session.out, workspace, pipeline, date_of(run_date), wait, agree=agree)
 
 
 def schedule(

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from newsletter_bandit.settings.cloud import Vertex
 from newsletter_bandit.settings.run_day import TrainingDays, run_day
+from pipelines.cli import confirming
 from pipelines.cli.progress import StepProgress
 from pipelines.cloud import compiling, vertex
 from pipelines.cloud.compiling import RUN_DATE
@@ -40,6 +41,7 @@ def submit(
     run_date: dt.date | None,
     wait: bool,
     client_of: MakeClient = vertex.Client,
+    agree: Callable[[Sequence[str]], None] | None = None,
 ) -> vertex.Run:
     """Starts a run on Vertex AI and, if it is to ``wait``, prints each step as it ends.
 
@@ -50,6 +52,7 @@ def submit(
       run_date: day of the run; None lets the run take the day on which it starts.
       wait: wait until the run has ended.
       client_of: makes the client; by default Google's own.
+      agree: is shown what will be started, and raises an error if it must not be; None starts it.
 
     Raises:
       SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API
@@ -61,6 +64,8 @@ def submit(
     # Before the pipeline is compiled, so that a missing credential is reported at once.
     client = client_of(settings)
     client.require_credentials()
+    if agree is not None:
+        agree(confirming.plan(workspace, pipeline, run_date))
     spec = compiling.compiled(workspace, pipeline)
     run_id = f"{spec['displayName']}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
     run = client.submit(spec, run_id, parameters(run_date))

@@ -382,17 +382,61 @@ def test_the_command_submit_ends_as_the_run_does(
     api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str]
 ) -> None:
     api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": _tasks(BulkInferrer="SUCCEEDED")}]
-    assert command("submit", "prediction", "--run-date", "2026-11-20", "--wait") == 0
+    assert command("submit", "prediction", "--run-date", "2026-11-20", "--wait", "--yes") == 0
     assert "✓ BulkInferrer" in capfd.readouterr().out
     api.progress = [{"state": "PIPELINE_STATE_FAILED", "jobDetail": _tasks(BulkInferrer="FAILED")}]
     api.jobs.clear()
-    assert command("submit", "prediction", "--wait") == 1
+    assert command("submit", "prediction", "--wait", "--yes") == 1
     assert "steps that failed: BulkInferrer; see https://console" in capfd.readouterr().err
     dates = [request.body["runtimeConfig"]["parameterValues"] for request in api.posted("pipelineJobs")]
     assert dates == [{"run_date": "2026-11-20"}, {"run_date": ""}]
     api.failures = [(403, "PERMISSION_DENIED", "Vertex AI API has not been used in project my-project")]
-    assert command("submit", "prediction") == 2
+    assert command("submit", "prediction", "--yes") == 2
     assert "enable the API" in capfd.readouterr().err
+
+
+def test_the_command_submit_shows_what_it_will_do_and_starts_nothing_unasked(
+    api: VertexApi, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # a pipe is no terminal
+    assert command("submit", "training", "--run-date", "2026-11-23") == 2
+    shown = capfd.readouterr()
+    assert "use --yes to start without a question. Nothing was started." in shown.err
+    for line in (
+        "Pipeline: newsletter-training",
+        "Project and region: my-project, europe-west1",
+        "Image: europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:",
+        "Steps run as: pipeline-runner@my-project.iam.gserviceaccount.com",
+        "Dataflow's workers: up to 10 per step, as dataflow-worker@my-project.iam.gserviceaccount.com",
+        "Training job: 1 x n2-standard-4, at most 12 hours, as trainer@my-project.iam.gserviceaccount.com",
+        "Run date: 2026-11-23; window: 2026-10-05 to 2026-11-01",
+        "BigQuery of my-project: a query may bill 200,000,000,000 bytes",
+        "Publishes to: gs://my-bucket/registry, if the gate blesses the model",
+    ):
+        assert line in shown.out
+    assert not api.requests
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2)])
+def test_the_command_submit_asks_on_a_terminal(
+    answer: str,
+    code: int,
+    api: VertexApi,
+    command: Command,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, encoding="utf-8") as terminal:
+        os.write(ours, f"{answer}\n".encode())
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert command("submit", "prediction") == code
+    os.close(ours)
+    shown = capfd.readouterr()
+    assert "namespace newsletter, kind Ranking" in shown.out
+    assert "Start it? [y/N]" in shown.out
+    assert len(api.posted("pipelineJobs")) == (1 if code == 0 else 0)
+    assert ("not confirmed; nothing was started" in shown.err) == (code != 0)
 
 
 def test_the_command_schedule_takes_both_pipelines_or_one(

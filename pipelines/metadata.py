@@ -15,7 +15,7 @@ def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_stor
     """Connection settings for TFX and ML Metadata; makes the folder of an SQLite file.
 
     Raises:
-      SettingsError: the environment variable that holds the password is not set.
+      SettingsError: the environment variable that holds the password is not set, or there is no `ca_file`.
     """
     config = metadata_store_pb2.ConnectionConfig()
     if isinstance(metadata, SQLiteMetadata):
@@ -34,4 +34,13 @@ def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_stor
     config.mysql.database = metadata.database
     config.mysql.user = metadata.user
     config.mysql.password = password
+    if metadata.ca_file is not None:
+        # The client connects without encryption, and says nothing, if it cannot read the file.
+        if not Path(metadata.ca_file).is_file():
+            raise SettingsError(
+                f"metadata.ca_file: {metadata.ca_file}: no such file; allowed: the certificate of the "
+                f"authority that signed that of {metadata.host}"
+            )
+        config.mysql.ssl_options.ca = metadata.ca_file
+        config.mysql.ssl_options.verify_server_cert = metadata.verify_host
     return config

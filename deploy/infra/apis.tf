@@ -18,6 +18,8 @@ locals {
       "sts.googleapis.com",
     ],
     var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
+    var.alert_email == null ? [] : ["logging.googleapis.com", "monitoring.googleapis.com"],
+    length(var.metadata_networks) == 0 ? [] : ["sqladmin.googleapis.com"],
   ))
 }
 

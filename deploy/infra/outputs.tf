@@ -26,6 +26,12 @@ output "environment" {
       image           = local.image
       service_account = google_service_account.parts["pipeline-runner"].email
     }
+    training_job = {
+      project         = var.project
+      region          = var.region
+      image           = local.image
+      service_account = google_service_account.parts["trainer"].email
+    }
     function = {
       project               = var.project
       region                = var.region
@@ -35,9 +41,9 @@ output "environment" {
   }
 }
 
-output "trainer" {
-  description = "Identity for the Trainer's jobs on Vertex AI Training."
-  value       = google_service_account.parts["trainer"].email
+output "expiry_command" {
+  description = "Run it once: Firestore then removes expired rankings, within a day or so. The endpoint never serves them."
+  value       = "gcloud firestore fields ttls update expires_at --collection-group=${var.entity_kind} --database='${google_firestore_database.rankings.name}' --project=${var.project} --enable-ttl --async"
 }
 
 output "table_builder" {
@@ -62,5 +68,5 @@ output "function_url" {
 
 locals {
   repository = "${google_artifact_registry_repository.images.location}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
-  image      = "${local.repository}/pipelines:latest"
+  image      = "${local.repository}/pipelines:${coalesce(var.image_tag, "COMMIT")}"
 }

@@ -13,11 +13,5 @@ resource "google_firestore_database" "rankings" {
   depends_on = [google_project_service.apis]
 }
 
-# The endpoint never serves an expired ranking; this removes it within a day or so.
-resource "google_firestore_field" "expiry" {
-  database   = google_firestore_database.rankings.name
-  collection = var.entity_kind
-  field      = "expires_at"
-
-  ttl_config {}
-}
+# The TTL that removes expired rankings is not set here: for a database in Datastore mode the API refuses the provider's field
+# resource, which sets single-field indexes too. The output expiry_command has the command that sets the TTL alone.

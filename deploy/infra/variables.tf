@@ -85,6 +85,50 @@ variable "entity_kind" {
   }
 }
 
+variable "image_tag" {
+  description = "Tag of the image to run, the commit that it was built from; null leaves COMMIT in the output, to be replaced."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image_tag == null || can(regex("^[0-9a-f]{7,40}$", var.image_tag))
+    error_message = "image_tag: allowed: a commit, 7 to 40 hexadecimal digits; a tag that moves, such as latest, is not one."
+  }
+}
+
+variable "alert_email" {
+  description = "Address that gets a mail when a run fails or rankings are stale; null for no alerts."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alert_email == null || can(regex("^[^@ ]+@[^@ ]+$", var.alert_email))
+    error_message = "alert_email: allowed: an address."
+  }
+}
+
+variable "metadata_networks" {
+  description = "Networks that reach a MySQL server for metadata, over TLS only, such as 203.0.113.0/28; none makes no server."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for range in var.metadata_networks : can(cidrnetmask(range)) && !endswith(range, "/0")])
+    error_message = "metadata_networks: allowed: IPv4 ranges such as 203.0.113.0/28; never everybody."
+  }
+}
+
+variable "metadata_tier" {
+  description = "Machine of the MySQL server for metadata; needs metadata_networks."
+  type        = string
+  default     = "db-f1-micro"
+
+  validation {
+    condition     = can(regex("^db-[a-z0-9-]+$", var.metadata_tier))
+    error_message = "metadata_tier: allowed: a tier of Cloud SQL, such as db-f1-micro."
+  }
+}
+
 variable "temporary_days" {
   description = "Days after which temporary files of Dataflow are deleted."
   type        = number

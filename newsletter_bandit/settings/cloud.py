@@ -4,17 +4,32 @@ Function.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from newsletter_bandit.settings.base import Settings
 
 ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]{1,2}$")]
 ServiceAccount = Annotated[str, Field(pattern=r"^[a-z0-9-]+@[a-z0-9.-]+$")]
+
+
+def _fixed(image: str) -> str:
+    name = image.rpartition("/")[2]
+    if "@" not in name and not re.fullmatch(r"[0-9a-f]{7,40}", name.partition(":")[2]):
+        raise ValueError(
+            f"found {image}; allowed: a digest, @sha256:..., or the tag of the commit that the image was "
+            "built from, 7 to 40 hexadecimal digits; behind a tag that moves, such as latest, the code changes"
+        )
+    return image
+
+
 Image = Annotated[
-    str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$")
+    str,
+    Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$"),
+    AfterValidator(_fixed),
 ]
 Bucket = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.*)?$")]
 Labels = dict[
@@ -36,12 +51,46 @@ BEAM_STEPS = (
 )
 
 
+# Steps of both pipelines on Vertex AI.
+VERTEX_STEPS = (
+    "BigQueryExampleGen",
+    "StatisticsGen",
+    "CuratedSchema",
+    "StrictExampleValidator",
+    "Transform",
+    "HyperparametersGen",
+    "ProductionModel",
+    "Trainer",
+    "Evaluator",
+    "ServingModelResolver",
+    "Pusher",
+    "PushingFinalizer",
+    "BulkInferrer",
+    "PredictionStorer",
+)
+
+
+class StepResources(Settings):
+    """What a step's container may use.
+
+    Attributes:
+      cpu: processors.
+      memory_gb: memory in gigabytes.
+    """
+
+    cpu: float = Field(default=4.0, ge=0.5, le=96.0)
+    memory_gb: float = Field(default=16.0, ge=1.0, le=624.0)
+
+
 class Vertex(Settings):
     """Vertex AI Pipelines.
 
     Attributes:
       project, region: project and region of runs and schedules.
-      image: container image of every step, by tag or digest.
+      image: container image of every step, by digest or by the tag of the commit it was built from.
+      retries: how often a step that failed is tried again, after one minute, then two, and so on.
+      resources: of every step's container.
+      step_resources: of single steps instead, by the step's name, such as ``Trainer``.
       service_account: identity of the steps.
       network: full name of a VPC network to peer with, or none.
       labels: labels of runs, for the bill.
@@ -60,10 +109,20 @@ class Vertex(Settings):
     labels: Labels = {}
     enable_caching: bool = False
     failure_policy: Literal["fast", "slow"] = "fast"
+    retries: int = Field(default=2, ge=0, le=10)
+    resources: StepResources = StepResources()
+    step_resources: dict[str, StepResources] = {}
     training_cron: Cron = "0 3 1 * *"
     prediction_cron: Cron = "0 5 * * *"
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "Etc/UTC"
     api_endpoint: str | None = None
+
+    @model_validator(mode="after")
+    def _known_steps(self) -> Vertex:
+        unknown = sorted(set(self.step_resources) - set(VERTEX_STEPS))
+        if unknown:
+            raise ValueError(f"step_resources: {unknown}; allowed: {', '.join(VERTEX_STEPS)}")
+        return self
 
 
 class Dataflow(Settings):

@@ -83,6 +83,11 @@ class MySQLMetadata(Settings):
     share.
 
     The password stands in the environment variable ``password_variable``.
+
+    Attributes:
+      ca_file: certificates of the authority that signed the server's; with it, the connection is encrypted
+        and the server's certificate is checked. None connects as the server wants.
+      verify_host: whether the certificate must name ``host``. Cloud SQL's names the instance instead.
     """
 
     kind: Literal["mysql"]
@@ -91,6 +96,8 @@ class MySQLMetadata(Settings):
     database: Identifier
     user: str
     password_variable: Identifier = "METADATA_PASSWORD"
+    ca_file: str | None = None
+    verify_host: bool = True
 
 
 class Processing(Settings):
@@ -149,6 +156,8 @@ class Environment(Settings):
         }
         if isinstance(self.metadata, SQLiteMetadata):
             update["metadata"] = self.metadata.model_copy(update={"path": place(self.metadata.path)})
+        elif self.metadata.ca_file is not None:
+            update["metadata"] = self.metadata.model_copy(update={"ca_file": place(self.metadata.ca_file)})
         if isinstance(self.warehouse, DuckDBWarehouse):
             update["warehouse"] = self.warehouse.model_copy(update={"path": place(self.warehouse.path)})
         if isinstance(self.store, SQLiteStore):

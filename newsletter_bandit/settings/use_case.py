@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
 from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
@@ -23,6 +24,12 @@ from newsletter_bandit.settings.tables import (
 from newsletter_bandit.settings.window import Window
 
 RecommenderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]{0,62}$")]
+
+# A specification carries every setting by name, so an image that does not know one is older than it.
+_OLDER = (
+    "if the key is a setting, this step's image is older than the settings that the pipeline was compiled "
+    "with: build the image from the same commit, name it in the environment and compile again"
+)
 
 
 class Reward(Settings):
@@ -194,5 +201,13 @@ class UseCase(Settings):
 
     @classmethod
     def from_json(cls, text: str) -> UseCase:
-        """Inverse of `to_json`."""
-        return cls.model_validate_json(text)
+        """Inverse of `to_json`.
+
+        Raises:
+          SettingsError: the text holds settings that this version does not know, which a newer one wrote; or
+            it is no use case.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise refusal("compiled use case", error, cls, _OLDER) from error

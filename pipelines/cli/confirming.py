@@ -1,4 +1,4 @@
-"""What a run on Google Cloud will be and may cost, shown before it starts, and the question whether to start."""
+"""What a run on Google Cloud will be and may cost, shown before it starts, and the question whether to."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 
 RUN_DATE = "run_date"
+# After a minute, then two, up to a quarter of an hour.
+_BACKOFF = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "900s"}
 # Their outputs depend on the day or on the registry, which the cache does not know.
 _NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
 
@@ -58,7 +60,21 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
     for name, task in root["dag"]["tasks"].items():
         if name in _NEVER_CACHED:
             task.pop("cachingOptions", None)
+    _add_retries_and_resources(spec["pipelineSpec"], vertex)
     return spec
+
+
+def _add_retries_and_resources(pipeline: dict[str, Any], vertex: Vertex) -> None:
+    """Adds to every task what TFX's compiler knows nothing of."""
+    for name, task in pipeline["root"]["dag"]["tasks"].items():
+        if vertex.retries:
+            task["retryPolicy"] = {"maxRetryCount": vertex.retries, **_BACKOFF}
+        label = pipeline["components"][task["componentRef"]["name"]]["executorLabel"]
+        resources = vertex.step_resources.get(name, vertex.resources)
+        pipeline["deploymentSpec"]["executors"][label]["container"]["resources"] = {
+            "cpuLimit": resources.cpu,
+            "memoryLimit": resources.memory_gb,
+        }
 
 
 def check(environment: Environment) -> Vertex:

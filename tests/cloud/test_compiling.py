@@ -23,7 +23,7 @@ from google.auth.credentials import AnonymousCredentials
 from rich.console import Console
 
 from newsletter_bandit.errors import SettingsError, UserError
-from newsletter_bandit.settings.cloud import Vertex
+from newsletter_bandit.settings.cloud import VERTEX_STEPS, Vertex
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import cloud_runs
@@ -129,7 +129,7 @@ def arguments(spec: dict[str, Any], step: str) -> list[str]:
     executor = spec["pipelineSpec"]["deploymentSpec"]["executors"][f"{step}_executor"]
     assert (
         executor["container"]["image"]
-        == "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:latest"
+        == "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:0000000"
     )
     return list(executor["container"]["args"])
 
@@ -220,6 +220,35 @@ def test_the_schema_that_somebody_edited_is_compiled_in(tmp_path: Path) -> None:
     tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
     text = tasks["CuratedSchema"]["inputs"]["parameters"]["text"]["runtimeValue"]["constant"]
     assert text == made.schema_file.read_text()
+
+
+def test_every_task_has_a_retry_policy_and_resources(
+    specs: dict[Pipeline, dict[str, Any]], tmp_path: Path
+) -> None:
+    retried = {
+        "maxRetryCount": 2,
+        "backoffDuration": "60s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "900s",
+    }
+    for spec in specs.values():
+        pipeline = spec["pipelineSpec"]
+        tasks = pipeline["root"]["dag"]["tasks"]
+        assert set(tasks) <= set(VERTEX_STEPS)
+        assert [task["retryPolicy"] for task in tasks.values()] == [retried] * len(tasks)
+        for executor in pipeline["deploymentSpec"]["executors"].values():
+            assert executor["container"]["resources"] == {"cpuLimit": 4.0, "memoryLimit": 16.0}
+    settings = load_environment(CONFIGS / "environments" / "vertex.yaml").vertex
+    assert settings is not None
+    changed = {"retries": 0, "step_resources": {"Trainer": {"cpu": 8, "memory_gb": 52}}}
+    made = workspace(tmp_path, vertex=settings.model_dump() | changed)
+    pipeline = compiled(made, Pipeline.TRAINING)["pipelineSpec"]
+    assert not any("retryPolicy" in task for task in pipeline["root"]["dag"]["tasks"].values())
+    found = {
+        name: executor["container"]["resources"]["memoryLimit"]
+        for name, executor in pipeline["deploymentSpec"]["executors"].items()
+    }
+    assert (found["Trainer_executor"], found["Transform_executor"]) == (52.0, 16.0)
 
 
 def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) -> None:

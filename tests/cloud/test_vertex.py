@@ -33,7 +33,7 @@ def client(api: VertexApi) -> Client:
     settings = Vertex(
         project="my-project",
         region="europe-west1",
-        image="europe-west1-docker.pkg.dev/my-project/repository/pipelines:1",
+        image="europe-west1-docker.pkg.dev/my-project/repository/pipelines:0123abc",
         service_account="runner@my-project.iam.gserviceaccount.com",
         network="projects/123/global/networks/shop",
         labels={"team": "mail"},

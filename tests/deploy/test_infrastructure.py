@@ -14,6 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.cloud import CloudFunction, Dataflow, TrainingJob, Vertex
+from newsletter_bandit.settings.environment import BigQueryWarehouse, DatastoreStore
+from serving.ranking import FIELDS
+
 hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is not installed: nothing reads the Terraform files")
 
 ROOT = Path(__file__).parents[2]
@@ -139,8 +144,16 @@ def test_the_example_environment_names_what_is_made_here(blocks: dict[str, dict[
     accounts = {
         environment["processing"]["dataflow"]["service_account"],
         environment["vertex"]["service_account"],
+        environment["training_job"]["service_account"],
         environment["function"]["service_account"],
     }
+    # The steps' own identity may act as the trainer, not as itself.
+    pairs = list(blocks["locals"]["acts_as"].values())
+    job, steps = (
+        environment[block]["service_account"].partition("@")[0] for block in ("training_job", "vertex")
+    )
+    assert [steps, job] in pairs
+    assert [steps, steps] not in pairs
     assert {account.partition("@")[0] for account in accounts} <= set(blocks["locals"]["identities"])
     folders = blocks["locals"]["folders"]
     assert environment["registry"].endswith("/" + folders["registry"].rstrip("/"))
@@ -150,6 +163,58 @@ def test_the_example_environment_names_what_is_made_here(blocks: dict[str, dict[
     )
     repository = blocks["resource"]["google_artifact_registry_repository.images"]["repository_id"]
     assert f"/{repository}/pipelines:" in environment["vertex"]["image"]
+
+
+def test_the_output_has_every_block_of_the_environment_by_its_keys(blocks: dict[str, dict[str, Any]]) -> None:
+    output = blocks["output"]["environment"]["value"]
+    settings: dict[str, type[Settings]] = {
+        "warehouse": BigQueryWarehouse,
+        "store": DatastoreStore,
+        "dataflow": Dataflow,
+        "vertex": Vertex,
+        "training_job": TrainingJob,
+        "function": CloudFunction,
+    }
+    assert set(output) == {"registry", "pipeline_root", *settings}
+    for block, kind in settings.items():
+        assert set(output[block]) <= set(kind.model_fields), block
+    assert output["store"]["namespace"] == DatastoreStore.model_fields["namespace"].default
+    assert 'parts["trainer"]' in output["training_job"]["service_account"]
+    assert "latest" not in blocks["locals"]["image"]
+
+
+def test_the_ttl_is_left_to_a_command(blocks: dict[str, dict[str, Any]]) -> None:
+    # In Datastore mode the API refuses the change of a single field's indexes that the resource always sends.
+    assert not [address for address in blocks["resource"] if address.startswith("google_firestore_field.")]
+    command = blocks["output"]["expiry_command"]["value"]
+    assert command.startswith(
+        "gcloud firestore fields ttls update expires_at --collection-group=${var.entity_kind}"
+    )
+    assert "--enable-ttl" in command
+    # It is the field that the stores index.
+    assert [field.name for field in FIELDS if field.indexed] == ["expires_at"]
+
+
+def test_alerts_and_a_metadata_server_are_made_only_where_asked_for(
+    blocks: dict[str, dict[str, Any]],
+) -> None:
+    resources = blocks["resource"]
+    failed, stale = (
+        resources[f"google_monitoring_alert_policy.{name}"] for name in ("failed_runs", "stale_rankings")
+    )
+    for policy in (failed, stale):
+        assert policy["count"] == "${var.alert_email == null ? 0 : 1}"
+        assert policy["notification_channels"] == ["${google_monitoring_notification_channel.email[0].name}"]
+    (condition,) = failed["conditions"]
+    assert "PIPELINE_STATE_FAILED" in condition["condition_matched_log"][0]["filter"]
+    (condition,) = stale["conditions"]
+    threshold = condition["condition_threshold"][0]
+    assert (threshold["comparison"], threshold["threshold_value"]) == ("COMPARISON_LT", 1)
+    # Silence is what it is about.
+    assert threshold["evaluation_missing_data"] == "EVALUATION_MISSING_DATA_ACTIVE"
+    server = resources["google_sql_database_instance.metadata"]
+    assert server["count"] == "${length(var.metadata_networks) == 0 ? 0 : 1}"
+    assert server["settings"][0]["ip_configuration"][0]["ssl_mode"] == "ENCRYPTED_ONLY"
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -197,6 +262,10 @@ def test_the_defaults_are_accepted(only_variables: Path) -> None:
         ("bucket", "gs://my-bucket"),
         ("datasets", '{tables = "a.b", raw = "raw"}'),
         ("datasets", '{tables = "one", raw = "one"}'),
+        ("image_tag", "latest"),
+        ("alert_email", "me"),
+        ("metadata_networks", '["0.0.0.0/0"]'),
+        ("metadata_tier", "large"),
         ("temporary_days", "1"),
         ("artifact_days", "1.5"),
         ("subnetwork_range", "10.0.0.0/30"),

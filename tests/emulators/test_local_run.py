@@ -208,7 +208,7 @@ def test_each_beam_step_is_a_job_that_dataflow_would_take(run: Run) -> None:
             assert job.pool["ipConfiguration"] == "WORKER_IP_PRIVATE"
             assert job.pool["subnetwork"].endswith("subnetworks/newsletter-bandit")
             images = {image["containerImage"] for image in job.pool["sdkHarnessContainerImages"]}
-            assert images == {"europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:latest"}
+            assert images == {"europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:0000000"}
             environment = job.file["environment"]
             assert environment["serviceAccountEmail"] == "dataflow-worker@my-project.iam.gserviceaccount.com"
 

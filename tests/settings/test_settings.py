@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,14 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "days": (put("freshness", "expires_after_days", value=0), ["freshness.expires_after_days", "equal to 1"]),
 }
 
+REPOSITORY_OF_IMAGES = "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines"
+VERTEX = {
+    "project": "my-project",
+    "region": "europe-west1",
+    "image": f"{REPOSITORY_OF_IMAGES}@sha256:{'0' * 64}",
+    "service_account": "pipeline-runner@my-project.iam.gserviceaccount.com",
+}
+
 REFUSED_ENVIRONMENTS: dict[str, tuple[Change, list[str]]] = {
     "unknown key": (put("regsitry", value="x"), ["regsitry: unknown key", "allowed:", "registry"]),
     "warehouse": (
@@ -158,6 +167,22 @@ REFUSED_ENVIRONMENTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "workers": (put("processing", "workers", value=-1), ["processing.workers", "equal to 0", "-1"]),
     "missing store": (drop("store"), ["store: missing"]),
+    "image of a tag that moves": (
+        put("vertex", value={**VERTEX, "image": f"{REPOSITORY_OF_IMAGES}:latest"}),
+        ["vertex.image: found", ":latest", "a digest, @sha256:...", "the tag of the commit"],
+    ),
+    "image without a tag of a commit": (
+        put("vertex", value={**VERTEX, "image": f"{REPOSITORY_OF_IMAGES}:1"}),
+        ["vertex.image: found", "7 to 40 hexadecimal digits"],
+    ),
+    "step that is none": (
+        put("vertex", value={**VERTEX, "step_resources": {"Tuner": {"cpu": 8}}}),
+        ["vertex: step_resources: ['Tuner']", "allowed:", "Trainer"],
+    ),
+    "namespace": (
+        put("store", value={"kind": "datastore", "project": "my-project", "namespace": "a b"}),
+        ["store.datastore.namespace", '"a b"'],
+    ),
 }
 
 
@@ -234,6 +259,26 @@ def test_use_cases_of_the_repository_travel_as_json(path: Path) -> None:
     use_case = load_use_case(path)
     assert use_case.name == path.stem
     assert UseCase.from_json(use_case.to_json()) == use_case
+
+
+def test_settings_that_this_version_does_not_know_are_those_of_a_newer_one() -> None:
+    compiled = json.loads(load_use_case(NEWSLETTER).to_json())
+    compiled["gate"]["max_moon_phase"] = 0.5
+    with pytest.raises(SettingsError) as refusal:
+        UseCase.from_json(json.dumps(compiled))
+    for words in ("gate.max_moon_phase: unknown key", "image is older than the settings", "compile again"):
+        assert words in str(refusal.value)
+    # An older specification leaves out what it did not know, and gets its default.
+    del compiled["gate"]["max_moon_phase"], compiled["gate"]["confidence"]
+    assert UseCase.from_json(json.dumps(compiled)).gate.confidence == 0.95
+
+
+def test_an_image_is_named_by_commit_or_digest(tmp_path: Path) -> None:
+    for end in (":0123abc", f":{'a1' * 20}", f"@sha256:{'0' * 64}"):
+        vertex = {**VERTEX, "image": f"{REPOSITORY_OF_IMAGES}{end}"}
+        found = load_environment(changed(LOCAL, put("vertex", value=vertex), tmp_path)).vertex
+        assert found is not None
+        assert found.image.endswith(end)
 
 
 def test_environments_of_the_repository_are_valid() -> None:

@@ -20,7 +20,7 @@ from tests.tiny import make_use_case
 JOB: dict[str, Any] = {
     "project": "my-project",
     "region": "europe-west1",
-    "image": "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:1",
+    "image": "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines:0123abc",
     "service_account": "pipeline-runner@my-project.iam.gserviceaccount.com",
 }
 

@@ -21,7 +21,7 @@ def _fixed(image: str) -> str:
     if "@" not in name and not re.fullmatch(r"[0-9a-f]{7,40}", name.partition(":")[2]):
         raise ValueError(
             f"found {image}; allowed: a digest, @sha256:..., or the tag of the commit that the image was "
-            "built from, 7 to 40 hexadecimal digits; behind a tag that moves, such as latest, the code changes"
+            "built from, 7 to 40 hexadecimal digits; a tag that moves, such as latest, is neither"
         )
     return image
 

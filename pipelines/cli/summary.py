@@ -244,6 +244,8 @@ def models(versions: Sequence[VersionInfo]) -> Group:
     table = _table(
         "version", "", "verdict", "compared with", "policy", "explores", "floor", "value", left=(1, 2, 3, 4)
     )
+    # A rollback takes the whole name.
+    table.columns[0].no_wrap = True
     for version in versions:
         table.add_row(
             escape(version.version),

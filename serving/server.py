@@ -26,10 +26,14 @@ def serve(config: ServingConfig, host: str = "127.0.0.1", port: int = 8080) -> N
 
     Raises:
       ConfigError: the address cannot be listened on.
-      StoreError: the SQLite file is missing or is no store.
+      StoreError: the SQLite file is missing, is no store, or holds another use case's rankings.
     """
     if isinstance(config.store, SQLiteLocation):
-        SQLiteStore(config.store.path, read_only=True).close()
+        store = SQLiteStore(config.store.path, read_only=True)
+        try:
+            store.require(config.use_case)
+        finally:
+            store.close()
     app = make_app(config)
     try:
         listener = socket.create_server((host, port), family=_family(host), backlog=2048)

@@ -18,6 +18,7 @@ from serving.config import ConfigError, ServingConfig, SQLiteLocation
 from serving.server import serve
 from serving.stores.base import StoreError
 from serving.stores.sqlite import SQLiteStore
+from tests.rankings import make_ranking
 
 SERVE = """
 import sys
@@ -79,6 +80,12 @@ def ask(server: subprocess.Popen[str], url: str) -> httpx.Response:
 
 def test_a_missing_file_is_refused_before_serving(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such file"):
+        serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
+
+
+def test_another_use_cases_file_is_refused_before_serving(tmp_path: Path) -> None:
+    SQLiteStore(tmp_path / "rankings.sqlite").put_many([make_ranking(use_case="homepage")])
+    with pytest.raises(StoreError, match="rankings of the use case homepage; allowed: those of newsletter"):
         serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
 
 

@@ -20,6 +20,7 @@ LIBRARIES = (
     "apache_beam.runners.portability.fn_api_runner",
     "apache_beam.runners.worker.sdk_worker_main",
     "apache_beam.runners.worker.worker_pool_main",
+    "google.cloud.storage",
     "tensorboard.summary._tf.summary",
     "tfx.components.evaluator.executor",
     "tfx.components.example_gen.driver",

@@ -25,9 +25,10 @@ ROW: dict[str, Any] = {
 }
 
 
-def make_typed_use_case() -> UseCase:
-    """Three recommenders and one feature of each type."""
+def make_typed_use_case(**changes: Any) -> UseCase:
+    """Three recommenders and one feature of each type; any share of rows may be refused."""
     return make_use_case(
+        ingest={"max_rejected_share": 1.0, **changes.pop("ingest", {})},
         features={
             "colour": {"type": "string"},
             "height": {"type": "number"},
@@ -35,6 +36,7 @@ def make_typed_use_case() -> UseCase:
             "member": {"type": "bool"},
         },
         reward={"click": 1.0, "unsubscribe": -2.0},
+        **changes,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.names import QuotedText
 from serving.ranking import FIELDS
 
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
@@ -55,6 +56,9 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
     "rankings": {name: _STORED[name] for name in _SERVED},
 }
+# What `ingest` loads.
+INGESTED = ("training", "inference", *RAW_COLUMNS)
+RECOMMENDER, LISTS_OF_RECOMMENDERS = "recommender", ("eligible_recommenders", "recommenders")
 RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
 
 WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
@@ -114,8 +118,18 @@ class FromRowNumber(Settings):
 ColumnSource = FromColumn | FromConstant | FromRowNumber
 
 
+# Value of a file -> what it stands for; "" is the empty cell.
+ValueNames = dict[QuotedText, str | bool | float]
+
+
 class Ingest(Settings):
-    """Columns of a table whose raw file names or holds them differently; the others keep their name."""
+    """How raw files become tables: the columns that a file names or holds differently, and what is refused.
+
+    Attributes:
+      value_names: of a table's column, values of a file and the names that they stand for, such as
+        ``{recommender: {"1": deals}}``. An empty value is the empty cell.
+      max_rejected_share: share of rows that may be refused before nothing is loaded.
+    """
 
     training: dict[str, ColumnSource] = {}
     inference: dict[str, ColumnSource] = {}
@@ -124,6 +138,8 @@ class Ingest(Settings):
     unsubscribes: dict[str, ColumnSource] = {}
     users: dict[str, ColumnSource] = {}
     rankings: dict[str, ColumnSource] = {}
+    value_names: dict[Identifier, ValueNames] = {}
+    max_rejected_share: Probability = 0.001
 
 
 class Tables(Settings):

@@ -10,9 +10,13 @@ from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeig
 from newsletter_bandit.settings.base import Identifier, Probability, Settings
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.margin import Loss, Margin
+from newsletter_bandit.settings.names import RecommenderName
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
+    INGESTED,
+    LISTS_OF_RECOMMENDERS,
     RAW_COLUMNS,
+    RECOMMENDER,
     RESERVED_COLUMNS,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
@@ -20,10 +24,9 @@ from newsletter_bandit.settings.tables import (
     Ingest,
     RawTables,
     Tables,
+    ValueNames,
 )
 from newsletter_bandit.settings.window import Window
-
-RecommenderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]{0,62}$")]
 
 # A specification carries every setting by name, so an image that does not know one is older than it.
 _OLDER = (
@@ -155,12 +158,28 @@ class UseCase(Settings):
         uncountable = [name for name in self.slices if self.features[name].type in ("number", "date")]
         if uncountable:
             raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")
-        for table in Ingest.model_fields:
+        self._check_ingest()
+        return self
+
+    def _check_ingest(self) -> None:
+        every: dict[str, str] = {}
+        for table in INGESTED:
             columns = self.table_columns(table)
+            every |= columns
             unknown = [name for name in getattr(self.ingest, table) if name not in columns]
             if unknown:
                 raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
-        return self
+        for column, names in self.ingest.value_names.items():
+            # Names of recommenders replace those in lists of recommenders too.
+            if column not in every or column in LISTS_OF_RECOMMENDERS or every[column] == "ARRAY<FLOAT64>":
+                allowed = [name for name, type_ in every.items() if not type_.startswith("ARRAY")]
+                raise ValueError(f"ingest.value_names: {column!r}; allowed: {allowed}")
+            wrong = [name for name in names.values() if name not in self.recommenders]
+            if wrong and column == RECOMMENDER:
+                raise ValueError(
+                    f"ingest.value_names.{column}: {wrong}; allowed: names of recommenders "
+                    f"{list(self.recommenders)}"
+                )
 
     def _check_recommender_features(self) -> None:
         given = self.recommender_features
@@ -190,6 +209,15 @@ class UseCase(Settings):
         if table not in ("training", "inference", "users"):
             return dict(contract)
         return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+
+    def value_names(self) -> dict[str, ValueNames]:
+        """Column of a table -> the names that replace values of its files; those of `recommender` hold for
+        lists of recommenders too.
+        """
+        given = dict(self.ingest.value_names)
+        if RECOMMENDER in given:
+            given |= dict.fromkeys(LISTS_OF_RECOMMENDERS, given[RECOMMENDER])
+        return given
 
     def table_name(self, table: str) -> str:
         """Name in the warehouse of the table `training`, `inference` or a raw one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.warehouse.columns import ALLOWED, Column, source_of
 from serving.propensity import LARGEST
+from serving.ranking import MAX_USER_ID_BYTES, RESERVED_USER_ID
 
 ELIGIBLE = "eligible_recommenders"
 
@@ -63,6 +64,21 @@ def checks(
     for name in contract:
         if name not in optional:
             found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
+    if "user_id" in contract:
+        found += [
+            Check(
+                "user_id",
+                f"longer than {MAX_USER_ID_BYTES:,} bytes",
+                "ids that can be the name of a Datastore key",
+                f"octet_length(encode(user_id)) > {MAX_USER_ID_BYTES}",
+            ),
+            Check(
+                "user_id",
+                "reserved by Datastore",
+                "ids without two underscores at both ends",
+                f"regexp_full_match(user_id, {text(RESERVED_USER_ID)}, 's')",
+            ),
+        ]
     names = f"[{', '.join(text(name) for name in recommenders)}]"
     one_of = f"one of {', '.join(recommenders)}"
     if "recommender" in contract:

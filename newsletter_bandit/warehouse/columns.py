@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.settings.tables import ColumnSource, FromColumn, FromConstant, FromRowNumber
+from newsletter_bandit.settings.tables import (
+    ColumnSource,
+    FromColumn,
+    FromConstant,
+    FromRowNumber,
+    ValueNames,
+)
+from newsletter_bandit.table_files.cells import FLOAT_TYPES, boolean, is_number, nonempty, trimmed
 
 DUCKDB_TYPE = {
     "STRING": "VARCHAR",
@@ -27,11 +34,6 @@ ALLOWED = {
     "ARRAY<STRING>": "a list of names, in CSV written a|b|c",
     "ARRAY<FLOAT64>": "a list of finite numbers, in CSV written 0.5|1.0",
 }
-_FLOATS = ("FLOAT", "DOUBLE")
-_NUMBERS = (
-    *_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-    "UBIGINT", "DECIMAL",
-)  # fmt: skip
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
 # Names with spaces, which no column of a table has.
@@ -45,7 +47,9 @@ class Column:
     Attributes:
       name: the table's column.
       type: its BigQuery type.
-      source: expression over the raw file's columns and `ROW`; NULL where the file has no value.
+      source: expression over the raw file's columns and `ROW`, a text without blanks around it; NULL where
+        the file has no value.
+      blanks: expression over the same, true where a text or name had blanks around it; None for other types.
       value: expression over `source_of` the column, in the table's type; NULL also where it cannot be
         converted.
     """
@@ -54,6 +58,7 @@ class Column:
     type: str
     source: str
     value: str
+    blanks: str | None = None
 
 
 def source_of(name: str) -> str:
@@ -61,8 +66,18 @@ def source_of(name: str) -> str:
     return quoted(f"source of {name}")
 
 
+def asked(table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource]) -> set[str]:
+    """The columns that a file must have for `plan` to succeed."""
+    found = [sources.get(name, FromColumn(column=name)) for name in table_columns]
+    return {source.column for source in found if isinstance(source, FromColumn)}
+
+
 def plan(
-    table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource], raw: Mapping[str, str], file: str
+    table_columns: Mapping[str, str],
+    sources: Mapping[str, ColumnSource],
+    raw: Mapping[str, str],
+    file: str,
+    names: Mapping[str, ValueNames],
 ) -> list[Column]:
     """A plan of how each column of the table is made from the file.
 
@@ -71,6 +86,7 @@ def plan(
       sources: the columns that are not the file's column of the same name.
       raw: name and DuckDB type of the file's columns.
       file: named in errors.
+      names: column of the table -> the names that replace values of the file.
 
     Raises:
       DataError: the file lacks a column, or holds it in a type that has no conversion.
@@ -87,7 +103,7 @@ def plan(
         else:
             missing.append(name if source.column == name else f"{source.column} (for {name})")
             continue
-        columns.append(column(name, type_, expression, found, file))
+        columns.append(column(name, type_, expression, found, file, names.get(name)))
     if missing:
         raise DataError(
             f"{file}: no column {', '.join(missing)}; found: {', '.join(raw) or 'no columns'}; "
@@ -106,23 +122,53 @@ def constant(source: FromConstant) -> tuple[str, str]:
     return (text(value) if value else "CAST(NULL AS VARCHAR)"), "VARCHAR"
 
 
-def column(name: str, type_: str, expression: str, found: str, file: str) -> Column:
+def column(
+    name: str, type_: str, expression: str, found: str, file: str, names: ValueNames | None = None
+) -> Column:
     """A column made from an expression whose DuckDB type is `found`; raises `DataError` as `plan` does."""
     nested = found.endswith("]") or found.startswith(("STRUCT", "MAP", "UNION"))
     if (nested and found not in _LISTS.get(type_, ())) or found == "BLOB":
         raise DataError(f"{file}: column {name}: found {found}; allowed: {ALLOWED[type_]}")
-    # NaN is what pandas writes for a missing value of any type.
-    source = f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in _FLOATS else expression
-    if found == "VARCHAR":
-        source = f"nullif({expression}, '')"
-    return Column(name, type_, source, _value(type_, source_of(name), found))
+    source, blanks = expression, None
+    if found in FLOAT_TYPES:
+        # NaN is what pandas writes for a missing value of any type.
+        source = f"CASE WHEN NOT isnan({expression}) THEN {expression} END"
+    elif found == "VARCHAR":
+        source = nonempty(expression)
+        if type_ in ("STRING", "ARRAY<STRING>"):
+            blanks = f"{expression} <> {trimmed(expression)}"
+    emptied = [text(value) for value, meaning in (names or {}).items() if meaning == ""]
+    if emptied and not nested:
+        source = f"CASE WHEN CAST({source} AS VARCHAR) NOT IN ({', '.join(emptied)}) THEN {source} END"
+    of = source_of(name)
+    if type_ == "ARRAY<STRING>":
+        value = _texts(of, found, names)
+    elif names:
+        value = _value(type_, _named(of, names), "VARCHAR")
+    else:
+        value = _value(type_, of, found)
+    return Column(name, type_, source, value, blanks)
+
+
+def _texts(source: str, found: str, names: ValueNames | None) -> str:
+    split = source if found == "VARCHAR[]" else f"string_split(CAST({source} AS VARCHAR), '|')"
+    item = trimmed("item") if not names else _named(trimmed("item"), names)
+    made = f"list_transform({split}, lambda item: {item})"
+    return f"CASE WHEN len({source}) > 0 THEN {made} END" if found == "VARCHAR[]" else made
+
+
+def _named(source: str, names: ValueNames) -> str:
+    """The text with the values that have a name replaced by it; the empty value is a NULL."""
+    written = f"CAST({source} AS VARCHAR)"
+    cases = " ".join(f"WHEN {text(value)} THEN {text(_written(name))}" for value, name in names.items())
+    return f"nullif(CASE coalesce({written}, '') {cases} ELSE {written} END, '')"
+
+
+def _written(name: str | float | bool) -> str:
+    return str(name).lower() if isinstance(name, bool) else str(name)
 
 
 def _value(type_: str, source: str, found: str) -> str:
-    if type_ == "ARRAY<STRING>":
-        if found == "VARCHAR[]":
-            return f"CASE WHEN len({source}) > 0 THEN {source} END"
-        return f"string_split(CAST({source} AS VARCHAR), '|')"
     if type_ == "ARRAY<FLOAT64>":
         if not found.endswith("]"):
             source = f"string_split(CAST({source} AS VARCHAR), '|')"
@@ -131,8 +177,10 @@ def _value(type_: str, source: str, found: str) -> str:
             f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = "
             f"len({cast}) THEN {cast} END"
         )
-    if type_ == "BOOL" and found.startswith(_NUMBERS):
+    if type_ == "BOOL" and is_number(found):
         return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
+    if type_ == "BOOL" and found == "VARCHAR":
+        return boolean(source)
     cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"
     if type_ == "FLOAT64":
         return f"CASE WHEN isfinite({cast}) THEN {cast} END"

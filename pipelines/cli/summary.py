@@ -55,6 +55,7 @@ def ingested(report: IngestReport) -> str:
     if report.rejected:
         counts.append(f"{report.rejected:,} refused")
     lines = [f"{', '.join(counts)}."]
+    lines += [f"  {line}" for line in report.said]
     lines += [f"  {refusal}" for refusal in report.refusals]
     if report.rejected and report.rejects is not None:
         lines.append(f"Refused rows, each with its reason: {report.rejects}")

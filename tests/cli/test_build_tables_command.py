@@ -60,7 +60,8 @@ REFUSED = {
 
 @pytest.fixture
 def use_case() -> UseCase:
-    return make_raw_use_case()
+    # Most of these few rows are refused.
+    return make_raw_use_case(ingest={"max_rejected_share": 1.0})
 
 
 def _write(folder: Path) -> dict[str, Path]:

@@ -62,8 +62,36 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         ["recommenders: found 1 recommenders", "allowed: 2 to 1000"],
     ),
     "name of a recommender": (
-        put("recommenders", value=["bestsellers", "top_rated", "deals", "new_arrivals", "50%"]),
-        ["recommenders.4", '"50%"'],
+        put("recommenders", value=["bestsellers", "top_rated", "deals", "new_arrivals", "a|b"]),
+        ["recommenders.4: found 'a|b'", "printable characters, without a bar (|)"],
+    ),
+    "recommender that begins with a blank": (
+        put("recommenders", value=["bestsellers", " deals"]),
+        ["recommenders.1: found ' deals'", "without blanks at its ends"],
+    ),
+    "recommender over two lines": (
+        put("recommenders", value=["bestsellers", "new\narrivals"]),
+        ["recommenders.1: found 'new\\narrivals'", "printable"],
+    ),
+    "recommender of 64 bytes": (
+        put("recommenders", value=["bestsellers", "ü" * 32]),
+        [f"recommenders.1: found '{'ü' * 32}', 64 bytes", "1 to 63 bytes of UTF-8"],
+    ),
+    "recommender without a name": (
+        put("recommenders", value=["bestsellers", ""]),
+        ["recommenders.1: found '', 0 bytes"],
+    ),
+    "recommender that YAML reads as a number": (
+        put("recommenders", value=["bestsellers", 7]),
+        ['recommenders.1: found the number 7; allowed: text; quote it, as in "7"'],
+    ),
+    "recommender that YAML reads as a truth value": (
+        put("recommenders", value=["bestsellers", False]),
+        ["recommenders.1: found false", "YAML reads yes, no, on and off", 'quote it, as in "false"'],
+    ),
+    "recommender that YAML reads as a date": (
+        put("recommenders", value=["bestsellers", dt.date(2026, 3, 1)]),
+        ["recommenders.1: found 2026-03-01", 'quote it, as in "2026-03-01"'],
     ),
     "default ranking": (
         put("default_ranking", value=["bestsellers", "horoscope"]),
@@ -134,6 +162,26 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "column that is no column": (
         put("ingest", value={"training": {"colour": {"column": "Colour"}}}),
         ["ingest.training: ['colour']", "allowed:", "user_id", "country"],
+    ),
+    "names of values of no column": (
+        put("ingest", value={"value_names": {"arm": {"1": "deals"}}}),
+        ["ingest.value_names: 'arm'", "allowed:", "'recommender'", "'country'"],
+    ),
+    "names of values of a list": (
+        put("ingest", value={"value_names": {"eligible_recommenders": {"1": "deals"}}}),
+        ["ingest.value_names: 'eligible_recommenders'", "allowed:", "'recommender'"],
+    ),
+    "name of a value that is no recommender": (
+        put("ingest", value={"value_names": {"recommender": {"1": "dealz"}}}),
+        ["ingest.value_names.recommender: ['dealz']", "allowed: names of recommenders", "'deals'"],
+    ),
+    "value that YAML reads as a number": (
+        put("ingest", value={"value_names": {"recommender": {1: "deals"}}}),
+        ["ingest.value_names.recommender.1", "found the number 1; allowed: text; quote it"],
+    ),
+    "share of refused rows": (
+        put("ingest", value={"max_rejected_share": 1.5}),
+        ["ingest.max_rejected_share", "found 1.5"],
     ),
     "unknown user": (
         put("serving", "unknown_user", value="guess"),
@@ -360,3 +408,14 @@ def test_the_newest_final_window_is_chosen(weeks: int, overlap: int, attribution
     assert end - start == dt.timedelta(weeks=weeks)
     assert (start - window.anchor) % step == dt.timedelta(0)
     assert end <= final < end + step
+
+
+@pytest.mark.parametrize("name", ["Für dich – 50% off", 'The "best" \\ it\'s', "おすすめ", "ü" * 31, "7"])
+def test_a_recommender_may_have_any_printable_name(name: str, tmp_path: Path) -> None:
+    def renamed(settings: dict[str, Any]) -> None:
+        settings["recommenders"] = settings["default_ranking"] = [name, "other"]
+        settings["recommender_features"] = {}
+
+    use_case = load_use_case(changed(NEWSLETTER, renamed, tmp_path))
+    assert use_case.recommenders == (name, "other")
+    assert UseCase.from_json(use_case.to_json()) == use_case

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlglot
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from newsletter_bandit.warehouse.tables.literals import (
     date_literal,
     identifier,
     midnight_literal,
+    name_literal,
     text_literal,
 )
 from newsletter_bandit.warehouse.tables.sql import Statements
@@ -113,6 +115,28 @@ def test_hostile_texts_are_refused(text: str) -> None:
         text_literal(text, "campaign")
 
 
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.text(min_size=1, max_size=20),
+        st.lists(st.sampled_from([*HOSTILE, "\\\\", "--", "/*", "a"]), min_size=1).map("".join),
+    )
+)
+def test_a_name_is_refused_or_one_literal_with_that_value(name: str) -> None:
+    try:
+        literal = name_literal(name)
+    except SettingsError:
+        assert not name.isprintable()
+        return
+    (found,) = sqlglot.parse(f"SELECT {literal}", read="bigquery")
+    assert isinstance(found, exp.Select)
+    (value,) = found.selects
+    assert isinstance(value, exp.Literal)
+    assert (value.is_string, value.this) == (True, name)
+    # As the embedded warehouse runs it.
+    assert duckdb.sql(to_duckdb(f"SELECT {literal} AS name", "w").sql).fetchall() == [(name,)]
+
+
 @settings(max_examples=50)
 @given(campaign=st.from_regex(r"[A-Za-z0-9 ;=()*/-]{1,40}", fullmatch=True))
 def test_a_campaign_that_looks_like_sql_stays_a_value(campaign: str) -> None:
@@ -152,7 +176,6 @@ def test_the_settings_refuse_names_that_are_more_than_names(text: str) -> None:
     for changes in (
         {"raw": {"sends": f"raw.sends{text}"}},
         {"tables": {"training": f"t.x{text}", "inference": "t.y"}},
-        {"recommenders": ["a", "b", f"c{text}"]},
     ):
         with pytest.raises(ValueError, match=re.compile("pattern|surrogates|unicode", re.I)):
             make_raw_use_case(**changes)
@@ -160,6 +183,12 @@ def test_the_settings_refuse_names_that_are_more_than_names(text: str) -> None:
         UseCase.model_validate(
             {**make_raw_use_case().model_dump(), "features": {f"f{text}": {"type": "number"}}}
         )
+
+
+def test_the_settings_refuse_names_of_recommenders_that_cannot_be_printed() -> None:
+    for text in ("\n", "\r", "\0", "\u2028", "\ud800"):
+        with pytest.raises(ValueError, match=re.compile("printable|surrogates|unicode", re.I)):
+            make_raw_use_case(recommenders=["a", "b", f"c{text}"])
 
 
 def test_reserved_words_can_be_features() -> None:

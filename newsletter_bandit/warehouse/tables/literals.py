@@ -1,4 +1,4 @@
-"""Values as literals of BigQuery's SQL; text that could end a literal early is refused."""
+"""Values as literals of BigQuery's SQL; what could end a literal early is escaped in names, else refused."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def text_literal(value: str, name: str) -> str:
             "characters"
         )
     return f"'{value}'"
+
+
+def name_literal(name: str) -> str:
+    """A STRING of a recommender's name, its quotes and backslashes escaped.
+
+    Raises:
+      SettingsError: a character that cannot be printed, which the settings let through in no name.
+    """
+    if not name or not name.isprintable():
+        raise SettingsError(f"recommenders: found {name!r}; allowed: printable characters")
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def date_literal(day: dt.date) -> str:

@@ -14,6 +14,7 @@ from newsletter_bandit.warehouse.tables.literals import (
     date_literal,
     identifier,
     midnight_literal,
+    name_literal,
     text_literal,
 )
 from serving.propensity import LARGEST
@@ -51,7 +52,7 @@ class Statements:
             identifier(name)
         self._shared: dict[str, Any] = {
             "raw": {name: table_name(use_case.table_name(name), warehouse) for name in RAW_COLUMNS},
-            "recommenders": [text_literal(name, "recommenders") for name in use_case.recommenders],
+            "recommenders": [name_literal(name) for name in use_case.recommenders],
             "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
             "expires_after_days": use_case.freshness.expires_after_days,

@@ -1,0 +1,38 @@
+"""DuckDB expressions over the cells of a file."""
+
+from __future__ import annotations
+
+import re
+
+from newsletter_bandit.quoting import text
+
+# Blanks that people and programs leave around a text; the last is the no-break space.
+BLANKS = " \t\r\n\u00a0"
+FLOAT_TYPES = ("FLOAT", "DOUBLE")
+NUMBER_TYPES = (
+    *FLOAT_TYPES, "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
+    "UINTEGER", "UBIGINT",
+)  # fmt: skip
+
+
+def is_number(duckdb_type: str) -> bool:
+    """Whether a column's type is one of the numbers."""
+    return re.sub(r"\(\d+,\d+\)$", "", duckdb_type) in NUMBER_TYPES
+
+
+def trimmed(expression: str) -> str:
+    """The text without blanks around it."""
+    return f"trim({expression}, {text(BLANKS)})"
+
+
+def nonempty(expression: str) -> str:
+    """The text without blanks around it; NULL where nothing is left."""
+    return f"nullif({trimmed(expression)}, '')"
+
+
+def boolean(expression: str) -> str:
+    """The text as BOOLEAN: what DuckDB takes for one, and 1.0 and 0.0, as pandas writes a flag with gaps."""
+    number = f"TRY_CAST({expression} AS DOUBLE)"
+    return (
+        f"coalesce(TRY_CAST({expression} AS BOOLEAN), CASE {number} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END)"
+    )

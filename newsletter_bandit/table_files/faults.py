@@ -1,0 +1,52 @@
+"""What is wrong with a file, in words that hold none of its rows: a row may be long, and personal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from newsletter_bandit.errors import DataError
+
+MAX_MESSAGE = 200  # characters of a message of DuckDB's
+MAX_FOUND = 60  # characters of a value that was found
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
+_WIDTH = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+_LONG = re.compile(r"Maximum line size of (\d+) bytes exceeded")
+
+
+def unreadable(path: Path | str, error: duckdb.Error) -> DataError:
+    """The error for a file that DuckDB cannot read; raise it ``from None``: DuckDB's own quotes the line."""
+    return DataError(f"{path}: cannot be read: {_words(str(error).strip())}")
+
+
+def found_text(value: str | None) -> str:
+    """A value that was found, quoted, with its middle left out where it is long."""
+    if value is None:
+        return "nothing"
+    return repr(value if len(value) <= MAX_FOUND else f"{value[: MAX_FOUND - 20]}...{value[-10:]}")
+
+
+def blanks_removed(path: Path | str, column: str, rows: int) -> str:
+    """The sentence on values whose blanks were removed."""
+    values = "value" if rows == 1 else "values"
+    return f"{path}: column {column}: blanks around {rows:,} {values} were removed."
+
+
+def _words(message: str) -> str:
+    line = _LINE.search(message)
+    where = f"line {int(line[1]):,}: " if line else ""
+    # Nothing of the file stands before the line, or after the last "Original Line".
+    width, long = _WIDTH.search(message), _LONG.search(message)
+    if width:
+        return f"{where}found {width[2]} cells; allowed: {width[1]}, as in the header"
+    if long:
+        return f"{where}longer than {int(long[1]):,} bytes; allowed: shorter lines, each text's quotes closed"
+    if "Invalid unicode" in message:
+        return f"{where}not UTF-8; allowed: UTF-8"
+    if "quote" in message and line:
+        return f'{where}a quoted text does not end, or goes on after its quote; allowed: "" for a quote in it'
+    if line:
+        return f"{where}not as the lines before"
+    return message.splitlines()[0][:MAX_MESSAGE]

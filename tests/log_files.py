@@ -23,7 +23,7 @@ FOUR_ROWS: dict[str, list[Any]] = {
 }
 COLUMNS = Columns("action", "reward", "p", "pi")
 # Bounds that any log holds, where a test is about something else.
-ANY = Bounds(min_rows=1, min_effective_sample_size=1, max_weight=1e9, mean_weight_tolerance=1e9)
+ANY = Bounds(min_rows=1, min_effective_sample_size=1, max_weight=1e9, mean_weight_tolerance=1e9, min_users=1)
 
 
 def write(path: Path, content: Mapping[str, Sequence[Any]]) -> Path:

@@ -40,7 +40,8 @@ def _words(message: str) -> str:
     # Nothing of the file stands before the line, or after the last "Original Line".
     width, long = _WIDTH.search(message), _LONG.search(message)
     if width:
-        return f"{where}found {width[2]} cells; allowed: {width[1]}, as in the header"
+        cells = "cell" if width[2] == "1" else "cells"
+        return f"{where}found {width[2]} {cells}; allowed: {width[1]}, as in the header"
     if long:
         return f"{where}longer than {int(long[1]):,} bytes; allowed: shorter lines, each text's quotes closed"
     if "Invalid unicode" in message:

@@ -132,6 +132,13 @@ class EvaluateOptions:
             "'cannot tell'.",
         ),
     ] = 0.1
+    min_users: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="With fewer users in the column of --user than this the verdict is 'cannot tell'.",
+        ),
+    ] = 30
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write every figure to this file, for a program."),

@@ -68,7 +68,7 @@ def test_utf_16_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"ada@example.org", "line 3: found 1 cells; allowed: 2, as in the header"),
+        (b"ada@example.org", "line 3: found 1 cell; allowed: 2, as in the header"),
         (b"ada@example.org,x,y", "line 3: found 3 cells; allowed: 2, as in the header"),
         (b"ada@example.org,\xe9", "line 3: not UTF-8; allowed: UTF-8"),
         (b'"ada@example.org,x', "line 3: a quoted text does not end"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.estimators.base import is_probability
 from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
 from newsletter_bandit.off_policy.logged_table.columns import Columns
-from newsletter_bandit.off_policy.logged_table.files import Source, connect, unreadable
+from newsletter_bandit.off_policy.logged_table.files import Source, connect
 from newsletter_bandit.quoting import quoted
+from newsletter_bandit.table_files.faults import blanks_removed, found_text, unreadable
+from newsletter_bandit.table_files.repeats import check_different
 from serving.propensity import is_propensity
 
 BATCH_ROWS = 131_072
@@ -55,7 +58,8 @@ class LoggedTable:
     """One table in one or more files, CSV or Parquet, read in their order.
 
     A CSV is UTF-8 with one header line, and its delimiter is comma, semicolon, tab or bar (`.csv`, `.csv.gz`,
-    `.tsv`). An empty cell is a missing value. Numbers may be written as true and false.
+    `.tsv`). Blanks around a text are removed. An empty cell is a missing value. Numbers may be written as
+    true and false.
 
     Args:
       files: files that all have the columns to read.
@@ -63,7 +67,7 @@ class LoggedTable:
       reward_range: smallest and largest reward allowed.
 
     Raises:
-      DataError: a file is missing, unreadable, or lacks a column.
+      DataError: a file is missing, unreadable, given twice, or lacks a column.
     """
 
     def __init__(
@@ -71,10 +75,12 @@ class LoggedTable:
     ) -> None:
         if not files:
             raise DataError("no file; allowed: one or more CSV or Parquet files")
+        check_different(files)
         self.files = tuple(files)
         self.columns = columns
         self.reward_range = reward_range
         self._sources = [Source.open(path, columns) for path in files]
+        self._padded: Counter[str] = Counter()
         self.actions = tuple(self._sources[0].probabilities)
         for source in self._sources[1:]:
             if set(source.probabilities) != set(self.actions):
@@ -90,6 +96,7 @@ class LoggedTable:
           DataError: a cell is missing, not a number, or outside its range; names file, column, row (from 1,
             without the header), what was found and what is allowed.
         """
+        self._padded.clear()
         ordered = self.columns.slate is not None
         queries = (
             [f"SELECT * FROM ({' UNION ALL '.join(self._query(i) for i in range(len(self._sources)))}) "
@@ -107,9 +114,19 @@ class LoggedTable:
                             yield self._rows(batch, first_row)
                             first_row += batch.num_rows
                 except duckdb.Error as error:
-                    raise unreadable(
-                        ", ".join(str(source.path) for source in self._sources), error
-                    ) from error
+                    raise unreadable(self._names, error) from None
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(map(str, self.files))
+
+    @property
+    def said(self) -> list[str]:
+        """Sentences on how the files were read; those on blanks hold once all batches were read."""
+        of_files = [sentence for source in self._sources for sentence in source.said]
+        return of_files + [
+            blanks_removed(self._names, column, rows) for column, rows in self._padded.items() if rows
+        ]
 
     def slots(self) -> int:
         """Number of positions of the longest ranking.
@@ -119,7 +136,7 @@ class LoggedTable:
         """
         slate, position = self.columns.slate, self.columns.position
         union = " UNION ALL ".join(
-            f"SELECT CAST({quoted(str(slate))} AS VARCHAR) AS slate, {source.number(str(position))} AS place "
+            f"SELECT {source.text(str(slate))} AS slate, {source.number(str(position))} AS place "
             f"FROM {source.reader}"
             for source in self._sources
         )
@@ -128,24 +145,23 @@ class LoggedTable:
             f"FROM ({union}) WHERE slate IS NOT NULL AND place IS NOT NULL GROUP BY slate "
             "ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1"
         )
-        names = ", ".join(str(source.path) for source in self._sources)
         with connect() as connection:
             try:
                 twice = connection.execute(query).fetchone()
                 most = connection.execute(query.replace("ORDER BY 3 DESC, ", "ORDER BY ")).fetchone()
             except duckdb.Error as error:
-                raise unreadable(names, error) from error
+                raise unreadable(self._names, error) from None
         if twice is None or most is None:
             return 0
         if twice[2]:
             raise DataError(
-                f"{names}: column {position}: two rows of {slate} {twice[0]!r} share a position; "
-                "allowed: each position once"
+                f"{self._names}: column {position}: two rows of {slate} {found_text(twice[0])} share a "
+                "position; allowed: each position once"
             )
         if most[1] > MAX_SLOTS:
             raise DataError(
-                f"{names}: column {slate}: {most[0]!r} stands in {most[1]:,} rows; allowed: rankings of "
-                f"{MAX_SLOTS} positions at most"
+                f"{self._names}: column {slate}: {found_text(most[0])} stands in {most[1]:,} rows; allowed: "
+                f"rankings of {MAX_SLOTS} positions at most"
             )
         return int(most[1])
 
@@ -155,10 +171,9 @@ class LoggedTable:
         """
         source = self._sources[number]
         selected = [f"{number} AS file", "row_number() OVER () AS row"]
-        selected += [
-            f"CAST({quoted(c)} AS VARCHAR) AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()
-        ]
-        selected += [f"CAST({quoted(c)} AS VARCHAR) AS {quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [f"{source.text(c)} AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()]
+        selected += [f"{source.text(c)} AS {quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [f"{source.blanks(c)} AS {quoted('padded_' + c)}" for c in self._texts]
         selected += [
             f"{source.number(c)} AS {quoted('number_' + r)}" for r, c in self.columns.numbers.items()
         ]
@@ -168,8 +183,14 @@ class LoggedTable:
         ]
         return f"SELECT {', '.join(selected)} FROM {source.reader}"
 
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.columns.texts.values(), *self.columns.labels)))
+
     def _rows(self, batch: pa.RecordBatch, first_row: int) -> Rows:
         arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for column in self._texts:
+            self._padded[column] += arrays[f"padded_{column}"].true_count
         where = _Where(self._sources, arrays["file"], arrays["row"])
         texts, numbers = {}, {}
         for role, column in self.columns.texts.items():
@@ -248,5 +269,6 @@ class _Where:
         row = int(self._row[at].as_py())
         # Another file may name an action's column alike; the cell is read again as it stands.
         cell = source.cell(column, row)
-        found = "nothing" if cell is None else repr(cell)
-        raise DataError(f"{source.path}: column {column}, row {row}: found {found}; allowed: {allowed}")
+        raise DataError(
+            f"{source.path}: column {column}, row {row}: found {found_text(cell)}; allowed: {allowed}"
+        )

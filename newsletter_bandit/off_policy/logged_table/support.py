@@ -20,6 +20,7 @@ class Bounds:
       min_effective_sample_size: least effective sample size of the weights in use.
       max_weight: largest allowed weight before any clip.
       mean_weight_tolerance: how far the mean weight may be from 1, beyond what chance explains.
+      min_users: least number of different users, where the log names them.
 
     Raises:
       SettingsError: a bound is outside its range.
@@ -29,6 +30,7 @@ class Bounds:
     min_effective_sample_size: float = 200.0
     max_weight: float = 250.0
     mean_weight_tolerance: float = 0.1
+    min_users: int = 30
 
     def __post_init__(self) -> None:
         for name, lowest in (
@@ -36,6 +38,7 @@ class Bounds:
             ("min_effective_sample_size", 1),
             ("max_weight", 1),
             ("mean_weight_tolerance", 0),
+            ("min_users", 1),
         ):
             found = getattr(self, name)
             if not found >= lowest:

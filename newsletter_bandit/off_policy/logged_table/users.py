@@ -1,0 +1,52 @@
+"""How many users a log holds, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from newsletter_bandit.checks import Check, compared
+from newsletter_bandit.off_policy.logged_table import hashing
+from newsletter_bandit.off_policy.logged_table.reading import Rows
+
+# Exact below this many users; above, the count's standard error is 1 / sqrt(`_KEPT`), 1.6%.
+_KEPT = 4096
+_HASHES = 2.0**64
+
+
+class Users:
+    """Counts the different users of rows: the smallest of their hashes, of which `_KEPT` are kept.
+
+    See "On Synopses for Distinct-Value Estimation Under Multiset Operations" by Beyer et al. (2007).
+    """
+
+    def __init__(self) -> None:
+        self._smallest = np.zeros(0, dtype=np.uint64)
+
+    def through(self, batches: Iterable[Rows]) -> Iterator[Rows]:
+        """The same batches, whose users are counted on their way."""
+        for rows in batches:
+            if "user" in rows.texts:
+                hashes = hashing.mixed(hashing.users(rows))
+                if len(self._smallest) == _KEPT:
+                    hashes = hashes[hashes < self._smallest[-1]]
+                self._smallest = np.union1d(self._smallest, hashes)[:_KEPT]
+            yield rows
+
+    @property
+    def count(self) -> int:
+        """Users so far; 0 where the log does not name any."""
+        if len(self._smallest) < _KEPT:
+            return len(self._smallest)
+        return round((_KEPT - 1) / (float(self._smallest[-1]) / _HASHES))
+
+
+def enough_users(users: int, min_users: int) -> tuple[Check, ...]:
+    """The check of the users; none where the log does not name any."""
+    if not users:
+        return ()
+    check = compared("users", users, ">=", min_users, "different users")
+    few = "1 user says" if users == 1 else f"{users:,} users say"
+    detail = "" if check.passed else f"{few} nothing about others, however many rows they have"
+    return (Check(check.name, check.figure, check.bound, check.relation, check.passed, detail),)

@@ -120,7 +120,7 @@ def stage(
         _read_raw(connection, file, f"raw_{number}")
         connection.execute(_staging_query(number, columns, reasons))
         raw.append(file.types)
-        said += [*file.said, *_blanks(connection, number, path, columns)]
+        said += [*file.said, *_blanks(connection, number, path, columns, sources)]
     reasons.append(_mark_duplicates(connection, table, len(reasons)))
     ((rows,),) = connection.execute("SELECT count(*) FROM staged").fetchall()
     return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said))
@@ -136,17 +136,23 @@ def _read_raw(connection: duckdb.DuckDBPyConnection, file: TableFile, name: str)
 
 
 def _blanks(
-    connection: duckdb.DuckDBPyConnection, number: int, path: Path, columns: Sequence[Column]
+    connection: duckdb.DuckDBPyConnection,
+    number: int,
+    path: Path,
+    columns: Sequence[Column],
+    sources: Mapping[str, ColumnSource],
 ) -> list[str]:
-    """A sentence for each text column with blanks around some of its values."""
-    texts = [(column.name, column.blanks) for column in columns if column.blanks is not None]
+    """A sentence for each text column of the file with blanks around some of its values."""
+    texts: dict[str, str] = {}
+    for each in columns:
+        source = sources.get(each.name, FromColumn(column=each.name))
+        if each.blanks is not None and isinstance(source, FromColumn):
+            texts[source.column] = each.blanks
     if not texts:
         return []
-    counts = ", ".join(f"count_if({blanks})" for _, blanks in texts)
-    (found,) = connection.execute(
-        f"SELECT {counts} FROM (SELECT rowid + 1 AS {ROW}, * FROM raw_{number})"
-    ).fetchall()
-    return [blanks_removed(path, name, rows) for (name, _), rows in zip(texts, found, strict=True) if rows]
+    counts = ", ".join(f"count_if({blanks})" for blanks in texts.values())
+    (found,) = connection.execute(f"SELECT {counts} FROM raw_{number}").fetchall()
+    return [blanks_removed(path, name, rows) for name, rows in zip(texts, found, strict=True) if rows]
 
 
 def _staging_query(number: int, columns: Sequence[Column], reasons: Sequence[Check]) -> str:

@@ -136,7 +136,7 @@ def column(
     elif found == "VARCHAR":
         source = nonempty(expression)
         if type_ in ("STRING", "ARRAY<STRING>"):
-            blanks = f"{expression} <> {trimmed(expression)}"
+            blanks = f"{expression} <> ({trimmed(expression)})"
     emptied = [text(value) for value, meaning in (names or {}).items() if meaning == ""]
     if emptied and not nested:
         source = f"CASE WHEN CAST({source} AS VARCHAR) NOT IN ({', '.join(emptied)}) THEN {source} END"

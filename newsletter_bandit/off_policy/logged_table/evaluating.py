@@ -32,7 +32,7 @@ from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
 from newsletter_bandit.off_policy.logged_table.result import Evaluation
 from newsletter_bandit.off_policy.logged_table.slates import rankings
 from newsletter_bandit.off_policy.logged_table.support import checks
-from newsletter_bandit.off_policy.logged_table.users import Users, enough_users
+from newsletter_bandit.off_policy.logged_table.users import enough_users
 from newsletter_bandit.off_policy.logged_table.views import Views
 
 # Groups beyond this are left out, with a warning, so that memory stays bounded whatever a column holds.
@@ -76,9 +76,9 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
     columns = table.columns
     views = Views(table, options, bool(measures.samples))
     overall, overlap = Figures(measures), ActionOverlap(options.weight_clip)
-    parts, users = _Parts(columns, lambda: Figures(measures)), Users()
+    parts = _Parts(columns, lambda: Figures(measures))
     weights = GroupWeights(tuple(dict.fromkeys((*columns.slices, *columns.context))))
-    for rows in users.through(table.batches(options.batch_rows)):
+    for rows in table.batches(options.batch_rows):
         batch = views.batch(rows)
         overall.add(batch)
         overlap.add(rows, batch)
@@ -95,22 +95,21 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
     fit = of_propensities(
         weights.check(bounds.min_rows, bounds.mean_weight_tolerance), actions, columns.estimates_propensities
     )
-    return _evaluation(table, measures, options, overall.figures(), parts, users, actions, fit, said)
+    return _evaluation(table, measures, options, overall.figures(), parts, actions, fit, said)
 
 
 def _of_rankings(table: LoggedTable, measures: Measures, options: Options) -> Evaluation:
     views = Views(table, options, with_users=False)
     overall = RankingFigures(measures)
-    parts, users = _Parts(table.columns, lambda: RankingFigures(measures)), Users()
-    batches = users.through(table.batches(options.batch_rows))
-    rows = ((each, views.evaluation_probability(each)) for each in batches)
+    parts = _Parts(table.columns, lambda: RankingFigures(measures))
+    rows = ((each, views.evaluation_probability(each)) for each in table.batches(options.batch_rows))
     for part in rankings(rows, measures.slots, bool(measures.samples)):
         overall.add(part.batch)
         parts.add(part.labels, part.batch)
     figures = overall.figures()
     mean, reach = figures.weights.mean_weight, figures.weights.mean_weight_reach
     fit = (mean_weight(mean, reach, options.bounds.mean_weight_tolerance),)
-    return _evaluation(table, measures, options, figures, parts, users, (), fit, [])
+    return _evaluation(table, measures, options, figures, parts, (), fit, [])
 
 
 def _evaluation(
@@ -119,7 +118,6 @@ def _evaluation(
     options: Options,
     found: PartFigures,
     parts: _Parts,
-    users: Users,
     actions: tuple[ActionFigures, ...],
     fit: tuple[Check, ...],
     said: list[str],
@@ -156,7 +154,7 @@ def _evaluation(
         checks=(
             *checks(found.weights, options.bounds),
             *fit,
-            *enough_users(users.count, options.bounds.min_users),
+            *enough_users(table.users, options.bounds.min_users),
         ),
         warnings=tuple(said),
     )

@@ -61,13 +61,14 @@ class Source:
 
     def text(self, column: str) -> str:
         """Expression for the column as VARCHAR without blanks around it; NULL where nothing is left."""
-        return nonempty(f"CAST({quoted(column)} AS VARCHAR)")
+        name = quoted(column)
+        return nonempty(name) if self.types[column] == "VARCHAR" else f"CAST({name} AS VARCHAR)"
 
     def blanks(self, column: str) -> str:
         """Expression that is true where a text has blanks around it."""
         if self.types[column] != "VARCHAR":
             return "FALSE"
-        return f"coalesce({quoted(column)} <> {trimmed(quoted(column))}, FALSE)"
+        return f"coalesce({quoted(column)} <> ({trimmed(quoted(column))}), FALSE)"
 
     def cell(self, column: str, row: int) -> str | None:
         """The cell as it is written in the file."""

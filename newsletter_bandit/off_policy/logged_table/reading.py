@@ -17,6 +17,7 @@ from newsletter_bandit.off_policy.estimators.base import is_probability
 from newsletter_bandit.off_policy.logged_table.arrays import coded, floats, nulls
 from newsletter_bandit.off_policy.logged_table.columns import Columns
 from newsletter_bandit.off_policy.logged_table.files import Source, connect
+from newsletter_bandit.off_policy.logged_table.users import Users
 from newsletter_bandit.quoting import quoted
 from newsletter_bandit.table_files.faults import blanks_removed, found_text, unreadable
 from newsletter_bandit.table_files.repeats import check_different
@@ -81,6 +82,7 @@ class LoggedTable:
         self.reward_range = reward_range
         self._sources = [Source.open(path, columns) for path in files]
         self._padded: Counter[str] = Counter()
+        self._users = Users()
         self.actions = tuple(self._sources[0].probabilities)
         for source in self._sources[1:]:
             if set(source.probabilities) != set(self.actions):
@@ -97,6 +99,7 @@ class LoggedTable:
             without the header), what was found and what is allowed.
         """
         self._padded.clear()
+        self._users = Users()
         ordered = self.columns.slate is not None
         queries = (
             [f"SELECT * FROM ({' UNION ALL '.join(self._query(i) for i in range(len(self._sources)))}) "
@@ -119,6 +122,11 @@ class LoggedTable:
     @property
     def _names(self) -> str:
         return ", ".join(map(str, self.files))
+
+    @property
+    def users(self) -> int:
+        """Different users, once all batches were read; 0 without a column of users. See `Users`."""
+        return self._users.count
 
     @property
     def said(self) -> list[str]:
@@ -173,6 +181,8 @@ class LoggedTable:
         selected = [f"{number} AS file", "row_number() OVER () AS row"]
         selected += [f"{source.text(c)} AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()]
         selected += [f"{source.text(c)} AS {quoted('label_' + c)}" for c in self.columns.labels]
+        if self.columns.user is not None:
+            selected.append(f"hash({source.text(self.columns.user)}) AS hash_user")
         selected += [f"{source.blanks(c)} AS {quoted('padded_' + c)}" for c in self._texts]
         selected += [
             f"{source.number(c)} AS {quoted('number_' + r)}" for r, c in self.columns.numbers.items()
@@ -189,6 +199,8 @@ class LoggedTable:
 
     def _rows(self, batch: pa.RecordBatch, first_row: int) -> Rows:
         arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        if self.columns.user is not None:
+            self._users.add(arrays["hash_user"].to_numpy())
         for column in self._texts:
             self._padded[column] += arrays[f"padded_{column}"].true_count
         where = _Where(self._sources, arrays["file"], arrays["row"])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
+import numpy.typing as npt
 
 from newsletter_bandit.checks import Check, compared
-from newsletter_bandit.off_policy.logged_table import hashing
-from newsletter_bandit.off_policy.logged_table.reading import Rows
 
 # Exact below this many users; above, the count's standard error is 1 / sqrt(`_KEPT`), 1.6%.
 _KEPT = 4096
@@ -24,15 +21,11 @@ class Users:
     def __init__(self) -> None:
         self._smallest = np.zeros(0, dtype=np.uint64)
 
-    def through(self, batches: Iterable[Rows]) -> Iterator[Rows]:
-        """The same batches, whose users are counted on their way."""
-        for rows in batches:
-            if "user" in rows.texts:
-                hashes = hashing.mixed(hashing.users(rows))
-                if len(self._smallest) == _KEPT:
-                    hashes = hashes[hashes < self._smallest[-1]]
-                self._smallest = np.union1d(self._smallest, hashes)[:_KEPT]
-            yield rows
+    def add(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Adds rows by their users' hashes, [n], spread over all 64 bits."""
+        if len(self._smallest) == _KEPT:
+            hashes = hashes[hashes < self._smallest[-1]]
+        self._smallest = np.union1d(self._smallest, hashes)[:_KEPT]
 
     @property
     def count(self) -> int:

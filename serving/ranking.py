@@ -14,8 +14,7 @@ from .propensity import is_propensity
 
 # Datastore's limit for a key's name, in bytes of UTF-8, and the names it keeps for itself.
 MAX_USER_ID_BYTES = 1500
-RESERVED_USER_ID = "__.*__"
-_RESERVED_NAME = re.compile(RESERVED_USER_ID, re.DOTALL)
+_RESERVED_NAME = re.compile(r"__.*__", re.DOTALL)
 
 
 class RankingError(ValueError):

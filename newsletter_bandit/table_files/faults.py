@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -28,10 +29,12 @@ def found_text(value: str | None) -> str:
     return repr(value if len(value) <= MAX_FOUND else f"{value[: MAX_FOUND - 20]}...{value[-10:]}")
 
 
-def blanks_removed(path: Path | str, column: str, rows: int) -> str:
-    """The sentence on values whose blanks were removed."""
-    values = "value" if rows == 1 else "values"
-    return f"{path}: column {column}: blanks around {rows:,} {values} were removed."
+def blanks_removed(path: Path | str, values: Mapping[str, int]) -> list[str]:
+    """A sentence on the blanks that were removed, column -> number of values; none where there were none."""
+    counted = [f"{rows:,} of {column}" for column, rows in values.items() if rows]
+    if not counted:
+        return []
+    return [f"{path}: blanks were removed around values: {', '.join(counted)}."]
 
 
 def _words(message: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.warehouse.columns import ALLOWED, Column, source_of
 from serving.propensity import LARGEST
-from serving.ranking import MAX_USER_ID_BYTES, RESERVED_USER_ID
+from serving.ranking import MAX_USER_ID_BYTES
 
 ELIGIBLE = "eligible_recommenders"
 
@@ -70,13 +70,13 @@ def checks(
                 "user_id",
                 f"longer than {MAX_USER_ID_BYTES:,} bytes",
                 "ids that can be the name of a Datastore key",
-                f"octet_length(encode(user_id)) > {MAX_USER_ID_BYTES}",
+                f"strlen(user_id) > {MAX_USER_ID_BYTES}",
             ),
             Check(
                 "user_id",
                 "reserved by Datastore",
                 "ids without two underscores at both ends",
-                f"regexp_full_match(user_id, {text(RESERVED_USER_ID)}, 's')",
+                "prefix(user_id, '__') AND suffix(user_id, '__') AND strlen(user_id) >= 4",
             ),
         ]
     names = f"[{', '.join(text(name) for name in recommenders)}]"

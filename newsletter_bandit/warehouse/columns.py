@@ -14,7 +14,7 @@ from newsletter_bandit.settings.tables import (
     FromRowNumber,
     ValueNames,
 )
-from newsletter_bandit.table_files.cells import FLOAT_TYPES, boolean, is_number, nonempty, trimmed
+from newsletter_bandit.table_files.cells import FLOAT_TYPES, boolean, is_number, trimmed
 
 DUCKDB_TYPE = {
     "STRING": "VARCHAR",
@@ -47,9 +47,8 @@ class Column:
     Attributes:
       name: the table's column.
       type: its BigQuery type.
-      source: expression over the raw file's columns and `ROW`, a text without blanks around it; NULL where
-        the file has no value.
-      blanks: expression over the same, true where a text or name had blanks around it; None for other types.
+      source: expression over the raw file's columns, their texts trimmed, and `ROW`; NULL where the file has
+        no value.
       value: expression over `source_of` the column, in the table's type; NULL also where it cannot be
         converted.
     """
@@ -58,7 +57,6 @@ class Column:
     type: str
     source: str
     value: str
-    blanks: str | None = None
 
 
 def source_of(name: str) -> str:
@@ -129,14 +127,12 @@ def column(
     nested = found.endswith("]") or found.startswith(("STRUCT", "MAP", "UNION"))
     if (nested and found not in _LISTS.get(type_, ())) or found == "BLOB":
         raise DataError(f"{file}: column {name}: found {found}; allowed: {ALLOWED[type_]}")
-    source, blanks = expression, None
-    if found in FLOAT_TYPES:
-        # NaN is what pandas writes for a missing value of any type.
-        source = f"CASE WHEN NOT isnan({expression}) THEN {expression} END"
-    elif found == "VARCHAR":
-        source = nonempty(expression)
-        if type_ in ("STRING", "ARRAY<STRING>"):
-            blanks = f"{expression} <> ({trimmed(expression)})"
+    # NaN is what pandas writes for a missing value of any type.
+    source = (
+        f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in FLOAT_TYPES else expression
+    )
+    if found == "VARCHAR":
+        source = f"nullif({expression}, '')"
     emptied = [text(value) for value, meaning in (names or {}).items() if meaning == ""]
     if emptied and not nested:
         source = f"CASE WHEN CAST({source} AS VARCHAR) NOT IN ({', '.join(emptied)}) THEN {source} END"
@@ -147,7 +143,7 @@ def column(
         value = _value(type_, _named(of, names), "VARCHAR")
     else:
         value = _value(type_, of, found)
-    return Column(name, type_, source, value, blanks)
+    return Column(name, type_, source, value)
 
 
 def _texts(source: str, found: str, names: ValueNames | None) -> str:

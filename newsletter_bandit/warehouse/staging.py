@@ -20,6 +20,7 @@ from newsletter_bandit.settings.tables import (
     FromConstant,
 )
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.table_files.cells import padded, trimmed
 from newsletter_bandit.table_files.faults import blanks_removed, unreadable
 from newsletter_bandit.table_files.source import TableFile, open_table
 from newsletter_bandit.warehouse.checks import Check, checks
@@ -111,16 +112,19 @@ def stage(
     connection.execute(
         f"CREATE TEMP TABLE staged ({ORDINAL} BIGINT, {PROBLEM} SMALLINT, {FOUND} VARCHAR, {definitions})"
     )
+    needed = asked(types, sources)
     reasons: list[Check] = []
     raw, said = [], []
     for number, path in enumerate(files):
-        file = open_table(connection, path, asked(types, sources))
+        file = open_table(connection, path, needed)
         columns = plan(types, sources, file.types, str(path), use_case.value_names())
         reasons = checks(columns, _CONTRACT[table], optional, use_case.recommenders)
         _read_raw(connection, file, f"raw_{number}")
-        connection.execute(_staging_query(number, columns, reasons))
+        texts = [name for name, type_ in file.types.items() if name in needed and type_ == "VARCHAR"]
+        blanks = _padded(connection, number, texts)
+        connection.execute(_staging_query(number, columns, reasons, tuple(blanks)))
         raw.append(file.types)
-        said += [*file.said, *_blanks(connection, number, path, columns, sources)]
+        said += [*file.said, *blanks_removed(path, blanks)]
     reasons.append(_mark_duplicates(connection, table, len(reasons)))
     ((rows,),) = connection.execute("SELECT count(*) FROM staged").fetchall()
     return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said))
@@ -135,28 +139,20 @@ def _read_raw(connection: duckdb.DuckDBPyConnection, file: TableFile, name: str)
         raise unreadable(file.path, error) from None
 
 
-def _blanks(
-    connection: duckdb.DuckDBPyConnection,
-    number: int,
-    path: Path,
-    columns: Sequence[Column],
-    sources: Mapping[str, ColumnSource],
-) -> list[str]:
-    """A sentence for each text column of the file with blanks around some of its values."""
-    texts: dict[str, str] = {}
-    for each in columns:
-        source = sources.get(each.name, FromColumn(column=each.name))
-        if each.blanks is not None and isinstance(source, FromColumn):
-            texts[source.column] = each.blanks
+def _padded(connection: duckdb.DuckDBPyConnection, number: int, texts: Sequence[str]) -> dict[str, int]:
+    """How many values have blanks around them, of each text column of a raw table that has such values."""
     if not texts:
-        return []
-    counts = ", ".join(f"count_if({blanks})" for blanks in texts.values())
+        return {}
+    counts = ", ".join(f"count_if({padded(quoted(name))})" for name in texts)
     (found,) = connection.execute(f"SELECT {counts} FROM raw_{number}").fetchall()
-    return [blanks_removed(path, name, rows) for name, rows in zip(texts, found, strict=True) if rows]
+    return {name: rows for name, rows in zip(texts, found, strict=True) if rows}
 
 
-def _staging_query(number: int, columns: Sequence[Column], reasons: Sequence[Check]) -> str:
-    # Step by step, so that nothing is computed twice: sources, values, verdict, value at fault.
+def _staging_query(
+    number: int, columns: Sequence[Column], reasons: Sequence[Check], blanks: Sequence[str]
+) -> str:
+    # Step by step, so that nothing is computed twice: sources, values, verdict, value at fault. Only columns
+    # with blanks are trimmed: it takes long.
     names = ", ".join(quoted(column.name) for column in columns)
     sources = ", ".join(f"{column.source} AS {source_of(column.name)}" for column in columns)
     values = ", ".join(f"{column.value} AS {quoted(column.name)}" for column in columns)
@@ -164,7 +160,8 @@ def _staging_query(number: int, columns: Sequence[Column], reasons: Sequence[Che
     found = " ".join(
         f"WHEN {i} THEN CAST({source_of(check.column)} AS VARCHAR)" for i, check in enumerate(reasons)
     )
-    query = f"SELECT rowid + 1 AS {ROW}, * FROM raw_{number}"
+    texts = ", ".join(f"{trimmed(quoted(name))} AS {quoted(name)}" for name in blanks)
+    query = f"SELECT rowid + 1 AS {ROW}, * {f'REPLACE ({texts})' if texts else ''} FROM raw_{number}"
     query = f"SELECT {ROW}, {sources} FROM ({query})"
     query = f"SELECT *, {values} FROM ({query})"
     query = f"SELECT *, CASE {verdict} END AS {PROBLEM} FROM ({query})"

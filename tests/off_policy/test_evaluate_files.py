@@ -26,10 +26,7 @@ def test_blanks_around_texts_are_removed_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "padded.csv", padded)
     found = evaluate([path], columns, options())
     assert (found.overall, found.slices) == (plain.overall, plain.slices)
-    assert found.warnings[:2] == (
-        f"{path}: column user: blanks around 20 values were removed.",
-        f"{path}: column segment: blanks around 150 values were removed.",
-    )
+    assert found.warnings[0] == f"{path}: blanks were removed around values: 20 of user, 150 of segment."
 
 
 def test_the_dialect_and_the_index_of_pandas_are_said(tmp_path: Path) -> None:

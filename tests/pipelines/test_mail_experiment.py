@@ -132,7 +132,7 @@ def test_the_file_is_read_as_it_is_and_its_oddities_are_said(audit: Audit) -> No
     assert said.startswith("5,000 of 5,000 rows loaded into mail.training.")
     assert "columns are separated by a semicolon." in said
     assert "column 1 has no name, as pandas writes its index; it is left out." in said
-    assert "column customer: blanks around 1,000 values were removed." in said
+    assert "blanks were removed around values: 1,000 of customer." in said
     assert "5,000 of 5,000 rows loaded into mail.inference." in audit.printed["inference"]
 
 

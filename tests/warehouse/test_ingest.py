@@ -22,7 +22,9 @@ from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
+from newsletter_bandit.warehouse.checks import Check, checks
 from newsletter_bandit.warehouse.ingest import ingest
+from serving.ranking import RankingError, check_user_id
 from tests.raw_rows import ROW, write_csv
 from tests.tiny import make_use_case
 
@@ -398,3 +400,21 @@ def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:
         assert arms[name].newsletters == len(shown)
         assert arms[name].click_rate == pytest.approx(sum(shown) / len(shown))
         assert arms[name].click_rate == pytest.approx(rate, abs=1e-5)
+
+
+@given(user_id=st.text(st.sampled_from("_a\n"), min_size=1, max_size=6) | st.text(min_size=1, max_size=5))
+def test_ids_are_refused_as_the_store_refuses_them(user_id: str) -> None:
+    reserved = next(check for check in _id_checks() if "reserved" in check.problem)
+    with duckdb.connect() as connection:
+        query = f"SELECT {reserved.condition} FROM (SELECT ? AS user_id)"
+        ((refused,),) = connection.execute(query, [user_id]).fetchall()
+    try:
+        check_user_id(user_id)
+    except RankingError:
+        assert refused
+    else:
+        assert not refused
+
+
+def _id_checks() -> list[Check]:
+    return checks([], {"user_id"}, set(), ["a"])

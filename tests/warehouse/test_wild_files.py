@@ -40,9 +40,8 @@ def test_blanks_around_texts_are_removed_and_counted(tmp_path: Path, use_case: U
     ]
     assert (rows[1]["colour"], rows[1]["eligible_recommenders"]) == (None, ["a", "b"])
     assert report.said == (
-        f"{file}: column user_id: blanks around 1 value were removed.",
-        f"{file}: column recommender: blanks around 2 values were removed.",
-        f"{file}: column colour: blanks around 1 value were removed.",
+        f"{file}: blanks were removed around values: 1 of user_id, 2 of recommender, 1 of propensity, "
+        "1 of clicked, 1 of colour.",
     )
 
 

@@ -16,7 +16,7 @@ import duckdb
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.logged_table.columns import Columns
 from newsletter_bandit.quoting import quoted
-from newsletter_bandit.table_files.cells import is_number, nonempty, trimmed
+from newsletter_bandit.table_files.cells import is_number, nonempty, padded, trimmed
 from newsletter_bandit.table_files.source import open_table
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -68,7 +68,7 @@ class Source:
         """Expression that is true where a text has blanks around it."""
         if self.types[column] != "VARCHAR":
             return "FALSE"
-        return f"coalesce({quoted(column)} <> ({trimmed(quoted(column))}), FALSE)"
+        return f"coalesce({padded(quoted(column))}, FALSE)"
 
     def cell(self, column: str, row: int) -> str | None:
         """The cell as it is written in the file."""

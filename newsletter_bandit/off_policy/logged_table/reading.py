@@ -132,9 +132,7 @@ class LoggedTable:
     def said(self) -> list[str]:
         """Sentences on how the files were read; those on blanks hold once all batches were read."""
         of_files = [sentence for source in self._sources for sentence in source.said]
-        return of_files + [
-            blanks_removed(self._names, column, rows) for column, rows in self._padded.items() if rows
-        ]
+        return of_files + blanks_removed(self._names, self._padded)
 
     def slots(self) -> int:
         """Number of positions of the longest ranking.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import duckdb
@@ -27,6 +27,17 @@ def found_text(value: str | None) -> str:
     if value is None:
         return "nothing"
     return repr(value if len(value) <= MAX_FOUND else f"{value[: MAX_FOUND - 20]}...{value[-10:]}")
+
+
+def names_listed(names: Collection[str]) -> str:
+    """The columns of a file; those beyond `MAX_MESSAGE` characters are counted."""
+    shown: list[str] = []
+    for name in names:
+        if sum(map(len, shown)) + len(name) > MAX_MESSAGE:
+            break
+        shown.append(name)
+    more = len(names) - len(shown)
+    return ", ".join([*shown, f"and {more:,} more"] if more else shown) or "no columns"
 
 
 def blanks_removed(path: Path | str, values: Mapping[str, int]) -> list[str]:

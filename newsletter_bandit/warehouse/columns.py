@@ -15,6 +15,7 @@ from newsletter_bandit.settings.tables import (
     ValueNames,
 )
 from newsletter_bandit.table_files.cells import FLOAT_TYPES, boolean, is_number, trimmed
+from newsletter_bandit.table_files.faults import names_listed
 
 DUCKDB_TYPE = {
     "STRING": "VARCHAR",
@@ -104,7 +105,7 @@ def plan(
         columns.append(column(name, type_, expression, found, file, names.get(name)))
     if missing:
         raise DataError(
-            f"{file}: no column {', '.join(missing)}; found: {', '.join(raw) or 'no columns'}; "
+            f"{file}: no column {', '.join(missing)}; found: {names_listed(raw)}; "
             "if a column has another name, map it under `ingest` of the use case"
         )
     return columns

@@ -76,11 +76,15 @@ def test_arms() -> None:
 
 
 def test_ingested() -> None:
-    refusal = Refusal("propensity: out of range", "(0, 1]", 3, "log.csv", 7, "0")
-    report = IngestReport("newsletter.training", 10, 5, 2, (refusal,), Path("rejects.jsonl"), 0.1)
+    traits = ("all have campaign = 'c1' (none of the kept rows has)",)
+    refusal = Refusal("propensity: out of range", "(0, 1]", 3, "log.csv", 7, "0", traits)
+    said = ("log.csv: columns are separated by a semicolon.",)
+    report = IngestReport("newsletter.training", 10, 5, 2, (refusal,), Path("rejects.jsonl"), said, 0.1)
     assert summary.ingested(report).splitlines() == [
         "5 of 10 rows loaded into newsletter.training, 2 were already there, 3 refused.",
-        f"  {refusal}",
+        "  log.csv: columns are separated by a semicolon.",
+        "  propensity: out of range: 3 rows, first log.csv row 7: found '0'; allowed: (0, 1]",
+        "    all have campaign = 'c1' (none of the kept rows has)",
         "Refused rows, each with its reason: rejects.jsonl",
     ]
 

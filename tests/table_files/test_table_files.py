@@ -10,7 +10,7 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.table_files.dialect import header_of
-from newsletter_bandit.table_files.faults import found_text, unreadable
+from newsletter_bandit.table_files.faults import found_text, names_listed, unreadable
 from newsletter_bandit.table_files.repeats import check_different
 from newsletter_bandit.table_files.source import open_table
 
@@ -92,6 +92,13 @@ def test_a_long_value_is_cut() -> None:
     assert found_text("x" * 1000) == repr("x" * 40 + "..." + "x" * 10)
     assert found_text("short") == "'short'"
     assert found_text(None) == "nothing"
+
+
+def test_a_long_header_is_cut() -> None:
+    assert names_listed(["a", "b"]) == "a, b"
+    assert names_listed([f"column {i:04}" for i in range(500)]).endswith("column 0017, and 482 more")
+    assert names_listed(["x" * 3_000_000]) == "and 1 more"
+    assert names_listed([]) == "no columns"
 
 
 def test_the_same_file_or_content_twice_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import get_args
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.off_policy.estimators.rankings import ClickModel
+from newsletter_bandit.table_files.faults import names_listed
 
 ACTION_IN_PATTERN = "{action}"
 
@@ -154,7 +155,7 @@ class Columns:
         found = {match[1]: name for name in header if (match := fits.fullmatch(name))}
         if not found:
             raise DataError(
-                f"{file}: no column like {self.evaluation_probabilities}; found: {', '.join(header)}"
+                f"{file}: no column like {self.evaluation_probabilities}; found: {names_listed(header)}"
             )
         return found
 

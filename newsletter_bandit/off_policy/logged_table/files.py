@@ -17,6 +17,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.logged_table.columns import Columns
 from newsletter_bandit.quoting import quoted
 from newsletter_bandit.table_files.cells import is_number, nonempty, padded, trimmed
+from newsletter_bandit.table_files.faults import names_listed
 from newsletter_bandit.table_files.source import open_table
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -44,7 +45,7 @@ class Source:
         probabilities = columns.probability_columns(list(file.types), str(path))
         missing = [name for name in asked if name not in file.types]
         if missing:
-            raise DataError(f"{path}: no column {', '.join(missing)}; found: {', '.join(file.types)}")
+            raise DataError(f"{path}: no column {', '.join(missing)}; found: {names_listed(file.types)}")
         for name in (*columns.numbers.values(), *probabilities.values()):
             type_ = file.types[name]
             if not is_number(type_) and type_ not in ("BOOLEAN", "VARCHAR"):

@@ -22,7 +22,8 @@ _MAX_REASONS = 5
 @dataclass(frozen=True)
 class Refusal:
     """Rows that were refused for one reason, and the first of them (`row` counts from 1, `found` its
-    value). `traits` are sentences on what they have in common; see `common_traits`.
+    value). `traits` are sentences on what they have in common; see `common_traits`. `column` is the files'
+    name of the column at fault, if it is another than the table's.
     """
 
     reason: str
@@ -32,13 +33,14 @@ class Refusal:
     row: int
     found: str | None
     traits: tuple[str, ...] = ()
+    column: str | None = None
 
     def __str__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
-        return (
-            f"{self.reason}: {rows}, first {self.file} row {self.row}: found {found_text(self.found)}; "
-            f"allowed: {self.allowed}" + "".join(f"\n    {trait}" for trait in self.traits)
-        )
+        where = "" if self.column is None else f" (column {self.column} of the file)"
+        first = f"first {self.file} row {self.row}: found {found_text(self.found)}"
+        traits = "".join(f"\n    {trait}" for trait in self.traits)
+        return f"{self.reason}{where}: {rows}, {first}; allowed: {self.allowed}{traits}"
 
 
 def refusals_of(
@@ -53,6 +55,7 @@ def refusals_of(
     for problem, rows, first, value in groups:
         check = staged.reasons[problem]
         traits = _traits(connection, staged, problem) if len(found) < _MAX_REASONS else []
+        column = staged.at_fault(problem)
         found.append(
             Refusal(
                 reason=check.reason,
@@ -62,6 +65,7 @@ def refusals_of(
                 row=first % PER_FILE,
                 found=value,
                 traits=tuple(traits),
+                column=None if column == check.column else column,
             )
         )
     return tuple(found)

@@ -119,3 +119,16 @@ def test_the_roundest_bound(bound: float, beyond: float, expected: float) -> Non
     found = _roundest(bound, beyond)
     assert found == pytest.approx(expected)
     assert beyond < found <= bound
+
+
+def test_the_files_own_name_of_the_column_is_said(tmp_path: Path) -> None:
+    use_case = make_typed_use_case(
+        ingest={"training": {"clicked": {"column": "geklickt"}}, "max_rejected_share": 1.0}
+    )
+    changes = [{"clicked": "nein" if n % 4 else "ja"} for n in range(80)] + [{"clicked": "1"}] * 20
+    file = write_csv(tmp_path / "rows.csv", *changes)
+    file.write_text(file.read_text().replace("clicked", "geklickt", 1))
+    report = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
+    assert str(report.refusals[0]).startswith(
+        "clicked: not BOOL (column geklickt of the file): 80 rows, first "
+    )

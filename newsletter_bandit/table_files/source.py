@@ -11,7 +11,7 @@ import duckdb
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.quoting import quoted_path, text
 from newsletter_bandit.table_files.dialect import DELIMITERS, header_of
-from newsletter_bandit.table_files.faults import unreadable
+from newsletter_bandit.table_files.faults import names_listed, unreadable
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 
@@ -66,10 +66,12 @@ def open_table(connection: duckdb.DuckDBPyConnection, path: Path, asked: Collect
     said = []
     if header.delimiter != ",":
         said.append(f"{path}: columns are separated by a {DELIMITERS[header.delimiter]}.")
-    said += [
-        f"{path}: column {number} has no name, as pandas writes its index; it is left out."
-        for number in header.unnamed
-    ]
+    if len(header.unnamed) == 1:
+        (number,) = header.unnamed
+        said.append(f"{path}: column {number} has no name, as pandas writes its index; it is left out.")
+    elif header.unnamed:
+        numbers = names_listed(list(map(str, header.unnamed)))
+        said.append(f"{path}: columns without a name are left out: {numbers}.")
     types = {
         column: "VARCHAR" for number, column in enumerate(header.names, 1) if number not in header.unnamed
     }

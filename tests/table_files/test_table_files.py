@@ -51,6 +51,15 @@ def test_the_index_of_pandas_is_left_out_and_said(tmp_path: Path) -> None:
     )
 
 
+def test_the_empty_columns_of_a_spreadsheet_are_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user,p,,,\nu1,.5,,,\n")
+    assert rows(path, ("user", "p")) == (
+        [{"user": "u1", "p": ".5"}],
+        (f"{path}: columns without a name are left out: 3, 4, 5.",),
+    )
+
+
 def test_a_name_twice_is_refused_only_where_it_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("user,x,X\nu1,1,2\n")

@@ -13,7 +13,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence import Metrics
-from newsletter_bandit.registry.evidence.metrics import ModelFigures, SliceMetrics
+from newsletter_bandit.registry.evidence.metrics import ModelFigures, OverallMetrics, SliceMetrics
 from newsletter_bandit.settings.use_case import UseCase
 
 # Figures of one slice: model ("candidate" or "production") -> figure -> number or [K] list.
@@ -66,11 +66,6 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
     weights = overall.candidate.serving_policy.weights
     difference, unsubscribes = overall.difference, overall.unsubscribes
     models = _models(overall)
-    baseline = (
-        overall.logging_policy
-        if overall.production is None
-        else models[PRODUCTION].serving_policy.values["dr"]
-    )
     policies = {name: model.serving_policy for name, model in models.items()}
     return GateMetrics(
         rows=overall.rows,
@@ -83,7 +78,7 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         upper_bound=_or(difference.upper_bound, math.inf),
         excess_lower_bound=_or(difference.excess_lower_bound, -math.inf),
         excess_upper_bound=_or(difference.excess_upper_bound, math.inf),
-        baseline=_or(baseline.value, math.nan),
+        baseline=_baseline(overall, use_case.gate.allowed_margin.share),
         compared_with=metrics.compared_with,
         clipped_share=_or(weights.clipped_share, 0.0),
         clipped_weight=max(_or(one.weights.clipped_weight, 0.0) for one in policies.values()),
@@ -101,6 +96,17 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
     )
+
+
+def _baseline(overall: OverallMetrics, share: float) -> float:
+    """Value of what the candidate is compared with; NaN where it is unknown."""
+    difference = overall.difference
+    if share and difference.value is not None and difference.excess is not None:
+        # By the estimates of the comparison, of which the excess leaves a share out.
+        return (difference.excess - difference.value) / share
+    if overall.production is not None:
+        return _or(overall.production.serving_policy.values["dr"].value, math.nan)
+    return _or(overall.logging_policy.value, math.nan)
 
 
 def _models(figures: SliceMetrics) -> dict[str, ModelFigures]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from newsletter_bandit.off_policy.estimators.base import LoggedBatch, MeanOfTerms, Mergeable, check_clip
 from newsletter_bandit.off_policy.estimators.moments import FloatArray
 from newsletter_bandit.off_policy.estimators.resampling import Users
+from serving.propensity import ROUNDING
 
 # Weights are binned for quantiles: 16 bins per octave, 4.4% wide, from 2^-20 to 2^20; 0 has its own bin.
 _BINS_PER_OCTAVE, _OCTAVES = 16, 20
@@ -145,7 +146,8 @@ class MeanWeight(MeanOfTerms):
     def reach(self) -> float:
         """How far from the mean chance may lie, towards 1; infinite if the rows say nothing."""
         low, high = self.interval(self.CONFIDENCE)
-        return high - self.mean if self.mean < 1.0 else self.mean - low
+        # A mean of 1 up to rounding is on the same side however the rows were added up.
+        return high - self.mean if self.mean < 1.0 + ROUNDING else self.mean - low
 
 
 class Overlap(Mergeable):

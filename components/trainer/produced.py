@@ -21,28 +21,34 @@ class Training:
       agent: its type.
       rows: of the training split.
       measured: the last value of what the agent measured, by name, and the step of it. It may be NaN.
+      left_out: features that are constant, or nearly, in the training rows.
     """
 
     agent: str
     rows: int
     measured: Mapping[str, float]
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Text of the file."""
-        return json.dumps({"agent": self.agent, "rows": self.rows, **self.measured}, indent=2)
+        told = {"agent": self.agent, "rows": self.rows, "left_out": self.left_out}
+        return json.dumps({**told, **self.measured}, indent=2)
 
     @classmethod
     def of(cls, outputs: Mapping[str, str]) -> Training:
         """The summary in the step's output folders; raises `DataError` if there is none."""
         fields = records.read(os.path.join(outputs["model_run"], FILE))
-        measured = {name: value for name, value in fields.content.items() if name not in ("agent", "rows")}
-        return cls(fields.text("agent"), fields.whole("rows"), measured)
+        told = ("agent", "rows", "left_out")
+        left = fields.texts("left_out") if "left_out" in fields else ()
+        measured = {name: value for name, value in fields.content.items() if name not in told}
+        return cls(fields.text("agent"), fields.whole("rows"), measured, left)
 
     @property
     def phrase(self) -> str:
-        """Such as "lin_ucb on 8,000 rows", with the loss where the agent has one."""
+        """Such as "lin_ucb on 8,000 rows", with the loss where the agent has one, and what was left out."""
         loss = f", loss {self.measured[_LOSS]:.4f}" if _LOSS in self.measured else ""
-        return f"{self.agent} on {self.rows:,} rows{loss}"
+        constant = f"; left out as constant: {', '.join(self.left_out)}" if self.left_out else ""
+        return f"{self.agent} on {self.rows:,} rows{loss}{constant}"
 
     @property
     def figures(self) -> dict[str, int]:

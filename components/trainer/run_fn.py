@@ -16,6 +16,7 @@ from components.trainer.produced import FILE, Training
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
 from components.transform.layout import Layout, vocabulary_sizes
+from components.transform.left_out import left_out
 
 
 def run_fn(fn_args: Any) -> None:
@@ -62,7 +63,7 @@ def run_fn(fn_args: Any) -> None:
     model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
     model.save(serving_model_dir)
-    training = Training(use_case.agent.type, data.totals.rows, measured)
+    training = Training(use_case.agent.type, data.totals.rows, measured, left_out(use_case, transform_output))
     with tf.io.gfile.GFile(os.path.join(model_run_dir, FILE), "w") as file:
         file.write(training.to_json())
     if not together.is_chief:

@@ -10,6 +10,7 @@ from components.trainer.data import SharedData, TrainingData
 from components.trainer.distribution import Workers
 from components.trainer.export import BanditModel
 from components.trainer.warm_start import Names, WarmStartState
+from components.transform.left_out import left_out
 from newsletter_bandit.settings.use_case import UseCase
 
 
@@ -45,6 +46,14 @@ def fit(
     if workers.count > 1:
         data = SharedData(data, workers)
     task = Task(use_case, data, Names.of(use_case, transform_output), log, warm_start, workers)
+    constant = left_out(use_case, transform_output)
+    if constant:
+        logging.warning(
+            "Training: %s left out of the model: the same in all but %g of the rows at most "
+            "(scaling.min_varying_share).",
+            ", ".join(constant),
+            use_case.scaling.min_varying_share,
+        )
     with workers.scope():
         trained = AGENTS[agent](task)
     return BanditModel(transform_output, trained, use_case)

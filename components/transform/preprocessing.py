@@ -21,11 +21,13 @@ from components.transform.layout import (
     Layout,
     vocabulary_name,
 )
-from newsletter_bandit.settings.tables import LABELS, StringFeature
+from newsletter_bandit.settings.tables import LABELS, Scaling, StringFeature
 from newsletter_bandit.settings.use_case import UseCase
 
 # A missing string is a separate value: it can say as much about a user as any other.
 MISSING = "__missing__"
+# Of a mean's size; float32 holds seven digits, so less than this is rounding.
+_SMALLEST_DEVIATION = 1e-6
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -47,7 +49,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     if layout.numeric_features:
         treatments = [use_case.features[name].treatment for name in layout.numeric_features]
-        outputs[NUMERIC] = _numeric([inputs[name] for name in layout.numeric_features], treatments)
+        features = [inputs[name] for name in layout.numeric_features]
+        outputs[NUMERIC] = _numeric(features, treatments, use_case.scaling)
 
     indices = []
     for name in layout.categorical_features:
@@ -109,12 +112,13 @@ def _floats(x: Any) -> tf.Tensor:
     return tf.cast(tf.reshape(x, [-1]), tf.float32)
 
 
-def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
+def _numeric(features: Sequence[Any], treatments: Sequence[str], scaling: Scaling) -> tf.Tensor:
     """Treated values and then, in the same order, 1.0 where one is missing (NULL, NaN or infinite).
 
     Args:
       features: one raw batch per feature.
       treatments: treatment of each feature.
+      scaling: which features are left out, which is 0.0 in every row, and the largest z-score.
 
     Returns:
       float32 [batch, 2 N].
@@ -125,15 +129,41 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str]) -> tf.Tensor:
         columns.append(tf.math.log1p(tf.maximum(value, 0.0)) if treatment == "log1p" else value)
     values = tf.stack(columns, axis=1)
     missing = tf.logical_not(tf.math.is_finite(values))
+    varies = _varies(values, missing, scaling.min_varying_share)
     scaled = [treatment != "identity" for treatment in treatments]
     if any(scaled):
         # All at once, because the number of analyzers is Transform's cost. They leave out numbers that are
         # not finite.
         mean = tft.mean(values, reduce_instance_dims=False)
-        variance = tft.var(values, reduce_instance_dims=False)
-        z_scores = tf.math.divide_no_nan(values - mean, tf.sqrt(variance))
-        # A feature that is always missing has no mean; it then says nothing.
-        z_scores = tf.where(tf.math.is_nan(z_scores), tf.zeros_like(z_scores), z_scores)
+        deviation = tf.sqrt(tft.var(values, reduce_instance_dims=False))
+        # A NaN, of a feature that is always missing, stays one; that feature does not vary.
+        deviation = tf.maximum(deviation, _SMALLEST_DEVIATION * tf.maximum(tf.abs(mean), 1e-30))
+        limit = scaling.max_z_score
+        z_scores = tf.clip_by_value((values - mean) / deviation, -limit, limit)
         values = tf.where(tf.constant(scaled), z_scores, values)
-    values = tf.where(missing, tf.zeros_like(values), values)
+    values = tf.where(missing | ~varies, tf.zeros_like(values), values)
     return tf.concat([values, tf.cast(missing, tf.float32)], axis=1)
+
+
+def _varies(values: tf.Tensor, missing: tf.Tensor, share: float) -> tf.Tensor:
+    """True for a feature of which at least a ``share`` of the rows lies apart from the others, bool [N].
+
+    A feature that is the same in nearly all training rows teaches nothing, and its variance is a rounding
+    error or that of a few rows: in other units, any other value would be millions.
+
+    Args:
+      values: float32 [batch, N].
+      missing: bool [batch, N]; such values do not count, but their rows do.
+      share: in (0, 0.5).
+    """
+    # The sketch has no place for NaN. Put last and first, they cannot bring the two ends apart.
+    last = tf.where(missing, values.dtype.max, values)
+    first = tf.where(missing, values.dtype.min, values)
+    quantiles = tft.quantiles(
+        tf.concat([last, first], axis=1),
+        num_buckets=max(round(1.0 / share), 2),
+        epsilon=share / 5.0,
+        reduce_instance_dims=False,
+    )
+    low, high = tf.split(tf.reshape(quantiles, [2 * values.shape[1], -1]), 2)
+    return low[:, 0] < high[:, -1]

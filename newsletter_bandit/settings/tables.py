@@ -97,6 +97,20 @@ class BoolFeature(Settings):
 Feature = Annotated[StringFeature | NumberFeature | DateFeature | BoolFeature, Field(discriminator="type")]
 
 
+class Scaling(Settings):
+    """What keeps numbers in the range that a model was trained on; the same in training and serving.
+
+    Attributes:
+      max_z_score: larger z-scores become this one, smaller than its negative likewise. Ten standard
+        deviations lose nothing that is plausible, and no estimate can follow a value far from all rows.
+      min_varying_share: a number or bool of which fewer rows than this lie apart from the others is
+        constant, or nearly: it is left out, which a training says.
+    """
+
+    max_z_score: float = Field(default=10.0, ge=1.0, le=1000.0)
+    min_varying_share: float = Field(default=0.001, ge=1e-5, le=0.1)
+
+
 class FromColumn(Settings):
     """The value of a column of the raw file."""
 

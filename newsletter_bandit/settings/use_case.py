@@ -23,6 +23,7 @@ from newsletter_bandit.settings.tables import (
     Feature,
     Ingest,
     RawTables,
+    Scaling,
     Tables,
     ValueNames,
 )
@@ -97,6 +98,7 @@ class UseCase(Settings):
     tables: Tables
     raw: RawTables = RawTables()
     features: dict[Identifier, Feature]
+    scaling: Scaling = Scaling()
     ingest: Ingest = Ingest()
     reward: Reward = Reward()
     attribution_days: int = Field(default=3, ge=0, le=90)

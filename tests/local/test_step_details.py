@@ -61,6 +61,13 @@ def test_a_training(tmp_path: Path, measured: dict[str, float], phrase: str) -> 
     assert found("Trainer", "model_run", tmp_path) == (phrase, {"rows": 8000})
 
 
+def test_what_a_training_left_out(tmp_path: Path) -> None:
+    training = Training("lin_ucb", 8000, {}, left_out=("age", "visits"))
+    (tmp_path / "training.json").write_text(training.to_json())
+    phrase = "lin_ucb on 8,000 rows; left out as constant: age, visits"
+    assert found("Trainer", "model_run", tmp_path) == (phrase, {"rows": 8000})
+
+
 def test_a_verdict(tmp_path: Path) -> None:
     metrics().write(tmp_path)
     verdict("cannot_tell").write(tmp_path)

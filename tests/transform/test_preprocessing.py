@@ -73,22 +73,3 @@ def test_labels_and_eligibility(prepared: Prepared, transformed: dict[str, np.nd
         assert transformed["reward"][i, 0] == row["reward"]
         allowed = row["eligible_recommenders"] or names
         assert transformed["eligible"][i].tolist() == [int(name in allowed) for name in names]
-
-
-def test_a_feature_that_is_missing_throughout_says_nothing() -> None:
-    import tensorflow as tf
-
-    from components.transform.preprocessing import _numeric
-
-    empty = tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.float32), [3, 1])
-    assert _numeric([empty], ["identity"]).numpy().tolist() == [[0.0, 1.0]] * 3
-
-
-def test_what_is_no_finite_number_counts_as_missing() -> None:
-    import tensorflow as tf
-
-    from components.transform.preprocessing import _numeric
-
-    values = tf.constant([2.0, np.nan, np.inf, -np.inf])
-    found = _numeric([values, tf.ones([4])], ["identity", "identity"]).numpy()
-    assert found.tolist() == [[2.0, 1.0, 0.0, 0.0], *[[0.0, 1.0, 1.0, 0.0]] * 3]

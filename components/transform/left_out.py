@@ -1,4 +1,4 @@
-"""The features that a transform graph leaves out because they are constant, or nearly, in the training rows."""
+"""The features that a transform graph leaves out: constant, or nearly, in the training rows."""
 
 from __future__ import annotations
 

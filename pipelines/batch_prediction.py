@@ -36,7 +36,10 @@ def create(use_case: UseCase, environment: Environment, run_date: str | RuntimeP
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     bulk_inferrer = BulkInferrer(example_gen.outputs["examples"], production_model.outputs["model"])
     prediction_storer = PredictionStorer(
-        predictions=bulk_inferrer.outputs["output_examples"], store=environment.store, use_case=use_case
+        predictions=bulk_inferrer.outputs["output_examples"],
+        store=environment.store,
+        use_case=use_case,
+        last_stored=f"{environment.pipeline_root}/{name}/last_stored.json",
     )
     return Pipeline(
         pipeline_name=name,

@@ -15,8 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.prediction_storer.post_process import MAX_DAYS, Rejection, Stamp, post_process
-from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, PREDICTED, PROPENSITIES, RECOMMENDERS
+from components.prediction_storer.post_process import (
+    ANY_SCORE,
+    MAX_DAYS,
+    Rejection,
+    Stamp,
+    post_process,
+)
+from newsletter_bandit.exported_model import (
+    EXPIRES_AFTER_DAYS,
+    PREDICTED,
+    PROPENSITIES,
+    RECOMMENDERS,
+    SCORES,
+)
 from serving.fields import ColumnType
 from serving.propensity import is_propensity
 from serving.ranking import MAX_USER_ID_BYTES, Ranking
@@ -48,11 +60,18 @@ class Checker:
     Args:
       recommenders: names that may be stored.
       stamp: version and times of the run.
+      score_bounds: smallest and largest score that may be stored.
     """
 
-    def __init__(self, recommenders: Sequence[str], stamp: Stamp) -> None:
+    def __init__(
+        self,
+        recommenders: Sequence[str],
+        stamp: Stamp,
+        score_bounds: tuple[float, float] = ANY_SCORE,
+    ) -> None:
         self.recommenders = tuple(recommenders)
         self.stamp = stamp
+        self._score_bounds = score_bounds
         self._position = {name: position for position, name in enumerate(recommenders)}
         self._names = pa.array([name.encode() for name in recommenders], pa.binary())
 
@@ -64,7 +83,7 @@ class Checker:
         rejections: list[Rejection] = []
         rankings: list[Ranking] = []
         for row in rows.filter(pa.array(~ordinary)).to_pylist():
-            found = post_process(_as_row(row), self.recommenders, self.stamp)
+            found = post_process(_as_row(row), self.recommenders, self.stamp, self._score_bounds)
             if isinstance(found, Rejection):
                 rejections.append(found)
             else:
@@ -138,6 +157,9 @@ class Checker:
         for each in _NUMBERS:
             number = pc.list_flatten(columns[each]).cast(pa.float64()).to_numpy(zero_copy_only=False)
             good_slot &= is_propensity(number) if each == PROPENSITIES else np.isfinite(number)
+            if each == SCORES:
+                low, high = self._score_bounds
+                good_slot &= (low <= number) & (number <= high)
             numbers[each] = number
 
         size = len(self.recommenders)

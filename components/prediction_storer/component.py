@@ -21,6 +21,7 @@ class PredictionStorerSpec(types.ComponentSpec):
     PARAMETERS = {
         "use_case": ExecutionParameter(type=str),
         "store": ExecutionParameter(type=str),
+        "last_stored": ExecutionParameter(type=str),
     }
     INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
     # TFX's own type, because its entry point on Vertex AI cannot import a type of this project by its title.
@@ -36,6 +37,8 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
       predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and
         `run_date` say which model made them and for which day.
       store: store that the rankings go to.
+      last_stored: file, on this machine or in a bucket, with the first slots of the last run that stored; a
+        run is compared with it and replaces it.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
     """
 
@@ -47,12 +50,14 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
         predictions: types.BaseChannel[Any],
         store: SQLiteStore | DatastoreStore,
         use_case: UseCase,
+        last_stored: str,
     ) -> None:
         super().__init__(
             spec=PredictionStorerSpec(
                 predictions=predictions,
                 use_case=use_case.to_json(),
                 store=store.model_dump_json(),
+                last_stored=last_stored,
                 summary=types.Channel(type=File),
             )
         )

@@ -15,6 +15,7 @@ from tfx.utils import io_utils
 
 from components.example_gen.example_files import SpreadFiles
 from components.prediction_storer.counts import Counts
+from components.prediction_storer.first_slots import FirstSlots, Judge, StoredRun
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.produced import FILE, Summary
 from components.prediction_storer.transforms import StorePredictions
@@ -41,9 +42,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Stores the predictions of split ``inference``.
 
         Raises:
-          DataError: there are no rows, or more of them are refused than `storing.max_rejected_share`. The
-            store stays as it was, and the message names the file of the refused rows, beside the output
-            folder.
+          DataError: there are no rows, more of them are refused than `storing.max_rejected_share`, or the
+            rankings are implausible by another bound of `storing`. The store stays as it was, and the message
+            names the file of the refused rows, beside the output folder.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
@@ -55,7 +56,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folder = artifact_utils.get_single_instance(output_dict["summary"]).uri
         dead_letters = os.path.join(folder, "dead_letters.jsonl")
         counts_file = os.path.join(folder, "counts.json")
+        first_slots_file = os.path.join(folder, "first_slots.json")
         max_rejected_share = use_case.storing.max_rejected_share
+        previous = StoredRun.read(exec_properties["last_stored"], {})
+        judge = Judge(use_case.storing, use_case.recommenders, previous)
 
         files = _files(predictions)
         store_predictions = StorePredictions(
@@ -65,6 +69,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             max_rejected_share=max_rejected_share,
             dead_letters=dead_letters,
             counts=counts_file,
+            first_slots=first_slots_file,
+            judge=judge,
+            score_bounds=use_case.storing.score_bounds(use_case.reward),
             shards=len(files),
         )
         try:
@@ -80,6 +87,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             io_utils.copy_file(dead_letters, kept, overwrite=True)
             raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")
         counts.check(max_rejected_share)
+        first_slots = FirstSlots.from_json(_read(first_slots_file))
+        refusal = judge.refusal(first_slots)
+        if refusal is not None:
+            raise DataError(refusal)
         assert counts.first_expiry is not None  # the check has seen a stored ranking
         summary = Summary(
             model_version=model_version,
@@ -91,6 +102,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             dead_letters=dead_letters if counts.total_rejected else None,
             expires_at=counts.first_expiry,
         )
+        StoredRun(day.isoformat(), model_version, first_slots.users).write(exec_properties["last_stored"])
         io_utils.write_string_file(os.path.join(folder, FILE), summary.to_json())
 
 

@@ -18,6 +18,7 @@ Row = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
 
 DUPLICATE = "duplicate_user_id"
 MAX_DAYS = 365  # as in the settings' freshness
+ANY_SCORE = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,27 @@ class Stamp:
         }
 
 
-def post_process(row: Row, recommenders: Iterable[str], stamp: Stamp) -> Ranking | Rejection:
+def post_process(
+    row: Row,
+    recommenders: Iterable[str],
+    stamp: Stamp,
+    score_bounds: tuple[float, float] = ANY_SCORE,
+) -> Ranking | Rejection:
     """Checks and stamps one row of the serving signature's outputs; no figure is rounded.
 
     Args:
       row: the columns of `components.bulk_inferrer.schema`, possibly with others.
       recommenders: names that may be stored.
       stamp: version and times.
+      score_bounds: smallest and largest score that may be stored.
 
     Returns:
       The ranking without its padding of '', or a rejection that says how the row breaks the contract.
     """
     try:
-        return _to_ranking(row, frozenset(recommenders), stamp)
+        ranking = _to_ranking(row, frozenset(recommenders), stamp)
+        _check_scores(ranking, score_bounds)
+        return ranking
     except RankingError as error:
         return Rejection(error.reason, error.message, json_row(row))
 
@@ -108,6 +117,18 @@ def _to_ranking(row: Row, recommenders: frozenset[str], stamp: Stamp) -> Ranking
         if field.name not in ("user_id", *slots)
     }
     return Ranking(user_id=user_id, **slots, **others, **stamp.fields(_days(row, EXPIRES_AFTER_DAYS)))
+
+
+def _check_scores(ranking: Ranking, bounds: tuple[float, float]) -> None:
+    """Raises `RankingError` for a score beyond the bounds."""
+    low, high = bounds
+    for name, score in zip(ranking.recommenders, ranking.scores, strict=True):
+        if not low <= score <= high:
+            raise RankingError(
+                "score_out_of_range",
+                f"score of {name} is {score:g}; allowed: {low:g} to {high:g}, the reward's bounds and "
+                "storing.max_score_excess",
+            )
 
 
 def _slots(row: Row, recommenders: frozenset[str]) -> dict[str, Any]:

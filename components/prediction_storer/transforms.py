@@ -1,9 +1,10 @@
 """The step as a Beam graph: check the rows, set duplicates aside, and write once the counts allow it.
 
     files -> Check ---> rows that expire on a day, rejections, a hash of each user
+    files -> Check ---> first slots of a file
     hashes of users --> Repeated -> those that occur twice
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
-    files, counts ----> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
+    files, counts and first slots -> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
 
 Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner
 holds in memory whatever lies between two steps of a graph. So the files are read twice; storing a row takes
@@ -25,13 +26,20 @@ from apache_beam import pvalue
 
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.counts import Counts
-from components.prediction_storer.post_process import Rejection, Stamp, reject_duplicate, resolve_duplicates
+from components.prediction_storer.first_slots import FirstSlots, Judge
+from components.prediction_storer.post_process import (
+    ANY_SCORE,
+    Rejection,
+    Stamp,
+    reject_duplicate,
+    resolve_duplicates,
+)
 from components.prediction_storer.reading import ReadChecked, read_checked, user_hashes
 from components.prediction_storer.writers import make_writer
 from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
-_REJECTED, _USERS, _TALLY = "rejected", "users", "tally"
+_REJECTED, _USERS, _TALLY, _FIRST = "rejected", "users", "tally", "first"
 _DAYS = CHECKED.get_field_index(EXPIRES_AFTER_DAYS)
 
 
@@ -42,8 +50,8 @@ class StorePredictions(beam.PTransform):
     Rows travel in batches, never one by one: in Python a row's way through a Beam graph costs more than its
     work.
 
-    Nothing is written to the store before all rows were checked, and nothing at all if the counts forbid it.
-    The pipeline then ends normally, and the caller learns of it from the counts file. So no worker has to
+    Nothing is written to the store before all rows were checked, and nothing at all if the counts or the
+    judge forbid it. The pipeline then ends normally, and the caller learns of it from the files. So no worker has to
     raise an error, which some runners would retry and none hands on with its type.
 
     Args:
@@ -53,6 +61,9 @@ class StorePredictions(beam.PTransform):
       max_rejected_share: share of refused rows that is still accepted.
       dead_letters: file for the refused rows, one JSON object per line.
       counts: file for the `Counts`.
+      first_slots: file for the `FirstSlots`; None for none.
+      judge: says whether rankings with these first slots may be stored; None: any.
+      score_bounds: smallest and largest score of a row that may be stored.
       shards: parts of the users that are searched for duplicates side by side.
     """
 
@@ -64,10 +75,15 @@ class StorePredictions(beam.PTransform):
         max_rejected_share: float,
         dead_letters: str,
         counts: str,
+        first_slots: str | None = None,
+        judge: Judge | None = None,
+        score_bounds: tuple[float, float] = ANY_SCORE,
         shards: int = 1,
     ) -> None:
         super().__init__()
-        self._checker = Checker(recommenders, stamp)
+        self._checker = Checker(recommenders, stamp, score_bounds)
+        self._first_slots = first_slots
+        self._judge = judge
         self._shards = shards
         self._store = store
         self._max_rejected_share = max_rejected_share
@@ -77,7 +93,7 @@ class StorePredictions(beam.PTransform):
     def expand(self, files: Any) -> None:
         """Builds the graph."""
         checked = files | "Check" >> beam.ParDo(_Check(self._checker, self._shards)).with_outputs(
-            _REJECTED, _USERS, main=_TALLY
+            _REJECTED, _USERS, _FIRST, main=_TALLY
         )
         twice = checked[_USERS] | "GroupByShard" >> beam.GroupByKey() | "Repeated" >> beam.FlatMap(_repeated)
         unique = (
@@ -108,7 +124,17 @@ class StorePredictions(beam.PTransform):
         )
         _ = total | "CountsToJson" >> beam.Map(Counts.to_json) | "WriteCounts" >> _one_file(self._counts)
 
-        allowed = total | "Allow" >> beam.Map(_allowed, self._max_rejected_share)
+        first = checked[_FIRST] | "MergeFirstSlots" >> beam.CombineGlobally(FirstSlots.merged)
+        if self._first_slots is not None:
+            _ = (
+                first
+                | "FirstSlotsToJson" >> beam.Map(FirstSlots.to_json)
+                | "WriteFirstSlots" >> _one_file(self._first_slots)
+            )
+
+        allowed = total | "Allow" >> beam.Map(
+            _allowed, self._max_rejected_share, self._judge, pvalue.AsSingleton(first)
+        )
         # The side input is the barrier: nothing passes before the last row was counted.
         _ = (
             files
@@ -119,8 +145,8 @@ class StorePredictions(beam.PTransform):
 
 
 class _Check(beam.DoFn):
-    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, and (shard, hashes of its
-    users).
+    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, the file's `FirstSlots`,
+    and (shard, hashes of its users).
     """
 
     def __init__(self, checker: Checker, shards: int) -> None:
@@ -131,6 +157,7 @@ class _Check(beam.DoFn):
     def process(self, path: str) -> Iterator[Any]:
         tally: Counter[str] = Counter()
         hashes = []
+        first = FirstSlots()
         for _, checked, rejections in read_checked(path, self._checker):
             for rejection in rejections:
                 yield pvalue.TaggedOutput(_REJECTED, rejection)
@@ -139,7 +166,9 @@ class _Check(beam.DoFn):
                 rows = checked.filter(pc.equal(days, day))
                 tally[self._checker.first_expiry(rows)] += rows.num_rows
             hashes.append(user_hashes(checked))
+            first += FirstSlots.of(checked, self._checker.recommenders)
         yield from tally.items()
+        yield pvalue.TaggedOutput(_FIRST, first)
         whole = np.concatenate([np.empty(0, np.uint64), *hashes])
         shard = whole % np.uint64(self._shards)
         for number in range(self._shards):
@@ -201,8 +230,8 @@ def _count_rejected(rejection: Rejection) -> Counts:
     return Counts(rejected={rejection.reason: 1})
 
 
-def _allowed(counts: Counts, max_rejected_share: float) -> bool:
-    return counts.refusal(max_rejected_share) is None
+def _allowed(counts: Counts, max_rejected_share: float, judge: Judge | None, first: FirstSlots) -> bool:
+    return counts.refusal(max_rejected_share) is None and (judge is None or judge.refusal(first) is None)
 
 
 def _pass(_: str, allowed: bool) -> bool:

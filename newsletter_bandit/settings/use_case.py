@@ -84,9 +84,31 @@ class Serving(Settings):
 
 
 class Storing(Settings):
-    """Share of rows that may be refused before the prediction step fails."""
+    """Bounds beyond which the prediction step fails and stores nothing.
+
+    Attributes:
+      max_rejected_share: share of rows that may be refused.
+      max_score_excess: a score may lie outside the reward's bounds by this many times their distance; a row
+        with another is refused. An estimate strays a little, a broken feature far.
+      max_first_share: largest share of users whose first recommender is the same; 1 switches the check off.
+      min_distinct_rankings: least number of different rankings; 1 switches the check off.
+      max_share_change: largest share of first slots that moved from one recommender to another since the
+        last run that stored; 1 switches the check off.
+      judged_from_users: with fewer users, the last three are not looked at.
+    """
 
     max_rejected_share: Probability = 0.001
+    max_score_excess: float = Field(default=1.0, ge=0.0, le=1e9)
+    max_first_share: float = Field(default=0.99, gt=0.0, le=1.0)
+    min_distinct_rankings: int = Field(default=2, ge=1)
+    max_share_change: float = Field(default=0.5, gt=0.0, le=1.0)
+    judged_from_users: int = Field(default=1000, ge=1)
+
+    def score_bounds(self, reward: Reward) -> tuple[float, float]:
+        """Smallest and largest score that may be stored."""
+        low, high = reward.bounds
+        excess = self.max_score_excess * (high - low)
+        return low - excess, high + excess
 
 
 class UseCase(Settings):

@@ -14,10 +14,11 @@ from components.prediction_storer.post_process import Rejection, Row, post_proce
 from serving.ranking import Ranking
 from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
 
-CHECKER = Checker(RECOMMENDERS, STAMP)
+BOUNDS = (-1.5, 1.25)
+CHECKER = Checker(RECOMMENDERS, STAMP, BOUNDS)
 
 names = st.sampled_from([b"deals", b"refill", b"top_rated", b"", b"", b"spam", b"\xff"])
-figures = st.sampled_from([0.5, 0.25, 1.0, 0.0, -1.0, 1.5, math.nan, math.inf])
+figures = st.sampled_from([0.5, 0.25, 1.0, 0.0, -1.0, 1.5, -3e35, math.nan, math.inf])
 slots = st.lists(st.tuples(names, figures, figures), max_size=4)
 
 
@@ -51,7 +52,7 @@ def rows(draw: st.DrawFn) -> Row:
 @settings(max_examples=300)
 @given(st.lists(rows(), max_size=6))
 def test_a_batch_is_checked_as_its_rows_are(drawn: list[Row]) -> None:
-    one_by_one = [post_process(each, RECOMMENDERS, STAMP) for each in drawn]
+    one_by_one = [post_process(each, RECOMMENDERS, STAMP, BOUNDS) for each in drawn]
     checked, rejections = CHECKER.check(batch(drawn))
     assert checked.schema == CHECKED
     expected = [result for result in one_by_one if isinstance(result, Ranking)]
@@ -77,6 +78,15 @@ def test_a_figure_that_is_missing_is_refused() -> None:
     checked, rejections = CHECKER.check(table)
     assert checked.num_rows == 0
     assert [rejection.reason for rejection in rejections] == ["score_not_finite", "propensity_out_of_range"]
+
+
+def test_a_score_far_outside_the_reward_is_refused() -> None:
+    table = batch([row("user-1", scores=[3e35, 0.25, 0.0]), row("user-2", scores=[1.25, -1.0, 0.0])])
+    checked, rejections = CHECKER.check(table)
+    assert checked.column(0).to_pylist() == ["user-2"]
+    (refused,) = rejections
+    assert refused.reason == "score_out_of_range"
+    assert "score of refill is 3e+35; allowed: -1.5 to 1.25" in refused.detail
 
 
 def test_no_rows() -> None:

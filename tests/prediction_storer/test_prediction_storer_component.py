@@ -38,7 +38,7 @@ USE_CASE = UseCase.model_validate(
 )
 
 
-def run_step(folder: Path, rows: list[Row], split: str = "inference") -> Path:
+def run_step(folder: Path, rows: list[Row], split: str = "inference", use_case: UseCase = USE_CASE) -> Path:
     """Runs the executor over ``rows`` in two files; returns the folder of its output."""
     predictions = standard_artifacts.Examples()
     predictions.uri = str(folder / "predictions")
@@ -56,7 +56,8 @@ def run_step(folder: Path, rows: list[Row], split: str = "inference") -> Path:
     component = PredictionStorer(
         predictions=tfx.dsl.Channel(type=standard_artifacts.Examples),
         store=Settings(kind="sqlite", path=str(folder / "rankings.sqlite")),
-        use_case=USE_CASE,
+        use_case=use_case,
+        last_stored=str(folder / "last_stored.json"),
     )
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp")
@@ -108,6 +109,65 @@ def test_too_many_refused_rows_fail_the_step_and_are_kept(tmp_path: Path) -> Non
     assert not (tmp_path / "summary" / "1" / "summary.json").exists()
 
 
+def storing(**bounds: float) -> UseCase:
+    return UseCase.model_validate({**USE_CASE.model_dump(), "storing": {"judged_from_users": 10, **bounds}})
+
+
+def ranked(first: list[bytes]) -> list[Row]:
+    """One user per name, which comes first; the other two of the recommenders follow."""
+    names = [b"deals", b"refill", b"top_rated"]
+    return [
+        row(
+            f"user-{number}",
+            recommenders=[name, *(other for other in names if other != name)],
+            scores=[0.3, 0.2, 0.1],
+            propensities=[0.9, 0.5, 1.0],
+        )
+        for number, name in enumerate(first)
+    ]
+
+
+def test_scores_far_outside_the_reward_are_not_stored(tmp_path: Path) -> None:
+    """Of a reward in [-1, 1], scores from -3 to 3 are."""
+    rows = ranked([b"deals", b"refill"] * 10)
+    broken = [row(f"broken-{number}", scores=[11_100.0, -2_680.0, 0.0]) for number in range(8)]
+    with pytest.raises(DataError, match=r"8 of 28 rows cannot be stored \(score_out_of_range 8\)"):
+        run_step(tmp_path, [*rows, *broken])
+    assert not (tmp_path / "rankings.sqlite").exists()
+    wide = storing(max_score_excess=6000.0)
+    run_step(tmp_path, [*rows, *broken], use_case=wide)
+    assert SQLiteStore(tmp_path / "rankings.sqlite", read_only=True).count() == 28
+
+
+def test_a_collapsed_distribution_is_not_stored(tmp_path: Path) -> None:
+    rows = ranked([b"deals"] * 95 + [b"refill"] * 5)
+    message = r"deals is first for 95.0% of 100 users, in 2 different rankings; allowed: 90.0% \(storing.max"
+    with pytest.raises(DataError, match=message):
+        run_step(tmp_path, rows, use_case=storing(max_first_share=0.9))
+    with pytest.raises(DataError, match="found 2 different rankings for 100 users; allowed: 3 or more"):
+        run_step(tmp_path, rows, use_case=storing(min_distinct_rankings=3))
+    assert not (tmp_path / "rankings.sqlite").exists()
+    run_step(tmp_path, rows, use_case=storing())
+    assert SQLiteStore(tmp_path / "rankings.sqlite", read_only=True).count() == 100
+
+
+def test_a_jump_of_first_slots_is_not_stored(tmp_path: Path) -> None:
+    run_step(tmp_path, ranked([b"deals"] * 60 + [b"refill"] * 40), use_case=storing())
+    moved = ranked([b"deals"] * 20 + [b"top_rated"] * 80)
+    message = (
+        r"80% of the users get another first recommender than in the run of 2026-03-02 with model 7 "
+        r"\(top_rated: 0.0% then, 80.0% now\); allowed: 50% \(storing.max_share_change\)"
+    )
+    with pytest.raises(DataError, match=message):
+        run_step(tmp_path, moved, use_case=storing())
+    found = SQLiteStore(tmp_path / "rankings.sqlite", read_only=True).get("user-99")
+    assert found is not None
+    assert found.recommenders[0] == "refill"
+    run_step(tmp_path, moved, use_case=storing(max_share_change=1.0))
+    # The next run is compared with this one.
+    run_step(tmp_path, moved, use_case=storing(max_share_change=0.01))
+
+
 def test_no_rows_fail_the_step(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found no rows"):
         run_step(tmp_path, [])
@@ -132,6 +192,7 @@ def test_compiles_for_vertex(tmp_path: Path) -> None:
         predictions=importer.outputs["result"],
         store=DatastoreStore(kind="datastore", project="my-project", namespace="blue"),
         use_case=USE_CASE,
+        last_stored="gs://bucket/root/last_stored.json",
     )
     pipeline = tfx.dsl.Pipeline(
         "storing",

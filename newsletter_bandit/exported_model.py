@@ -29,6 +29,15 @@ EXPIRES_AFTER_DAYS: Final = "expires_after_days"
 RECOMMENDER_NAMES: Final = "recommender_names"
 CRITERIA: Final = (EXPLORATION_RATE, SCORE_FLOOR, EXPIRES_AFTER_DAYS)
 
+# Other variables of the root object. Whoever loads the model may bring the first four up to date, as
+# `components/trainer/loaded.py` does.
+RECOMMENDER_NAMES: Final = "recommender_names"  # string [K], in the order of every output
+OFFERED: Final = "offered"  # bool [K]; no policy ranks the others
+RENAMED: Final = "renamed"  # string [R, 2], old and new names in logged rows and lists
+RUN_DAY: Final = "run_day"  # string scalar, the day that the exploration is drawn for; '' for none
+TRAINING_ROWS: Final = "training_rows"  # int64 [K], rows that the model learned from; 0: never tried
+FEW_ROWS: Final = "few_rows"  # bool [K]; these have the budget `exploration.new_arm`
+
 # Columns of a tf.Example that the graph reads beside the use case's features.
 USER_ID: Final = "user_id"
 CAMPAIGN: Final = "campaign"

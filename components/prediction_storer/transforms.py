@@ -4,7 +4,7 @@
     files -> Check ---> first slots of a file
     hashes of users --> Repeated -> those that occur twice
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
-    files, counts and first slots -> Barrier -> ReadChecked -> checked batches, without the rows left out -> writer
+    files, counts, first slots -> Barrier -> ReadChecked -> batches without the rows left out -> writer
 
 Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner
 holds in memory whatever lies between two steps of a graph. So the files are read twice; storing a row takes
@@ -51,8 +51,8 @@ class StorePredictions(beam.PTransform):
     work.
 
     Nothing is written to the store before all rows were checked, and nothing at all if the counts or the
-    judge forbid it. The pipeline then ends normally, and the caller learns of it from the files. So no worker has to
-    raise an error, which some runners would retry and none hands on with its type.
+    judge forbid it. The pipeline then ends normally, and the caller learns of it from the files. So no worker
+    has to raise an error, which some runners would retry and none hands on with its type.
 
     Args:
       recommenders: names that may be stored.

@@ -37,11 +37,19 @@ _WHOLE = (CATEGORICAL, ELIGIBLE, ACTION)
 
 @dataclass(frozen=True)
 class Totals:
-    """One pass over the training rows."""
+    """One pass over the training rows.
+
+    Attributes:
+      rows: all rows.
+      unknown_recommender: rows that show none of the use case's recommenders.
+      weight_sum: sum of the weights.
+      per_recommender: rows that show each recommender, [K].
+    """
 
     rows: int
     unknown_recommender: int
     weight_sum: float
+    per_recommender: tuple[int, ...]
 
 
 class TrainingData(abc.ABC):
@@ -116,9 +124,11 @@ class ArrayData(TrainingData):
     @cached_property
     def counted(self) -> Totals:
         """See `TrainingData.counted`."""
-        known = self._columns[ACTION] >= 0
+        action = self._columns[ACTION]
+        known = action[action >= 0]
         weight_sum = float(self._columns[WEIGHT].sum(dtype=np.float64))
-        return Totals(len(known), int(np.count_nonzero(~known)), weight_sum)
+        counts = np.bincount(known, minlength=len(self.layout.recommenders))
+        return Totals(len(action), len(action) - len(known), weight_sum, tuple(counts.tolist()))
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`; each epoch is a permutation of all rows."""
@@ -207,10 +217,12 @@ class FileData(TrainingData):
         parts: dict[str, list[npt.NDArray[Any]]] = {}
         rows = unknown = size = 0
         weight_sum = 0.0
+        counts = np.zeros(len(self.layout.recommenders), np.int64)
         for block in self._weighted(serialized_blocks(self.files, self.part)).as_numpy_iterator():
             known = block[ACTION] >= 0
             rows += len(known)
             unknown += int(np.count_nonzero(~known))
+            counts += np.bincount(block[ACTION][known], minlength=len(counts))
             weight_sum += float(block[WEIGHT].sum(dtype=np.float64))
             if size > HELD_BYTES:
                 continue
@@ -220,7 +232,7 @@ class FileData(TrainingData):
                     size += parts[key][-1].nbytes
             if size > HELD_BYTES:
                 parts.clear()
-        totals = Totals(rows, unknown, weight_sum)
+        totals = Totals(rows, unknown, weight_sum, tuple(counts.tolist()))
         if not parts:
             return totals, None
         # Key by key, so that only one key's values exist twice at a time.
@@ -258,15 +270,15 @@ class SharedData(TrainingData):
           DataError: a worker has no row.
         """
         own = self._own.counted
-        rows, unknown, weight = self._workers.sum(
-            np.array([own.rows, own.unknown_recommender, own.weight_sum])
+        rows, unknown, weight, *counts = self._workers.sum(
+            np.array([own.rows, own.unknown_recommender, own.weight_sum, *own.per_recommender])
         )
         if rows < self._workers.count:
             raise DataError(
                 f"training split: {rows:.0f} rows for {self._workers.count} workers; allowed: at least one "
                 "each"
             )
-        return Totals(round(rows), round(unknown), float(weight))
+        return Totals(round(rows), round(unknown), float(weight), tuple(map(round, counts)))
 
     def batches(self, batch_size: int, epochs: int = 1, seed: int | None = None) -> tf.data.Dataset:
         """See `TrainingData.batches`; this worker's part of each batch.

@@ -7,9 +7,11 @@ mixture of these:
     rate ((1 - epsilon) own + epsilon uniform) + (1 - rate) best
 
 Here `own` is the agent's own way to choose (`best` of its preference, `softmax` of it, or `votes` of
-posterior draws), and `best` puts all on the best reward estimate. The propensity of slot j is pi(a_j | x, a_1
-.. a_{j-1}), so the first one is that of the recommender that fills the newsletter; it and the choice come
-from the same distribution.
+posterior draws), and `best` puts all on the best reward estimate. A recommender with few training rows has a
+budget (`budgeted`), whatever these say of it, and `best` prefers all others to it (`behind`).
+
+The propensity of slot j is pi(a_j | x, a_1 .. a_{j-1}), so the first one is that of the recommender that
+fills the newsletter; it and the choice come from the same distribution.
 
 See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (epsilon-greedy) and 2.8
 (softmax), and "A Tutorial on Thompson Sampling" by Russo, Van Roy, Kazerouni, Osband and Wen
@@ -18,7 +20,7 @@ See "Reinforcement Learning: An Introduction" by Sutton and Barto, section 2.2 (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -91,6 +93,56 @@ def mixture(share: tf.Tensor | float, one: Distribution, other: Distribution) ->
 def where(condition: tf.Tensor, one: Distribution, other: Distribution) -> Distribution:
     """Distribution ``one`` in the rows where ``condition``, bool [batch], holds, ``other`` in the rest."""
     return lambda left: tf.where(condition[:, None], one(left), other(left))
+
+
+def behind(policy: Distribution, last: Sequence[bool]) -> Distribution:
+    """``policy`` over the recommenders that are not ``last``, bool [K], and over those once only they are
+    left.
+    """
+    first = ~tf.constant(list(last))
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        others = left & first
+        return policy(tf.where(tf.reduce_any(others, axis=1, keepdims=True), others, left))
+
+    return distribution
+
+
+def budgeted(
+    policy: Distribution, new: Sequence[bool], least: float, most: float, total: float
+) -> Distribution:
+    """``policy``, in which each of the recommenders that are ``new`` has a share within its budget.
+
+    While another recommender is left, a new one gets what ``policy`` gives it, but at least ``least`` and at
+    most ``most``, and all new ones together at most ``total``: what exceeds ``least`` is scaled down to it,
+    and ``least`` itself to an equal part of it. The rest is ``policy`` over the others. Where only new ones
+    are left, it is ``policy``.
+
+    Args:
+      policy: distribution of each slot, given the recommenders that are left.
+      new: [K]; without any, this is ``policy``.
+      least: in [0, ``most``].
+      most: in (0, 1].
+      total: in (0, 1].
+    """
+    if not any(new):
+        return policy
+    is_new = tf.constant(list(new))
+
+    def distribution(left: tf.Tensor) -> tf.Tensor:
+        known, fresh = left & ~is_new, left & is_new
+        plain = policy(left)
+        count = tf.reduce_sum(tf.cast(fresh, plain.dtype), axis=1, keepdims=True)
+        lower = tf.minimum(tf.cast(least, plain.dtype), total / tf.maximum(count, 1.0))
+        above = tf.where(fresh, tf.maximum(tf.minimum(plain, most) - lower, 0.0), 0.0)
+        wanted = tf.reduce_sum(above, axis=1, keepdims=True)
+        above *= tf.minimum(tf.math.divide_no_nan(tf.maximum(total - count * lower, 0.0), wanted), 1.0)
+        granted = tf.where(fresh, lower + above, tf.zeros_like(plain))
+        rest = 1.0 - tf.reduce_sum(granted, axis=1, keepdims=True)
+        shared = granted + rest * policy(known)
+        return tf.where(tf.reduce_any(known, axis=1, keepdims=True), shared, plain)
+
+    return distribution
 
 
 class RankedSlots(NamedTuple):

@@ -12,6 +12,9 @@ Three variables hold the criteria of the decision to serve the model, and are se
     score_floor         where the best estimate is below it, the serving policy puts the default
                         recommender first
     expires_after_days  how long a ranking is served after the day it was made for
+
+Others say what the model learned from, and what may change without a training: names of recommenders, which
+of them are offered, and the day of the run (`newsletter_bandit/exported_model.py`).
 """
 
 from __future__ import annotations
@@ -25,12 +28,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.trainer import exploration, fingerprint
+from components.trainer.experience import Experience
 from components.trainer.exploration import Distribution
 from components.trainer.keyed_hash import draws
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, NUMERIC
-from components.transform.preprocessing import action_index
+from components.transform.preprocessing import action_index, eligibility, rename_pairs, todays_names
 from newsletter_bandit import exported_model as model
 from newsletter_bandit.settings.tables import LABELS
 from newsletter_bandit.settings.use_case import UseCase
@@ -47,15 +51,24 @@ class BanditModel(tf.Module):
       transform_output: the Transform step's graph; its vocabularies become assets of the SavedModel.
       reward_model: a trained agent's estimates.
       use_case: recommenders, exploration and reward bounds.
+      experience: rows that the reward model learned from.
     """
 
     def __init__(
-        self, transform_output: tft.TFTransformOutput, reward_model: RewardModel, use_case: UseCase
+        self,
+        transform_output: tft.TFTransformOutput,
+        reward_model: RewardModel,
+        use_case: UseCase,
+        experience: Experience,
     ) -> None:
         super().__init__(name="bandit_model")
         self._transform = transform_output.transform_features_layer()
         self._reward_model = reward_model
-        self._recommenders = use_case.recommenders
+        self._use_case_name = use_case.name
+        self._count = len(use_case.recommenders)
+        self._few_rows = tuple(experience.few_rows(use_case))
+        self._new_arm = use_case.exploration.new_arm
+        self._experience = experience
         self._reward_bounds = use_case.reward.bounds
         self._agent = use_case.agent.type
         self._names = Names.of(use_case, transform_output)
@@ -67,6 +80,17 @@ class BanditModel(tf.Module):
         self.expires_after_days = _scalar(
             use_case.freshness.expires_after_days, tf.int64, model.EXPIRES_AFTER_DAYS
         )
+        self.recommender_names = _fixed(list(use_case.recommenders), tf.string, model.RECOMMENDER_NAMES)
+        offered = [name in use_case.offered for name in use_case.recommenders]
+        self.offered = _fixed(offered, tf.bool, model.OFFERED)
+        # As many pairs as the settings of the day have.
+        pairs = rename_pairs(use_case.renamed)
+        self.renamed = tf.Variable(
+            pairs, trainable=False, dtype=tf.string, shape=[None, 2], name=model.RENAMED
+        )
+        self.run_day = _scalar("", tf.string, model.RUN_DAY)
+        self.training_rows = _fixed(list(experience.rows), tf.int64, model.TRAINING_ROWS)
+        self.few_rows = _fixed(list(self._few_rows), tf.bool, model.FEW_ROWS)
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
         spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
@@ -85,15 +109,18 @@ class BanditModel(tf.Module):
         }
         tf.saved_model.save(self, str(directory), signatures=signatures)
         fingerprint.renew(str(directory))
-        WarmStartState(self._names, self._agent, self._reward_model.warm_start()).save(str(directory))
+        state = WarmStartState(
+            self._names, self._agent, self._reward_model.warm_start(), tuple(self._experience.rows)
+        )
+        state.save(str(directory))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def serving_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Ranking with exploration; the same user and campaign always draw the same."""
+        """Ranking with exploration; the same user, campaign and day always draw the same."""
         raw = tf.io.parse_example(_filled_up(examples), dict(self._feature_spec))
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
-        drawn = draws(raw[model.USER_ID], raw[model.CAMPAIGN], len(self._recommenders))
+        drawn = draws(self._use_case_name, raw[model.USER_ID], raw[model.CAMPAIGN], self.run_day, self._count)
         policy = self._serving(features, estimates)
         return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
 
@@ -104,7 +131,7 @@ class BanditModel(tf.Module):
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         drawn = tf.zeros(tf.shape(estimates), tf.int64)
-        policy = exploration.best(estimates)
+        policy = self._greedy(estimates)
         return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
@@ -115,18 +142,18 @@ class BanditModel(tf.Module):
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         eligible = features[ELIGIBLE]
-        action = action_index(raw[model.RECOMMENDER], self._recommenders)
+        action = action_index(todays_names(raw[model.RECOMMENDER], self.renamed), self.recommender_names)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
         low, high = self._reward_bounds
         figures = {
             model.USER_ID: raw[model.USER_ID][:, None],
             model.REWARD_ESTIMATES: estimates,
             model.SERVING_PROBABILITIES: tf.cast(self._serving(features, estimates)(eligible), tf.float32),
-            model.EVAL_PROBABILITIES: tf.cast(exploration.best(estimates)(eligible), tf.float32),
+            model.EVAL_PROBABILITIES: tf.cast(self._greedy(estimates)(eligible), tf.float32),
             model.LOGGED_ACTION: action[:, None],
             model.LOGGED_SCORE: tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
             model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
-            model.BEST_SCORE: _best_score(estimates, eligible)[:, None],
+            model.BEST_SCORE: self._best_score(estimates, eligible)[:, None],
             model.ELIGIBLE_RECOMMENDERS: eligible,
         }
         return _of(examples, figures)
@@ -136,18 +163,37 @@ class BanditModel(tf.Module):
         inputs.pop(model.RECOMMENDER, None)
         transformed = self._transform(inputs)
         features = {key: transformed[key] for key in (NUMERIC, CATEGORICAL) if key in transformed}
-        return {**features, ELIGIBLE: tf.cast(transformed[ELIGIBLE], tf.bool)}
+        # Not Transform's own, which holds the names of the training.
+        listed = eligibility(raw["eligible_recommenders"], self.recommender_names, self.renamed)
+        return {**features, ELIGIBLE: listed & self.offered}
 
     def _serving(self, features: dict[str, tf.Tensor], estimates: tf.Tensor) -> Distribution:
         own = self._reward_model.own_policy(features)
         exploring = exploration.mixture(self._epsilon, exploration.uniform, own)
-        served = exploration.mixture(self.exploration_rate, exploring, exploration.best(estimates))
+        served = exploration.mixture(self.exploration_rate, exploring, self._greedy(estimates))
+        budget = self._new_arm
+        served = exploration.budgeted(
+            served, self._few_rows, budget.min_share, budget.max_share, budget.max_total_share
+        )
         eligible = features[ELIGIBLE]
         default = self._default_action(eligible)
-        below = (_best_score(estimates, eligible) < self.score_floor) & (default >= 0)
-        first = tf.one_hot(default, len(self._recommenders), on_value=True, off_value=False, dtype=tf.bool)
+        below = (self._best_score(estimates, eligible) < self.score_floor) & (default >= 0)
+        first = tf.one_hot(default, self._count, on_value=True, off_value=False, dtype=tf.bool)
         behind_default = exploration.best(tf.where(first, estimates.dtype.max, estimates))
         return exploration.where(below, behind_default, served)
+
+    def _greedy(self, estimates: tf.Tensor) -> Distribution:
+        """The best estimate first; a recommender with few rows, whose value is not known, behind all
+        others.
+        """
+        return exploration.behind(exploration.best(estimates), self._few_rows)
+
+    def _best_score(self, estimates: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
+        """Estimate of the eval policy's first choice, float32 [batch]; float32's lowest where there is
+        none.
+        """
+        chosen = self._greedy(estimates)(eligible) > 0
+        return tf.reduce_max(tf.where(chosen, estimates, estimates.dtype.min), axis=1)
 
     def _default_action(self, eligible: tf.Tensor) -> tf.Tensor:
         """First recommender of the default ranking that is eligible, int64 [batch]; -1 where there is
@@ -169,9 +215,9 @@ class BanditModel(tf.Module):
         ranked = exploration.rank(policy, eligible, drawn)
         filled = ranked.order >= 0
         index = tf.maximum(ranked.order, 0)
-        names = tf.gather(tf.constant(self._recommenders), index)
+        names = tf.gather(self.recommender_names, index)
         scores = tf.gather(estimates, index, batch_dims=1)
-        greedy = tf.argmax(tf.where(eligible, estimates, estimates.dtype.min), axis=1)
+        greedy = tf.argmax(self._greedy(estimates)(eligible), axis=1)
         # What is served for certain, such as a default, is not exploration, whatever scores best.
         explored = filled[:, 0] & tf.not_equal(index[:, 0], greedy) & (ranked.propensity[:, 0] < 1.0)
         return {
@@ -185,13 +231,12 @@ class BanditModel(tf.Module):
         }
 
 
-def _scalar(value: float, dtype: Any, name: str) -> tf.Variable:
+def _scalar(value: float | str, dtype: Any, name: str) -> tf.Variable:
     return tf.Variable(value, trainable=False, dtype=dtype, name=name)
 
 
-def _best_score(estimates: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
-    """Largest estimate of an eligible recommender, float32 [batch]; float32's lowest where there is none."""
-    return tf.reduce_max(tf.where(eligible, estimates, estimates.dtype.min), axis=1)
+def _fixed(values: list[Any], dtype: Any, name: str) -> tf.Variable:
+    return tf.Variable(values, trainable=False, dtype=dtype, name=name)
 
 
 def _filled_up(examples: tf.Tensor) -> tf.Tensor:

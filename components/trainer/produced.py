@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from newsletter_bandit import records
 
@@ -22,33 +22,50 @@ class Training:
       rows: of the training split.
       measured: the last value of what the agent measured, by name, and the step of it. It may be NaN.
       left_out: features that are constant, or nearly, in the training rows.
+      rows_by_recommender: rows that the model learned each recommender from.
     """
 
     agent: str
     rows: int
     measured: Mapping[str, float]
     left_out: tuple[str, ...] = ()
+    rows_by_recommender: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Text of the file."""
-        told = {"agent": self.agent, "rows": self.rows, "left_out": self.left_out}
+        told = {
+            "agent": self.agent,
+            "rows": self.rows,
+            "left_out": self.left_out,
+            "rows_by_recommender": dict(self.rows_by_recommender),
+        }
         return json.dumps({**told, **self.measured}, indent=2)
 
     @classmethod
     def of(cls, outputs: Mapping[str, str]) -> Training:
         """The summary in the step's output folders; raises `DataError` if there is none."""
         fields = records.read(os.path.join(outputs["model_run"], FILE))
-        told = ("agent", "rows", "left_out")
-        left = fields.texts("left_out") if "left_out" in fields else ()
+        told = ("agent", "rows", "left_out", "rows_by_recommender")
         measured = {name: value for name, value in fields.content.items() if name not in told}
-        return cls(fields.text("agent"), fields.whole("rows"), measured, left)
+        by_recommender = fields.object("rows_by_recommender")
+        return cls(
+            fields.text("agent"),
+            fields.whole("rows"),
+            measured,
+            fields.texts("left_out"),
+            {name: by_recommender.whole(name) for name in by_recommender.content},
+        )
 
     @property
     def phrase(self) -> str:
-        """Such as "lin_ucb on 8,000 rows", with the loss where the agent has one, and what was left out."""
+        """Such as "lin_ucb on 8,000 rows", with the loss where the agent has one, the features that were left
+        out, and the recommenders without a row.
+        """
         loss = f", loss {self.measured[_LOSS]:.4f}" if _LOSS in self.measured else ""
         constant = f"; left out as constant: {', '.join(self.left_out)}" if self.left_out else ""
-        return f"{self.agent} on {self.rows:,} rows{loss}{constant}"
+        untried = [name for name, rows in self.rows_by_recommender.items() if not rows]
+        never = f"; never tried: {', '.join(untried)}" if untried else ""
+        return f"{self.agent} on {self.rows:,} rows{loss}{constant}{never}"
 
     @property
     def figures(self) -> dict[str, int]:

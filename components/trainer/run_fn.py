@@ -63,7 +63,13 @@ def run_fn(fn_args: Any) -> None:
     model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
     model.save(serving_model_dir)
-    training = Training(use_case.agent.type, data.totals.rows, measured, left_out(use_case, transform_output))
+    training = Training(
+        use_case.agent.type,
+        data.totals.rows,
+        measured,
+        left_out(use_case, transform_output),
+        dict(zip(use_case.recommenders, model.training_rows.numpy().tolist(), strict=True)),
+    )
     with tf.io.gfile.GFile(os.path.join(model_run_dir, FILE), "w") as file:
         file.write(training.to_json())
     if not together.is_chief:

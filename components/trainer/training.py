@@ -8,6 +8,7 @@ from absl import logging
 from components.trainer.agents import AGENTS, Log, Task
 from components.trainer.data import SharedData, TrainingData
 from components.trainer.distribution import Workers
+from components.trainer.experience import Experience
 from components.trainer.export import BanditModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.left_out import left_out
@@ -42,6 +43,8 @@ def fit(
             "Warm start: the earlier agent is %s, not %s; starting from scratch.", warm_start.agent, agent
         )
         warm_start = None
+    if warm_start is not None:
+        warm_start = warm_start.with_names_of_today(use_case.renamed)
     workers = workers or Workers()
     if workers.count > 1:
         data = SharedData(data, workers)
@@ -56,4 +59,11 @@ def fit(
         )
     with workers.scope():
         trained = AGENTS[agent](task)
-    return BanditModel(transform_output, trained, use_case)
+    experience = Experience.of(data.totals, use_case, warm_start)
+    untried = experience.never_tried(use_case)
+    if untried:
+        logging.warning(
+            "Training: no row shows %s; the serving policy tries it by its budget (exploration.new_arm).",
+            ", ".join(untried),
+        )
+    return BanditModel(transform_output, trained, use_case, experience)

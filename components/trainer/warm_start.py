@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,11 +75,18 @@ class WarmStartState:
       names: meaning of their rows and columns.
       agent: type of the agent that trained them.
       arrays: the arrays, by the agent's own names.
+      rows: rows that it learned each of its recommenders from; empty where an older release wrote it.
     """
 
     names: Names
     agent: str
     arrays: Mapping[str, npt.NDArray[Any]]
+    rows: tuple[int, ...] = ()
+
+    def with_names_of_today(self, renamed: Mapping[str, str]) -> WarmStartState:
+        """The same state, with the recommenders' new names, by the old ones."""
+        today = tuple(renamed.get(name, name) for name in self.names.recommenders)
+        return replace(self, names=replace(self.names, recommenders=today))
 
     def save(self, model_dir: str) -> None:
         """Writes the state beside a SavedModel; nothing if there are no arrays."""
@@ -92,6 +99,7 @@ class WarmStartState:
             "recommenders": self.names.recommenders,
             "numeric": self.names.numeric,
             "vocabularies": dict(self.names.vocabularies),
+            "rows": self.rows,
         }
         content = io.BytesIO()
         entries: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **self.arrays}
@@ -122,7 +130,8 @@ class WarmStartState:
                 tuple(header["numeric"]),
                 {feature: tuple(terms) for feature, terms in header["vocabularies"].items()},
             )
-            return cls(names, header["agent"], {key: stored[key] for key in stored.files if key != _HEADER})
+            arrays = {key: stored[key] for key in stored.files if key != _HEADER}
+            return cls(names, header["agent"], arrays, tuple(header.get("rows", ())))
         except (ValueError, KeyError, OSError) as error:
             raise DataError(f"{path}: not what a training left for the next: {error}") from error
 

@@ -107,6 +107,39 @@ class PropensityWeighting(Settings):
     clip: float = Field(default=5.0, ge=1.0, le=1000.0)
 
 
+class NewArm(Settings):
+    """The budget of a recommender with few training rows, whatever the agent thinks of it.
+
+    Its estimate rests on little or nothing, so it is tried in a share of the newsletters in which it is
+    eligible, until it is known. The eval policy ranks it behind all others.
+
+    Attributes:
+      until_rows: with so many training rows a recommender is known; 0 switches the budget off. In a small
+        log fewer are enough: half of what ``max_share`` or, where that is less, an equal share of it gives.
+      min_share: least share of the first slots.
+      max_share: largest share of the first slots.
+      max_total_share: largest share of all such recommenders together.
+    """
+
+    until_rows: int = Field(default=500, ge=0)
+    min_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_share: float = Field(default=0.05, gt=0.0, le=1.0)
+    max_total_share: float = Field(default=0.2, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> NewArm:
+        if not self.min_share <= self.max_share <= self.max_total_share:
+            raise ValueError(
+                f"found min_share {self.min_share:g}, max_share {self.max_share:g}, max_total_share "
+                f"{self.max_total_share:g}; allowed: none larger than the next"
+            )
+        return self
+
+    def threshold(self, rows: int, recommenders: int) -> float:
+        """Number of its rows from which a recommender is known, in a log of ``rows`` rows in all."""
+        return min(float(self.until_rows), rows * min(self.max_share, 1.0 / recommenders) / 2.0)
+
+
 class Exploration(Settings):
     """Exploration of the serving policy, slot by slot, over the recommenders that are left and eligible.
 
@@ -117,11 +150,13 @@ class Exploration(Settings):
         of reward per newsletter.
       min_rate: least share of the exploring policy, which is mixed with the eval policy to respect
         ``max_cost``. If the share would fall below this, the eval policy is served alone.
+      new_arm: budget of a recommender with few training rows, on top of the rest.
     """
 
     epsilon: float = Field(default=0.1, ge=0.0, le=1.0)
     max_cost: Margin = Loss(share=0.15)
     min_rate: float = Field(default=0.2, ge=0.0, le=1.0)
+    new_arm: NewArm = NewArm()
 
 
 class WarmStart(Settings):

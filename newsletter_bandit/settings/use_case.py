@@ -117,6 +117,10 @@ class UseCase(Settings):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     recommenders: tuple[RecommenderName, ...]
     default_ranking: tuple[RecommenderName, ...]
+    # Of `recommenders`: never ranked any more, but the log still holds them.
+    retired: tuple[RecommenderName, ...] = ()
+    # Old name -> new name, which is one of `recommenders`; log and lists may hold either.
+    renamed: dict[str, RecommenderName] = {}
     tables: Tables
     raw: RawTables = RawTables()
     features: dict[Identifier, Feature]
@@ -139,7 +143,7 @@ class UseCase(Settings):
     serving: Serving = Serving()
     storing: Storing = Storing()
 
-    @field_validator("recommenders", "default_ranking")
+    @field_validator("recommenders", "default_ranking", "retired")
     @classmethod
     def _no_repeats(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         repeated = sorted({name for name in names if names.count(name) > 1})
@@ -161,6 +165,7 @@ class UseCase(Settings):
             raise ValueError(
                 f"default_ranking: {unknown or 'empty'}; allowed: one or more of {list(self.recommenders)}"
             )
+        self._check_retired_and_renamed()
         reserved = sorted(RESERVED_COLUMNS & set(self.features))
         if reserved:
             raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
@@ -204,6 +209,29 @@ class UseCase(Settings):
                     f"ingest.value_names.{column}: {wrong}; allowed: names of recommenders "
                     f"{list(self.recommenders)}"
                 )
+
+    def _check_retired_and_renamed(self) -> None:
+        unknown = [name for name in self.retired if name not in self.recommenders]
+        if unknown:
+            raise ValueError(
+                f"retired: {unknown}; allowed: some of recommenders {list(self.recommenders)}, where a "
+                "retired one stays"
+            )
+        if len(self.offered) < 2:
+            raise ValueError(f"retired: leaves {list(self.offered)}; allowed: at least two to choose from")
+        retired = [name for name in self.default_ranking if name in self.retired]
+        if retired:
+            raise ValueError(f"default_ranking: {retired} are retired; allowed: {list(self.offered)}")
+        for old, new in self.renamed.items():
+            if old in self.recommenders or not old:
+                raise ValueError(f"renamed: found {old!r} as an old name; allowed: none of recommenders")
+            if new not in self.recommenders:
+                raise ValueError(f"renamed: {old} to {new}; allowed: one of {list(self.recommenders)}")
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The recommenders that are not retired."""
+        return tuple(name for name in self.recommenders if name not in self.retired)
 
     def _check_recommender_features(self) -> None:
         given = self.recommender_features

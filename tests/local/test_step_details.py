@@ -62,9 +62,9 @@ def test_a_training(tmp_path: Path, measured: dict[str, float], phrase: str) -> 
 
 
 def test_what_a_training_left_out(tmp_path: Path) -> None:
-    training = Training("lin_ucb", 8000, {}, left_out=("age", "visits"))
+    training = Training("lin_ucb", 8000, {}, ("age", "visits"), {"deals": 8000, "refill": 0})
     (tmp_path / "training.json").write_text(training.to_json())
-    phrase = "lin_ucb on 8,000 rows; left out as constant: age, visits"
+    phrase = "lin_ucb on 8,000 rows; left out as constant: age, visits; never tried: refill"
     assert found("Trainer", "model_run", tmp_path) == (phrase, {"rows": 8000})
 
 

@@ -137,7 +137,7 @@ def test_propensities_are_the_probabilities_of_the_rankings(policy: Distribution
 
 def test_draws_are_uniform_and_independent_of_each_other() -> None:
     users = tf.constant([f"user-{i}" for i in range(20_000)])
-    drawn = draws(users, tf.fill([20_000], "c"), 2).numpy() / BUCKETS
+    drawn = draws("news", users, tf.fill([20_000], "c"), tf.constant("2026-11-23"), 2).numpy() / BUCKETS
     for column in drawn.T:
         counts, _ = np.histogram(column, bins=20, range=(0, 1))
         # Chi-square of 19 degrees of freedom; 43.8 is its 99.9% quantile.
@@ -147,5 +147,71 @@ def test_draws_are_uniform_and_independent_of_each_other() -> None:
 
 
 def test_user_and_campaign_are_kept_apart() -> None:
-    joined = draws(tf.constant(["ab", "a"]), tf.constant(["c", "bc"]), 1).numpy()
+    joined = draws("news", tf.constant(["ab", "a"]), tf.constant(["c", "bc"]), tf.constant(""), 1).numpy()
     assert joined[0, 0] != joined[1, 0]
+
+
+def test_another_use_case_or_day_draws_independently() -> None:
+    users = tf.constant([f"user-{i}" for i in range(20_000)])
+
+    def drawn(use_case: str, day: str) -> np.ndarray:
+        return draws(use_case, users, tf.fill([20_000], "always"), tf.constant(day), 1).numpy()[:, 0]
+
+    first = drawn("news", "2026-11-23")
+    assert np.array_equal(first, drawn("news", "2026-11-23"))
+    for other in (drawn("home", "2026-11-23"), drawn("news", "2026-11-30")):
+        assert abs(np.corrcoef(first, other)[0, 1]) < 0.03
+
+
+NEW = [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "preference",
+    [[0.1, 9.0, 0.2, 0.3], [0.4, -9.0, 0.2, -9.0], [0.1, 9.0, 0.2, 8.9]],
+    ids=["a bonus wins everywhere", "far behind", "both ahead"],
+)
+@pytest.mark.parametrize("kind", ["best", "softmax", "votes"])
+def test_a_new_recommender_has_its_budget_and_the_propensities_are_right(
+    preference: list[float], kind: str
+) -> None:
+    """Shares of first slots are within the budget, and draws are as often as their propensities say."""
+    x = tf.constant([preference], tf.float32)
+    noise = tf.constant(np.random.default_rng(1).normal(size=(1, 40, 4)), tf.float32)
+    own = {"best": best(x), "softmax": softmax(x, 0.2), "votes": votes(x[:, None] + noise)}[kind]
+    policy = exploration.budgeted(mixture(0.1, uniform, own), NEW, least=0.02, most=0.06, total=0.1)
+    count = 40_000
+    drawn = tf.constant(np.random.default_rng(3).integers(0, BUCKETS, (count, 4)), tf.int64)
+    ranked = rank(policy, tf.ones([count, 4], tf.bool), drawn)
+    orders = [tuple(order) for order in ranked.order.numpy().tolist()]
+    probability = dict(zip(orders, ranked.propensity.numpy().prod(axis=1), strict=True))
+    assert sum(probability.values()) == pytest.approx(1.0, abs=1e-3)
+    likely = [order for order, p in probability.items() if p * count >= 20]
+    expected = np.array([probability[order] * count for order in likely])
+    found = np.array([orders.count(order) for order in likely])
+    expected, found = np.append(expected, count - expected.sum()), np.append(found, count - found.sum())
+    chi_square = ((found - expected) ** 2 / np.maximum(expected, 1e-9))[expected > 5].sum()
+    freedom = len(likely)
+    assert chi_square < freedom + 4 * np.sqrt(2 * freedom)
+    shares = policy(tf.constant([[True] * 4])).numpy()[0]
+    assert ((shares[[1, 3]] >= 0.02) & (shares[[1, 3]] <= 0.06)).all()
+    assert shares[[1, 3]].sum() <= 0.1 + 1e-12
+    # Where only new ones are left, it is the policy itself.
+    alone = tf.constant([[False, True, False, True]])
+    np.testing.assert_allclose(policy(alone), mixture(0.1, uniform, own)(alone))
+
+
+def test_many_new_recommenders_share_the_total() -> None:
+    policy = exploration.budgeted(uniform, [False, *[True] * 9], least=0.02, most=0.05, total=0.09)
+    np.testing.assert_allclose(policy(tf.ones([1, 10], tf.bool))[0], [0.91, *[0.01] * 9])
+
+
+def test_behind_prefers_the_others_and_ends_where_they_end() -> None:
+    policy = exploration.behind(best(tf.constant([[0.1, 0.9, 0.3, 0.8]])), NEW)
+    order, propensity = one_row(policy, [True] * 4, [0.5] * 4)
+    assert order == [2, 0, 1, 3]
+    assert propensity.tolist() == [1.0] * 4
+
+
+def test_without_new_recommenders_the_budget_changes_nothing() -> None:
+    assert exploration.budgeted(uniform, [False] * 3, 0.01, 0.05, 0.2) is uniform

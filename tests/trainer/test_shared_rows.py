@@ -11,6 +11,10 @@ import pytest
 from newsletter_bandit.errors import DataError, SettingsError
 
 
+def sums(totals: Any) -> Any:
+    return np.array([totals.rows, totals.unknown_recommender, totals.weight_sum, *totals.per_recommender])
+
+
 def shares(rows: int, count: int, action: Any = 0) -> list[Any]:
     """`SharedData` of each of ``count`` workers; row i has reward i."""
     from components.trainer.data import ArrayData, SharedData
@@ -26,7 +30,7 @@ def shares(rows: int, count: int, action: Any = 0) -> list[Any]:
         REWARD: np.arange(rows),
     }
     whole = ArrayData(arrays, Layout(("x",), (), (), ("a", "b")), (), PropensityWeighting(clip=3.0))
-    of_all = np.array([whole.counted.rows, whole.counted.unknown_recommender, whole.counted.weight_sum])
+    of_all = sums(whole.counted)
 
     class Member(Workers):
         def __init__(self, index: int) -> None:
@@ -38,7 +42,7 @@ def shares(rows: int, count: int, action: Any = 0) -> list[Any]:
 
     made = [SharedData(whole, Member(index)) for index in range(count)]
     own = [share._own.counted for share in made]
-    parts = np.array([[part.rows, part.unknown_recommender, part.weight_sum] for part in own])
+    parts = np.array([sums(part) for part in own])
     np.testing.assert_allclose(parts.sum(axis=0), of_all)
     return made
 

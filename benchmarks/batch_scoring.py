@@ -58,7 +58,7 @@ def run(side: str, folder: Path) -> None:
         tfx.dsl.Channel(type=standard_artifacts.Model),
     )
     if side == "ours":
-        component, executor = BulkInferrer(*channels), Executor
+        component, executor = BulkInferrer(*channels, batch_work.settings(folder)[0]), Executor
     else:
         # It adds to the example, which holds the other columns already and may not gain them twice.
         columns = [

@@ -34,7 +34,7 @@ def create(use_case: UseCase, environment: Environment, run_date: str | RuntimeP
 
     example_gen = make_example_gen(use_case, environment.warehouse, query, SPLIT, run_date)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
-    bulk_inferrer = BulkInferrer(example_gen.outputs["examples"], production_model.outputs["model"])
+    bulk_inferrer = BulkInferrer(example_gen.outputs["examples"], production_model.outputs["model"], use_case)
     prediction_storer = PredictionStorer(
         predictions=bulk_inferrer.outputs["output_examples"],
         store=environment.store,

@@ -1,34 +1,54 @@
-"""TFX's BulkInferrer, with an executor of its own, set up to call the published model's serving signature."""
+"""BulkInferrer as a TFX component; it calls the published model's serving signature."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tfx.components import BulkInferrer as TfxBulkInferrer
-from tfx.dsl.components.base import executor_spec
-from tfx.proto import bulk_inferrer_pb2
-from tfx.types import BaseChannel
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.bulk_inferrer.executor import Executor
+from newsletter_bandit.settings.use_case import UseCase
 
 SPLIT: Final = "inference"
 
 
-class BulkInferrer(TfxBulkInferrer):
+class BulkInferrerSpec(types.ComponentSpec):
+    """Inputs, outputs and properties of `BulkInferrer`; settings travel as JSON."""
+
+    PARAMETERS = {"use_case": ExecutionParameter(type=str), "split": ExecutionParameter(type=str)}
+    INPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {"output_examples": ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class BulkInferrer(base_beam_component.BaseBeamComponent):
     """Emits `output_examples`, a table of predictions as `components.bulk_inferrer.schema` describes it.
+
+    TFX's own takes no settings, and a model needs those of the day: who is retired or renamed since.
 
     Args:
       examples: the users, split ``inference``.
       model: model with the signature ``serving_default``.
+      use_case: its recommenders, retired and renamed ones are used.
     """
 
+    SPEC_CLASS = BulkInferrerSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, examples: BaseChannel, model: BaseChannel) -> None:
+    def __init__(
+        self, examples: types.BaseChannel[Any], model: types.BaseChannel[Any], use_case: UseCase
+    ) -> None:
         super().__init__(
-            examples=examples,
-            model=model,
-            data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[SPLIT]),
-            # This makes the base class emit `output_examples`; the columns are the signature's.
-            output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(),
+            spec=BulkInferrerSpec(
+                examples=examples,
+                model=model,
+                use_case=use_case.to_json(),
+                split=SPLIT,
+                output_examples=types.Channel(type=standard_artifacts.Examples),
+            )
         )

@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
+from absl import logging
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
-from tfx.proto import bulk_inferrer_pb2, example_gen_pb2
+from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import path_utils, proto_utils
+from tfx.utils import path_utils
 
 from components.bulk_inferrer.files import PredictionsWriter
 from components.example_gen.example_files import SpreadFiles, split_files
 from components.production_model.component import VERSION_KEY
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.run_date import RUN_DATE
 
 if TYPE_CHECKING:
@@ -39,15 +41,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: `examples` and `model`.
           output_dict: `output_examples`.
-          exec_properties: `data_spec` names the splits.
+          exec_properties: `use_case`, and the `split` to score.
 
         Raises:
-          DataError: no model is in production, or a split holds no file.
+          DataError: no model is in production, the split holds no file, or the settings retire or rename a
+            recommender and the model is too old to know how.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        data_spec = bulk_inferrer_pb2.DataSpec()
-        proto_utils.json_to_proto(exec_properties["data_spec"], data_spec)
-        splits = list(data_spec.example_splits)
+        splits = [exec_properties["split"]]
         model = artifact_utils.get_single_instance(input_dict["model"])
         output = artifact_utils.get_single_instance(output_dict["output_examples"])
         output.split_names = artifact_utils.encode_split_names(splits)
@@ -58,7 +59,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise DataError("registry: no model is in production; publish one with `newsletter-bandit train`")
         # What the rankings are stamped with.
         output.set_string_custom_property(VERSION_KEY, version)
-        output.set_string_custom_property(RUN_DATE, examples.get_string_custom_property(RUN_DATE))
+        run_date = examples.get_string_custom_property(RUN_DATE)
+        output.set_string_custom_property(RUN_DATE, run_date)
 
         folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         work: list[tuple[str, str]] = []
@@ -71,21 +73,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 for number, path in enumerate(files)
             ]
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | SpreadFiles(work) | "Score" >> beam.ParDo(_Score(folder))
+            _ = (
+                pipeline
+                | SpreadFiles(work)
+                | "Score" >> beam.ParDo(_Score(folder, exec_properties["use_case"], run_date))
+            )
 
 
 class _Score(beam.DoFn):
     """(file of examples, file of predictions): writes the second; a retry replaces it."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, use_case: str, run_date: str) -> None:
         super().__init__()
         self._folder = folder
+        self._use_case = use_case
+        self._run_date = run_date
         self._model: Model | None = None
 
     def setup(self) -> None:
         from components.bulk_inferrer.scoring import Model
 
-        self._model = Model(self._folder)
+        self._model = Model(self._folder, UseCase.from_json(self._use_case), self._run_date)
 
     def teardown(self) -> None:
         # Before the interpreter ends: TensorFlow's functions complain if they outlive it.
@@ -94,9 +102,19 @@ class _Score(beam.DoFn):
     def process(self, element: tuple[str, str]) -> Iterator[Any]:
         source, target = element
         users = beam.metrics.Metrics.counter("BulkInferrer", "users")
+        retired = beam.metrics.Metrics.counter("BulkInferrer", "users_listing_a_retired_recommender")
+        listing = 0
         assert self._model is not None
         with PredictionsWriter(target) as writer:
-            for batch in self._model.score(source):
+            for batch, listing_retired in self._model.score(source):
                 writer.write(batch)
                 users.inc(batch.num_rows)
+                listing += listing_retired
+        retired.inc(listing)
+        if listing:
+            logging.info(
+                "%s: the eligible recommenders of %d users name a retired one, which is ignored.",
+                os.path.basename(source),
+                listing,
+            )
         yield from ()

@@ -11,29 +11,55 @@ import tensorflow as tf
 
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
+from components.trainer.loaded import bring_up_to_date
 from newsletter_bandit.exported_model import SERVING_DEFAULT
+from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.threads import in_order
 
+ELIGIBLE = "eligible_recommenders"
 # Above a few thousand rows, a larger batch is not faster.
 BATCH = 4096
 
 
 class Model:
-    """The SavedModel in ``folder``."""
+    """A SavedModel, brought up to date.
 
-    def __init__(self, folder: str) -> None:
+    Args:
+      folder: its folder.
+      use_case: today's settings.
+      run_date: day that the rankings are made for, ISO 8601.
+
+    Raises:
+      DataError: see `bring_up_to_date`.
+    """
+
+    def __init__(self, folder: str, use_case: UseCase, run_date: str) -> None:
         # The signature lives as long as the model it belongs to.
         self._model = tf.saved_model.load(folder)
+        bring_up_to_date(self._model, use_case, run_date)
         self._signature = self._model.signatures[SERVING_DEFAULT]
+        old = [old for old, new in use_case.renamed.items() if new in use_case.retired]
+        self._retired = (*use_case.retired, *old)
 
-    def score(self, path: str) -> Iterator[pa.RecordBatch]:
-        """Predictions for the tf.Examples of a TFRecord file, in its order."""
+    def score(self, path: str) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Predictions for the tf.Examples of a TFRecord file, in its order.
+
+        With each batch comes the number of its users whose list of eligible recommenders names a retired one.
+        """
         batches = records(path).batch(BATCH).prefetch(2)
         # The graph alone leaves part of a second core idle.
         yield from in_order(self._score, batches)
 
-    def _score(self, examples: tf.Tensor) -> pa.RecordBatch:
-        return record_batch(self._signature(examples=examples))
+    def _score(self, examples: tf.Tensor) -> tuple[pa.RecordBatch, int]:
+        return record_batch(self._signature(examples=examples)), self._listing_retired(examples)
+
+    def _listing_retired(self, examples: tf.Tensor) -> int:
+        if not self._retired:
+            return 0
+        lists = tf.io.parse_example(examples, {ELIGIBLE: tf.io.RaggedFeature(tf.string)})[ELIGIBLE]
+        names = tf.equal(lists.values[:, None], tf.constant(self._retired)[None, :])
+        retired = lists.with_values(tf.cast(tf.reduce_any(names, axis=1), tf.int32))
+        return int(tf.reduce_sum(tf.cast(tf.reduce_sum(retired, axis=1) > 0, tf.int32)))
 
 
 def record_batch(outputs: Mapping[str, tf.Tensor]) -> pa.RecordBatch:

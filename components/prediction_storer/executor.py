@@ -58,8 +58,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         counts_file = os.path.join(folder, "counts.json")
         first_slots_file = os.path.join(folder, "first_slots.json")
         max_rejected_share = use_case.storing.max_rejected_share
-        previous = StoredRun.read(exec_properties["last_stored"], {})
-        judge = Judge(use_case.storing, use_case.recommenders, previous)
+        previous = StoredRun.read(exec_properties["last_stored"], use_case.renamed)
+        judge = Judge(use_case.storing, use_case.offered, previous)
 
         files = _files(predictions)
         store_predictions = StorePredictions(

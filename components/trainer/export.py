@@ -34,7 +34,7 @@ from components.trainer.keyed_hash import draws
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, NUMERIC
-from components.transform.preprocessing import action_index, eligibility, rename_pairs, todays_names
+from components.transform.names import action_index, eligibility, rename_pairs, todays_names
 from newsletter_bandit import exported_model as model
 from newsletter_bandit.settings.tables import LABELS
 from newsletter_bandit.settings.use_case import UseCase

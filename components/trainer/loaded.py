@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.transform.preprocessing import rename_pairs
+from components.transform.names import rename_pairs
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import OFFERED, RECOMMENDER_NAMES, RENAMED, RUN_DAY
 from newsletter_bandit.settings.use_case import UseCase

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, render_arms_query
@@ -60,15 +61,20 @@ def arm_summary(
       UserError: the warehouse or the table is missing; see `read`.
     """
     query = render_arms_query(use_case, warehouse, start, end, configs)
-    found = {
-        row["recommender"]: ArmSummary(
-            recommender=row["recommender"],
-            newsletters=row["newsletters"],
-            click_rate=row["click_rate"],
-            unsubscribe_rate=row["unsubscribe_rate"],
-            mean_reward=row["mean_reward"],
-        )
-        for batch in read(warehouse, query)
-        for row in batch.to_pylist()
-    }
-    return [found.get(name) or ArmSummary(name, 0, None, None, None) for name in use_case.recommenders]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for batch in read(warehouse, query):
+        for row in batch.to_pylist():
+            name = use_case.renamed.get(row["recommender"], row["recommender"])
+            found.setdefault(name, []).append(row)
+    return [_summary(name, found.get(name, [])) for name in use_case.recommenders]
+
+
+def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
+    """Figures under one name and those it had before."""
+    newsletters = sum(row["newsletters"] for row in rows)
+
+    def mean(figure: str) -> float | None:
+        total = sum(row["newsletters"] * row[figure] for row in rows)
+        return total / newsletters if newsletters else None
+
+    return ArmSummary(name, newsletters, mean("click_rate"), mean("unsubscribe_rate"), mean("mean_reward"))

@@ -118,7 +118,8 @@ def stage(
     for number, path in enumerate(files):
         file = open_table(connection, path, needed)
         columns = plan(types, sources, file.types, str(path), use_case.value_names())
-        reasons = checks(columns, _CONTRACT[table], optional, use_case.recommenders)
+        names = (*use_case.recommenders, *use_case.renamed)
+        reasons = checks(columns, _CONTRACT[table], optional, names)
         _read_raw(connection, file, f"raw_{number}")
         texts = [name for name, type_ in file.types.items() if name in needed and type_ == "VARCHAR"]
         blanks = _padded(connection, number, texts)

@@ -236,6 +236,7 @@ class _Served:
         rows, examples = inference_examples(self._use_case, inference, day)
         if not rows["user_id"].equals(inference["user_id"]):
             raise AssertionError("the query left out users, or changed their order")
+        self.model.run_day.assign(day.isoformat())
         ranked = _call(self.model.serving_policy, examples)
         greedy = _call(self.model.eval_policy, examples)
         return FirstSlots(

@@ -20,7 +20,11 @@ from components.bulk_inferrer.schema import SCHEMA
 from components.bulk_inferrer.scoring import BATCH
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import POLICY_OUTPUTS
+from newsletter_bandit.settings.use_case import UseCase
 from tests.ranking_model import policy_outputs
+from tests.tiny import make_use_case
+
+USE_CASE = make_use_case()
 
 
 class TwoRecommenders(tf.Module):
@@ -72,12 +76,13 @@ def examples(folder: Path, users: int, files: int, split: str = "inference") -> 
     return artifact
 
 
-def run_step(folder: Path, users: Any, model: Any) -> list[Path]:
+def run_step(folder: Path, users: Any, model: Any, use_case: UseCase = USE_CASE) -> list[Path]:
     output = standard_artifacts.Examples()
     output.uri = str(folder / "predictions")
     component = BulkInferrer(
         examples=tfx.dsl.Channel(type=standard_artifacts.Examples),
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        use_case=use_case,
     )
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp")
@@ -131,6 +136,13 @@ def test_no_file_to_score(model: Any, tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match="found no file"):
         run_step(tmp_path, users, model)
+
+
+def test_an_older_model_does_not_know_of_retired_recommenders(model: Any, tmp_path: Path) -> None:
+    """One without the variables is scored as it is, but never as if it masked what it cannot."""
+    retiring = make_use_case(retired=["c"])
+    with pytest.raises(DataError, match="trained before recommenders could be retired or renamed"):
+        run_step(tmp_path, examples(tmp_path, 3, files=1), model, retiring)
 
 
 class StoppedError(Exception):

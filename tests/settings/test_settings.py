@@ -101,6 +101,26 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("default_ranking", value=[]),
         ["default_ranking: empty", "allowed: one or more of"],
     ),
+    "retired that is not there": (
+        put("retired", value=["horoscope"]),
+        ["retired: ['horoscope']", "allowed: some of recommenders"],
+    ),
+    "retired default": (
+        put("retired", value=["deals"]),
+        ["default_ranking: ['deals'] are retired", "allowed: ['bestsellers', 'recently_viewed'"],
+    ),
+    "old name in use": (
+        put("renamed", value={"deals": "refill"}),
+        ["renamed: found 'deals' as an old name", "allowed: none of recommenders"],
+    ),
+    "renamed to nothing": (
+        put("renamed", value={"offers": "discounts"}),
+        ["renamed: offers to discounts", "allowed: one of"],
+    ),
+    "budget of a new recommender": (
+        put("exploration", "new_arm", value={"min_share": 0.2}),
+        ["exploration.new_arm", "found min_share 0.2, max_share 0.05", "allowed: none larger than the next"],
+    ),
     "name": (put("name", value="News Letter"), ["name", '"News Letter"', "[a-z0-9]"]),
     "table name": (
         put("tables", "training", value="newsletter.training; DROP TABLE x"),

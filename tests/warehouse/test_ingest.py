@@ -383,6 +383,19 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
     ]
 
 
+def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_case: UseCase) -> None:
+    file = write_csv(
+        tmp_path / "rows.csv",
+        {"recommender": "bee", "clicked": "1", "eligible_recommenders": "bee|c"},
+        {"recommender": "b", "clicked": "0"},
+    )
+    today = use_case.model_copy(update={"renamed": {"bee": "b"}})
+    report = ingest(tmp_path / "w.duckdb", today, "training", [file])
+    assert (report.loaded, report.rejected) == (2, 0)
+    arms = arm_summary(_settings(tmp_path / "w.duckdb"), today, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
+    assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.5)
+
+
 def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:
     use_case = load_use_case(CONFIGS / "hillstrom.yaml")
     warehouse = tmp_path / "w.duckdb"

@@ -52,7 +52,7 @@ class Statements:
             identifier(name)
         self._shared: dict[str, Any] = {
             "raw": {name: table_name(use_case.table_name(name), warehouse) for name in RAW_COLUMNS},
-            "recommenders": [name_literal(name) for name in use_case.recommenders],
+            "recommenders": [name_literal(name) for name in (*use_case.recommenders, *use_case.renamed)],
             "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
             "expires_after_days": use_case.freshness.expires_after_days,

@@ -25,8 +25,6 @@ POLICIES: Final[tuple[PolicyName, ...]] = (SERVING_POLICY, EVAL_POLICY)
 EXPLORATION_RATE: Final = "exploration_rate"
 SCORE_FLOOR: Final = "score_floor"
 EXPIRES_AFTER_DAYS: Final = "expires_after_days"
-# Variable of the root object, [K] strings: the recommenders in the order of the outputs.
-RECOMMENDER_NAMES: Final = "recommender_names"
 CRITERIA: Final = (EXPLORATION_RATE, SCORE_FLOOR, EXPIRES_AFTER_DAYS)
 
 # Other variables of the root object. Whoever loads the model may bring the first four up to date, as
@@ -64,7 +62,9 @@ LOGGED_ACTION: Final = "logged_action"  # [B, 1] index of the logged recommender
 LOGGED_SCORE: Final = "logged_score"  # [B, 1] its reward estimate, rescaled into [0, 1]
 DEFAULT_ACTION: Final = "default_action"  # [B, 1] index of the default recommender; -1 where none is eligible
 BEST_SCORE: Final = "best_score"  # [B, 1] largest reward estimate of an eligible recommender
-ELIGIBLE_RECOMMENDERS: Final = "eligible_recommenders"  # [B, K] true where the user may get the recommender
+ELIGIBLE_RECOMMENDERS: Final = (
+    "eligible_recommenders"  # [B, K] true where the row's list names it, or is empty
+)
 EVALUATION_OUTPUTS: Final = (
     USER_ID,
     REWARD_ESTIMATES,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
 from components.trainer.loaded import bring_up_to_date
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import SERVING_DEFAULT
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.threads import in_order
@@ -30,13 +31,18 @@ class Model:
       run_date: day that the rankings are made for, ISO 8601.
 
     Raises:
-      DataError: see `bring_up_to_date`.
+      DataError: the settings retire or rename a recommender, and the model is too old to know how.
     """
 
     def __init__(self, folder: str, use_case: UseCase, run_date: str) -> None:
         # The signature lives as long as the model it belongs to.
         self._model = tf.saved_model.load(folder)
-        bring_up_to_date(self._model, use_case, run_date)
+        if not bring_up_to_date(self._model, use_case, run_date):
+            raise DataError(
+                f"{folder}: trained before recommenders could be retired or renamed; use a model that "
+                "`newsletter-bandit train` published with this release, or settings without `retired` and "
+                "`renamed`"
+            )
         self._signature = self._model.signatures[SERVING_DEFAULT]
         old = [old for old, new in use_case.renamed.items() if new in use_case.retired]
         self._retired = (*use_case.retired, *old)

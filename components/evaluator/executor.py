@@ -62,7 +62,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _ = (
                 pipeline
                 | SpreadFiles(split_files(input_dict[keys.EXAMPLES_KEY], SPLIT))
-                | EvaluateFiles(models, Measuring.of(use_case), use_case.slices, config, evaluation.uri)
+                | EvaluateFiles(
+                    models, Measuring.of(use_case), use_case.slices, config, evaluation.uri, use_case
+                )
             )
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
         verdict = decide(results.gate_metrics(metrics, use_case), use_case.gate)

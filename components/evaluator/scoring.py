@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 
 from components.evaluator.logged_examples import SliceKey, outcome, slices
 from components.evaluator.rows import Scored, recommender_sums, table
 from components.example_gen.example_files import Decoder, records
+from components.trainer.loaded import bring_up_to_date
 from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, USER_ID
+from newsletter_bandit.settings.use_case import UseCase
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -23,12 +26,21 @@ class Models:
     Args:
       folders: folders of their SavedModels, the candidate's first.
       reward_bounds: smallest and largest reward.
+      use_case: today's settings, whose retired and renamed recommenders the production model may not know.
     """
 
-    def __init__(self, folders: Sequence[str], reward_bounds: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        folders: Sequence[str],
+        reward_bounds: tuple[float, float],
+        use_case: UseCase | None = None,
+    ) -> None:
         self._reward_bounds = reward_bounds
         # A signature lives as long as the model it belongs to.
         self._models = [tf.saved_model.load(folder) for folder in folders]
+        for folder, model in zip(folders, self._models, strict=True):
+            if use_case is not None and not bring_up_to_date(model, use_case):
+                logging.warning("%s: too old to know which recommenders are retired or renamed.", folder)
         self._names = [_names(model) for model in self._models]
         signatures = [model.signatures[EVALUATION] for model in self._models]
 

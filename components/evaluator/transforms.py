@@ -13,6 +13,7 @@ from components.evaluator.logged_examples import SliceKey
 from components.evaluator.policy_values import Figures, Measuring, PolicyValues
 from components.evaluator.rows import FloatArray, Scored
 from components.evaluator.tfma_results import metrics_of
+from newsletter_bandit.settings.use_case import UseCase
 
 if TYPE_CHECKING:
     from components.evaluator.scoring import Models
@@ -32,6 +33,7 @@ class EvaluateFiles(beam.PTransform):
       features: features whose values are slices.
       config: configuration for TFMA's readers, written beside the results.
       folder: folder for the results.
+      use_case: see `scoring.Models`.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class EvaluateFiles(beam.PTransform):
         features: Sequence[str],
         config: tfma.EvalConfig,
         folder: str,
+        use_case: UseCase | None = None,
     ) -> None:
         super().__init__()
         self._models = tuple(models)
@@ -48,13 +51,15 @@ class EvaluateFiles(beam.PTransform):
         self._features = tuple(features)
         self._config = config
         self._folder = folder
+        self._use_case = use_case
 
     def expand(self, paths: Any) -> None:
         """Builds the graph."""
         names, folders = zip(*self._models, strict=True)
+        score = _Score(folders, self._features, self._measuring.reward_bounds, self._use_case)
         figures = (
             paths
-            | "Score" >> beam.ParDo(_Score(folders, self._features, self._measuring.reward_bounds))
+            | "Score" >> beam.ParDo(score)
             | "Measure" >> beam.CombinePerKey(SumUp(len(names), self._measuring))
             | "ToMetrics" >> beam.MapTuple(lambda key, found: (key, metrics_of(names, found)))
         )
@@ -66,10 +71,15 @@ class _Score(beam.DoFn):
     """Path of a file -> (slice, its rows), batch by batch."""
 
     def __init__(
-        self, folders: Sequence[str], features: Sequence[str], reward_bounds: tuple[float, float]
+        self,
+        folders: Sequence[str],
+        features: Sequence[str],
+        reward_bounds: tuple[float, float],
+        use_case: UseCase | None,
     ) -> None:
         super().__init__()
         self._folders = folders
+        self._use_case = use_case
         self._features = features
         self._reward_bounds = reward_bounds
         self._models: Models | None = None
@@ -77,7 +87,7 @@ class _Score(beam.DoFn):
     def setup(self) -> None:
         from components.evaluator.scoring import Models
 
-        self._models = Models(self._folders, self._reward_bounds)
+        self._models = Models(self._folders, self._reward_bounds, self._use_case)
 
     def teardown(self) -> None:
         # Before the interpreter ends: TensorFlow's functions complain if they outlive it.

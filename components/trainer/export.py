@@ -94,9 +94,6 @@ class BanditModel(tf.Module):
         raw = transform_output.raw_feature_spec()
         spec = {name: spec for name, spec in raw.items() if name not in LABELS}
         spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
-        self.recommender_names = tf.Variable(
-            list(use_case.recommenders), trainable=False, dtype=tf.string, name=model.RECOMMENDER_NAMES
-        )
         # A proxy, because tf.Module would treat a plain dictionary as state to save.
         self._feature_spec = MappingProxyType(spec)
 
@@ -154,7 +151,8 @@ class BanditModel(tf.Module):
             model.LOGGED_SCORE: tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
             model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
             model.BEST_SCORE: self._best_score(estimates, eligible)[:, None],
-            model.ELIGIBLE_RECOMMENDERS: eligible,
+            # As the log has it, in which what is retired now was sent.
+            model.ELIGIBLE_RECOMMENDERS: self._listed(raw),
         }
         return _of(examples, figures)
 
@@ -164,8 +162,11 @@ class BanditModel(tf.Module):
         transformed = self._transform(inputs)
         features = {key: transformed[key] for key in (NUMERIC, CATEGORICAL) if key in transformed}
         # Not Transform's own, which holds the names of the training.
-        listed = eligibility(raw["eligible_recommenders"], self.recommender_names, self.renamed)
-        return {**features, ELIGIBLE: listed & self.offered}
+        return {**features, ELIGIBLE: self._listed(raw) & self.offered}
+
+    def _listed(self, raw: dict[str, Any]) -> tf.Tensor:
+        """Recommenders that each row's list names, all where it is empty, bool [batch, K]."""
+        return eligibility(raw["eligible_recommenders"], self.recommender_names, self.renamed)
 
     def _serving(self, features: dict[str, tf.Tensor], estimates: tf.Tensor) -> Distribution:
         own = self._reward_model.own_policy(features)

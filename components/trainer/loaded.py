@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from components.transform.names import rename_pairs
-from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import OFFERED, RECOMMENDER_NAMES, RENAMED, RUN_DAY
 from newsletter_bandit.settings.use_case import UseCase
 
 
-def bring_up_to_date(model: Any, use_case: UseCase, run_day: str = "") -> None:
+def bring_up_to_date(model: Any, use_case: UseCase, run_day: str = "") -> bool:
     """Sets the variables of a loaded SavedModel, in memory; its files stay as they are.
 
     A recommender that the settings do not have any more is masked like a retired one.
@@ -24,16 +23,11 @@ def bring_up_to_date(model: Any, use_case: UseCase, run_day: str = "") -> None:
       use_case: today's settings.
       run_day: day that the rankings are made for, ISO 8601; "" for none.
 
-    Raises:
-      DataError: the settings retire or rename, and the model is too old to know how.
+    Returns:
+      False if the settings retire or rename, and the model is too old to know how.
     """
-    if not hasattr(model, RECOMMENDER_NAMES):
-        if use_case.retired or use_case.renamed:
-            raise DataError(
-                "model: it was trained before recommenders could be retired or renamed; allowed: a model of "
-                "`newsletter-bandit train` with this release, or settings without `retired` and `renamed`"
-            )
-        return
+    if not hasattr(model, OFFERED):
+        return not (use_case.retired or use_case.renamed)
     trained_with = [name.decode() for name in getattr(model, RECOMMENDER_NAMES).numpy()]
     names = [use_case.renamed.get(name, name) for name in trained_with]
     # Of two that have one name today, the one that always had it is ranked.
@@ -46,3 +40,4 @@ def bring_up_to_date(model: Any, use_case: UseCase, run_day: str = "") -> None:
     getattr(model, OFFERED).assign(offered)
     getattr(model, RENAMED).assign(rename_pairs(use_case.renamed))
     getattr(model, RUN_DAY).assign(run_day)
+    return True

@@ -10,6 +10,7 @@ from components.trainer.data import SharedData, TrainingData
 from components.trainer.distribution import Workers
 from components.trainer.experience import Experience
 from components.trainer.export import BanditModel
+from components.trainer.learning import require_keras_2
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.left_out import left_out
 from newsletter_bandit.settings.use_case import UseCase
@@ -35,8 +36,10 @@ def fit(
         others.
 
     Raises:
-      DataError: no row shows a recommender of the use case.
+      DataError: no row shows a recommender of the use case, or the agent's network did not learn.
+      SettingsError: TensorFlow was imported with a Keras that TF-Agents cannot use.
     """
+    require_keras_2()
     agent = use_case.agent.type
     if warm_start is not None and warm_start.agent != agent:
         logging.warning(

@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
+from absl import logging
 
 from components.hyperparameters_gen.hyperparameters import merged
 from components.trainer.data import ArrayData
+from components.trainer.learning import NotLearntError
 from components.trainer.training import fit
 from components.transform.in_memory import Transformer
 from components.transform.layout import PROPENSITY, REWARD, Layout, vocabulary_sizes
@@ -141,7 +143,11 @@ class OffPolicyValue:
             vocabulary_sizes(use_case, self._transform_output),
             use_case.propensity_weighting,
         )
-        model = fit(use_case, data, self._transform_output)
+        try:
+            model = fit(use_case, data, self._transform_output)
+        except NotLearntError as error:
+            logging.warning("Trial %s: %s", dict(values), error)
+            return None
         examples = self._validation
         parts = [
             model.evaluation(tf.constant(examples[i : i + _BATCH])) for i in range(0, len(examples), _BATCH)

@@ -15,9 +15,10 @@ from tf_agents.trajectories import trajectory
 from components.trainer.agents import specs
 from components.trainer.agents.task import Task
 from components.trainer.data import WEIGHT
+from components.trainer.learning import check_losses, check_moved
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, carry_over
-from components.transform.layout import CATEGORICAL, NUMERIC
+from components.transform.layout import CATEGORICAL, NUMERIC, REWARD
 from newsletter_bandit.settings.agents import Network
 
 # Steps that run inside one call of the graph, between two lines in TensorBoard.
@@ -190,8 +191,14 @@ def train(
     settings: Network,
     as_trajectory: Callable[[Batch], trajectory.Trajectory],
 ) -> None:
-    """Runs `agent.train` over shuffled, weighted batches of the split, and logs the mean loss."""
+    """Runs `agent.train` over shuffled, weighted batches of the split, and logs the mean loss.
+
+    Raises:
+      DataError: the network did not learn; see `components.trainer.learning`.
+    """
     agent.initialize()
+    variables = agent.trainable_variables
+    before = [variable.numpy() for variable in variables]
     workers = task.workers
     count = steps(task, settings)
     batches = iter(task.data.batches(settings.batch_size, settings.epochs, settings.seed))
@@ -200,18 +207,26 @@ def train(
     @tf.function(autograph=False)
     def run(iterator: Any, limit: tf.Tensor) -> tf.Tensor:
         def learn(batch: Batch) -> tf.Tensor:
+            """Loss, mean reward and mean squared reward of the batch, weighted."""
             # Mean 1 within the batch, so that the learning rate means the same whatever the propensities; the
             # gradients of several workers are added up.
             weights = batch[WEIGHT] / tf.maximum(tf.reduce_mean(batch[WEIGHT]), 1e-6) / workers.count
-            return agent.train(as_trajectory(batch), weights=weights).loss
+            loss = agent.train(as_trajectory(batch), weights=weights).loss
+            moments = [tf.reduce_mean(weights * batch[REWARD] ** power) for power in (1, 2)]
+            return tf.stack([tf.cast(loss, tf.float32), *moments])
 
         def step(done: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            loss = workers.run(learn, next(iterator))
-            return done + 1, total + tf.cast(loss, tf.float32) * workers.count
+            return done + 1, total + workers.run(learn, next(iterator)) * workers.count
 
-        _, total = tf.while_loop(lambda done, _: done < limit, step, (tf.constant(0), tf.constant(0.0)))
+        _, total = tf.while_loop(lambda done, _: done < limit, step, (tf.constant(0), tf.zeros([3])))
         return total / tf.cast(limit, tf.float32)
 
+    losses = []
     for start in range(0, count, STEPS_PER_CALL):
         limit = min(STEPS_PER_CALL, count - start)
-        task.log("loss", float(run(batches, tf.constant(limit))), start + limit)
+        loss, mean, square = run(batches, tf.constant(limit)).numpy().tolist()
+        losses.append(loss)
+        task.log("loss", loss, start + limit)
+    check_moved(before, [variable.numpy() for variable in variables])
+    if len(losses) > 1:
+        check_losses(losses[0], losses[-1], square - mean**2)

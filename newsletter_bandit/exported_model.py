@@ -63,7 +63,7 @@ LOGGED_SCORE: Final = "logged_score"  # [B, 1] its reward estimate, rescaled int
 DEFAULT_ACTION: Final = "default_action"  # [B, 1] index of the default recommender; -1 where none is eligible
 BEST_SCORE: Final = "best_score"  # [B, 1] largest reward estimate of an eligible recommender
 ELIGIBLE_RECOMMENDERS: Final = (
-    "eligible_recommenders"  # [B, K] true where the row's list names it, or is empty
+    "eligible_recommenders"  # [B, K] true where the row lists it, or none
 )
 EVALUATION_OUTPUTS: Final = (
     USER_ID,

@@ -61,6 +61,8 @@ def test_logged_rows_keep_their_meaning(folder: Path) -> None:
     judged = call(model.signatures["evaluation"], rows)
     assert judged["logged_action"][:, 0].tolist() == [0, 1, 1, 2, -1]
     assert np.all(judged["serving_probabilities"][:, 2] == 0.0)
+    # What was eligible when it was logged still was.
+    assert judged["eligible_recommenders"].all()
     np.testing.assert_allclose(judged["serving_probabilities"].sum(axis=1), 1.0, rtol=1e-6)
 
 

@@ -62,9 +62,7 @@ LOGGED_ACTION: Final = "logged_action"  # [B, 1] index of the logged recommender
 LOGGED_SCORE: Final = "logged_score"  # [B, 1] its reward estimate, rescaled into [0, 1]
 DEFAULT_ACTION: Final = "default_action"  # [B, 1] index of the default recommender; -1 where none is eligible
 BEST_SCORE: Final = "best_score"  # [B, 1] largest reward estimate of an eligible recommender
-ELIGIBLE_RECOMMENDERS: Final = (
-    "eligible_recommenders"  # [B, K] true where the row lists it, or none
-)
+ELIGIBLE_RECOMMENDERS: Final = "eligible_recommenders"  # [B, K] true where the row lists it, or none
 EVALUATION_OUTPUTS: Final = (
     USER_ID,
     REWARD_ESTIMATES,

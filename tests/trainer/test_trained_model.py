@@ -106,7 +106,7 @@ def test_the_graph_has_the_signatures_outputs_and_variables_of_the_contract(expo
     for policy in contract.POLICIES:
         assert set(loaded.signatures[policy].structured_outputs) == set(contract.POLICY_OUTPUTS)
     evaluation = loaded.signatures[contract.EVALUATION]
-    assert set(evaluation.structured_outputs) == set(contract.EVALUATION_OUTPUTS)
+    assert set(evaluation.structured_outputs) == set(contract.OF_CANDIDATE)
     for signature in loaded.signatures.values():
         assert list(signature.structured_input_signature[1]) == [contract.EXAMPLES]
     for name in contract.CRITERIA:

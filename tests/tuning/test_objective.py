@@ -59,8 +59,8 @@ def test_a_search_over_real_fits_finds_that_learning_pays(prepared: Prepared, tm
     from pipelines.tuning.result import winner
     from pipelines.tuning.search import search
 
-    # The settings' own learning rate is too small to learn anything; the ranges hold one that is not.
-    agent = prepared.use_case.agent.model_copy(update={"learning_rate": 1e-6})
+    # The settings' own learning rate is too small to learn much; the ranges hold one that is not.
+    agent = prepared.use_case.agent.model_copy(update={"learning_rate": 5e-4})
     tuning = prepared.use_case.tuning.model_copy(update={"validation_share": 0.4})
     use_case = prepared.use_case.model_copy(update={"agent": agent, "tuning": tuning})
     rows = in_order(prepared.serialized)
@@ -73,7 +73,7 @@ def test_a_search_over_real_fits_finds_that_learning_pays(prepared: Prepared, tm
         "agent.epochs": TunedRange(choices=(20,)),
         "propensity_weighting.clip": TunedRange(low=2, high=3),
     }
-    default = {"agent.learning_rate": 1e-6, "agent.epochs": 8, "propensity_weighting.clip": 5.0}
+    default = {"agent.learning_rate": 5e-4, "agent.epochs": 8, "propensity_weighting.clip": 5.0}
     trials = search(ranges, default, objective, 3, 1, tmp_path / "trials.sqlite", "tiny")
     best = winner(trials, objective.validation_rows, 0.95)
     assert best.trial.number > 0

@@ -120,7 +120,7 @@ class UseCase(Settings):
     # Of `recommenders`: never ranked any more, but the log still holds them.
     retired: tuple[RecommenderName, ...] = ()
     # Old name -> new name, which is one of `recommenders`; log and lists may hold either.
-    renamed: dict[str, RecommenderName] = {}
+    renamed: dict[RecommenderName, RecommenderName] = {}
     tables: Tables
     raw: RawTables = RawTables()
     features: dict[Identifier, Feature]

@@ -55,7 +55,7 @@ def metrics(
     a_slice = SliceMetrics(
         rows=rows,
         rows_unknown_recommender=0,
-        logging_policy=LoggingPolicy(0.01, None, 0.0, 0.02, 0.05, 0.0),
+        logging_policy=LoggingPolicy(0.01, None, 0.0, 0.02, 0.05, 0.04, 0.03),
         difference_to_logging=estimate(0.01),
         difference=Difference(0.01, None, 0.0, 0.02, 0.0, 0.02),
         unsubscribes=Unsubscribes(None, None, None, None, None, None, None),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.outcomes import Outcomes
 from tests.tiny import make_use_case
 
 Row = dict[str, Any]
@@ -111,9 +112,14 @@ RAW: dict[str, list[Row]] = {
         {"send_id": "s2", "clicked_at": at("13 00:00")},
         {"send_id": "s2", "clicked_at": at("09 23:59:59.999999")},
         {"send_id": "s3", "clicked_at": at("09 10:00")},
+        # In the second of sending, as a link scanner does, and when a reader can.
         {"send_id": "s11", "clicked_at": at("09 09:00")},
+        {"send_id": "s14", "clicked_at": at("15 00:00:01.999999")},
         {"send_id": "s12", "clicked_at": at("12 08:59:59.999999")},
-        {"send_id": "s14", "clicked_at": at("17 12:00")},
+        # Known to be a machine's, the second one only later.
+        {"send_id": "s13", "clicked_at": at("12 13:00"), "bot": True},
+        {"send_id": "s2", "clicked_at": at("10 05:00"), "bot": False},
+        {"send_id": "s2", "clicked_at": at("10 05:00"), "bot": True},
         {"send_id": "nobody's", "clicked_at": at("10 00:00")},
         {"send_id": None, "clicked_at": at("10 00:00")},
         {"send_id": "s13", "clicked_at": None},
@@ -126,6 +132,7 @@ RAW: dict[str, list[Row]] = {
         {"send_id": "s3", "unsubscribed_at": at("09 09:00")},
         {"send_id": "s11", "unsubscribed_at": at("12 09:00")},
         {"send_id": "s12", "unsubscribed_at": at("12 08:59:59.999999")},
+        {"send_id": "s14", "unsubscribed_at": at("17 12:00")},
         {"send_id": None, "unsubscribed_at": at("10 00:00")},
         {"send_id": "s14", "unsubscribed_at": None},
     ],
@@ -163,10 +170,10 @@ _JUNE = dt.date(2023, 6, 1)
 _NOTHING = (None, None, None, None)
 TRAINING: list[tuple[Any, ...]] = [
     ("u1", at("09 08:00"), "a", 0.5, "p1", [], True, True, "green", 171.0, _JUNE, True),
-    ("u1", at("10 00:00"), "a", 0.5, "p1", ["a", "c"], False, False, "blue", 170.5, _JUNE, True),
-    ("u2", at("09 08:00"), "b", 0.7, "m1", [], True, False, *_NOTHING),
-    ("u2", at("09 09:00"), "b", 0.25, "m1", [], True, False, *_NOTHING),
-    ("u3", at("14 23:59:59.999999"), "a", 0.5, "p1", [], True, False, *_NOTHING),
+    ("u1", at("10 00:00"), "a", 0.5, "p1", ["a", "c"], False, True, "blue", 170.5, _JUNE, True),
+    ("u2", at("09 08:00"), "b", 0.7, "m1", [], False, True, *_NOTHING),
+    ("u2", at("09 09:00"), "b", 0.25, "m1", [], False, False, *_NOTHING),
+    ("u3", at("14 23:59:59.999999"), "a", 0.5, "p1", [], True, True, *_NOTHING),
     ("u5", at("09 09:00"), "a", 1.0, "unknown", [], True, True, *_NOTHING),
     ("u6", at("12 12:00"), "a", 0.8, "m2", [], False, False, "white", 170.5, _JUNE, False),
 ]
@@ -178,6 +185,15 @@ LEFT_OUT = {
     "unknown_recommender": 1,
     "not_eligible": 1,
 }
+OUTCOMES = Outcomes(
+    newsletters=7,
+    clicked=3,
+    unsubscribed=5,
+    unsubscribed_after_click=3,
+    bot_click=2,  # s2 and s13
+    early_click=2,  # s2, before it was sent, and s11
+    late_click=1,  # s3
+)
 WITHOUT_FEATURES = 3  # u2 twice and u5
 INFERENCE: list[tuple[Any, ...]] = [
     ("u1", "2024-W04", ["b", "c"], "violet", 170.5, _JUNE, True),
@@ -294,10 +310,11 @@ def random_raw(sends: int, seed: int) -> dict[str, list[Row]]:
         }
         raw["sends"] += [row] * int(rng.integers(1, 4))
         if rng.random() < 0.5:
-            clicked = day + float(rng.exponential(1.5)) - 0.1
-            raw["clicks"] += [
-                {"send_id": some(send_id, 0.02), "clicked_at": some(moment(clicked), 0.02)}
-            ] * int(rng.integers(1, 3))
+            soon = rng.random() < 0.2
+            clicked = day + (int(rng.integers(4)) / 86_400 if soon else float(rng.exponential(1.5)) - 0.1)
+            row = {"send_id": some(send_id, 0.02), "clicked_at": some(moment(clicked), 0.02)}
+            marks = rng.choice([None, False, True], size=int(rng.integers(1, 3)), p=[0.4, 0.5, 0.1])
+            raw["clicks"] += [{**row, "bot": mark} for mark in marks.tolist()]
             if rng.random() < 0.3:
                 left = clicked + float(rng.exponential(1.0)) - 0.2
                 raw["unsubscribes"] += [{"send_id": send_id, "unsubscribed_at": moment(left)}] * 2

@@ -192,6 +192,7 @@ class PolicyValues(Mergeable):
         self.rows = 0
         self.rows_unknown_recommender = 0
         self._clicks = 0.0
+        self._unsubscribes_after_click = 0.0
         self._logged = logged.Estimator(reward_range=measuring.reward_bounds)
         self._models = [_ModelValues(measuring) for _ in range(models)]
         self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
@@ -220,6 +221,7 @@ class PolicyValues(Mergeable):
         self.rows += len(table)
         self.rows_unknown_recommender += int(np.count_nonzero(~known))
         self._clicks += float(shared.clicked.sum())
+        self._unsubscribes_after_click += float((shared.clicked * shared.unsubscribed).sum())
         for values, own, of_model in zip(self._models, seen.models, batches, strict=True):
             values.add(shared, own, of_model)
         candidate = batches[0][SERVING_POLICY]
@@ -248,6 +250,7 @@ class PolicyValues(Mergeable):
         self.rows += other.rows
         self.rows_unknown_recommender += other.rows_unknown_recommender
         self._clicks += other._clicks
+        self._unsubscribes_after_click += other._unsubscribes_after_click
         self._logged.merge(other._logged)
         for mine, theirs in zip(self._models, other._models, strict=True):
             mine.merge(theirs)
@@ -276,8 +279,9 @@ class PolicyValues(Mergeable):
             "rows": float(self.rows),
             "rows_unknown_recommender": float(self.rows_unknown_recommender),
             **_with_interval("logging_policy", logging.estimate(), logging.interval(confidence)),
-            "logging_policy/click_rate": self._clicks / self.rows if self.rows else math.nan,
+            "logging_policy/click_rate": self._share(self._clicks),
             "logging_policy/unsubscribe_rate": self._unsubscribes.log_rate(),
+            "logging_policy/unsubscribe_after_click_rate": self._share(self._unsubscribes_after_click),
             **compared.figures(),
             **_with_interval("difference_to_logging", to_logging.estimate(), to_logging.interval(confidence)),
             **self._unsubscribe_figures(),
@@ -290,6 +294,9 @@ class PolicyValues(Mergeable):
             "overlap/effective_sample_size": self._overlap.effective_sample_size,
         }
         return found
+
+    def _share(self, count: float) -> float:
+        return count / self.rows if self.rows else math.nan
 
     def _unsubscribe_figures(self) -> Figures:
         found, how = self._unsubscribes, self._measuring

@@ -2,7 +2,8 @@
 SELECT
   users.user_id,
   {{ campaign }} AS campaign,
-  users.eligible_recommenders
+  users.eligible_recommenders,
+  users.snapshot_date
   {{- profile(features) }}
 FROM {{ raw.users }} AS users
 WHERE users.snapshot_date = {{ snapshot_date }} AND NULLIF(users.user_id, '') IS NOT NULL

@@ -9,8 +9,12 @@ SELECT
   eligible_recommenders,
   CAST(clicked AS INT64) AS clicked,
   CAST(unsubscribed AS INT64) AS unsubscribed,
-  -- An unsubscribe outweighs the click that led to it.
-  CASE WHEN unsubscribed THEN {{ unsubscribe_reward }} WHEN clicked THEN {{ click_reward }} ELSE 0.0 END AS reward
+  -- An unsubscribe that counts outweighs the click.
+  CASE
+    WHEN {{ unsubscribe_counts }} THEN {{ unsubscribe_reward }}
+    WHEN clicked THEN {{ click_reward }}
+    ELSE 0.0
+  END AS reward
   {{- feature_columns(features, "DATE(sent_at)") }}
 FROM {{ table }}
 WHERE sent_at >= TIMESTAMP '{{ start }} 00:00:00+00:00'

@@ -59,6 +59,12 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
 # What `ingest` loads.
 INGESTED = ("training", "inference", *RAW_COLUMNS)
 RECOMMENDER, LISTS_OF_RECOMMENDERS = "recommender", ("eligible_recommenders", "recommenders")
+# Columns that a table of somebody else may lack: the marks of clicks by machines, and the day whose users the
+# inference table holds.
+OPTIONAL_COLUMNS: dict[str, dict[str, str]] = {
+    "inference": {"snapshot_date": "DATE"},
+    "clicks": {"bot": "BOOL"},
+}
 RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
 
 WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}

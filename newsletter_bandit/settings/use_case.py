@@ -15,6 +15,7 @@ from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     INGESTED,
     LISTS_OF_RECOMMENDERS,
+    OPTIONAL_COLUMNS,
     RAW_COLUMNS,
     RECOMMENDER,
     RESERVED_COLUMNS,
@@ -37,10 +38,15 @@ _OLDER = (
 
 
 class Reward(Settings):
-    """Reward of one newsletter; an unsubscribe outweighs a click, neither gives 0."""
+    """Reward of one newsletter; an unsubscribe that counts outweighs a click, neither gives 0.
+
+    ``unsubscribe_counts`` says which unsubscribe has the reward ``unsubscribe``: one after a click that
+    counts, or any that came through the newsletter.
+    """
 
     click: float = Field(default=1.0, gt=0.0, le=100.0)
     unsubscribe: float = Field(default=-1.0, ge=-100.0, le=0.0)
+    unsubscribe_counts: Literal["after_click", "any"] = "after_click"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -72,9 +78,16 @@ class Gate(Settings):
 
 
 class Freshness(Settings):
-    """Days for which a stored ranking is served, from the day that it was made for."""
+    """Bounds of age, in days.
+
+    Attributes:
+      expires_after_days: a stored ranking is served for so long, from the day that it was made for.
+      max_input_age_days: largest age of what a run reads: of the users' snapshot on the run date, and of the
+        newest newsletter at the end of the training window. None takes any age.
+    """
 
     expires_after_days: int = Field(default=8, ge=1, le=365)
+    max_input_age_days: int | None = Field(default=14, ge=0, le=3650)
 
 
 class Serving(Settings):
@@ -128,6 +141,8 @@ class UseCase(Settings):
     ingest: Ingest = Ingest()
     reward: Reward = Reward()
     attribution_days: int = Field(default=3, ge=0, le=90)
+    # A click sooner after sending is a link scanner's, not a reader's.
+    min_seconds_to_click: int = Field(default=2, ge=0, le=3600)
     window: Window = Window()
     eval_share: float = Field(default=0.2, gt=0.0, lt=1.0)
     agent: Agent
@@ -254,12 +269,14 @@ class UseCase(Settings):
                 )
 
     def table_columns(self, table: str) -> dict[str, str]:
-        """Name and BigQuery type of each column that the table, `training`, `inference` or a raw one, must
-        have.
+        """Name and BigQuery type of each column of the table, `training`, `inference` or a raw one.
+
+        It must have them all, but for `OPTIONAL_COLUMNS`.
         """
         contract = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}[table]
+        contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
         if table not in ("training", "inference", "users"):
-            return dict(contract)
+            return contract
         return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
 
     def value_names(self) -> dict[str, ValueNames]:

@@ -91,5 +91,10 @@ def timestamps(microseconds: Ints, epoch: dt.date) -> pa.Array:
     return pa.array(first + microseconds, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
 
 
+def dates(day: Ints, epoch: dt.date) -> pa.Array:
+    """The date of each day since `epoch`."""
+    return _dates((epoch - _EPOCH).days + day, np.ones(len(day), dtype=np.bool_))
+
+
 def _dates(days: Ints | Floats, known: Bools) -> pa.Array:
     return pa.array(days.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())

@@ -18,7 +18,12 @@ import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import write_text
-from newsletter_bandit.settings.tables import INFERENCE_COLUMNS, TRAINING_COLUMNS, WAREHOUSE_TYPE
+from newsletter_bandit.settings.tables import (
+    INFERENCE_COLUMNS,
+    OPTIONAL_COLUMNS,
+    TRAINING_COLUMNS,
+    WAREHOUSE_TYPE,
+)
 from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.simulation import catalogue, tables
 from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
@@ -195,7 +200,9 @@ class World:
     def inference(self, users: Ints, run_date: dt.date) -> pa.Table:
         """Rows of the inference table: the recipients of `run_date`'s campaign, with their features."""
         day = self._days(run_date, len(users))
-        return self._table("inference", self._context(users, day))
+        columns = self._context(users, day)
+        columns["snapshot_date"] = tables.dates(day, self.epoch)
+        return self._table("inference", columns)
 
     def check_served(self, users: Ints, served: Ints) -> None:
         """Raises `DataError` unless each column of `served` [n] names a recommender eligible for its user."""
@@ -246,6 +253,7 @@ class World:
     def schema(self, table: Literal["training", "inference"]) -> pa.Schema:
         """Columns of a table, as `UseCase.table_columns` orders them."""
         contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
+        contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
         columns = {**contract, **{name: WAREHOUSE_TYPE[catalogue.FEATURES[name]] for name in self.features}}
         return pa.schema([(name, tables.ARROW_TYPE[kind]) for name, kind in columns.items()])
 

@@ -18,12 +18,15 @@ from newsletter_bandit.warehouse.reading import read
 class ArmSummary:
     """One recommender's newsletters in a window; the rates and the mean reward are None where it sent
     none.
+
+    ``unsubscribe_rate`` counts any unsubscribe, ``unsubscribe_after_click_rate`` those after a click.
     """
 
     recommender: str
     newsletters: int
     click_rate: float | None
     unsubscribe_rate: float | None
+    unsubscribe_after_click_rate: float | None
     mean_reward: float | None
 
 
@@ -77,4 +80,11 @@ def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
         total = sum(row["newsletters"] * row[figure] for row in rows)
         return total / newsletters if newsletters else None
 
-    return ArmSummary(name, newsletters, mean("click_rate"), mean("unsubscribe_rate"), mean("mean_reward"))
+    return ArmSummary(
+        recommender=name,
+        newsletters=newsletters,
+        click_rate=mean("click_rate"),
+        unsubscribe_rate=mean("unsubscribe_rate"),
+        unsubscribe_after_click_rate=mean("unsubscribe_after_click_rate"),
+        mean_reward=mean("mean_reward"),
+    )

@@ -110,16 +110,6 @@ def checks(
                 f"NOT list_contains({ELIGIBLE}, recommender)",
             )
         )
-    if "unsubscribed" in contract:
-        # An unsubscribe counts only where a click led to it; without one it belongs to no recommender.
-        found.append(
-            Check(
-                "unsubscribed",
-                "true without a click",
-                "true only where clicked is true",
-                "unsubscribed AND NOT clicked",
-            )
-        )
     if "propensities" in contract:
         found.append(
             Check(

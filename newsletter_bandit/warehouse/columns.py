@@ -66,7 +66,7 @@ def source_of(name: str) -> str:
 
 
 def asked(table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource]) -> set[str]:
-    """The columns that a file must have for `plan` to succeed."""
+    """The columns of a file that `plan` looks for."""
     found = [sources.get(name, FromColumn(column=name)) for name in table_columns]
     return {source.column for source in found if isinstance(source, FromColumn)}
 
@@ -77,6 +77,7 @@ def plan(
     raw: Mapping[str, str],
     file: str,
     names: Mapping[str, ValueNames],
+    absent: Mapping[str, ColumnSource] | None = None,
 ) -> list[Column]:
     """A plan of how each column of the table is made from the file.
 
@@ -86,13 +87,16 @@ def plan(
       raw: name and DuckDB type of the file's columns.
       file: named in errors.
       names: column of the table -> the names that replace values of the file.
+      absent: sources of the columns that the file may lack.
 
     Raises:
       DataError: the file lacks a column, or holds it in a type that has no conversion.
     """
     columns, missing = [], []
     for name, type_ in table_columns.items():
-        source = sources.get(name, FromColumn(column=name))
+        own = FromColumn(column=name)
+        otherwise = own if absent is None or name in raw else absent.get(name, own)
+        source = sources.get(name, otherwise)
         if isinstance(source, FromRowNumber):
             expression, found = f"{text(source.row_number)} || {ROW}", "VARCHAR"
         elif isinstance(source, FromConstant):

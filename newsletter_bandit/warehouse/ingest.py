@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import duckdb
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.quoting import quoted
+from newsletter_bandit.settings.tables import OPTIONAL_COLUMNS
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.table_files.repeats import check_different
 from newsletter_bandit.warehouse.columns import DUCKDB_TYPE
@@ -106,7 +107,8 @@ def ingest(
             kept = f"; the refused rows are in {rejects}" if rejects is not None and refusals else ""
             listed = "".join(f"\n  {line}" for line in (*refusals, *staged.said))
             raise DataError(f"{name}: {problem}; the table stays as it was{kept}{listed}")
-        loaded = _load(connection, name, use_case.table_columns(table), KEY[table], replace)
+        optional = OPTIONAL_COLUMNS.get(table, {})
+        loaded = _load(connection, name, use_case.table_columns(table), KEY[table], replace, optional)
     return IngestReport(
         table=name,
         read=read,
@@ -132,7 +134,12 @@ def _too_many_refused(read: int, good: int, allowed: float) -> str | None:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, name: str, types: dict[str, str], key: Sequence[str], replace: bool
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    types: dict[str, str],
+    key: Sequence[str],
+    replace: bool,
+    optional: Collection[str],
 ) -> int:
     """Moves the good rows into the table, in one transaction; returns how many."""
     schema, _, table = name.rpartition(".")
@@ -141,8 +148,9 @@ def _load(
     # Three parts, because a schema with the file's name would be ambiguous.
     target = ".".join(quoted(part) for part in (database, schema, table))
     there = columns_of(connection, schema, table)
+    lacking = [column for column in optional if there and column not in map(str.lower, there)]
     if there and not replace:
-        _check_table(name, there, types)
+        _check_table(name, there, {column: types[column] for column in types if column not in lacking})
     names = ", ".join(quoted(column) for column in types)
     definitions = ", ".join(f"{quoted(column)} {DUCKDB_TYPE[type_]}" for column, type_ in types.items())
     same = " AND ".join(f"target.{column} = staged.{column}" for column in key)
@@ -151,6 +159,12 @@ def _load(
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(database)}.{quoted(schema)}")
         if replace or not there:
             connection.execute(f"CREATE OR REPLACE TABLE {target} ({definitions})")
+        else:
+            # A table of an earlier version.
+            for column in lacking:
+                connection.execute(
+                    f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[types[column]]}"
+                )
         ((inserted,),) = connection.execute(
             f"INSERT INTO {target} ({names}) SELECT {names} FROM staged WHERE {PROBLEM} IS NULL "
             f"AND NOT EXISTS (SELECT 1 FROM {target} AS target WHERE {same}) ORDER BY {ORDINAL}"

@@ -21,6 +21,9 @@ from newsletter_bandit.warehouse.run_date import RUN_DATE_MARK, WINDOW_END_MARK,
 
 Warehouse = DuckDBWarehouse | BigQueryWarehouse
 
+# reward.unsubscribe_counts -> the condition on a row of the training table.
+_COUNTING = {"after_click": "clicked AND unsubscribed", "any": "unsubscribed"}
+
 DEFAULT_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
@@ -117,6 +120,8 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
         "features": [(name, feature.type) for name, feature in use_case.features.items()],
         "click_reward": repr(use_case.reward.click),
         "unsubscribe_reward": repr(use_case.reward.unsubscribe),
+        # A click after an unsubscribe is none, so both together are an unsubscribe after a click.
+        "unsubscribe_counts": _COUNTING[use_case.reward.unsubscribe_counts],
         **values,
     }
     try:

@@ -11,8 +11,10 @@ import duckdb
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.quoting import quoted
+from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
+    OPTIONAL_COLUMNS,
     RAW_COLUMNS,
     TRAINING_COLUMNS,
     ColumnSource,
@@ -117,7 +119,7 @@ def stage(
     raw, said = [], []
     for number, path in enumerate(files):
         file = open_table(connection, path, needed)
-        columns = plan(types, sources, file.types, str(path), use_case.value_names())
+        columns = plan(types, sources, file.types, str(path), use_case.value_names(), _absent(table))
         names = (*use_case.recommenders, *use_case.renamed)
         reasons = checks(columns, _CONTRACT[table], optional, names)
         _read_raw(connection, file, f"raw_{number}")
@@ -129,6 +131,12 @@ def stage(
     reasons.append(_mark_duplicates(connection, table, len(reasons)))
     ((rows,),) = connection.execute("SELECT count(*) FROM staged").fetchall()
     return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said))
+
+
+def _absent(table: Table) -> dict[str, ColumnSource]:
+    """Sources of the columns that a file may lack: a click by nobody knows whom, users as they are today."""
+    day = {"snapshot_date": FromConstant(constant=run_day().isoformat())}
+    return {name: day.get(name, FromConstant(constant="")) for name in OPTIONAL_COLUMNS.get(table, {})}
 
 
 def _read_raw(connection: duckdb.DuckDBPyConnection, file: TableFile, name: str) -> None:

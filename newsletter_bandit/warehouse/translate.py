@@ -101,7 +101,7 @@ _ALLOWED: dict[type[exp.Expression], frozenset[str]] = {
 SUBSET = (
     "SELECT [DISTINCT], WITH, sub-queries, INNER and LEFT JOIN, WHERE, GROUP BY, HAVING, QUALIFY, ORDER BY, "
     "LIMIT, CASE, IF, COALESCE, IFNULL, NULLIF, CAST to FLOAT64, INT64, DATE or TIMESTAMP, DATE(timestamp), "
-    "DATE_DIFF(…, DAY), TIMESTAMP_ADD(…, INTERVAL n DAY), COUNT, COUNTIF, AVG, MIN, MAX, "
+    "DATE_DIFF(…, DAY), TIMESTAMP_ADD(…, INTERVAL n DAY or SECOND), COUNT, COUNTIF, AVG, MIN, MAX, "
     "ROW_NUMBER() OVER (… ORDER BY …), array[SAFE_OFFSET(n)], IN UNNEST(array), ARRAY_LENGTH, "
     "ARRAY_TO_STRING(array, text), comparisons, +, - and *"
 )
@@ -205,9 +205,9 @@ def _check(node: exp.Expression) -> None:
     if isinstance(node, exp.DateDiff) and node.text("unit").upper() != "DAY":
         raise refusal(f"DATE_DIFF in {node.text('unit').upper() or 'an unknown unit'}", node)
     if isinstance(node, exp.TimestampAdd) and not (
-        node.text("unit").upper() == "DAY" and str(node.expression.this).isdigit()
+        node.text("unit").upper() in ("DAY", "SECOND") and str(node.expression.this).isdigit()
     ):
-        raise refusal("TIMESTAMP_ADD of anything but a number of days", node)
+        raise refusal("TIMESTAMP_ADD of anything but a number of days or seconds", node)
     if isinstance(node, exp.Window) and not (isinstance(node.this, exp.RowNumber) and node.args.get("order")):
         raise refusal("a window of anything but ROW_NUMBER() with ORDER BY", node)
     # Without SAFE_OFFSET, an element that is not there is an error in BigQuery and NULL in DuckDB.

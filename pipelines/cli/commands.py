@@ -36,7 +36,7 @@ def train(
     reads = training_cost(workspace, days.window)
     _print_cost(out, reads)
     arms = arm_summary(workspace, days.window)
-    out.print(summary.arms(arms))
+    out.print(summary.arms(arms, workspace.use_case.reward))
     rows = fingerprint(arms)
     earlier = None if again else local.judged_before(workspace, days, rows)
     if earlier is not None:

@@ -13,12 +13,14 @@ from rich.table import Table
 
 from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.settings.run_day import run_day
+from newsletter_bandit.warehouse.outcomes import advice, unsubscribes
 
 if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import Look, VersionInfo
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+    from newsletter_bandit.settings.use_case import Reward
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport
@@ -62,18 +64,23 @@ def ingested(report: IngestReport) -> str:
     return "\n".join(lines)
 
 
-def arms(rows: Sequence[ArmSummary]) -> Group:
-    """Figures of each recommender in the window."""
-    table = _table("recommender", "newsletters", "click rate", "unsubscribe rate", "mean reward")
+def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
+    """Figures of each recommender in the window, and whether unsubscribes without a click should count."""
+    table = _table(
+        "recommender", "newsletters", "click rate", "unsubscribe rate", "after a click", "mean reward"
+    )
     for row in rows:
         table.add_row(
             escape(row.recommender),
             f"{row.newsletters:,}",
             _share(row.click_rate),
             _share(row.unsubscribe_rate),
+            _share(row.unsubscribe_after_click_rate),
             "" if row.mean_reward is None else _signed(row.mean_reward),
         )
-    return _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+    shown = _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+    given = advice(reward, *unsubscribes(rows))
+    return shown if given is None else Group(shown, f"{given}.")
 
 
 def policy_values(outcome: TrainingOutcome) -> Group:

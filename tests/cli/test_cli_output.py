@@ -15,6 +15,7 @@ from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
 from newsletter_bandit.registry.evidence import Placement, Verdict
+from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
@@ -67,12 +68,18 @@ def test_window_is_named_by_its_first_and_last_day() -> None:
 def test_arms() -> None:
     shown = lines(
         summary.arms(
-            [ArmSummary("deals", 1500, 0.125, 0.01, 0.115), ArmSummary("refill", 0, None, None, None)]
+            [
+                ArmSummary("deals", 1500, 0.125, 0.01, 0.002, 0.115),
+                ArmSummary("refill", 0, None, None, None, None),
+            ],
+            Reward(),
         )
     )
     assert shown[0] == "What the log holds: 1,500 newsletters"
-    assert "deals 1,500 12.50% 1.00% +0.1150" in shown
+    assert "deals 1,500 12.50% 1.00% 0.20% +0.1150" in shown
     assert "refill 0" in shown
+    # 15 unsubscribes, 3 of them after a click.
+    assert shown[-1].startswith("12 of 15 unsubscribes came without a click, so their reward is 0; with")
 
 
 def test_ingested() -> None:

@@ -172,6 +172,20 @@ def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: 
             )
 
 
+def test_tables_of_an_earlier_version_are_read_and_filled(bigquery_client: bigquery.Client) -> None:
+    use_case = _own_dataset(bigquery_client)
+    fill_bigquery(bigquery_client, use_case, RAW)
+    plan = Plan(START, END, RUN_DATE)
+    build(WAREHOUSE, use_case, plan)
+    for table, column in ((use_case.raw.clicks, "bot"), (use_case.tables.inference, "snapshot_date")):
+        bigquery_client.query(f"ALTER TABLE `{PROJECT}.{table}` DROP COLUMN {column}").result()
+    training = build(WAREHOUSE, use_case, plan).tables[0]
+    assert training.outcomes is not None
+    assert (training.outcomes.clicked, training.outcomes.bot_click) == (4, 0)
+    rows = bigquery_rows(bigquery_client, use_case.tables.inference)
+    assert {row["snapshot_date"] for row in rows} == {dt.date(2024, 1, 20)}
+
+
 def _comparable(rows: list[Row]) -> list[list[str]]:
     return sorted(
         [

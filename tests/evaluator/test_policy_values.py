@@ -77,6 +77,8 @@ def test_figures_by_hand() -> None:
     assert figures["auc"] == 1.0
     assert figures["logging_policy"] == 0.0
     assert (figures["logging_policy/click_rate"], figures["logging_policy/unsubscribe_rate"]) == (0.5, 0.5)
+    # The other one was not clicked.
+    assert figures["logging_policy/unsubscribe_after_click_rate"] == 0.0
     assert figures["difference"] == pytest.approx(0.72)
     # One of two logged newsletters ended in an unsubscribe, with weight 0.2.
     assert figures["unsubscribes"] == pytest.approx(0.1)

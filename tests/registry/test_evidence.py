@@ -174,6 +174,13 @@ def test_missing_figures_are_named(block: str, name: str) -> None:
         Metrics.from_json(json.dumps(content))
 
 
+def test_metrics_of_an_earlier_version_do_not_tell_unsubscribes_apart() -> None:
+    content = metrics().content()
+    assert Metrics.from_json(json.dumps(content)).overall.logging_policy.unsubscribe_after_click_rate == 0.03
+    del content["overall"]["logging_policy"]["unsubscribe_after_click_rate"]
+    assert Metrics.from_json(json.dumps(content)).overall.logging_policy.unsubscribe_after_click_rate is None
+
+
 def test_a_missing_block_is_named() -> None:
     content = metrics().content()
     del content["overall"]["candidate"]

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.warehouse.outcomes import Outcomes
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from tests import raw_sources
 from tests.raw_sources import FEATURES, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
 START, END = dt.date(2024, 1, 4), dt.date(2024, 1, 18)
 ATTRIBUTION, SERVED = dt.timedelta(days=3), dt.timedelta(days=8)
+SOONEST = dt.timedelta(seconds=2)
 
 
 def _in_range(send: Row) -> bool:
@@ -63,20 +65,36 @@ def _judge(send: Row, seen: set[str], rankings: list[Row]) -> tuple[str | None, 
     return (None if 0 < propensity <= 1 else "bad_propensity"), explained
 
 
-def _training_row(send: Row, raw: dict[str, list[Row]]) -> Row:
+def _outcome(send: Row, raw: dict[str, list[Row]]) -> dict[str, bool]:
     sent_at = send["sent_at"]
 
-    def times(table: str, column: str) -> list[dt.datetime]:
-        return [
+    def times(table: str, column: str, *, bot: bool = False) -> set[dt.datetime]:
+        return {
             event[column]
             for event in raw[table]
             if event["send_id"] == send["send_id"]
+            and (event.get("bot") or not bot)
             and event[column] is not None
-            and sent_at <= event[column] < sent_at + ATTRIBUTION
-        ]
+            and event[column].date() >= START
+            and event[column] < sent_at + ATTRIBUTION
+        }
 
-    clicks = times("clicks", "clicked_at")
-    left = [time for time in times("unsubscribes", "unsubscribed_at") if clicks and time >= min(clicks)]
+    known, bots = times("clicks", "clicked_at"), times("clicks", "clicked_at", bot=True)
+    early = {time for time in known - bots if time < sent_at + SOONEST}
+    clicks = known - bots - early
+    left = {time for time in times("unsubscribes", "unsubscribed_at") if time >= sent_at}
+    late = bool(clicks and left) and max(left) < min(clicks)
+    return {
+        "clicked": bool(clicks) and not late,
+        "unsubscribed": bool(left),
+        "bot_click": bool(bots),
+        "early_click": bool(early),
+        "late_click": late,
+    }
+
+
+def _training_row(send: Row, raw: dict[str, list[Row]]) -> Row:
+    outcome, sent_at = _outcome(send, raw), send["sent_at"]
     known = [
         user
         for user in raw["users"]
@@ -86,8 +104,8 @@ def _training_row(send: Row, raw: dict[str, list[Row]]) -> Row:
     return {
         **{name: send[name] for name in ("user_id", "sent_at", "campaign", "recommender")},
         **{name: send[name] for name in ("propensity", "policy_version", "eligible_recommenders")},
-        "clicked": bool(clicks),
-        "unsubscribed": bool(left),
+        "clicked": outcome["clicked"],
+        "unsubscribed": outcome["unsubscribed"],
         **{name: profile.get(name) for name in FEATURES},
     }
 
@@ -114,6 +132,13 @@ def test_the_table_and_the_counts_are_those_of_the_rules(tmp_path: Path, seed: i
     found = duckdb_rows(tmp_path / "w.duckdb", "tiny.training")
     assert Counter(map(_key, found)) == Counter(map(_key, expected))
     assert report.tables[0].left_out == Counter(reason for reason, _ in judged if reason is not None)
+    outcomes = [_outcome(send, raw) for reason, send in judged if reason is None]
+    counted = {name: sum(outcome[name] for outcome in outcomes) for name in outcomes[0]}
+    both = sum(row["clicked"] and row["unsubscribed"] for row in expected)
+    assert report.tables[0].outcomes == Outcomes(
+        newsletters=len(expected), unsubscribed_after_click=both, **counted
+    )
+    assert min(counted.values()) > 0
     without = sum(
         1
         for reason, send in judged

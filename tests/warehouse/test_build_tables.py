@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
-from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.use_case import Reward, UseCase
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 from tests import raw_sources
 from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
@@ -42,9 +44,76 @@ def test_the_tables_and_what_was_left_out(warehouse: DuckDBWarehouse, use_case: 
     assert (training.written, training.removed) == (len(raw_sources.TRAINING), 0)
     assert training.left_out == raw_sources.LEFT_OUT
     assert training.without_features == raw_sources.WITHOUT_FEATURES
+    assert training.outcomes == raw_sources.OUTCOMES
     assert (users.written, users.left_out) == (len(raw_sources.INFERENCE), raw_sources.INFERENCE_LEFT_OUT)
     assert training.written + sum(training.left_out.values()) == len(RAW["sends"]) - 2
-    assert "left out: 2 sends with a propensity outside (0, 1]" in str(report)
+    for line in (
+        "left out: 2 sends with a propensity outside (0, 1]",
+        "clicked: 3 (42.86%); unsubscribed: 5 (71.43%), after a click: 3 (42.86%)",
+        "no clicks: marked as a machine's, of 2 newsletters",
+        "no clicks: less than 2 s after sending, of 2 newsletters",
+        "no clicks: after the unsubscribe, of 1 newsletter",
+    ):
+        assert f"  {line}\n" in str(report)
+    assert "unsubscribe_counts" not in str(report)
+
+
+def _altered(warehouse: DuckDBWarehouse, statement: str) -> None:
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute(statement)
+
+
+def test_clicks_without_marks_are_readers(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
+    _altered(warehouse, "ALTER TABLE raw.clicks DROP COLUMN bot")
+    (training,) = build(warehouse, use_case, Plan(START, END)).tables
+    assert training.outcomes == dataclasses.replace(
+        # s2 and s13 were clicked, as far as anybody knows, s2 after its unsubscribe.
+        raw_sources.OUTCOMES,
+        clicked=4,
+        bot_click=0,
+        late_click=2,
+    )
+    _altered(warehouse, "ALTER TABLE raw.clicks ADD COLUMN bot VARCHAR")
+    with pytest.raises(
+        DataError, match=r"raw\.clicks: column bot is STRING; allowed: BOOL, or no such column"
+    ):
+        build(warehouse, use_case, Plan(START, END))
+
+
+def test_the_least_time_to_a_click_is_a_setting(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
+    for seconds, clicked, early in ((0, 4, 1), (2, 3, 2), (3, 2, 3)):
+        changed = use_case.model_copy(update={"min_seconds_to_click": seconds})
+        (training,) = build(warehouse, changed, Plan(START, END)).tables
+        assert training.outcomes is not None
+        assert (training.outcomes.clicked, training.outcomes.early_click) == (clicked, early)
+
+
+def test_the_report_says_when_any_unsubscribe_should_count(
+    warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    left = {"unsubscribes": [{"send_id": "s13", "unsubscribed_at": raw_sources.at("13 00:00")}]}
+    more = {"unsubscribes": [{"send_id": "s11", "unsubscribed_at": raw_sources.at("10 00:00")}]}
+    for rows in (left, more):
+        fill_duckdb(Path(warehouse.path), use_case, rows)
+    report = str(build(warehouse, use_case, Plan(START, END)))
+    assert "unsubscribed: 7 (100.00%), after a click: 3 (42.86%)" in report
+    assert (
+        "4 of 7 unsubscribes came without a click, so their reward is 0; with reward.unsubscribe_counts: any "
+        "it would be -1" in report
+    )
+    for reward in (Reward(unsubscribe_counts="any"), Reward(unsubscribe=0.0)):
+        changed = use_case.model_copy(update={"reward": reward})
+        assert "came without a click" not in str(build(warehouse, changed, Plan(START, END)))
+
+
+def test_an_inference_table_of_an_earlier_version_gets_the_day_of_its_users(
+    warehouse: DuckDBWarehouse, use_case: UseCase
+) -> None:
+    build(warehouse, use_case, PLAN)
+    _altered(warehouse, "ALTER TABLE tiny.inference DROP COLUMN snapshot_date")
+    build(warehouse, use_case, PLAN)
+    found = duckdb_rows(Path(warehouse.path), "tiny.inference")
+    assert {row["snapshot_date"] for row in found} == {dt.date(2024, 1, 20)}
 
 
 def test_twice_gives_the_same_tables(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
 from newsletter_bandit.warehouse.checks import Check, checks
@@ -130,6 +131,40 @@ def test_columns_come_from_other_columns_constants_and_the_row_number(tmp_path: 
     assert (first["propensity"], first["unsubscribed"], first["eligible_recommenders"]) == (0.25, False, None)
 
 
+def test_an_unsubscribe_without_a_click_is_loaded(tmp_path: Path, use_case: UseCase) -> None:
+    file = write_csv(tmp_path / "rows.csv", {"clicked": "false", "unsubscribed": "true"})
+    assert ingest(tmp_path / "w.duckdb", use_case, "training", [file]).rejected == 0
+    (row,) = _rows(tmp_path / "w.duckdb")
+    assert (row["clicked"], row["unsubscribed"]) == (False, True)
+
+
+def test_a_column_that_a_file_may_lack_is_added_to_an_older_table(tmp_path: Path, use_case: UseCase) -> None:
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA raw")
+        connection.execute("CREATE TABLE raw.clicks (send_id VARCHAR, clicked_at TIMESTAMPTZ)")
+        connection.execute("INSERT INTO raw.clicks VALUES ('s0', '2024-01-09 08:00:00+00')")
+    bare, marked = tmp_path / "bare.csv", tmp_path / "marked.csv"
+    bare.write_text("send_id,clicked_at\ns1,2024-01-09 09:00:00\n")
+    marked.write_text("send_id,clicked_at,bot\ns2,2024-01-09 09:00:00,true\ns3,2024-01-09 09:00:00,\n")
+    for file in (bare, marked):
+        assert ingest(path, use_case, "clicks", [file]).rejected == 0
+    with duckdb.connect(str(path)) as connection:
+        found = connection.execute("SELECT send_id, bot FROM raw.clicks ORDER BY send_id").fetchall()
+    assert found == [("s0", None), ("s1", None), ("s2", True), ("s3", None)]
+
+
+def test_users_of_a_file_that_names_no_day_are_those_of_today(tmp_path: Path, use_case: UseCase) -> None:
+    columns = "user_id,campaign,eligible_recommenders,colour,height,joined,member"
+    for header, value, day in (("", "", run_day()), (",snapshot_date", ",2024-01-09", dt.date(2024, 1, 9))):
+        file = tmp_path / "users.csv"
+        file.write_text(f"{columns}{header}\nu1,c1,,red,170.5,2023-12-31,1{value}\n")
+        ingest(tmp_path / "w.duckdb", use_case, "inference", [file])
+        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+            found = connection.execute("SELECT snapshot_date FROM tiny.inference").fetchall()
+        assert found == [(day,)]
+
+
 # Changed cells of one row -> the reason for which it is refused, and the value that is named.
 REFUSED: dict[str, tuple[dict[str, str], str, str | None]] = {
     "number": ({"height": "tall"}, "height: not FLOAT64", "tall"),
@@ -155,11 +190,6 @@ REFUSED: dict[str, tuple[dict[str, str], str, str | None]] = {
         {"eligible_recommenders": "b|c"},
         "eligible_recommenders: without the recommender that was shown",
         "b|c",
-    ),
-    "unsubscribed": (
-        {"clicked": "false", "unsubscribed": "true"},
-        "unsubscribed: true without a click",
-        "true",
     ),
     "reserved": ({"user_id": "__u2__"}, "user_id: reserved by Datastore", "__u2__"),
     "long": ({"user_id": "ü" * 751}, "user_id: longer than 1,500 bytes", "ü" * 751),
@@ -368,19 +398,23 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
         tmp_path / "rows.csv",
         {"recommender": "b", "clicked": "1"},
         {"recommender": "b", "clicked": "1", "unsubscribed": "1"},
-        {"recommender": "b", "clicked": "0"},
+        {"recommender": "b", "clicked": "0", "unsubscribed": "1"},
         {"recommender": "b", "clicked": "0"},
         {"recommender": "a", "clicked": "0"},
         {"recommender": "c", "sent_at": "2024-02-01"},
     )
     ingest(tmp_path / "w.duckdb", use_case, "training", [file])
-    arms = arm_summary(_settings(tmp_path / "w.duckdb"), use_case, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
-    # Rewards of b: 1, -2, 0, 0.
+    warehouse, days = _settings(tmp_path / "w.duckdb"), (dt.date(2024, 1, 8), dt.date(2024, 2, 1))
+    arms = arm_summary(warehouse, use_case, *days)
+    # Rewards of b: 1, -2, 0, 0; where any unsubscribe counts 1, -2, -2, 0.
     assert arms == [
-        ArmSummary("a", 1, 0.0, 0.0, 0.0),
-        ArmSummary("b", 4, 0.5, 0.25, -0.25),
-        ArmSummary("c", 0, None, None, None),
+        ArmSummary("a", 1, 0.0, 0.0, 0.0, 0.0),
+        ArmSummary("b", 4, 0.5, 0.5, 0.25, -0.25),
+        ArmSummary("c", 0, None, None, None, None),
     ]
+    reward = use_case.reward.model_copy(update={"unsubscribe_counts": "any"})
+    any_counts = use_case.model_copy(update={"reward": reward})
+    assert [arm.mean_reward for arm in arm_summary(warehouse, any_counts, *days)] == [0.0, -0.75, None]
 
 
 def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_case: UseCase) -> None:

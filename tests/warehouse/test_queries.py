@@ -67,14 +67,24 @@ def test_a_query_beside_the_settings_comes_first_and_the_others_stay(
 
 
 @pytest.mark.parametrize(
-    ("clicked", "unsubscribed", "reward"),
-    [(True, True, -2.0), (True, False, 1.0), (False, False, 0.0)],
+    ("counts", "clicked", "unsubscribed", "reward"),
+    [
+        ("after_click", True, True, -2.0),
+        ("after_click", True, False, 1.0),
+        ("after_click", False, True, 0.0),
+        ("after_click", False, False, 0.0),
+        ("any", True, True, -2.0),
+        ("any", True, False, 1.0),
+        ("any", False, True, -2.0),
+        ("any", False, False, 0.0),
+    ],
 )
-def test_an_unsubscribe_outweighs_a_click(
-    tmp_path: Path, use_case: UseCase, clicked: bool, unsubscribed: bool, reward: float
+def test_an_unsubscribe_that_counts_outweighs_a_click(
+    tmp_path: Path, use_case: UseCase, counts: str, clicked: bool, unsubscribed: bool, reward: float
 ) -> None:
     path = _warehouse(tmp_path, "TIMESTAMPTZ '2024-01-10 08:00:00+00'", f"{clicked}", f"{unsubscribed}")
-    (row,) = _training_rows(path, use_case)
+    rewards = use_case.reward.model_copy(update={"unsubscribe_counts": counts})
+    (row,) = _training_rows(path, use_case.model_copy(update={"reward": rewards}))
     assert row["reward"] == reward
     assert (row["clicked"], row["unsubscribed"]) == (int(clicked), int(unsubscribed))
 

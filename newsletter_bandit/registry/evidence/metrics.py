@@ -71,10 +71,22 @@ class Estimate(Figures):
 
 @dataclass(frozen=True)
 class LoggingPolicy(Estimate):
-    """Value of the policy that logged the rows; rates are shares of the rows."""
+    """Value of the policy that logged the rows; rates are shares of the rows.
+
+    ``unsubscribe_rate`` counts any unsubscribe. ``unsubscribe_after_click_rate`` is None where an earlier
+    version wrote the file.
+    """
 
     click_rate: Figure
     unsubscribe_rate: Figure
+    unsubscribe_after_click_rate: Figure = None
+
+    @classmethod
+    def of(cls, fields: Fields) -> LoggingPolicy:
+        """The figures that an object of the file holds."""
+        later = "unsubscribe_after_click_rate"
+        known = [field.name for field in dataclasses.fields(cls) if field.name != later or later in fields]
+        return cls(**{name: fields.figure(name) for name in known})
 
 
 @dataclass(frozen=True)

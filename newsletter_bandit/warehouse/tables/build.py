@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse
-from newsletter_bandit.settings.tables import RAW_COLUMNS
+from newsletter_bandit.settings.tables import OPTIONAL_COLUMNS, RAW_COLUMNS
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.outcomes import Outcomes
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
 from newsletter_bandit.warehouse.tables.report import REASONS, BuildReport, DryRun, TableReport, days
 from newsletter_bandit.warehouse.tables.sql import Statements
+
+# Fields of `Outcomes` that the counting query gives.
+_OUTCOMES = tuple(field.name for field in fields(Outcomes) if field.name != "newsletters")
 
 
 @dataclass(frozen=True)
@@ -94,16 +98,17 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
       UserError: as `build`, except for errors that only the rows can show.
     """
     statements = Statements(use_case, warehouse, configs)
-    queries = {
-        "Count the sends": statements.count_training(plan.start, plan.end),
-        "Build the training table": statements.training_rows(plan.start, plan.end),
-    }
-    if plan.run_date is not None:
-        queries["Count the users"] = statements.count_inference(plan.run_date)
-        queries["Build the inference table"] = statements.inference_rows(
-            plan.run_date, plan.inference_campaign
-        )
     with open_engine(warehouse, use_case.name) as engine:
+        bots = _marks_bots(engine, use_case)
+        queries = {
+            "Count the sends": statements.count_training(plan.start, plan.end, bots=bots),
+            "Build the training table": statements.training_rows(plan.start, plan.end, bots=bots),
+        }
+        if plan.run_date is not None:
+            queries["Count the users"] = statements.count_inference(plan.run_date)
+            queries["Build the inference table"] = statements.inference_rows(
+                plan.run_date, plan.inference_campaign
+            )
         limit = warehouse.maximum_bytes_billed if isinstance(warehouse, BigQueryWarehouse) else None
         return DryRun({name: engine.estimate(query) for name, query in queries.items()}, limit)
 
@@ -122,7 +127,9 @@ def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
 
 
 def _build_training(engine: Engine, use_case: UseCase, statements: Statements, plan: Plan) -> TableReport:
-    counts = {row["left_out"]: row for row in engine.rows(statements.count_training(plan.start, plan.end))}
+    bots = _marks_bots(engine, use_case)
+    counting = statements.count_training(plan.start, plan.end, bots=bots)
+    counts = {row["left_out"]: row for row in engine.rows(counting)}
     good = counts.pop(None, None)
     left_out = {reason: row["sends"] for reason, row in counts.items()}
     if good is None:
@@ -131,7 +138,8 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
             f"{use_case.tables.training} stays as it was"
         )
     _create(engine, use_case, statements, "training")
-    written, removed = engine.replace(statements.build_training(plan.start, plan.end))
+    written, removed = engine.replace(statements.build_training(plan.start, plan.end, bots=bots))
+    outcomes = Outcomes(good["sends"], **{name: good[name] for name in _OUTCOMES})
     return TableReport(
         table=use_case.tables.training,
         content=days(plan.start, plan.end),
@@ -140,6 +148,8 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
         removed=removed,
         left_out=left_out,
         without_features=good["without_features"],
+        outcomes=outcomes,
+        notes=tuple(outcomes.lines(use_case.reward, use_case.min_seconds_to_click)),
     )
 
 
@@ -170,6 +180,17 @@ def _build_inference(
     )
 
 
+def _marks_bots(engine: Engine, use_case: UseCase) -> bool:
+    """Whether the clicks have the column `bot`."""
+    found = {name.lower(): type_ for name, type_ in (engine.columns(use_case.raw.clicks) or {}).items()}
+    needed = OPTIONAL_COLUMNS["clicks"]["bot"]
+    if found.get("bot", needed) != needed:
+        raise DataError(
+            f"{use_case.raw.clicks}: column bot is {found['bot']}; allowed: {needed}, or no such column"
+        )
+    return "bot" in found
+
+
 def _create(
     engine: Engine, use_case: UseCase, statements: Statements, table: Literal["training", "inference"]
 ) -> None:
@@ -179,6 +200,10 @@ def _create(
         engine.create(statements.create(table))
         return
     found = {column.lower(): type_ for column, type_ in there.items()}
+    for column, type_ in OPTIONAL_COLUMNS.get(table, {}).items():
+        if column not in found:
+            engine.add_column(name, column, type_)
+            found[column] = type_
     faults = [
         f"{column} ({found.get(column.lower(), 'missing')}, needed {type_})"
         for column, type_ in needed.items()

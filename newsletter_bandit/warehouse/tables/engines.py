@@ -17,6 +17,7 @@ from newsletter_bandit.warehouse.columns import DUCKDB_TYPE
 from newsletter_bandit.warehouse.embedded import columns_of, connect, require_tables, unbound
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.statements import creation, replacement
+from newsletter_bandit.warehouse.tables.literals import identifier
 from newsletter_bandit.warehouse.translate import to_duckdb
 
 _BIGQUERY_TYPE = {name: type_ for type_, name in DUCKDB_TYPE.items()}
@@ -41,6 +42,10 @@ class Engine(ABC):
     @abstractmethod
     def create(self, statement: str) -> None:
         """Runs a CREATE TABLE IF NOT EXISTS."""
+
+    @abstractmethod
+    def add_column(self, table: str, column: str, type_: str) -> None:
+        """Adds a column of a BigQuery type to a table named as in the settings; its rows get NULL."""
 
     @abstractmethod
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -85,6 +90,11 @@ class _Embedded(Engine):
         )
         self._connection.execute(made.sql)
 
+    def add_column(self, table: str, column: str, type_: str) -> None:
+        schema, _, name = table.rpartition(".")
+        target = ".".join(quoted(part) for part in (self._database, schema or "main", name))
+        self._connection.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[type_]}")
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         translation = to_duckdb(query, self._database)
         require_tables(self._connection, self._path, translation.tables)
@@ -125,6 +135,12 @@ class _BigQuery(Engine):
 
     def create(self, statement: str) -> None:
         self.jobs.append(self._client.run(statement))
+
+    def add_column(self, table: str, column: str, type_: str) -> None:
+        project = self._client.warehouse.project
+        self.jobs.append(
+            self._client.run(f"ALTER TABLE `{project}.{table}` ADD COLUMN {identifier(column)} {type_}")
+        )
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         job, found = self._client.rows(query)

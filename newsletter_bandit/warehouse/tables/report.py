@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from newsletter_bandit.warehouse.bigquery import Job
+from newsletter_bandit.warehouse.outcomes import Outcomes
 
 # Value of `left_out` in `_sends.sql` -> its meaning.
 REASONS = {
@@ -32,6 +33,8 @@ class TableReport:
       removed: rows that they replaced.
       left_out: raw rows by the reason, a key of `REASONS`.
       without_features: written rows whose user has no snapshot.
+      outcomes: what came of the written rows; None for the inference table.
+      notes: further lines, such as those of `Outcomes.lines`.
     """
 
     table: str
@@ -41,6 +44,8 @@ class TableReport:
     removed: int
     left_out: dict[str, int] = field(default_factory=dict)
     without_features: int = 0
+    outcomes: Outcomes | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.table}, {self.content}: {self.written:,} rows written in place of {self.removed:,}."]
@@ -48,6 +53,7 @@ class TableReport:
             lines.append(f"  left out: {rows:,} {self.source} {REASONS[reason]}")
         if self.without_features:
             lines.append(f"  without features: {self.without_features:,} rows, whose users have no snapshot")
+        lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
 

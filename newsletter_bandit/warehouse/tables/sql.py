@@ -55,6 +55,7 @@ class Statements:
             "recommenders": [name_literal(name) for name in (*use_case.recommenders, *use_case.renamed)],
             "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
+            "min_seconds_to_click": use_case.min_seconds_to_click,
             "expires_after_days": use_case.freshness.expires_after_days,
             "snapshot_max_age_days": use_case.raw.snapshot_max_age_days,
         }
@@ -72,24 +73,33 @@ class Statements:
             "create_raw.sql", table=self._table(table), columns=columns, partition=day, cluster=key
         )
 
-    def count_training(self, start: dt.date, end: dt.date) -> str:
+    def count_training(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
         """Sends from ``start`` to before ``end`` by the reason that leaves them out.
 
-        Columns: `left_out` (NULL for what becomes a row), `sends`, and `without_features`: those of them for
-        whose user there is no snapshot.
-        """
-        return self._render("count_training.sql", **self._range(start, end))
+        Columns: `left_out` (NULL for what becomes a row), `sends`, and of what becomes a row
+        `without_features` (those for whose user there is no snapshot) and the figures of `Outcomes`.
 
-    def build_training(self, start: dt.date, end: dt.date) -> str:
+        Args:
+          start: first day.
+          end: day after the last.
+          bots: the clicks have the column `bot`; likewise below.
+        """
+        return self._render("count_training.sql", bots=bots, **self._range(start, end))
+
+    def build_training(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
         """Replaces the training rows sent from ``start`` to before ``end``, midnight UTC."""
         columns = [identifier(name) for name in self._use_case.table_columns("training")]
         return self._render(
-            "build_training.sql", table=self._table("training"), columns=columns, **self._range(start, end)
+            "build_training.sql",
+            table=self._table("training"),
+            columns=columns,
+            bots=bots,
+            **self._range(start, end),
         )
 
-    def training_rows(self, start: dt.date, end: dt.date) -> str:
+    def training_rows(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
         """The query whose rows `build_training` writes."""
-        return self._render("_training_rows.sql", **self._range(start, end))
+        return self._render("_training_rows.sql", bots=bots, **self._range(start, end))
 
     def count_inference(self, run_date: dt.date) -> str:
         """The newest snapshot at or before ``run_date``; no row if there is none.

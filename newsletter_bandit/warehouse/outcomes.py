@@ -1,0 +1,76 @@
+"""What came of newsletters: clicks, unsubscribes, and the clicks that do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsletter_bandit.settings.use_case import Reward
+    from newsletter_bandit.warehouse.arms import ArmSummary
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Numbers of newsletters.
+
+    Attributes:
+      newsletters: all of them.
+      clicked: with a click that counts.
+      unsubscribed: with any unsubscribe.
+      unsubscribed_after_click: with both.
+      bot_click: with a click that is marked as a machine's.
+      early_click: with a click sooner after sending than `UseCase.min_seconds_to_click`.
+      late_click: clicked only after the user had unsubscribed.
+    """
+
+    newsletters: int
+    clicked: int
+    unsubscribed: int
+    unsubscribed_after_click: int
+    bot_click: int = 0
+    early_click: int = 0
+    late_click: int = 0
+
+    def lines(self, reward: Reward, min_seconds_to_click: int) -> list[str]:
+        """Rates, what was not counted and why, and `advice` if there is any."""
+        found = [
+            f"clicked: {self._share(self.clicked)}; unsubscribed: {self._share(self.unsubscribed)}, "
+            f"after a click: {self._share(self.unsubscribed_after_click)}"
+        ]
+        for newsletters, clicks in (
+            (self.bot_click, "marked as a machine's"),
+            (self.early_click, f"less than {min_seconds_to_click} s after sending"),
+            (self.late_click, "after the unsubscribe"),
+        ):
+            if newsletters:
+                found.append(f"no clicks: {clicks}, of {newsletters:,} newsletter{'s' * (newsletters > 1)}")
+        given = advice(reward, self.unsubscribed, self.unsubscribed_after_click)
+        return found if given is None else [*found, given]
+
+    def _share(self, count: int) -> str:
+        return f"{count:,} ({count / self.newsletters:.2%})"
+
+
+def advice(reward: Reward, unsubscribed: int, after_click: int) -> str | None:
+    """A sentence that says when `reward.unsubscribe_counts: any` is the better choice; None where it is not.
+
+    It is where most unsubscribes come without a click, as those through the mailbox provider's own button
+    do: with `after_click` the reward does not know of them.
+    """
+    without = unsubscribed - after_click
+    if reward.unsubscribe_counts == "any" or reward.unsubscribe == 0.0 or without <= after_click:
+        return None
+    return (
+        f"{without:,} of {unsubscribed:,} unsubscribes came without a click, so their reward is 0; with "
+        f"reward.unsubscribe_counts: any it would be {reward.unsubscribe:g}"
+    )
+
+
+def unsubscribes(arms: Sequence[ArmSummary]) -> tuple[int, int]:
+    """Newsletters of all recommenders with any unsubscribe, and with one after a click."""
+    after = [(arm.newsletters, arm.unsubscribe_after_click_rate) for arm in arms]
+    both = ([(arm.newsletters, arm.unsubscribe_rate) for arm in arms], after)
+    found, after_click = (sum(round(sent * (rate or 0.0)) for sent, rate in rates) for rates in both)
+    return found, after_click

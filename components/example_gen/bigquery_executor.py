@@ -54,7 +54,7 @@ class Executor(executor.Executor):
         proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
         (source,) = input_config.splits
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
-        source.pattern = date_query(source.pattern, exec_properties, examples)
+        source.pattern = date_query(source.pattern, exec_properties, examples, warehouse)
 
         self._beam_pipeline_args = _with_project(self._beam_pipeline_args or [], warehouse)
         client = BigQuery(warehouse, settings["labels"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +24,14 @@ from components.example_gen.encode import serialize
 from components.example_gen.partition import split_of
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of
+from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.threads import in_order
 from newsletter_bandit.warehouse.embedded import read_batches, require_rows
-from newsletter_bandit.warehouse.run_date import RUN_DATE, dated
+from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
+from newsletter_bandit.warehouse.queries import Warehouse
+from newsletter_bandit.warehouse.run_date import RUN_DATE, RUN_DATE_MARK, WINDOW_START_MARK, dated
 
 ROWS_PER_FILE = 50_000
 # The fastest level: a quarter larger than zlib's own choice, at a third of its time.
@@ -67,7 +72,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         path = warehouse_path(exec_properties[keys.CUSTOM_CONFIG_KEY])
 
         artifact = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
-        query = date_query(source.pattern, exec_properties, artifact)
+        query = date_query(
+            source.pattern, exec_properties, artifact, DuckDBWarehouse(kind="duckdb", path=path)
+        )
         names = utils.generate_output_split_names(input_config, output_config)
         artifact.split_names = artifact_utils.encode_split_names(names)
         folders = [artifact_utils.get_split_uri([artifact], name) for name in names]
@@ -92,15 +99,26 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
 
 
-def date_query(query: str, exec_properties: dict[str, Any], examples: types.Artifact) -> str:
+def date_query(
+    query: str, exec_properties: dict[str, Any], examples: types.Artifact, warehouse: Warehouse
+) -> str:
     """The query with the dates of the run, which are also written to the artifact.
+
+    A query that leaves its dates to the run is refused where its table is too old for them.
 
     Raises:
       SettingsError: as in `newsletter_bandit.warehouse.run_date.dated`.
+      DataError: as in `newsletter_bandit.warehouse.freshness`.
     """
-    found = dated(query, UseCase.from_json(exec_properties["use_case"]), exec_properties[RUN_DATE])
+    use_case = UseCase.from_json(exec_properties["use_case"])
+    found = dated(query, use_case, exec_properties[RUN_DATE])
     for name, value in found.properties.items():
         examples.set_string_custom_property(name, value)
+    day = dt.date.fromisoformat(found.properties[RUN_DATE])
+    if WINDOW_START_MARK in query:
+        require_newsletters(warehouse, use_case, TrainingDays.of(use_case, day))
+    elif RUN_DATE_MARK in query:
+        require_users(warehouse, use_case, day)
     return found.query
 
 

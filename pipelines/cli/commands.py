@@ -9,14 +9,28 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from newsletter_bandit.settings.run_day import TrainingDays
-from pipelines.cli import summary
+from pipelines.cli import summary, warehouse
 from pipelines.cli.progress import StepProgress
-from pipelines.cli.warehouse import arm_summary, prediction_cost, training_cost
+from pipelines.cli.warehouse import (
+    arm_summary,
+    prediction_cost,
+    require_newsletters,
+    require_users,
+    training_cost,
+)
 from pipelines.local import running as local
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
 from pipelines.tuning import running as tuning
 from pipelines.tuning.running import TuningOutcome
 from pipelines.workspace import Workspace
+
+
+def build_tables(out: Console, workspace: Workspace, run_date: dt.date) -> None:
+    """Builds the training and inference tables for the day, and prints the report; raises as
+    `newsletter_bandit.warehouse.tables.build.build` does.
+    """
+    plan = warehouse.plan(workspace, run_date, None, None, None)
+    out.print(str(warehouse.build_tables(workspace, plan)), markup=False, soft_wrap=True)
 
 
 def train(
@@ -33,6 +47,7 @@ def train(
 
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
+    require_newsletters(workspace, days)
     reads = training_cost(workspace, days.window)
     _print_cost(out, reads)
     arms = arm_summary(workspace, days.window)
@@ -59,6 +74,7 @@ def tune(
     """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
+    require_newsletters(workspace, days)
     _print_cost(out, training_cost(workspace, days.window))
     with StepProgress(out) as progress:
         outcome = tuning.tune(workspace, days, trials, progress, take_best)
@@ -70,6 +86,7 @@ def tune(
 
 def predict(out: Console, workspace: Workspace, run_date: dt.date) -> PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    out.print(summary.users_line(require_users(workspace, run_date), run_date))
     reads = prediction_cost(workspace, run_date)
     _print_cost(out, reads)
     with StepProgress(out) as progress:

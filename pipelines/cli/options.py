@@ -36,6 +36,10 @@ RunDateOption = Annotated[
         help="Day of the run, UTC; today unless given.",
     ),
 ]
+BuildTablesOption = Annotated[
+    bool,
+    typer.Option("--build-tables", help="First build the tables from the raw ones, for the day of the run."),
+]
 
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
 UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]

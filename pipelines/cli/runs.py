@@ -10,6 +10,7 @@ from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
     WORKDIR,
+    BuildTablesOption,
     EnvironmentOption,
     RunDateOption,
     UseCaseOption,
@@ -31,6 +32,7 @@ def train(
             "--again", help="Train even if the same rows were judged with the same settings before."
         ),
     ] = False,
+    build_tables: BuildTablesOption = False,
 ) -> None:
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
     with Session("train", workdir) as session:
@@ -38,6 +40,8 @@ def train(
         from pipelines.cli import commands
 
         session.open_log()
+        if build_tables:
+            commands.build_tables(session.out, workspace, day_of(run_date))
         commands.train(session.out, workspace, day_of(run_date), again)
 
 
@@ -73,6 +77,7 @@ def predict(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
+    build_tables: BuildTablesOption = False,
 ) -> None:
     """Rank the recommenders for every user with the model in production, and store the rankings."""
     with Session("predict", workdir) as session:
@@ -80,6 +85,8 @@ def predict(
         from pipelines.cli import commands
 
         session.open_log()
+        if build_tables:
+            commands.build_tables(session.out, workspace, day_of(run_date))
         commands.predict(session.out, workspace, day_of(run_date))
 
 

@@ -49,6 +49,17 @@ def window_line(window: tuple[dt.date, dt.date]) -> str:
     return f"{first} to {after - dt.timedelta(days=1)} ({(after - first).days} days)"
 
 
+def users_line(snapshot: dt.date | None, run_date: dt.date) -> str:
+    """`  Users of 2026-11-20, 3 days before the run date`; None is a day that the table does not tell."""
+    if snapshot is None:
+        return "  Users of an unknown day: the inference table has no snapshot_date"
+    days = (run_date - snapshot).days
+    unit = "day" if abs(days) == 1 else "days"
+    if days == 0:
+        return f"  Users of {snapshot}, the run date"
+    return f"  Users of {snapshot}, {abs(days)} {unit} {'before' if days > 0 else 'after'} the run date"
+
+
 def ingested(report: IngestReport) -> str:
     """The outcome for the rows of raw files, with one line per reason for refusing some."""
     counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]

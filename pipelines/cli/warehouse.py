@@ -13,6 +13,7 @@ from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWare
 from newsletter_bandit.settings.run_day import run_day
 
 if TYPE_CHECKING:
+    from newsletter_bandit.settings.run_day import TrainingDays
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport, Table
     from newsletter_bandit.warehouse.tables.build import Plan
@@ -113,6 +114,26 @@ def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[A
     from newsletter_bandit.warehouse.arms import arm_summary as summarise
 
     return summarise(workspace.environment.warehouse, workspace.use_case, *window)
+
+
+def require_newsletters(workspace: Workspace, days: TrainingDays) -> None:
+    """Makes sure that the training table reaches to the end of the window; see
+    `newsletter_bandit.warehouse.freshness`.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.freshness import require_newsletters as require
+
+    require(workspace.environment.warehouse, workspace.use_case, days)
+
+
+def require_users(workspace: Workspace, run_date: dt.date) -> dt.date | None:
+    """The day whose users the inference table holds, if that is not too long ago; see
+    `newsletter_bandit.warehouse.freshness`.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.freshness import require_users as require
+
+    return require(workspace.environment.warehouse, workspace.use_case, run_date)
 
 
 def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str | None:

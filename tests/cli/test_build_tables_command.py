@@ -16,7 +16,7 @@ import yaml
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_environment
-from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.use_case import Freshness, UseCase
 from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.warehouse import plan
@@ -105,6 +105,8 @@ def test_a_raw_file_without_a_column_is_refused(tmp_path: Path, use_case: UseCas
 
 def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
     settings, work = tmp_path / "tiny.yaml", tmp_path / "work"
+    # The newsletters are of one day, 20 days before their window ends.
+    use_case = use_case.model_copy(update={"freshness": Freshness(max_input_age_days=20)})
     settings.write_text(yaml.safe_dump(use_case.model_dump(mode="json")))
     files = _write(tmp_path)
     for table in ("sends", "unsubscribes", "users", "rankings"):
@@ -129,6 +131,23 @@ def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
     done = run(*days)
     assert done.returncode == 0, done.stderr
     assert "tiny.training, sends of 2024-01-08 to 2024-01-14: 2 rows written in place of 0." in done.stdout
+
+    # A day on which its window holds no newsletter, and the users are of long ago.
+    late = run("train", "--run-date", "2024-06-01")
+    assert (late.returncode, late.stdout.count("\n")) == (2, 1)
+    assert "no newsletter of the window 2024-04-15 to 2024-05-12; the newest before is of" in late.stderr
+    # A run can build first what it reads; this one then lacks a schema.
+    first = run("train", "--run-date", "2024-02-01", "--build-tables")
+    assert "tiny.training, sends of 2024-01-01 to 2024-01-31: 2 rows written in place of 2." in first.stdout
+    assert "What the log holds: 2 newsletters" in first.stdout
+    assert (first.returncode, "write the curated schema" in first.stderr) == (2, True)
+    stale = run("predict", "--run-date", "2024-03-20")
+    assert (stale.returncode, stale.stdout) == (2, "")
+    assert "tiny.inference: its users are those of 2024-01-10, 70 days before the run date" in stale.stderr
+    assert "fill it with `newsletter-bandit build-tables --run-date 2024-03-20`" in stale.stderr
+    assert (
+        "Users of 2024-01-10, 1 day before the run date" in run("predict", "--run-date", "2024-01-11").stdout
+    )
 
 
 def test_days_are_given_together_or_not_at_all(tmp_path: Path, use_case: UseCase) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 from tests import raw_sources
 from tests.emulators.server_processes import PROJECT
@@ -184,6 +186,22 @@ def test_tables_of_an_earlier_version_are_read_and_filled(bigquery_client: bigqu
     assert (training.outcomes.clicked, training.outcomes.bot_click) == (4, 0)
     rows = bigquery_rows(bigquery_client, use_case.tables.inference)
     assert {row["snapshot_date"] for row in rows} == {dt.date(2024, 1, 20)}
+
+
+def test_a_table_of_long_ago_is_refused(bigquery_client: bigquery.Client) -> None:
+    use_case = _own_dataset(bigquery_client)
+    assert require_users(WAREHOUSE, use_case, RUN_DATE) is None
+    fill_bigquery(bigquery_client, use_case, RAW)
+    build(WAREHOUSE, use_case, Plan(START, END, RUN_DATE))
+    assert require_users(WAREHOUSE, use_case, RUN_DATE) == dt.date(2024, 1, 20)
+    with pytest.raises(DataError, match=r"its users are those of 2024-01-20, 60 days before the run date"):
+        require_users(WAREHOUSE, use_case, dt.date(2024, 3, 20))
+    require_newsletters(WAREHOUSE, use_case, TrainingDays(RUN_DATE, (START, END)))
+    later = TrainingDays(RUN_DATE, (END, dt.date(2024, 2, 12)))
+    with pytest.raises(
+        DataError, match=r"no newsletter of the window .*; the newest before is of 2024-01-14"
+    ):
+        require_newsletters(WAREHOUSE, use_case, later)
 
 
 def _comparable(rows: list[Row]) -> list[list[str]]:

@@ -13,9 +13,15 @@ import pytest
 from components.example_gen.partition import split_of
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ingest import ingest
-from newsletter_bandit.warehouse.queries import render_inference_query, render_training_query
+from newsletter_bandit.warehouse.queries import (
+    inference_query,
+    render_inference_query,
+    render_training_query,
+    training_query,
+)
 from tests.raw_rows import write_csv
 
 START, END = dt.date(2024, 1, 8), dt.date(2024, 2, 5)
@@ -134,6 +140,23 @@ def test_an_empty_window_or_split_is_refused(
         DataError, match=f"leave the split '{empty}' empty; allowed: enough different user_id"
     ):
         _run(make_example_gen(use_case, warehouse, one, "train_eval"), tmp_path / "one")
+
+
+def test_a_run_that_takes_its_day_when_it_starts_refuses_a_table_of_long_ago(
+    tmp_path: Path, use_case: UseCase, warehouse: DuckDBWarehouse
+) -> None:
+    from components.example_gen.component import make_example_gen
+
+    # The newsletters are of January 2024, and the users were loaded today.
+    training, later = training_query(use_case, warehouse), run_day() + dt.timedelta(days=60)
+    with pytest.raises(DataError, match=r"no newsletter of the window .* the newest before is of 2024-01-12"):
+        _run(make_example_gen(use_case, warehouse, training, "train_eval", "2025-02-20"), tmp_path / "out")
+    inference = inference_query(use_case, warehouse)
+    with pytest.raises(
+        DataError, match=r"tiny\.inference: its users are those of .*, 60 days before the run"
+    ):
+        _run(make_example_gen(use_case, warehouse, inference, "inference", f"{later}"), tmp_path / "out")
+    _run(make_example_gen(use_case, warehouse, inference, "inference"), tmp_path / "out")
 
 
 def test_the_setting_chooses_the_example_gen_and_both_compile_for_vertex(

@@ -61,13 +61,18 @@ class Engine(ABC):
 
 
 @contextmanager
-def open_engine(warehouse: Warehouse, use_case_name: str) -> Iterator[Engine]:
-    """The warehouse's engine; BigQuery's jobs are labelled with the use case and their maker."""
+def open_engine(
+    warehouse: Warehouse, use_case_name: str, command: str = "build-tables", *, read_only: bool = False
+) -> Iterator[Engine]:
+    """The warehouse's engine; BigQuery's jobs are labelled with the use case and ``command``, their maker.
+
+    The embedded warehouse is made where it is missing, unless it is only read.
+    """
     if isinstance(warehouse, DuckDBWarehouse):
-        with connect(warehouse.path, read_only=False) as connection:
+        with connect(warehouse.path, read_only=read_only) as connection:
             yield _Embedded(warehouse.path, connection)
     else:
-        labels = {"use_case": use_case_name, "command": "build-tables"}
+        labels = {"use_case": use_case_name, "command": command}
         yield _BigQuery(BigQuery(warehouse, labels))
 
 

@@ -1,0 +1,87 @@
+"""The age of what a run reads: tables that nobody has filled lately are refused, with what fills them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.run_day import TrainingDays
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.queries import Warehouse, table_name
+from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
+from newsletter_bandit.warehouse.tables.literals import midnight_literal
+
+_SETTING = "freshness.max_input_age_days"
+_COMMAND = "check-age"  # label of BigQuery's jobs
+
+
+def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) -> dt.date | None:
+    """Makes sure that the users of the inference table are not too old for a prediction of ``run_date``.
+
+    Returns:
+      The day whose users the table holds, by its newest `snapshot_date`; None where it does not say, or where
+      there is no such table.
+
+    Raises:
+      DataError: they are older than `freshness.max_input_age_days`.
+    """
+    table, allowed = use_case.tables.inference, use_case.freshness.max_input_age_days
+    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
+        if not _has(engine, table, "snapshot_date"):
+            return None
+        newest = _date(engine, f"SELECT MAX(snapshot_date) AS day FROM {table_name(table, warehouse)}")
+    age = 0 if newest is None else (run_date - newest).days
+    if allowed is not None and age > allowed:
+        raise DataError(
+            f"{table}: its users are those of {newest}, {age} days before the run date {run_date}; allowed: "
+            f"at most {allowed} days ({_SETTING}); {_filled_by('inference', run_date)}"
+        )
+    return newest
+
+
+def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingDays) -> None:
+    """Makes sure that the training table reaches to the end of the window of ``days``.
+
+    Raises:
+      DataError: it holds no newsletter of the window, or the newest one is older at the window's end than
+        `freshness.max_input_age_days`. A table that is not there is left to the query that reads it.
+    """
+    table, allowed = use_case.tables.training, use_case.freshness.max_input_age_days
+    start, end = days.window
+    window = f"the window {start} to {end - dt.timedelta(days=1)}"
+    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
+        if not _has(engine, table, "sent_at"):
+            return
+        newest_of = f"SELECT DATE(MAX(sent_at)) AS day FROM {table_name(table, warehouse)} WHERE sent_at"
+        until = f"sent_at < {midnight_literal(end)}"
+        newest = _date(engine, f"{newest_of} >= {midnight_literal(start)} AND {until}")
+        if newest is None:
+            before = _date(engine, f"{newest_of} < {midnight_literal(start)}")
+            since = "" if before is None else f"; the newest before is of {before}"
+            raise DataError(
+                f"{table}: no newsletter of {window}{since}; {_filled_by('training', days.run_date)}"
+            )
+    age = (end - newest).days
+    if allowed is not None and age > allowed:
+        raise DataError(
+            f"{table}: the newest newsletter of {window} is of {newest}, {age} days before {end}; allowed: "
+            f"at most {allowed} days ({_SETTING}); {_filled_by('training', days.run_date)}, or raise the "
+            "setting if none was sent since"
+        )
+
+
+def _has(engine: Engine, table: str, column: str) -> bool:
+    return column in {name.lower() for name in engine.columns(table) or {}}
+
+
+def _date(engine: Engine, query: str) -> dt.date | None:
+    (row,) = engine.rows(query)
+    day: dt.date | None = row["day"]
+    return day
+
+
+def _filled_by(table: str, run_date: dt.date) -> str:
+    return (
+        f"fill it with `newsletter-bandit build-tables --run-date {run_date}` from the raw tables, or with "
+        f"`newsletter-bandit ingest {table} FILE`"
+    )

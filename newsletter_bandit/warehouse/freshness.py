@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, table_name
@@ -20,14 +24,14 @@ def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) ->
 
     Returns:
       The day whose users the table holds, by its newest `snapshot_date`; None where it does not say, or where
-      there is no such table.
+      there is no such table or warehouse.
 
     Raises:
       DataError: they are older than `freshness.max_input_age_days`.
     """
     table, allowed = use_case.tables.inference, use_case.freshness.max_input_age_days
-    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
-        if not _has(engine, table, "snapshot_date"):
+    with _reading(warehouse, use_case) as engine:
+        if engine is None or not _has(engine, table, "snapshot_date"):
             return None
         newest = _date(engine, f"SELECT MAX(snapshot_date) AS day FROM {table_name(table, warehouse)}")
     age = 0 if newest is None else (run_date - newest).days
@@ -49,8 +53,8 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
     table, allowed = use_case.tables.training, use_case.freshness.max_input_age_days
     start, end = days.window
     window = f"the window {start} to {end - dt.timedelta(days=1)}"
-    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
-        if not _has(engine, table, "sent_at"):
+    with _reading(warehouse, use_case) as engine:
+        if engine is None or not _has(engine, table, "sent_at"):
             return
         newest_of = f"SELECT DATE(MAX(sent_at)) AS day FROM {table_name(table, warehouse)} WHERE sent_at"
         until = f"sent_at < {midnight_literal(end)}"
@@ -68,6 +72,16 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
             f"at most {allowed} days ({_SETTING}); {_filled_by('training', days.run_date)}, or raise the "
             "setting if none was sent since"
         )
+
+
+@contextmanager
+def _reading(warehouse: Warehouse, use_case: UseCase) -> Iterator[Engine | None]:
+    """The warehouse's engine; None where there is no such file."""
+    if isinstance(warehouse, DuckDBWarehouse) and not Path(warehouse.path).exists():
+        yield None
+        return
+    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
+        yield engine
 
 
 def _has(engine: Engine, table: str, column: str) -> bool:

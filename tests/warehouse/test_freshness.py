@@ -72,6 +72,9 @@ def test_a_table_that_tells_no_day_is_taken_as_it_is(warehouse: DuckDBWarehouse,
         with duckdb.connect(warehouse.path) as connection:
             connection.execute(statement)
         assert require_users(warehouse, use_case, later) is None
+    Path(warehouse.path).unlink()
+    assert require_users(warehouse, use_case, later) is None
+    assert not Path(warehouse.path).exists()
 
 
 def test_a_window_must_hold_newsletters_up_to_its_end(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:

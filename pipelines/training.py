@@ -36,6 +36,8 @@ def create(
     days: TrainingDays | RuntimeParameter,
     tuned: TunedSet | None = None,
     rows: str = "",
+    *,
+    build_table: bool = False,
 ) -> Pipeline:
     """Builds the pipeline that trains on a window and publishes if blessed.
 
@@ -46,6 +48,7 @@ def create(
       days: of the run; or the parameter that tells a compiled pipeline its day when it starts.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
+      build_table: build the training table first, from the raw ones.
 
     Raises:
       SettingsError: the tuned hyperparameters do not fit the use case.
@@ -55,7 +58,7 @@ def create(
         # The one merge: every step below has the same use case.
         use_case = merged(use_case, tuned.values)
 
-    prepared = preparation.create(use_case, environment, schema_file, days)
+    prepared = preparation.create(use_case, environment, schema_file, days, build_table=build_table)
     hyperparameters_gen = HyperparametersGen(use_case=use_case)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(

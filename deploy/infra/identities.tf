@@ -47,9 +47,11 @@ locals {
 
   dataset_roles = {
     "dataflow-worker reads tables" = ["dataflow-worker", "tables", "roles/bigquery.dataViewer"]
-    "pipeline-runner reads tables" = ["pipeline-runner", "tables", "roles/bigquery.dataViewer"]
-    "table-builder writes tables"  = ["table-builder", "tables", "roles/bigquery.dataEditor"]
-    "table-builder reads raw"      = ["table-builder", "raw", "roles/bigquery.dataViewer"]
+    # The first step of each pipeline builds the table that the others read.
+    "pipeline-runner writes tables" = ["pipeline-runner", "tables", "roles/bigquery.dataEditor"]
+    "pipeline-runner reads raw"     = ["pipeline-runner", "raw", "roles/bigquery.dataViewer"]
+    "table-builder writes tables"   = ["table-builder", "tables", "roles/bigquery.dataEditor"]
+    "table-builder reads raw"       = ["table-builder", "raw", "roles/bigquery.dataViewer"]
   }
   datasets = {
     tables = google_bigquery_dataset.tables.dataset_id

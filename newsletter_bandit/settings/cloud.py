@@ -94,6 +94,8 @@ class Vertex(Settings):
       service_account: identity of the steps.
       network: full name of a VPC network to peer with, or none.
       labels: labels of runs, for the bill.
+      build_tables: each pipeline first builds the table that it reads from the raw ones. Switch it off if you
+        fill the training and inference tables yourself.
       enable_caching: reuse a step's outputs if its inputs have not changed.
       failure_policy: when a step fails, `fast` cancels the running steps and `slow` lets them end.
       training_cron, prediction_cron: start of the scheduled runs, in `time_zone`. Each start of the training
@@ -107,6 +109,7 @@ class Vertex(Settings):
     service_account: ServiceAccount
     network: str | None = None
     labels: Labels = {}
+    build_tables: bool = True
     enable_caching: bool = False
     failure_policy: Literal["fast", "slow"] = "fast"
     retries: int = Field(default=2, ge=0, le=10)

@@ -38,7 +38,7 @@ def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) ->
     if allowed is not None and age > allowed:
         raise DataError(
             f"{table}: its users are those of {newest}, {age} days before the run date {run_date}; allowed: "
-            f"at most {allowed} days ({_SETTING}); {_filled_by('inference', run_date)}"
+            f"at most {allowed} days ({_SETTING}); {_filled_by('inference', use_case.raw.users, run_date)}"
         )
     return newest
 
@@ -52,6 +52,7 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
     """
     table, allowed = use_case.tables.training, use_case.freshness.max_input_age_days
     start, end = days.window
+    filled_by = _filled_by("training", use_case.raw.sends, days.run_date)
     window = f"the window {start} to {end - dt.timedelta(days=1)}"
     with _reading(warehouse, use_case) as engine:
         if engine is None or not _has(engine, table, "sent_at"):
@@ -62,14 +63,12 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
         if newest is None:
             before = _date(engine, f"{newest_of} < {midnight_literal(start)}")
             since = "" if before is None else f"; the newest before is of {before}"
-            raise DataError(
-                f"{table}: no newsletter of {window}{since}; {_filled_by('training', days.run_date)}"
-            )
+            raise DataError(f"{table}: no newsletter of {window}{since}; {filled_by}")
     age = (end - newest).days
     if allowed is not None and age > allowed:
         raise DataError(
             f"{table}: the newest newsletter of {window} is of {newest}, {age} days before {end}; allowed: "
-            f"at most {allowed} days ({_SETTING}); {_filled_by('training', days.run_date)}, or raise the "
+            f"at most {allowed} days ({_SETTING}); {filled_by}, or raise the "
             "setting if none was sent since"
         )
 
@@ -94,8 +93,8 @@ def _date(engine: Engine, query: str) -> dt.date | None:
     return day
 
 
-def _filled_by(table: str, run_date: dt.date) -> str:
+def _filled_by(table: str, source: str, run_date: dt.date) -> str:
     return (
-        f"fill it with `newsletter-bandit build-tables --run-date {run_date}` from the raw tables, or with "
-        f"`newsletter-bandit ingest {table} FILE`"
+        f"fill it with `newsletter-bandit build-tables --run-date {run_date}` once {source} has newer rows, "
+        f"or with `newsletter-bandit ingest {table} FILE`"
     )

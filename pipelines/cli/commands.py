@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 
@@ -25,11 +26,13 @@ from pipelines.tuning.running import TuningOutcome
 from pipelines.workspace import Workspace
 
 
-def build_tables(out: Console, workspace: Workspace, run_date: dt.date) -> None:
-    """Builds the training and inference tables for the day, and prints the report; raises as
+def build_table(
+    out: Console, workspace: Workspace, run_date: dt.date, table: Literal["training", "inference"]
+) -> None:
+    """Builds the table for the day, and prints the report; raises as
     `newsletter_bandit.warehouse.tables.build.build` does.
     """
-    plan = warehouse.plan(workspace, run_date, None, None, None)
+    plan = warehouse.plan(workspace, run_date, None, None, None).only(table)
     out.print(str(warehouse.build_tables(workspace, plan)), markup=False, soft_wrap=True)
 
 

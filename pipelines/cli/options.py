@@ -36,9 +36,11 @@ RunDateOption = Annotated[
         help="Day of the run, UTC; today unless given.",
     ),
 ]
-BuildTablesOption = Annotated[
+BuildTableOption = Annotated[
     bool,
-    typer.Option("--build-tables", help="First build the tables from the raw ones, for the day of the run."),
+    typer.Option(
+        "--build-table", help="First build the table that is read from the raw ones, for the day of the run."
+    ),
 ]
 
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]

@@ -10,7 +10,7 @@ from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
     WORKDIR,
-    BuildTablesOption,
+    BuildTableOption,
     EnvironmentOption,
     RunDateOption,
     UseCaseOption,
@@ -32,7 +32,7 @@ def train(
             "--again", help="Train even if the same rows were judged with the same settings before."
         ),
     ] = False,
-    build_tables: BuildTablesOption = False,
+    build_table: BuildTableOption = False,
 ) -> None:
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
     with Session("train", workdir) as session:
@@ -40,8 +40,8 @@ def train(
         from pipelines.cli import commands
 
         session.open_log()
-        if build_tables:
-            commands.build_tables(session.out, workspace, day_of(run_date))
+        if build_table:
+            commands.build_table(session.out, workspace, day_of(run_date), "training")
         commands.train(session.out, workspace, day_of(run_date), again)
 
 
@@ -77,7 +77,7 @@ def predict(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
-    build_tables: BuildTablesOption = False,
+    build_table: BuildTableOption = False,
 ) -> None:
     """Rank the recommenders for every user with the model in production, and store the rankings."""
     with Session("predict", workdir) as session:
@@ -85,8 +85,8 @@ def predict(
         from pipelines.cli import commands
 
         session.open_log()
-        if build_tables:
-            commands.build_tables(session.out, workspace, day_of(run_date))
+        if build_table:
+            commands.build_table(session.out, workspace, day_of(run_date), "inference")
         commands.predict(session.out, workspace, day_of(run_date))
 
 

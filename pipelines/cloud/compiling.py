@@ -20,8 +20,8 @@ from pipelines.workspace import Workspace
 RUN_DATE = "run_date"
 # After a minute, then two, up to a quarter of an hour.
 _BACKOFF = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "900s"}
-# Their outputs depend on the day or on the registry, which the cache does not know.
-_NEVER_CACHED = ("BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
+# Their outputs depend on the day, the raw tables or the registry, which the cache does not know.
+_NEVER_CACHED = ("TableBuilder", "BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
 
 
 def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
@@ -47,11 +47,13 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
         from pipelines import training
 
         tuned = tuned_set.read(str(workspace.tuned_file), workspace.use_case)
-        made = training.create(workspace.use_case, cached, schema_file, run_date, tuned)
+        made = training.create(
+            workspace.use_case, cached, schema_file, run_date, tuned, build_table=vertex.build_tables
+        )
     else:
         from pipelines import batch_prediction
 
-        made = batch_prediction.create(workspace.use_case, cached, run_date)
+        made = batch_prediction.create(workspace.use_case, cached, run_date, build_table=vertex.build_tables)
     config = kubeflow.KubeflowV2DagRunnerConfig(default_image=vertex.image, use_pipeline_spec_2_1=True)
     spec: dict[str, Any] = kubeflow.KubeflowV2DagRunner(config).run(made, write_out=False)
     root = spec["pipelineSpec"]["root"]

@@ -137,17 +137,18 @@ def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
     assert (late.returncode, late.stdout.count("\n")) == (2, 1)
     assert "no newsletter of the window 2024-04-15 to 2024-05-12; the newest before is of" in late.stderr
     # A run can build first what it reads; this one then lacks a schema.
-    first = run("train", "--run-date", "2024-02-01", "--build-tables")
+    first = run("train", "--run-date", "2024-02-01", "--build-table")
     assert "tiny.training, sends of 2024-01-01 to 2024-01-31: 2 rows written in place of 2." in first.stdout
     assert "What the log holds: 2 newsletters" in first.stdout
     assert (first.returncode, "write the curated schema" in first.stderr) == (2, True)
+    users = run("predict", "--run-date", "2024-01-11", "--build-table")
+    assert "users of the snapshot of 2024-01-10 for campaign 2024-W02: 1 rows written" in users.stdout
+    assert "Users of 2024-01-10, 1 day before the run date" in users.stdout
+    assert (users.returncode, "nothing is in production" in users.stderr) == (2, True)
     stale = run("predict", "--run-date", "2024-03-20")
     assert (stale.returncode, stale.stdout) == (2, "")
     assert "tiny.inference: its users are those of 2024-01-10, 70 days before the run date" in stale.stderr
     assert "fill it with `newsletter-bandit build-tables --run-date 2024-03-20`" in stale.stderr
-    assert (
-        "Users of 2024-01-10, 1 day before the run date" in run("predict", "--run-date", "2024-01-11").stdout
-    )
 
 
 def test_days_are_given_together_or_not_at_all(tmp_path: Path, use_case: UseCase) -> None:

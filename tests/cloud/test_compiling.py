@@ -125,6 +125,25 @@ def test_the_day_is_a_parameter(specs: dict[Pipeline, dict[str, Any]]) -> None:
         assert query in parameters["input_config"]["runtimeValue"]["constant"]
 
 
+def test_each_pipeline_first_builds_the_table_that_it_reads(
+    specs: dict[Pipeline, dict[str, Any]], tmp_path: Path
+) -> None:
+    for pipeline, table in ((Pipeline.TRAINING, "training"), (Pipeline.PREDICTION, "inference")):
+        tasks = specs[pipeline]["pipelineSpec"]["root"]["dag"]["tasks"]
+        assert tasks["BigQueryExampleGen"]["dependentTasks"] == ["TableBuilder"]
+        told = tasks["TableBuilder"]["inputs"]["parameters"]
+        assert told["table"]["runtimeValue"]["constant"] == table
+        assert told["run_date"] == {"componentInputParameter": "run_date"}
+        assert json.loads(told["warehouse"]["runtimeValue"]["constant"])["kind"] == "bigquery"
+    vertex = load_environment(CONFIGS / "environments" / "vertex.yaml").vertex
+    assert vertex is not None
+    own = workspace(tmp_path, vertex=vertex.model_dump() | {"build_tables": False})
+    for pipeline in Pipeline:
+        tasks = compiled(own, pipeline)["pipelineSpec"]["root"]["dag"]["tasks"]
+        assert "TableBuilder" not in tasks
+        assert "dependentTasks" not in tasks["BigQueryExampleGen"]
+
+
 def arguments(spec: dict[str, Any], step: str) -> list[str]:
     executor = spec["pipelineSpec"]["deploymentSpec"]["executors"][f"{step}_executor"]
     assert (
@@ -260,6 +279,7 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
     ]
     assert tasks["Transform"]["cachingOptions"] == {"enableCache": True}
     assert {name for name, task in tasks.items() if "cachingOptions" not in task} == {
+        "TableBuilder",
         "BigQueryExampleGen",
         "ProductionModel",
         "PushingFinalizer",

@@ -45,7 +45,7 @@ def test_users_of_long_ago_are_refused(warehouse: DuckDBWarehouse, use_case: Use
         DataError,
         match=r"^tiny\.inference: its users are those of 2024-01-20, 60 days before the run date 2024-03-20; "
         r"allowed: at most 14 days \(freshness\.max_input_age_days\); fill it with "
-        r"`newsletter-bandit build-tables --run-date 2024-03-20` from the raw tables, or with "
+        r"`newsletter-bandit build-tables --run-date 2024-03-20` once raw\.users has newer rows, or with "
         r"`newsletter-bandit ingest inference FILE`$",
     ):
         require_users(warehouse, use_case, dt.date(2024, 3, 20))
@@ -87,7 +87,7 @@ def test_a_window_must_hold_newsletters_up_to_its_end(warehouse: DuckDBWarehouse
         match=r"^tiny\.training: the newest newsletter of the window 2024-01-08 to 2024-01-28 is of "
         r"2024-01-14, 15 days before 2024-01-29; allowed: at most 14 days "
         r"\(freshness\.max_input_age_days\); fill it with "
-        r"`newsletter-bandit build-tables --run-date 2024-02-22` from the raw tables, or with "
+        r"`newsletter-bandit build-tables --run-date 2024-02-22` once raw\.sends has newer rows, or with "
         r"`newsletter-bandit ingest training FILE`, or raise the setting if none was sent since$",
     ):
         require_newsletters(warehouse, use_case, days(START, day(15, NEWEST)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,12 +30,14 @@ class Plan:
       start, end: training rows are those sent from ``start`` to before ``end``, midnight UTC.
       run_date: the inference table is refilled for this day; None leaves it alone.
       campaign: campaign of the inference rows; by default the run date's ISO week.
+      training: build the training rows.
     """
 
     start: dt.date
     end: dt.date
     run_date: dt.date | None = None
     campaign: str | None = None
+    training: bool = True
 
     @classmethod
     def of_day(cls, use_case: UseCase, run_date: dt.date, campaign: str | None = None) -> Plan:
@@ -54,6 +56,12 @@ class Plan:
         if start >= run_date:
             raise SettingsError(f"run date {run_date}: allowed: after {start}, the first day of window 0")
         return cls(start, run_date, run_date, campaign)
+
+    def only(self, table: Literal["training", "inference"]) -> Plan:
+        """The part of the plan that builds one of the two tables."""
+        if table == "training":
+            return replace(self, run_date=None, campaign=None)
+        return replace(self, training=False)
 
     @property
     def inference_campaign(self) -> str:
@@ -81,7 +89,7 @@ def build(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path | N
     started = time.perf_counter()
     statements = Statements(use_case, warehouse, configs)
     with open_engine(warehouse, use_case.name) as engine:
-        tables = [_build_training(engine, use_case, statements, plan)]
+        tables = [_build_training(engine, use_case, statements, plan)] if plan.training else []
         if plan.run_date is not None:
             tables.append(_build_inference(engine, use_case, statements, plan, plan.run_date))
         return BuildReport(tuple(tables), tuple(engine.jobs), time.perf_counter() - started)

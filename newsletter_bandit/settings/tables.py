@@ -175,6 +175,8 @@ class RawTables(Settings):
     Attributes:
       snapshot_max_age_days: a user's snapshot that is older when the newsletter is sent is not looked at,
         which bounds what a query of `users` reads; None looks at all.
+      min_snapshot_share: a snapshot that holds a smaller share of the users of the one before is taken for a
+        part that was delivered, and refused; 0 takes any.
     """
 
     sends: TableName = "raw.sends"
@@ -183,3 +185,4 @@ class RawTables(Settings):
     users: TableName = "raw.users"
     rankings: TableName = "raw.rankings"
     snapshot_max_age_days: int | None = Field(default=None, ge=0, le=3650)
+    min_snapshot_share: Probability = 0.5

@@ -116,6 +116,24 @@ def test_an_inference_table_of_an_earlier_version_gets_the_day_of_its_users(
     assert {row["snapshot_date"] for row in found} == {dt.date(2024, 1, 20)}
 
 
+def test_a_part_of_a_snapshot_is_refused(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
+    build(warehouse, use_case, PLAN)
+    # The snapshot of the 20th has three users; of the next one the first row has come.
+    part = {"users": [{**RAW["users"][0], "snapshot_date": dt.date(2024, 1, 21)}]}
+    fill_duckdb(Path(warehouse.path), use_case, part)
+    with pytest.raises(
+        DataError,
+        match=r"^raw\.users: the snapshot of 2024-01-21 holds 1 users, the one before, of 2024-01-20, 3; "
+        r"allowed: at least 50% of them \(raw\.min_snapshot_share\)",
+    ):
+        build(warehouse, use_case, PLAN)
+    inference = duckdb_rows(Path(warehouse.path), "tiny.inference")
+    assert raw_sources.inference_tuples(inference) == raw_sources.INFERENCE
+    raw = use_case.raw.model_copy(update={"min_snapshot_share": 0.3})
+    users = build(warehouse, use_case.model_copy(update={"raw": raw}), PLAN).tables[1]
+    assert users.written == 1
+
+
 def test_twice_gives_the_same_tables(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:
     build(warehouse, use_case, PLAN)
     again = build(warehouse, use_case, PLAN)

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse
@@ -170,7 +170,9 @@ def _build_inference(
             f"{use_case.raw.users}: no snapshot with users at or before {run_date}; "
             f"{use_case.tables.inference} stays as it was"
         )
-    (count,) = counts
+    count, *before = counts
+    for previous in before:
+        _require_whole_snapshot(use_case, count, previous)
     snapshot, campaign = count["snapshot_date"], plan.inference_campaign
     _create(engine, use_case, statements, "inference")
     written, removed = engine.replace(statements.build_inference(run_date, snapshot, campaign))
@@ -186,6 +188,18 @@ def _build_inference(
         removed=removed,
         left_out={reason: rows for reason, rows in left_out.items() if rows},
     )
+
+
+def _require_whole_snapshot(use_case: UseCase, newest: dict[str, Any], previous: dict[str, Any]) -> None:
+    """Raises `DataError` if the newest snapshot holds far fewer users than the one before: a part of it."""
+    least = use_case.raw.min_snapshot_share
+    if newest["users"] < least * previous["users"]:
+        raise DataError(
+            f"{use_case.raw.users}: the snapshot of {newest['snapshot_date']} holds {newest['users']:,} "
+            f"users, the one before, of {previous['snapshot_date']}, {previous['users']:,}; allowed: at least "
+            f"{least:.0%} of them (raw.min_snapshot_share), because a snapshot holds all users; deliver the "
+            f"rest of it, and build again; {use_case.tables.inference} stays as it was"
+        )
 
 
 def _marks_bots(engine: Engine, use_case: UseCase) -> bool:

@@ -102,7 +102,7 @@ class Statements:
         return self._render("_training_rows.sql", bots=bots, **self._range(start, end))
 
     def count_inference(self, run_date: dt.date) -> str:
-        """The newest snapshot at or before ``run_date``; no row if there is none.
+        """The two newest snapshots at or before ``run_date``, the newest first; fewer where there are fewer.
 
         Columns: `snapshot_date`, `deliveries` (rows), `named` (those with a user), `users`.
         """

@@ -93,6 +93,8 @@ RAW: dict[str, list[Row]] = {
         # A version of its ranking, and none at all.
         _send("s11", "u2", "09 09:00", recommender="b", propensity=0.25, policy_version=None),
         _send("s12", "u5", "09 09:00", propensity=1.0, policy_version=""),
+        # A newer ranking was made after the sender had asked.
+        _send("s19", "u6", "12 13:00", propensity=None, policy_version="m1"),
         # The newest of the rankings that were there.
         _send("s13", "u6", "12 12:00", **_BARE),
         _send("s14", "u3", "14 23:59:59.999999"),
@@ -176,6 +178,7 @@ TRAINING: list[tuple[Any, ...]] = [
     ("u3", at("14 23:59:59.999999"), "a", 0.5, "p1", [], True, True, *_NOTHING),
     ("u5", at("09 09:00"), "a", 1.0, "unknown", [], True, True, *_NOTHING),
     ("u6", at("12 12:00"), "a", 0.8, "m2", [], False, False, "white", 170.5, _JUNE, False),
+    ("u6", at("12 13:00"), "a", 0.6, "m1", [], False, False, "white", 170.5, _JUNE, False),
 ]
 LEFT_OUT = {
     "missing_value": 6,
@@ -186,7 +189,7 @@ LEFT_OUT = {
     "not_eligible": 1,
 }
 OUTCOMES = Outcomes(
-    newsletters=7,
+    newsletters=8,
     clicked=3,
     unsubscribed=5,
     unsubscribed_after_click=3,
@@ -305,7 +308,7 @@ def random_raw(sends: int, seed: int) -> dict[str, list[Row]]:
             "propensity": some(
                 float(rng.choice([0.25, 0.5, 1.0, 0.0, 1.5], p=[0.4, 0.3, 0.2, 0.05, 0.05])), 0.4
             ),
-            "policy_version": some(str(rng.choice(["p1", "m0", "m1"])), 0.4),
+            "policy_version": some(str(rng.choice(["p1", "m0", "m1", "m2"])), 0.4),
             "eligible_recommenders": [["a", "b", "c"], ["a", "b"], []][rng.integers(3)],
         }
         raw["sends"] += [row] * int(rng.integers(1, 4))
@@ -346,4 +349,7 @@ def random_raw(sends: int, seed: int) -> dict[str, list[Row]]:
                     "model_version": str(rng.choice(["m0", "m1"])),
                 }
                 raw["rankings"] += [row] * int(rng.integers(1, 3))
+                if rng.random() < 0.3:
+                    # The day was run again, with the next model.
+                    raw["rankings"].append({**row, "recommenders": order[::-1], "model_version": "m2"})
     return raw

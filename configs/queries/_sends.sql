@@ -1,7 +1,8 @@
 {#- Common table expressions that judge each send of the range: `judged` has them all, `left_out` says why one is
     left out or is NULL; `good` has the others; `snapshots` has the day of the user's features for those that have one. -#}
   sends AS (
-    -- An empty text is none. A send without a time belongs to no range, so each one counts it as left out.
+    -- An empty text is none. A send without a time belongs to no range, so each one counts it as left out. Sends of
+    -- the days before tell which of the range's were delivered then.
     SELECT
       NULLIF(send_id, '') AS send_id,
       NULLIF(user_id, '') AS user_id,
@@ -12,7 +13,7 @@
       NULLIF(policy_version, '') AS policy_version,
       eligible_recommenders
     FROM {{ raw.sends }}
-    WHERE (sent_at >= {{ start }} AND sent_at < {{ end }}) OR sent_at IS NULL
+    WHERE (sent_at >= {{ oldest_send }} AND sent_at < {{ end }}) OR sent_at IS NULL
   ),
   flagged AS (
     SELECT
@@ -21,7 +22,7 @@
         AND recommender IS NOT NULL AS complete
     FROM sends
   ),
-  numbered AS (
+  deliveries AS (
     -- Of several deliveries of a send the earliest counts, and of these the one that says most.
     SELECT
       *,
@@ -32,58 +33,55 @@
       ) AS delivery
     FROM flagged
   ),
+  numbered AS (
+    SELECT * FROM deliveries WHERE sent_at >= {{ start }} OR sent_at IS NULL
+  ),
   rankings AS (
     -- What a ranking put first, and with which probability.
     SELECT
-      rankings.user_id,
-      rankings.campaign,
-      rankings.generated_at,
-      rankings.recommenders[SAFE_OFFSET(0)] AS recommender,
-      rankings.propensities[SAFE_OFFSET(0)] AS propensity,
-      rankings.model_version
-    FROM {{ raw.rankings }} AS rankings
-    WHERE rankings.generated_at >= {{ oldest_ranking }} AND rankings.generated_at < {{ end }}
-    QUALIFY ROW_NUMBER() OVER (
-      PARTITION BY rankings.user_id, rankings.campaign, rankings.generated_at
-      ORDER BY rankings.model_version DESC, rankings.recommenders[SAFE_OFFSET(0)],
-        rankings.propensities[SAFE_OFFSET(0)] DESC
-    ) = 1
+      user_id,
+      campaign,
+      generated_at,
+      recommenders[SAFE_OFFSET(0)] AS recommender,
+      propensities[SAFE_OFFSET(0)] AS propensity,
+      model_version
+    FROM {{ raw.rankings }}
+    WHERE generated_at >= {{ oldest_ranking }} AND generated_at < {{ end }}
   ),
   served AS (
-    -- When the ranking was made that a send found which does not tell its propensity or policy itself.
-    SELECT numbered.send_id, MAX(rankings.generated_at) AS generated_at
+    -- The newest ranking that a send found which does not tell its propensity or policy itself; if it names the
+    -- policy, the newest by that model, because another one may have been made since the sender asked.
+    SELECT numbered.send_id, rankings.recommender, rankings.propensity, rankings.model_version
     FROM numbered
     JOIN rankings
       ON rankings.user_id = numbered.user_id
       AND rankings.campaign = numbered.campaign
       AND rankings.generated_at <= numbered.sent_at
       AND numbered.sent_at < TIMESTAMP_ADD(rankings.generated_at, INTERVAL {{ expires_after_days }} DAY)
+      AND (numbered.policy_version IS NULL OR rankings.model_version = numbered.policy_version)
     WHERE numbered.complete AND numbered.delivery = 1
       AND (numbered.propensity IS NULL OR numbered.policy_version IS NULL)
-    GROUP BY numbered.send_id
+    QUALIFY ROW_NUMBER() OVER (
+      PARTITION BY numbered.send_id
+      ORDER BY rankings.generated_at DESC, rankings.model_version DESC, rankings.recommender,
+        rankings.propensity DESC
+    ) = 1
   ),
   explained AS (
-    -- A ranking explains a send of its first recommender, by its own model; no other, for nobody knows how often
-    -- the sender falls back.
+    -- A ranking explains a send of its first recommender; no other, for nobody knows how often the sender falls back.
     SELECT
       numbered.send_id,
       numbered.user_id,
       numbered.sent_at,
       numbered.campaign,
       numbered.recommender,
-      COALESCE(numbered.propensity, rankings.propensity) AS propensity,
-      COALESCE(numbered.policy_version, rankings.model_version, 'unknown') AS policy_version,
+      COALESCE(numbered.propensity, served.propensity) AS propensity,
+      COALESCE(numbered.policy_version, served.model_version, 'unknown') AS policy_version,
       numbered.eligible_recommenders,
       numbered.complete,
       numbered.delivery
     FROM numbered
-    LEFT JOIN served ON served.send_id = numbered.send_id
-    LEFT JOIN rankings
-      ON rankings.user_id = numbered.user_id
-      AND rankings.campaign = numbered.campaign
-      AND rankings.generated_at = served.generated_at
-      AND rankings.recommender = numbered.recommender
-      AND (numbered.policy_version IS NULL OR rankings.model_version = numbered.policy_version)
+    LEFT JOIN served ON served.send_id = numbered.send_id AND served.recommender = numbered.recommender
   ),
   judged AS (
     SELECT

@@ -25,22 +25,17 @@ def _in_range(send: Row) -> bool:
 
 
 def _explain(send: Row, rankings: list[Row]) -> tuple[float | None, str | None]:
-    """Propensity and policy version: its own, else those of the newest ranking that was served."""
+    """Propensity and policy version: its own, else those of the newest ranking by its model."""
+    propensity, version = send["propensity"], send["policy_version"]
     there = [
         ranking
         for ranking in rankings
         if (ranking["user_id"], ranking["campaign"]) == (send["user_id"], send["campaign"])
         and ranking["generated_at"] <= send["sent_at"] < ranking["generated_at"] + SERVED
+        and version in (None, ranking["model_version"])
     ]
-    newest = max(there, key=lambda ranking: ranking["generated_at"], default=None)
-    propensity, version = send["propensity"], send["policy_version"]
-    explains = (
-        newest is not None
-        and newest["recommenders"][0] == send["recommender"]
-        and version in (None, newest["model_version"])
-    )
-    if explains:
-        assert newest is not None
+    newest = max(there, key=lambda ranking: (ranking["generated_at"], ranking["model_version"]), default=None)
+    if newest is not None and newest["recommenders"][0] == send["recommender"]:
         return (
             newest["propensities"][0] if propensity is None else propensity,
             version or newest["model_version"],

@@ -47,6 +47,7 @@ def _all(statements: Statements, campaign: str = "2026-W06") -> list[str]:
         statements.count_training(START, END),
         statements.build_training(START, END),
         statements.training_rows(START, END),
+        *statements.count_events(START, END).values(),
         statements.count_inference(END),
         statements.build_inference(END, START, campaign),
         statements.inference_rows(START, campaign),
@@ -76,12 +77,12 @@ def test_bigquery_tables_carry_the_project() -> None:
 def test_a_range_bounds_what_is_read_of_each_partitioned_table() -> None:
     sql = Statements(make_raw_use_case(), BIGQUERY).build_training(START, END)
     for bound in (
-        "sent_at >= TIMESTAMP '2026-01-05 00:00:00+00:00' AND sent_at < TIMESTAMP '2026-02-02 "
-        "00:00:00+00:00'",
         # Three days of attribution, eight until a ranking expires.
+        "sent_at >= TIMESTAMP '2026-01-02 00:00:00+00:00' AND sent_at < TIMESTAMP '2026-02-02 "
+        "00:00:00+00:00'",
         "clicks.clicked_at < TIMESTAMP '2026-02-05 00:00:00+00:00'",
         "unsubscribes.unsubscribed_at < TIMESTAMP '2026-02-05 00:00:00+00:00'",
-        "rankings.generated_at >= TIMESTAMP '2025-12-28 00:00:00+00:00'",
+        "generated_at >= TIMESTAMP '2025-12-28 00:00:00+00:00'",
         "users.snapshot_date < DATE '2026-02-02'",
         "target.sent_at < TIMESTAMP '2026-02-02 00:00:00+00:00' THEN DELETE",
     ):

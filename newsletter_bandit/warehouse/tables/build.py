@@ -14,6 +14,7 @@ from newsletter_bandit.settings.tables import OPTIONAL_COLUMNS, RAW_COLUMNS
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.outcomes import Outcomes
 from newsletter_bandit.warehouse.queries import Warehouse
+from newsletter_bandit.warehouse.tables import orphans
 from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
 from newsletter_bandit.warehouse.tables.report import REASONS, BuildReport, DryRun, TableReport, days
 from newsletter_bandit.warehouse.tables.sql import Statements
@@ -112,6 +113,8 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
             "Count the sends": statements.count_training(plan.start, plan.end, bots=bots),
             "Build the training table": statements.training_rows(plan.start, plan.end, bots=bots),
         }
+        for events, query in statements.count_events(plan.start, plan.end).items():
+            queries[f"Count the {events}"] = query
         if plan.run_date is not None:
             queries["Count the users"] = statements.count_inference(plan.run_date)
             queries["Build the inference table"] = statements.inference_rows(
@@ -147,6 +150,7 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
         )
     _create(engine, use_case, statements, "training")
     written, removed = engine.replace(statements.build_training(plan.start, plan.end, bots=bots))
+    lost = orphans.notes(engine, use_case, statements.count_events(plan.start, plan.end))
     outcomes = Outcomes(good["sends"], **{name: good[name] for name in _OUTCOMES})
     return TableReport(
         table=use_case.tables.training,
@@ -157,7 +161,7 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
         left_out=left_out,
         without_features=good["without_features"],
         outcomes=outcomes,
-        notes=tuple(outcomes.lines(use_case.reward, use_case.min_seconds_to_click)),
+        notes=(*outcomes.lines(use_case.reward, use_case.min_seconds_to_click), *lost),
     )
 
 
@@ -196,9 +200,9 @@ def _require_whole_snapshot(use_case: UseCase, newest: dict[str, Any], previous:
     if newest["users"] < least * previous["users"]:
         raise DataError(
             f"{use_case.raw.users}: the snapshot of {newest['snapshot_date']} holds {newest['users']:,} "
-            f"users, the one before, of {previous['snapshot_date']}, {previous['users']:,}; allowed: at least "
-            f"{least:.0%} of them (raw.min_snapshot_share), because a snapshot holds all users; deliver the "
-            f"rest of it, and build again; {use_case.tables.inference} stays as it was"
+            f"users, the one before, of {previous['snapshot_date']}, {previous['users']:,}; allowed: at "
+            f"least {least:.0%} of them (raw.min_snapshot_share), because a snapshot holds all users; "
+            f"deliver the rest of it, and build again; {use_case.tables.inference} stays as it was"
         )
 
 

@@ -28,6 +28,8 @@ _LAYOUT = {
     "users": ("snapshot_date", "user_id"),
     "rankings": ("DATE(generated_at)", "user_id"),
 }
+# Of each raw table of events, when they were.
+_TIME = {"clicks": "clicked_at", "unsubscribes": "unsubscribed_at"}
 
 
 class Statements:
@@ -101,6 +103,22 @@ class Statements:
         """The query whose rows `build_training` writes."""
         return self._render("_training_rows.sql", bots=bots, **self._range(start, end))
 
+    def count_events(self, start: dt.date, end: dt.date) -> dict[str, str]:
+        """Of each raw table of events, by its name: its rows from ``start`` to before ``end``.
+
+        Columns: `found`, and `matched`: those that belong to a send of these days, or of the days of
+        attribution before.
+        """
+        return {
+            events: self._render(
+                "count_events.sql",
+                events=self._shared["raw"][events],
+                time=identifier(_TIME[events]),
+                **self._range(start, end),
+            )
+            for events in _TIME
+        }
+
     def count_inference(self, run_date: dt.date) -> str:
         """The two newest snapshots at or before ``run_date``, the newest first; fewer where there are fewer.
 
@@ -143,6 +161,7 @@ class Statements:
             "end_date": date_literal(end),
             "oldest_snapshot": date_literal(start - (age or 0) * _DAY),
             "oldest_ranking": midnight_literal(start - self._use_case.freshness.expires_after_days * _DAY),
+            "oldest_send": midnight_literal(start - self._use_case.attribution_days * _DAY),
             "last_outcome": midnight_literal(end + self._use_case.attribution_days * _DAY),
         }
 

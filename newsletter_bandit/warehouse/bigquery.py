@@ -199,7 +199,8 @@ class BigQuery:
         if reason == "notFound" and "Table" in message:
             return DataError(
                 f"{what}: {message}; you fill the raw tables (docs/google_cloud.md says with what), and "
-                "`newsletter-bandit build-tables` fills the training and inference tables"
+                "`newsletter-bandit build-tables` fills the training and inference tables; if you fill these "
+                "two yourself, set vertex.build_tables: false"
             )
         if reason == "accessDenied":
             return SettingsError(

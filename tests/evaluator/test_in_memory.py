@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from typing import Any
@@ -103,6 +104,19 @@ def test_a_candidate_that_loses_readers_is_stopped_whatever_it_earns() -> None:
     assert figures.unsubscribes.value == pytest.approx(0.08, abs=0.01)
     assert verdict.verdict == "not_blessed"
     assert [check.name for check in verdict.checks if check.passed is False] == ["unsubscribes"]
+
+
+def test_a_candidate_that_loses_readers_who_never_click_is_stopped_too() -> None:
+    # The reward of an unsubscribe without a click is 0 with `after_click`; the cap counts it all the same.
+    use_case = make_use_case(gate={"max_unsubscribe_ratio": 1.2})
+    log, action = outcome(20_000, 3, RATE, EVEN)
+    left = ~log.clicked & (np.random.default_rng(4).random(20_000) < np.array([0.01, 0.01, 0.1])[action])
+    eager = model(action, [0.0, 0.0, 1.0], [0.1, 0.2, 0.4])
+    figures, verdict = evaluate(use_case, dataclasses.replace(log, unsubscribed=left), eager)
+    assert figures.logging_policy.unsubscribe_rate == left.mean() > 0.02
+    assert figures.logging_policy.unsubscribe_after_click_rate == 0.0
+    assert verdict.verdict == "not_blessed"
+    assert "unsubscribes" in [check.name for check in verdict.checks if check.passed is False]
 
 
 def test_any_split_gives_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@
     -- The first click of a reader, and whether there were clicks that are none.
     SELECT
       send_id,
-      MIN(IF(NOT bot AND clicked_at >= TIMESTAMP_ADD(sent_at, {{ soonest }}), clicked_at, NULL)) AS clicked_at,
+      MIN(IF(NOT bot AND clicked_at >= TIMESTAMP_ADD(sent_at, {{ soonest }}), clicked_at, NULL)) AS first_click,
       COUNTIF(bot) > 0 AS bot_click,
       COUNTIF(NOT bot AND clicked_at < TIMESTAMP_ADD(sent_at, {{ soonest }})) > 0 AS early_click
     FROM known_clicks
@@ -39,12 +39,12 @@
     -- unsubscribe after a click, and unsubscribed alone is one without a click.
     SELECT
       good.send_id,
-      clicked_sends.clicked_at IS NOT NULL
-        AND COALESCE(last_unsubscribes.unsubscribed_at >= clicked_sends.clicked_at, TRUE) AS clicked,
+      clicked_sends.first_click IS NOT NULL
+        AND COALESCE(last_unsubscribes.unsubscribed_at >= clicked_sends.first_click, TRUE) AS clicked,
       last_unsubscribes.unsubscribed_at IS NOT NULL AS unsubscribed,
       COALESCE(clicked_sends.bot_click, FALSE) AS bot_click,
       COALESCE(clicked_sends.early_click, FALSE) AS early_click,
-      COALESCE(last_unsubscribes.unsubscribed_at < clicked_sends.clicked_at, FALSE) AS late_click
+      COALESCE(last_unsubscribes.unsubscribed_at < clicked_sends.first_click, FALSE) AS late_click
     FROM good
     LEFT JOIN clicked_sends ON clicked_sends.send_id = good.send_id
     LEFT JOIN last_unsubscribes ON last_unsubscribes.send_id = good.send_id

@@ -53,6 +53,7 @@ BEAM_STEPS = (
 
 # Steps of both pipelines on Vertex AI.
 VERTEX_STEPS = (
+    "TableBuilder",
     "BigQueryExampleGen",
     "StatisticsGen",
     "CuratedSchema",

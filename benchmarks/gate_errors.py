@@ -218,7 +218,9 @@ def judged(
     unsubscribes = Unsubscribes(cap)
     ratio = SampleRatio(how.recommenders)
     baseline = 0.0
-    models = (candidate, production)
+    # As the Evaluator: on what was tried.
+    tried = np.bincount(log.action, minlength=how.recommenders) > 0
+    models = [_among(model, tried) for model in (candidate, production)]
     common = np.clip((candidate.estimates + production.estimates) / 2.0, *how.reward_bounds)
     expected = [(model.serving * common).sum(axis=1) for model in models]
     found, done = [], 0
@@ -275,6 +277,12 @@ def judged(
         )
         found.append((metrics, decide(metrics, use_case.gate)))
     return found
+
+
+def _among(model: Model, tried: npt.NDArray[np.bool_]) -> Model:
+    """The model with nothing for recommenders that no row shows."""
+    rest = model.serving * tried
+    return Model(model.estimates, rest / rest.sum(axis=1, keepdims=True), model.greedy)
 
 
 def _score(model: Model, log: Log, bounds: tuple[float, float]) -> Floats:

@@ -196,7 +196,7 @@ def policy_values(rows: int, size: int) -> None:
 
 def compact(block: Block) -> FloatArray:
     """Rows of `components.evaluator.rows` of two models: the policy explores, its greedy choice does not."""
-    from components.evaluator.rows import Outcome, table
+    from components.evaluator.rows import Known, Outcome, table
 
     n = len(block.action)
     outcome = Outcome(
@@ -214,10 +214,12 @@ def compact(block: Block) -> FloatArray:
             "logged_score": (estimates[np.arange(n), block.action] + 1.0) / 2.0,
             "default_action": np.zeros(n),
             "best_score": estimates.max(axis=1),
+            "eligible_recommenders": np.ones_like(estimates, dtype=bool),
         }
 
     production = np.roll(block.policy, 1, axis=1), np.roll(block.estimates, 1, axis=1)
-    return table(outcome, [output(block.estimates, block.policy), output(production[1], production[0])])
+    outputs = [output(block.estimates, block.policy), output(production[1], production[0])]
+    return table(outcome, outputs, REWARDS, [Known([str(k) for k in range(RECOMMENDERS)])] * 2)
 
 
 def file(path: Path, rows: int) -> None:

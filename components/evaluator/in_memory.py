@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from components.evaluator import results
 from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import Outcome, recommender_sums, table
+from components.evaluator.rows import Known, Outcome, recommender_sums, table
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.registry.evidence.metrics import OverallMetrics
 from newsletter_bandit.settings.use_case import UseCase
@@ -26,6 +27,7 @@ def evaluate(
     candidate: Outputs,
     production: Outputs | None = None,
     compared_with: str = LOGGING_POLICY,
+    tried: Sequence[npt.NDArray[np.bool_] | None] = (None, None),
 ) -> tuple[OverallMetrics, Verdict]:
     """Figures and verdict of a candidate on logged rows.
 
@@ -35,6 +37,7 @@ def evaluate(
       candidate: outputs of its `evaluation` signature for them; see `rows.table`.
       production: the same for the model in production, of the same recommenders; None if there is none.
       compared_with: version in production, or "logging policy".
+      tried: of each model, the recommenders [K] that it learned from a row at least; None for all.
 
     Returns:
       The figures of all rows, and the verdict.
@@ -43,7 +46,8 @@ def evaluate(
       DataError: no row shows a recommender of the use case, or a value is out of its range.
     """
     outputs = [candidate] if production is None else [candidate, production]
-    rows = table(outcome, outputs, use_case.reward.bounds, [use_case.recommenders] * len(outputs))
+    known = [Known(use_case.recommenders, of_model) for _, of_model in zip(outputs, tried, strict=False)]
+    rows = table(outcome, outputs, use_case.reward.bounds, known)
     values = PolicyValues(len(outputs), Measuring.of(use_case))
     for start in range(0, len(rows), _BLOCK):
         values.add(rows[start : start + _BLOCK])

@@ -86,6 +86,19 @@ class View(NamedTuple):
     models: tuple[OfModel, ...]
 
 
+class Known(NamedTuple):
+    """What is known of a model's K recommenders.
+
+    Attributes:
+      names: in the order of its outputs; None for a model that was exported without.
+      tried: bool [K], those of which it learned from a row at least; None where that is unknown, which counts
+        as tried.
+    """
+
+    names: Sequence[str] | None
+    tried: npt.NDArray[np.bool_] | None = None
+
+
 class Scored(NamedTuple):
     """Compact rows [n, d], and the sums over the whole batch by recommender; None for a slice of it."""
 
@@ -119,7 +132,7 @@ def table(
     outcome: Outcome,
     outputs: Sequence[Mapping[str, npt.NDArray[Any]]],
     reward_bounds: tuple[float, float],
-    names: Sequence[Sequence[str] | None],
+    known: Sequence[Known],
 ) -> FloatArray:
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
 
@@ -128,12 +141,15 @@ def table(
     that only one model knows has that model's estimate. If the names of a model's recommenders are unknown,
     nothing is shared, and each has its own estimates.
 
+    Nobody knows what a recommender earns that a model never tried. So its serving policy is measured on what
+    it does with the others, its probabilities divided by their sum.
+
     Args:
       outcome: logged outcome of the n rows.
       outputs: outputs of each model's `evaluation` signature for them, the candidate's first: estimates and
         probabilities [n, K], the others [n] or [n, 1].
       reward_bounds: smallest and largest reward.
-      names: of each model, its K recommenders; None where they are unknown.
+      known: of each model, what is known of its K recommenders.
 
     Raises:
       DataError: an output is missing or of another shape, or a value outside its range; names it and the
@@ -146,8 +162,8 @@ def table(
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
     logged["user"] = np.fromiter(map(_user_hash, outcome.user_id), np.float64, n)
-    models = [_Model(output, n) for output in outputs]
-    common = _common([one.estimates for one in models], reward_bounds, names)
+    models = [_Model(output, n, of_model.tried) for output, of_model in zip(outputs, known, strict=True)]
+    common = _common([one.estimates for one in models], reward_bounds, [of_model.names for of_model in known])
     own = [column for one, shared in zip(models, common, strict=True) for column in one.own(shared)]
     return np.stack([*models[0].shared(logged), *own], axis=1)
 
@@ -175,9 +191,11 @@ def view(rows: FloatArray) -> View:
 class _Model:
     """One model's outputs for n rows; a logged recommender that it does not know has action -1."""
 
-    def __init__(self, output: Mapping[str, npt.NDArray[Any]], n: int) -> None:
+    def __init__(
+        self, output: Mapping[str, npt.NDArray[Any]], n: int, tried: npt.NDArray[np.bool_] | None
+    ) -> None:
         self.estimates = _matrix(output, model.REWARD_ESTIMATES, n)
-        self._serving = _matrix(output, model.SERVING_PROBABILITIES, n)
+        self._serving = _among(_matrix(output, model.SERVING_PROBABILITIES, n), tried)
         self._eval = _matrix(output, model.EVAL_PROBABILITIES, n)
         self._score = _column(output[model.LOGGED_SCORE], model.LOGGED_SCORE, n)
         self._default = _column(output[model.DEFAULT_ACTION], model.DEFAULT_ACTION, n).astype(np.int64)
@@ -243,6 +261,16 @@ def _common(
         inside[0][:, here] = mean
         inside[1][:, there] = mean
     return inside
+
+
+def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:
+    """Probabilities [n, K] of the recommenders that were tried; a row of none of them stays as it is."""
+    if tried is None or tried.all():
+        return probabilities
+    rest = probabilities * tried
+    total = rest.sum(axis=1, keepdims=True)
+    found: FloatArray = np.where(total > 0.0, rest / np.where(total > 0.0, total, 1.0), probabilities)
+    return found
 
 
 def _user_hash(user: Any) -> int:

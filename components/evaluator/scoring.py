@@ -9,10 +9,10 @@ import tensorflow as tf
 from absl import logging
 
 from components.evaluator.logged_examples import SliceKey, outcome, slices
-from components.evaluator.rows import Scored, recommender_sums, table
+from components.evaluator.rows import Known, Scored, recommender_sums, table
 from components.example_gen.example_files import Decoder, records
 from components.trainer.loaded import bring_up_to_date
-from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, USER_ID
+from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, TRAINING_ROWS, USER_ID
 from newsletter_bandit.settings.use_case import UseCase
 
 # Rows per batch; more are no faster, only larger.
@@ -41,7 +41,7 @@ class Models:
         for folder, model in zip(folders, self._models, strict=True):
             if use_case is not None and not bring_up_to_date(model, use_case):
                 logging.warning("%s: too old to know which recommenders are retired or renamed.", folder)
-        self._names = [_names(model) for model in self._models]
+        self._known = [_known(model) for model in self._models]
         signatures = [model.signatures[EVALUATION] for model in self._models]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
@@ -68,12 +68,15 @@ class Models:
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
             logged = outcome(decoded, outputs[0][USER_ID])
-            whole = table(logged, outputs, self._reward_bounds, self._names)
+            whole = table(logged, outputs, self._reward_bounds, self._known)
             for key, index in slices(decoded, features):
                 yield key, Scored(whole[index], None) if key else Scored(whole, recommender_sums(outputs[0]))
 
 
-def _names(model: Any) -> list[str] | None:
-    """The recommenders of a model in the order of its outputs; None for one that was exported without."""
-    names = getattr(model, RECOMMENDER_NAMES, None)
-    return None if names is None else [name.decode() for name in names.numpy().tolist()]
+def _known(model: Any) -> Known:
+    """What a loaded model says of its recommenders."""
+    names, rows = (getattr(model, name, None) for name in (RECOMMENDER_NAMES, TRAINING_ROWS))
+    return Known(
+        None if names is None else [name.decode() for name in names.numpy().tolist()],
+        None if rows is None else rows.numpy() > 0,
+    )

@@ -178,7 +178,13 @@ class BanditLearner:
             candidate = _call(model.evaluation, examples)
             other = _call(production.model.evaluation, examples) if production is not None else None
             compared_with = production.version if production is not None else LOGGING_POLICY
-            figures, verdict = evaluator.evaluate(use_case, _outcome(rows), candidate, other, compared_with)
+            tried = [
+                one.training_rows.numpy() > 0
+                for one in ([model] if production is None else [model, production.model])
+            ]
+            figures, verdict = evaluator.evaluate(
+                use_case, _outcome(rows), candidate, other, compared_with, tried
+            )
         if verdict.blessed:
             self._production = _Served(f"{self.name}-{day}", model, use_case)
             model_figures = figures.candidate

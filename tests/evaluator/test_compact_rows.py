@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.evaluator.rows import PER_MODEL, SHARED, Outcome, recommender_sums, table, view
+from components.evaluator.rows import PER_MODEL, SHARED, Known, Outcome, recommender_sums, table, view
 from newsletter_bandit.errors import DataError
 
 OUTCOME = Outcome(
@@ -36,8 +36,8 @@ NAMES = [f"r{i}" for i in range(13)]
 
 def compact(outcome: Outcome, outputs: list[dict[str, npt.NDArray[Any]]]) -> npt.NDArray[np.float64]:
     """Rows of models whose recommenders are the first of `NAMES`."""
-    names = [NAMES[: np.shape(output["reward_estimates"])[1]] for output in outputs]
-    return table(outcome, outputs, (-1.0, 1.0), names)
+    known = [Known(NAMES[: np.shape(output["reward_estimates"])[1]]) for output in outputs]
+    return table(outcome, outputs, (-1.0, 1.0), known)
 
 
 def random_rows(n: int, seed: int) -> tuple[Outcome, list[dict[str, npt.NDArray[Any]]]]:
@@ -117,7 +117,9 @@ def test_two_models_are_compared_by_estimates_that_they_share() -> None:
     candidate = output([0.4, 3.0, 0.2], [0.5, 0.25, 0.25], 0)
     production = output([-0.2, 0.6], [0.5, 0.5], 1)
     # Production's first recommender is the candidate's second, and its second the candidate's first.
-    seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [["a", "b", "new"], ["b", "a"]]))
+    seen = view(
+        table(outcome, [candidate, production], (-1.0, 1.0), [Known(["a", "b", "new"]), Known(["b", "a"])])
+    )
     shared_a, shared_b = (0.4 + 0.6) / 2, (1.0 - 0.2) / 2
     mine, other = seen.models
     assert mine.common_estimate.tolist() == other.common_estimate.tolist() == pytest.approx([shared_a])
@@ -125,8 +127,22 @@ def test_two_models_are_compared_by_estimates_that_they_share() -> None:
     assert other.common_value.tolist() == pytest.approx([0.5 * shared_b + 0.5 * shared_a])
     assert mine.serving_value.tolist() == pytest.approx([0.5 * 0.4 + 0.25 * 3.0 + 0.25 * 0.2])
     # Without names nothing is shared.
-    seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [["a", "b", "new"], None]))
+    seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [Known(["a", "b", "new"]), Known(None)]))
     assert [one.common_estimate.tolist() for one in seen.models] == [[0.4], [0.6]]
+
+
+def test_a_policy_is_measured_on_what_was_tried() -> None:
+    """Eight and one tenths of the two that were tried, out of nine."""
+    tried = np.array([True, True, False])
+    seen = view(table(OUTCOME, [OUTPUT], (-1.0, 1.0), [Known(NAMES[:3], tried)]))
+    (candidate,) = seen.models
+    assert candidate.serving_probability.tolist() == pytest.approx([1 / 9, 0.0, 0.0])
+    assert candidate.serving_value.tolist() == pytest.approx([(0.8 * 0.4 + 0.1 * 0.1) / 0.9] * 3)
+    assert candidate.common_value.tolist() == candidate.serving_value.tolist()
+    # Who has nothing else keeps what there is.
+    alone = {**OUTPUT, "serving_probabilities": np.array([[0.0, 0.0, 1.0]] * 3)}
+    (candidate,) = view(table(OUTCOME, [alone], (-1.0, 1.0), [Known(NAMES[:3], tried)])).models
+    assert candidate.serving_value.tolist() == pytest.approx([0.2] * 3)
 
 
 def test_the_candidates_shares_are_those_of_its_policy() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluator.policy_values import Measuring, PolicyValues
-from components.evaluator.rows import Outcome, Scored, table
+from components.evaluator.rows import Known, Outcome, Scored, table
 
 K = 4
 NAMES = ["a", "b", "c", "d"]
@@ -61,7 +61,7 @@ def logged_rows(n: int, seed: int) -> npt.NDArray[np.float64]:
         }
 
     outputs = [output(estimates), output(estimates + rng.normal(0.0, 0.1, (n, K)))]
-    return table(outcome, outputs, MEASURING.reward_bounds, [NAMES, NAMES])
+    return table(outcome, outputs, MEASURING.reward_bounds, [Known(NAMES), Known(NAMES)])
 
 
 def seen(rows: npt.NDArray[np.float64]) -> PolicyValues:

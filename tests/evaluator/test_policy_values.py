@@ -14,7 +14,7 @@ from components.evaluator import results
 from components.evaluator.gate import decide
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.report import ValueRow, policy_values
-from components.evaluator.rows import FloatArray, Outcome, table
+from components.evaluator.rows import FloatArray, Known, Outcome, table
 from newsletter_bandit.registry.evidence import Metrics
 from newsletter_bandit.registry.evidence.metrics import Difference
 from tests.tiny import make_use_case
@@ -56,7 +56,7 @@ def row(action: int, reward: float, *more: dict[str, Any]) -> FloatArray:
         user_id=np.array(["u1"], dtype=object),
     )
     outputs = [{name: np.array([values]) for name, values in out.items()} for out in (output(action), *more)]
-    names = [NAMES[: len(out["reward_estimates"][0])] for out in outputs]
+    names = [Known(NAMES[: len(out["reward_estimates"][0])]) for out in outputs]
     return table(outcome, outputs, BOUNDS, names)[0]
 
 

@@ -47,6 +47,7 @@ def train(
     """
     from newsletter_bandit.registry import Registry
     from newsletter_bandit.warehouse.arms import fingerprint
+    from newsletter_bandit.warehouse.margins import require_margins
 
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
@@ -55,6 +56,7 @@ def train(
     _print_cost(out, reads)
     arms = arm_summary(workspace, days.window)
     out.print(summary.arms(arms, workspace.use_case.reward))
+    require_margins(workspace.use_case, arms)
     rows = fingerprint(arms)
     earlier = None if again else local.judged_before(workspace, days, rows)
     if earlier is not None:

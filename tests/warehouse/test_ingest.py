@@ -427,7 +427,7 @@ def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_
     report = ingest(tmp_path / "w.duckdb", today, "training", [file])
     assert (report.loaded, report.rejected) == (2, 0)
     arms = arm_summary(_settings(tmp_path / "w.duckdb"), today, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
-    assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.5)
+    assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.0, 0.5)
 
 
 def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:

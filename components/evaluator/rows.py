@@ -8,7 +8,7 @@ production. `table` writes such rows and `view` gives their columns by name; nob
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -161,7 +161,7 @@ def table(
     reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
-    logged["user"] = np.fromiter(map(_user_hash, outcome.user_id), np.float64, n)
+    logged["user"] = np.fromiter(map(zlib.crc32, _encoded(outcome.user_id)), np.float64, n)
     models = [_Model(output, n, of_model.tried) for output, of_model in zip(outputs, known, strict=True)]
     common = _common([one.estimates for one in models], reward_bounds, [of_model.names for of_model in known])
     own = [column for one, shared in zip(models, common, strict=True) for column in one.own(shared)]
@@ -247,20 +247,22 @@ def _common(
     names: Sequence[Sequence[str] | None],
 ) -> list[FloatArray]:
     """Reward estimates [n, K] by which each model is compared, K its own recommenders."""
-    inside = [np.clip(one, *reward_bounds) for one in estimates]
-    if len(inside) == 1:
-        return inside
+    if len(estimates) == 1:
+        return [np.clip(estimates[0], *reward_bounds)]
     candidate, production = names
     if candidate is None or production is None:
         return list(estimates)
+    if list(candidate) == list(production):
+        mean = estimates[0] + estimates[1]
+        mean /= 2.0
+        return [np.clip(mean, *reward_bounds, out=mean)] * 2
+    found = [estimate.copy() for estimate in estimates]
     place = {name: index for index, name in enumerate(production)}
     both = [(index, place[name]) for index, name in enumerate(candidate) if name in place]
     if both:
         here, there = (list(indices) for indices in zip(*both, strict=True))
-        mean = (inside[0][:, here] + inside[1][:, there]) / 2.0
-        inside[0][:, here] = mean
-        inside[1][:, there] = mean
-    return inside
+        found[0][:, here] = found[1][:, there] = (found[0][:, here] + found[1][:, there]) / 2.0
+    return [np.clip(one, *reward_bounds, out=one) for one in found]
 
 
 def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:
@@ -273,8 +275,11 @@ def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> Fl
     return found
 
 
-def _user_hash(user: Any) -> int:
-    return zlib.crc32(user if isinstance(user, bytes) else str(user).encode())
+def _encoded(users: npt.NDArray[Any]) -> Iterable[bytes]:
+    """The users as bytes; those of a graph are bytes already."""
+    if len(users) and isinstance(users[0], bytes):
+        return users
+    return (str(user).encode() for user in users)
 
 
 def _column(values: Any, name: str, n: int) -> FloatArray:

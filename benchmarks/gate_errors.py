@@ -213,15 +213,15 @@ def judged(
     how = Measuring.of(use_case)
     cap = 1.0 if how.max_unsubscribe_ratio is None else how.max_unsubscribe_ratio
     weights, mean_weights, aucs = Weights(how.weight_clip), (MeanWeight(), MeanWeight()), (AUC(), AUC())
-    difference = PolicyDifference(how.reward_bounds)
-    excess = PolicyDifference(how.reward_bounds, how.multiple)
-    unsubscribes = Unsubscribes(cap)
+    difference = PolicyDifference(how.weight_clip, how.reward_bounds)
+    excess = PolicyDifference(how.weight_clip, how.reward_bounds, how.multiple)
+    unsubscribes = Unsubscribes(how.weight_clip, cap)
     ratio = SampleRatio(how.recommenders)
     baseline = 0.0
     # As the Evaluator: on what was tried.
     tried = np.bincount(log.action, minlength=how.recommenders) > 0
     models = [_among(model, tried) for model in (candidate, production)]
-    common = np.clip((candidate.estimates + production.estimates) / 2.0, *how.reward_bounds)
+    common = np.clip(production.estimates, *how.reward_bounds)
     expected = [(model.serving * common).sum(axis=1) for model in models]
     found, done = [], 0
     for size in sizes:
@@ -245,7 +245,7 @@ def judged(
             mean_weight.add(batch)
         difference.add(*seen)
         excess.add(*seen)
-        baseline += float(dr.terms(seen[1]).sum())
+        baseline += float(dr.terms(seen[1], how.weight_clip).sum())
         unsubscribes.add(seen[0], part.unsubscribed.astype(np.float64))
         ratio.add(part.action, part.propensity, user)
         ratio.eligible += truth.eligible[part.user].sum(axis=0)
@@ -265,6 +265,7 @@ def judged(
             baseline=baseline / size,
             compared_with="production",
             clipped_share=weights.clipped_share,
+            clipped_weight=max(1.0 - weights.mean / mean_weights[0].mean, 0.0),
             mean_weights=tuple(
                 PartWeight(name, one.mean, one.reach)
                 for name, one in zip(("candidate", "production"), mean_weights, strict=True)

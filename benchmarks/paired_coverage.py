@@ -84,7 +84,7 @@ def measure(setting: Setting, runs: int, seed: int = 0) -> dict[str, Any]:
 
 
 def _missed(candidate: LoggedBatch, baseline: LoggedBatch, truth: float) -> tuple[bool, bool, float]:
-    difference = PolicyDifference((0.0, 1.0))
+    difference = PolicyDifference(None, (0.0, 1.0))
     difference.add(candidate, baseline)
     low, high = difference.interval(0.95)
     return truth < low, truth > high, high - low

@@ -111,7 +111,7 @@ class _ModelValues(Mergeable):
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
         self.policies = {name: _PolicyValue(measuring) for name in POLICIES}
-        self._exploration_cost = PolicyDifference(measuring.reward_bounds)
+        self._exploration_cost = PolicyDifference(measuring.weight_clip, measuring.reward_bounds)
         self._auc = AUC()
 
     def add(self, rows: Shared, own: OfModel, batches: Mapping[PolicyName, LoggedBatch]) -> None:
@@ -141,14 +141,21 @@ class _ModelValues(Mergeable):
 class _Compared(Mergeable):
     """Candidate minus its baseline, and minus the share of the baseline that it must reach."""
 
-    def __init__(self, measuring: Measuring, kind: type[PolicyDifference | LoggingDifference]) -> None:
+    def __init__(
+        self,
+        measuring: Measuring,
+        kind: type[PolicyDifference | LoggingDifference],
+        weight_clip: float | None,
+    ) -> None:
         self._confidence = measuring.confidence
         self._one_sided = measuring.one_sided
-        self.difference = kind(measuring.reward_bounds)
+        self.difference = kind(weight_clip, measuring.reward_bounds)
         # The same sums where the margin is no share.
         self._multiple = measuring.multiple
         self.excess = (
-            self.difference if self._multiple == 1.0 else kind(measuring.reward_bounds, self._multiple)
+            self.difference
+            if self._multiple == 1.0
+            else kind(weight_clip, measuring.reward_bounds, self._multiple)
         )
 
     def add(self, *batches: LoggedBatch) -> None:
@@ -197,12 +204,12 @@ class PolicyValues(Mergeable):
         self._models = [_ModelValues(measuring) for _ in range(models)]
         self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
         cap = measuring.max_unsubscribe_ratio
-        self._to_logging = _Compared(measuring, LoggingDifference)
-        self._to_production = _Compared(measuring, PolicyDifference)
+        self._to_logging = _Compared(measuring, LoggingDifference, None)
+        self._to_production = _Compared(measuring, PolicyDifference, measuring.weight_clip)
         self._sample_ratio = SampleRatio(measuring.recommenders)
         self._taken = np.zeros(measuring.recommenders)
-        self._unsubscribes = Unsubscribes(1.0 if cap is None else cap)
-        self._floors = FloorGains(measuring.reward_bounds)
+        self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
+        self._floors = FloorGains(measuring.reward_bounds, measuring.weight_clip)
 
     def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
         """Adds rows, each laid out as `rows` says.

@@ -136,10 +136,10 @@ def table(
 ) -> FloatArray:
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
 
-    Two models are compared by reward estimates that they share, the mean of both, within the reward's bounds:
-    what both policies do alike then cancels, and neither model is a judge of its own choices. A recommender
-    that only one model knows has that model's estimate. If the names of a model's recommenders are unknown,
-    nothing is shared, and each has its own estimates.
+    Two models are compared by reward estimates that they share, the second one's within the reward's bounds:
+    what both policies do alike then cancels, and the candidate is no judge of its own choices. A recommender
+    that only the candidate knows has its estimate. If the names of a model's recommenders are unknown,
+    nothing can be shared, and both go without estimates.
 
     Nobody knows what a recommender earns that a model never tried. So its serving policy is measured on what
     it does with the others, its probabilities divided by their sum.
@@ -247,22 +247,20 @@ def _common(
     names: Sequence[Sequence[str] | None],
 ) -> list[FloatArray]:
     """Reward estimates [n, K] by which each model is compared, K its own recommenders."""
-    if len(estimates) == 1:
-        return [np.clip(estimates[0], *reward_bounds)]
+    *others, last = (np.clip(one, *reward_bounds) for one in estimates)
+    if not others:
+        return [last]
     candidate, production = names
     if candidate is None or production is None:
-        return list(estimates)
+        return [np.zeros_like(one) for one in estimates]
     if list(candidate) == list(production):
-        mean = estimates[0] + estimates[1]
-        mean /= 2.0
-        return [np.clip(mean, *reward_bounds, out=mean)] * 2
-    found = [estimate.copy() for estimate in estimates]
+        return [last, last]
     place = {name: index for index, name in enumerate(production)}
     both = [(index, place[name]) for index, name in enumerate(candidate) if name in place]
     if both:
         here, there = (list(indices) for indices in zip(*both, strict=True))
-        found[0][:, here] = found[1][:, there] = (found[0][:, here] + found[1][:, there]) / 2.0
-    return [np.clip(one, *reward_bounds, out=one) for one in found]
+        others[0][:, here] = last[:, there]
+    return [others[0], last]
 
 
 def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:

@@ -7,7 +7,8 @@ With u_i = 1 where the logged newsletter ended in an unsubscribe and w_i the can
     excess over X           mean((w_i - X) u_i), paired row by row
 
 A positive excess means more than X times the log's unsubscribes. Bounds are the estimators' default, which
-allows for events as rare as these. No weight is clipped: a clip could only hide unsubscribes.
+allows for events as rare as these. A clip hides a part of the unsubscribes, at most the share of the weight
+that it takes away, which the gate bounds.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ class Unsubscribes(Mergeable):
     """Rates of unsubscribes and their excess over a multiple of the log's.
 
     Args:
+      weight_clip: largest importance weight used.
       ratio: X, the multiple.
     """
 
-    def __init__(self, ratio: float = 1.0) -> None:
-        self._candidate = ips.Estimator(None, _RANGE)
-        self._log = logged.Estimator(None, _RANGE)
-        self._excess = LoggingDifference(_RANGE, ratio)
+    def __init__(self, weight_clip: float | None = None, ratio: float = 1.0) -> None:
+        self._candidate = ips.Estimator(weight_clip, _RANGE)
+        self._log = logged.Estimator(weight_clip, _RANGE)
+        self._excess = LoggingDifference(weight_clip, _RANGE, ratio)
 
     def add(self, batch: LoggedBatch, unsubscribed: npt.NDArray[np.float64]) -> None:
         """Adds logged rows; ``unsubscribed`` [n] is 1 or 0."""
@@ -46,7 +48,7 @@ class Unsubscribes(Mergeable):
         self._excess.add(rows)
 
     def merge(self, other: Unsubscribes) -> None:
-        """Adds the rows of ``other``, which must have the same ratio."""
+        """Adds the rows of ``other``, which must clip alike and have the same ratio."""
         self._candidate.merge(other._candidate)
         self._log.merge(other._log)
         self._excess.merge(other._excess)

@@ -12,7 +12,7 @@ from newsletter_bandit.checks import Check, compared, shown
 SAMPLE_SIZE = "effective sample size"
 MEAN_WEIGHT = "mean weight off 1"
 _DIGITS = 3
-_NAMED = 3
+_NAMED = 6
 
 
 class PartWeight(NamedTuple):
@@ -125,4 +125,4 @@ def mean_weights(parts: Sequence[PartWeight], tolerance: float) -> Check:
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return "; ".join(names[:_NAMED]) + more

@@ -60,9 +60,8 @@ class Gate(Settings):
     min_rows: int = Field(default=2000, ge=1)
     min_effective_sample_size: float = Field(default=200.0, ge=1.0)
     max_weight: float = Field(default=250.0, gt=1.0)
-    # Of the values that are shown; what decides is never clipped.
-    weight_clip: float = Field(default=250.0, gt=1.0)
-    # Share of the weight that the clip may take away before the shown values lean on the reward model.
+    weight_clip: float = Field(default=100.0, gt=1.0)
+    # Share of the weight that the clip may take away; what it takes is left to production's estimates.
     max_clipped_weight: Probability = 0.05
     # Propensities that do not fit the log: how far the mean weight may be from 1, and how improbable the
     # recommenders' numbers of rows may be where their ratios are off by more than the tolerance.

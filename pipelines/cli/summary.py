@@ -33,6 +33,8 @@ _VERDICT_WORDS = {
     "cannot_tell": "[bold yellow]Cannot tell[/]: the log does not hold enough evidence, so nothing is "
     "published.",
 }
+# Checks that fail where the log's propensities are wrong; more rows would not help.
+_PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
 _NOT_PLACED = {
     "superseded": "[bold yellow]Superseded[/]: production changed while this model was trained, so it was "
     "not put there; `newsletter-bandit train` again judges it against what is there now",
@@ -137,7 +139,7 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     decision = outcome.decision
     reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
     words = (
-        f"{_VERDICT_WORDS[outcome.verdict.verdict]} "
+        f"{_verdict_words(outcome.verdict)} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
         f"{_looks(outcome.verdict)}"
         f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} "
@@ -160,6 +162,18 @@ def judged_before(look: Look) -> str:
         f"[bold]Not trained again:[/] a model of {window} was judged on the same rows with the same settings "
         f"({words}). Judging again on the same rows only adds chances to err; `--again` trains all the same."
     )
+
+
+def _verdict_words(found: Verdict) -> str:
+    """The verdict and what it rests on."""
+    if found.verdict == "cannot_tell" and _PROPENSITIES & set(found.failed):
+        return (
+            "[bold yellow]Cannot tell[/]: the propensities do not fit the log (see the checks that fail), so "
+            "nothing is published. More newsletters do not help; right propensities do."
+        )
+    if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
+        return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
+    return _VERDICT_WORDS[found.verdict]
 
 
 def trials(outcome: TuningOutcome) -> Group:

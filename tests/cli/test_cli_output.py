@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
-from newsletter_bandit.registry.evidence import Placement, Verdict
+from newsletter_bandit.registry.evidence import Placement, Verdict, VerdictName
 from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
@@ -163,6 +163,22 @@ def test_verdict_names_what_is_in_production(
         "below a score [sic]",
         words,
     ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "failed", "words"),
+    [
+        ("cannot_tell", ["rows"], "Cannot tell: the log does not hold enough evidence"),
+        ("cannot_tell", ["sample ratio"], "Cannot tell: the propensities do not fit the log"),
+        ("cannot_tell", ["rows", "mean weight off 1"], "Cannot tell: the propensities do not fit the log"),
+        ("not_blessed", ["unsubscribes"], "Not blessed: it loses measurably more readers than allowed."),
+        ("not_blessed", ["value", "unsubscribes"], "Not blessed: it is measurably worse than allowed."),
+    ],
+)
+def test_the_verdict_says_what_it_rests_on(verdict: VerdictName, failed: list[str], words: str) -> None:
+    checks = tuple(Check(name, 0.0, 1.0, ">=", False, "") for name in failed)
+    found = dataclasses.replace(outcome(), verdict=Verdict(verdict, "v1", checks))
+    assert lines(summary.verdict(found, None))[0].startswith(words)
 
 
 def test_refused_predictions_are_pointed_out() -> None:

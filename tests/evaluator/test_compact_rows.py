@@ -100,7 +100,7 @@ def test_the_columns_of_a_row_have_names() -> None:
 
 
 def test_two_models_are_compared_by_estimates_that_they_share() -> None:
-    """The mean of both, within the reward's bounds; of a recommender that one does not know, the other's."""
+    """Production's, within the reward's bounds; of a recommender that it does not know, the candidate's."""
     outcome = Outcome(**{name: column[:1] for name, column in vars(OUTCOME).items()})
 
     def output(estimates: list[float], serving: list[float], action: int) -> dict[str, npt.NDArray[Any]]:
@@ -115,13 +115,12 @@ def test_two_models_are_compared_by_estimates_that_they_share() -> None:
         }
 
     candidate = output([0.4, 3.0, 0.2], [0.5, 0.25, 0.25], 0)
-    production = output([-0.2, 0.6], [0.5, 0.5], 1)
+    production = output([1.4, 0.6], [0.5, 0.5], 1)
     # Production's first recommender is the candidate's second, and its second the candidate's first.
     seen = view(
         table(outcome, [candidate, production], (-1.0, 1.0), [Known(["a", "b", "new"]), Known(["b", "a"])])
     )
-    # The mean of 3 and -.2 is more than can be earned.
-    shared_a, shared_b = (0.4 + 0.6) / 2, 1.0
+    shared_a, shared_b = 0.6, 1.0
     mine, other = seen.models
     assert mine.common_estimate.tolist() == other.common_estimate.tolist() == pytest.approx([shared_a])
     assert mine.common_value.tolist() == pytest.approx([0.5 * shared_a + 0.25 * shared_b + 0.25 * 0.2])
@@ -129,7 +128,7 @@ def test_two_models_are_compared_by_estimates_that_they_share() -> None:
     assert mine.serving_value.tolist() == pytest.approx([0.5 * 0.4 + 0.25 * 3.0 + 0.25 * 0.2])
     # Without names nothing is shared.
     seen = view(table(outcome, [candidate, production], (-1.0, 1.0), [Known(["a", "b", "new"]), Known(None)]))
-    assert [one.common_estimate.tolist() for one in seen.models] == [[0.4], [0.6]]
+    assert [one.common_estimate.tolist() for one in seen.models] == [[0.0], [0.0]]
 
 
 def test_a_policy_is_measured_on_what_was_tried() -> None:

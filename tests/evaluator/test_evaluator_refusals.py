@@ -59,7 +59,7 @@ def test_rounding_of_float32_probabilities_is_no_error() -> None:
     assert weights.tolist() == [2.0, 0.0]
 
 
-@pytest.mark.parametrize("make", [ips.Estimator, Weights])
+@pytest.mark.parametrize("make", [ips.Estimator, Weights, PolicyDifference, LoggingDifference])
 @pytest.mark.parametrize("clip", [0.0, -1.0, math.nan])
 def test_weight_clips_that_are_not_positive(make: Callable[[float], object], clip: float) -> None:
     with pytest.raises(ValueError, match="weight_clip"):
@@ -73,6 +73,8 @@ def test_weight_clips_that_are_not_positive(make: Callable[[float], object], cli
         (ips.Estimator(), dr.Estimator()),
         (PolicyDifference(), LoggingDifference()),
         (PolicyDifference(), PolicyDifference(multiple=0.9)),
+        (PolicyDifference(), PolicyDifference(5.0)),
+        (Unsubscribes(), Unsubscribes(5.0)),
         (Weights(), Weights(5.0)),
         (Overlap(2), Overlap(3)),
         (Overlap(2), Overlap(2, 5.0)),

@@ -202,7 +202,7 @@ def test_a_margin_of_all_that_the_baseline_earns_is_no_margin(baseline: float) -
                 )
             },
             "mean weight off 1",
-            "(candidate, country=CH, production, country=CH)",
+            "(candidate, country=CH; production, country=CH)",
         ),
         ({"mean_weights": (PartWeight("candidate", math.nan, math.inf),)}, "mean weight off 1", "unknown"),
         (
@@ -247,7 +247,7 @@ def test_recommenders_that_were_never_tried_are_named() -> None:
     check = next(check for check in verdict.checks if check.name == "never tried")
     assert (check.passed, check.detail) == (
         None,
-        "skipped: nothing is known of deals, refill, in no row of the log",
+        "skipped: nothing is known of deals; refill, in no row of the log",
     )
 
 

@@ -195,7 +195,7 @@ def test_without_a_click_a_difference_may_have_either_sign() -> None:
     propensity, nothing = np.array([0.5, 0.1, 0.5]), np.zeros(3)
     candidate = LoggedBatch(nothing, propensity, np.array([1.0, 0.0, 0.0]), nothing, nothing)
     baseline = LoggedBatch(nothing, propensity, np.array([0.0, 0.5, 0.0]), nothing, nothing)
-    difference = paired.PolicyDifference((0.0, 1.0))
+    difference = paired.PolicyDifference(None, (0.0, 1.0))
     difference.add(candidate, baseline)
     # Weights 2 - 0 and 0 - 5; the upper bound of a count of none at 97.5% is 3.689.
     assert difference.estimate().value == 0.0

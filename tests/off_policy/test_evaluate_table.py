@@ -291,7 +291,7 @@ def test_an_action_that_is_logged_more_often_than_its_propensities_allow_is_name
     found = evaluate([write(tmp_path / "log.parquet", log)], COLUMNS)
     assert found.verdict == "cannot_tell"
     assert found.reasons == (
-        "the log holds a 1.41 times as often as the propensities say: they are not its own",
+        "the log holds a 1.41 times as often as the propensities say, so the propensities are wrong",
     )
 
 

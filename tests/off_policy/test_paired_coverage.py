@@ -48,7 +48,7 @@ def test_an_optimistic_model_does_not_vouch_for_its_own_policy() -> None:
         context = rng.integers(CONTEXTS, size=40_000)
         action = (logging[context].cumsum(axis=1) < rng.random(len(context))[:, None]).sum(axis=1)
         action = action.clip(max=ARMS - 1)
-        difference = LoggingDifference((0.0, 1.0))
+        difference = LoggingDifference(None, (0.0, 1.0))
         difference.add(
             LoggedBatch(
                 (rng.random(len(context)) < reward[context, action]).astype(float),

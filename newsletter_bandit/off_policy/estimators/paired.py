@@ -5,14 +5,14 @@ Row by row, with m the ``multiple`` of the baseline, 1 for a plain difference,
     d_i = DR_i(candidate) - m DR_i(baseline)      or DR_i(candidate) - m r_i against the policy that logged
 
 What both policies share cancels, so the standard error of mean(d) is far below that of a difference of two
-separate estimates. Weights are never clipped here. A clipped weight leaves its missing part to the reward
-model, and a model is optimistic about its own choices: a candidate would judge itself wherever the log seldom
-did what it wants. Without a clip mean(d) is unbiased whatever the reward model says, and the variance is the
-price of what the log does not know.
+separate estimates. Both should be seen by one reward model: what they agree on then cancels exactly.
 
-The smaller the residuals, the less of it. So both policies should be seen by one reward model: what they
-agree on then cancels exactly. See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan,
-Langford and Li (2014) for DR_i.
+Mind whose model that is. A clipped weight leaves its missing part to the reward model, and a model is
+optimistic about its own choices: by its own estimates, a candidate judges itself wherever the log seldom did
+what it wants. With the baseline's estimates the error is on the safe side. Without a clip mean(d) is unbiased
+whatever the model says, at the price of variance.
+
+See "Doubly Robust Policy Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ class _Difference(base.MeanOfTerms):
     """
 
     def __init__(
-        self, reward_range: base.RewardRange | None = None, multiple: float = 1.0, samples: int = 0
+        self,
+        weight_clip: float | None = None,
+        reward_range: base.RewardRange | None = None,
+        multiple: float = 1.0,
+        samples: int = 0,
     ) -> None:
-        super().__init__(1, None, reward_range, samples)
+        super().__init__(1, weight_clip, reward_range, samples)
         if not multiple >= 0.0:
             raise ValueError(f"multiple: found {multiple}; allowed: 0 or more")
         self.multiple = multiple
@@ -83,10 +87,11 @@ class PolicyDifference(_Difference):
             raise ValueError("a paired difference needs both policies on the same logged rows")
         if not len(candidate):
             return
-        terms = dr.terms(candidate) - self.multiple * dr.terms(baseline)
+        clip = self.weight_clip
+        terms = dr.terms(candidate, clip) - self.multiple * dr.terms(baseline, clip)
         self._add(terms[:, None], candidate)
         if self.reward_range is not None:
-            gaps = candidate.weights() - self.multiple * baseline.weights()
+            gaps = candidate.weights(clip) - self.multiple * baseline.weights(clip)
             self._look(gaps, terms - gaps * candidate.reward)
 
 
@@ -97,8 +102,8 @@ class LoggingDifference(_Difference):
         """Adds logged rows."""
         if not len(candidate):
             return
-        terms = dr.terms(candidate) - self.multiple * candidate.reward
+        terms = dr.terms(candidate, self.weight_clip) - self.multiple * candidate.reward
         self._add(terms[:, None], candidate)
         if self.reward_range is not None:
-            gaps = candidate.weights() - self.multiple
+            gaps = candidate.weights(self.weight_clip) - self.multiple
             self._look(gaps, terms - gaps * candidate.reward)

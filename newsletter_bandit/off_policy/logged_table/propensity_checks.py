@@ -35,5 +35,5 @@ def of_propensities(
         for each in actions
         if each.sample_ratio > bound and each.sample_ratio_distance > _STANDARD_ERRORS
     ]
-    reason = f"the log holds {listed(off)} as often as the propensities say: they are not its own"
+    reason = f"the log holds {listed(off)} as often as the propensities say, so the propensities are wrong"
     return mean_weight, Check(name, largest, bound, "<=", not off, reason if off else "")

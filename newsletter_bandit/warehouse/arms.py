@@ -16,8 +16,7 @@ from newsletter_bandit.warehouse.reading import read
 
 @dataclass(frozen=True)
 class ArmSummary:
-    """One recommender's newsletters in a window; the rates and the mean reward are None where it sent
-    none.
+    """One recommender's newsletters in a window; the rates and means are None where it sent none.
 
     ``unsubscribe_rate`` counts any unsubscribe, ``unsubscribe_after_click_rate`` those after a click.
     """
@@ -28,10 +27,12 @@ class ArmSummary:
     unsubscribe_rate: float | None
     unsubscribe_after_click_rate: float | None
     mean_reward: float | None
+    mean_propensity: float | None = None
 
 
 def fingerprint(arms: Sequence[ArmSummary]) -> str:
-    """Sixteen hexadecimal digits that change with the counts, rates and rewards of a window's rows.
+    """Sixteen hexadecimal digits that change with the counts, rates, rewards and propensities of a window's
+    rows.
 
     It is taken of figures that are read anyhow. It does not see features: rows that differ in nothing else
     have the same fingerprint. Rates count to nine digits, because sums in parallel differ beyond.
@@ -42,7 +43,7 @@ def fingerprint(arms: Sequence[ArmSummary]) -> str:
 
     lines = [
         f"{arm.recommender}\t{arm.newsletters}\t{rounded(arm.click_rate)}\t{rounded(arm.unsubscribe_rate)}"
-        f"\t{rounded(arm.mean_reward)}"
+        f"\t{rounded(arm.mean_reward)}\t{rounded(arm.mean_propensity)}"
         for arm in arms
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -87,4 +88,5 @@ def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
         unsubscribe_rate=mean("unsubscribe_rate"),
         unsubscribe_after_click_rate=mean("unsubscribe_after_click_rate"),
         mean_reward=mean("mean_reward"),
+        mean_propensity=mean("mean_propensity"),
     )

@@ -68,3 +68,7 @@ def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace
     corrected = fingerprint(arm_summary(environment.warehouse, use_case, *days.window))
     assert corrected != rows
     assert judged_before(workspace, days, corrected) is None
+    # So are rows whose propensities were mended.
+    with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
+        connection.execute("UPDATE newsletter.training SET propensity = propensity / 2")
+    assert fingerprint(arm_summary(environment.warehouse, use_case, *days.window)) != corrected

@@ -154,7 +154,8 @@ def _evaluation(
         checks=(
             *checks(found.weights, options.bounds),
             *fit,
-            *enough_users(table.users, options.bounds.min_users),
+            # The count of many users is an estimate, and nobody has less than one row.
+            *enough_users(min(table.users, found.weights.rows), options.bounds.min_users),
         ),
         warnings=tuple(said),
     )

@@ -264,6 +264,7 @@ def judged(
             excess_upper_bound=excess.upper_bound(how.one_sided),
             baseline=baseline / size,
             compared_with="production",
+            clicks=float(log.clicked[:size].sum()),
             clipped_share=weights.clipped_share,
             clipped_weight=max(1.0 - weights.mean / mean_weights[0].mean, 0.0),
             mean_weights=tuple(

@@ -4,7 +4,8 @@ Three verdicts, decided in this order:
 
     cannot_tell   a check of the evidence fails (`gate_evidence`), the margin is more than the baseline
                   earns, or AUC is unknown
-    not_blessed   AUC is below its floor, or further below production's than allowed
+    not_blessed   AUC is surely below its floor, or further below production's than allowed; cannot_tell if it
+                  is, but so few clicks may be chance
     not_blessed   the upper bound of the difference in value is below the allowed loss: the candidate is worse
     not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many
                   readers
@@ -23,10 +24,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 from components.evaluator.gate_evidence import evidence_checks
 from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
+from newsletter_bandit.off_policy.auc import standard_error
 from newsletter_bandit.registry.evidence import Verdict, VerdictName
 from newsletter_bandit.settings.use_case import Gate
 
@@ -46,14 +49,34 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in auc):
-        unknown = any(check.passed is False and check.figure is None for check in auc)
-        verdict = "cannot_tell" if unknown else "not_blessed"
+        verdict = "not_blessed" if _surely_below(auc, metrics, gate) else "cannot_tell"
     elif value.passed and unsubscribes.passed is not False:
         verdict = "blessed"
     else:
         annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > ROUNDING
         verdict = "not_blessed" if worse or annoys else "cannot_tell"
     return Verdict(verdict, metrics.compared_with, checks)
+
+
+def _surely_below(checks: tuple[Check, Check], metrics: GateMetrics, gate: Gate) -> bool:
+    """No AUC is unknown, and one fails by more than chance explains."""
+    if any(check.passed is False and check.figure is None for check in checks):
+        return False
+    others = metrics.rows - metrics.clicks
+    aucs = (metrics.auc,) if metrics.production_auc is None else (metrics.auc, metrics.production_auc)
+    errors = [0.0] * 2
+    if math.isfinite(metrics.clicks):
+        errors = [standard_error(auc, metrics.clicks, others) for auc in aucs]
+    reach = NormalDist().inv_cdf((1.0 + gate.confidence) / 2.0)
+    # Of two AUCs on the same rows, the error of the difference is at most that of unrelated ones.
+    allowed = (reach * errors[0], reach * math.hypot(*errors))
+    return any(
+        check.passed is False
+        and check.figure is not None
+        and check.bound is not None
+        and check.figure < check.bound - chance
+        for check, chance in zip(checks, allowed, strict=True)
+    )
 
 
 def _margin(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:

@@ -19,6 +19,7 @@ class GateMetrics:
       max_weight: largest importance weight before any clip.
       auc: AUC of the reward estimates for clicks, in [0, 1]; NaN if it is undefined.
       production_auc: the same for the model in production; None if there is none.
+      clicks: rows with a click, which say how sure an AUC is; infinite takes it as exact.
       difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
       lower_bound: lower end of the interval of ``difference`` at `gate.confidence`; -inf if unknown.
       upper_bound: upper end of that interval; inf if unknown.
@@ -52,6 +53,7 @@ class GateMetrics:
     excess_upper_bound: float
     baseline: float
     compared_with: str
+    clicks: float = math.inf
     clipped_share: float = 0.0
     clipped_weight: float = 0.0
     mean_weights: tuple[PartWeight, ...] = ()

@@ -80,6 +80,7 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         excess_upper_bound=_or(difference.excess_upper_bound, math.inf),
         baseline=_baseline(overall, use_case.gate.allowed_margin.share),
         compared_with=metrics.compared_with,
+        clicks=overall.rows * _or(overall.logging_policy.click_rate, 0.0),
         clipped_share=_or(weights.clipped_share, 0.0),
         clipped_weight=max(_or(one.weights.clipped_weight, 0.0) for one in policies.values()),
         mean_weights=tuple(_mean_weights(metrics, use_case.gate.min_rows)),

@@ -51,3 +51,20 @@ class AUC(Mergeable):
             return math.nan
         lower = np.cumsum(no) - no
         return float((yes @ lower + yes @ no / 2.0) / pairs)
+
+
+def standard_error(auc: float, positives: float, negatives: float) -> float:
+    """Standard error of an AUC, of scores that are distributed about alike in both classes; NaN without both.
+
+    See "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve" by Hanley and
+    McNeil (1982), equation 2.
+    """
+    if not (positives > 0 and negatives > 0):
+        return math.nan
+    of_positives, of_negatives = auc / (2.0 - auc), 2.0 * auc**2 / (1.0 + auc)
+    variance = (
+        auc * (1.0 - auc)
+        + (positives - 1.0) * (of_positives - auc**2)
+        + (negatives - 1.0) * (of_negatives - auc**2)
+    ) / (positives * negatives)
+    return math.sqrt(max(variance, 0.0))

@@ -138,6 +138,22 @@ def test_unsubscribes_are_not_checked_where_the_cap_is_off_or_the_log_holds_none
 
 
 @pytest.mark.parametrize(
+    ("clicks", "changes", "verdict"),
+    [
+        (1000.0, {"auc": 0.5, "production_auc": 0.5}, "not_blessed"),
+        (1000.0, {"auc": 0.54, "production_auc": 0.5}, "cannot_tell"),
+        (3.0, {"auc": 0.4, "production_auc": 0.4}, "cannot_tell"),
+        # A drop is the difference of two.
+        (1000.0, {"auc": 0.6, "production_auc": 0.66}, "not_blessed"),
+        (1000.0, {"auc": 0.6, "production_auc": 0.63}, "cannot_tell"),
+    ],
+)
+def test_few_clicks_excuse_a_low_auc(clicks: float, changes: dict[str, float], verdict: str) -> None:
+    """With 1,000 clicks of 5,000 rows, the standard error of an AUC is .01; with three it is .17."""
+    assert decide(replace(GOOD, clicks=clicks, **changes), GATE).verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("low", "high", "words"),
     [
         (0.001, 0.01, "surely above it"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from newsletter_bandit.off_policy.auc import AUC, standard_error
 from newsletter_bandit.off_policy.estimators import (
     ESTIMATORS,
     Estimator,
@@ -270,3 +271,18 @@ def test_snips_is_unknown_where_the_policy_never_agrees_with_the_log() -> None:
     never = LoggedBatch(ROWS.reward, ROWS.propensity, np.zeros(3), ROWS.expected_reward, ROWS.logged_estimate)
     assert math.isnan(run(snips.Estimator(), never).estimate().value)
     assert run(ips.Estimator(), never).estimate().value == 0.0
+
+
+def test_the_error_of_an_auc_by_hand_and_by_simulation() -> None:
+    # One of each: A (1 - A).
+    assert standard_error(0.5, 1, 1) == 0.5
+    assert math.isnan(standard_error(0.5, 0, 10))
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(2000):
+        measured = AUC()
+        scores = np.concatenate([rng.normal(0.6, 0.1, 20), rng.normal(0.5, 0.1, 200)])
+        measured.add(scores.clip(0, 1), np.arange(220) < 20)
+        found.append(measured.value())
+    # On the safe side for normal scores, as Hanley and McNeil say of their formula.
+    assert 1.0 < standard_error(float(np.mean(found)), 20, 200) / np.std(found) < 1.25

@@ -38,6 +38,7 @@ class Workspace:
         if not self.schema_file.is_file():
             raise SettingsError(
                 f"{self.schema_file}: no such file; write the curated schema from your data with "
-                f"`newsletter-bandit schema --use-case {self.use_case_path}` and review it"
+                f"`newsletter-bandit schema --use-case {self.use_case_path} --workdir {self.workdir}` and "
+                "review it"
             )
         return self.schema_file.absolute()

@@ -36,6 +36,7 @@ class IngestReport:
       rejects: file of the refused rows, or None if none was asked for.
       said: sentences on how the files were read: delimiters, columns left out, blanks removed.
       seconds: wall clock.
+      changed: rows of `already_there` whose values are not those of the table, which keeps its own.
     """
 
     table: str
@@ -46,6 +47,7 @@ class IngestReport:
     rejects: Path | None
     said: tuple[str, ...]
     seconds: float
+    changed: int = 0
 
     @property
     def rejected(self) -> int:
@@ -108,7 +110,9 @@ def ingest(
             listed = "".join(f"\n  {line}" for line in (*refusals, *staged.said))
             raise DataError(f"{name}: {problem}; the table stays as it was{kept}{listed}")
         optional = OPTIONAL_COLUMNS.get(table, {})
-        loaded = _load(connection, name, use_case.table_columns(table), KEY[table], replace, optional)
+        loaded, changed = _load(
+            connection, name, use_case.table_columns(table), KEY[table], replace, optional
+        )
     return IngestReport(
         table=name,
         read=read,
@@ -118,6 +122,7 @@ def ingest(
         rejects=rejects,
         said=staged.said,
         seconds=time.perf_counter() - started,
+        changed=changed,
     )
 
 
@@ -140,8 +145,10 @@ def _load(
     key: Sequence[str],
     replace: bool,
     optional: Collection[str],
-) -> int:
-    """Moves the good rows into the table, in one transaction; returns how many."""
+) -> tuple[int, int]:
+    """Moves the good rows into the table, in one transaction; returns how many, and how many others are there
+    with different values.
+    """
     schema, _, table = name.rpartition(".")
     schema = schema or "main"
     ((database,),) = connection.execute("SELECT current_database()").fetchall()
@@ -165,6 +172,13 @@ def _load(
                 connection.execute(
                     f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[types[column]]}"
                 )
+        kept, given = (
+            ", ".join(f"{side}.{quoted(column)}" for column in types) for side in ("target", "staged")
+        )
+        ((changed,),) = connection.execute(
+            f"SELECT count(*) FROM staged JOIN {target} AS target ON {same} WHERE {PROBLEM} IS NULL "
+            f"AND row({given}) IS DISTINCT FROM row({kept})"
+        ).fetchall()
         ((inserted,),) = connection.execute(
             f"INSERT INTO {target} ({names}) SELECT {names} FROM staged WHERE {PROBLEM} IS NULL "
             f"AND NOT EXISTS (SELECT 1 FROM {target} AS target WHERE {same}) ORDER BY {ORDINAL}"
@@ -173,7 +187,7 @@ def _load(
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    return int(inserted)
+    return int(inserted), int(changed)
 
 
 def _check_table(name: str, there: dict[str, str], types: dict[str, str]) -> None:

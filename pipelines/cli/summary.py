@@ -66,10 +66,13 @@ def ingested(report: IngestReport) -> str:
     """The outcome for the rows of raw files, with one line per reason for refusing some."""
     counts = [f"{report.loaded:,} of {report.read:,} rows loaded into {report.table}"]
     if report.already_there:
-        counts.append(f"{report.already_there:,} were already there")
+        changed = f", {report.changed:,} of them with other values" if report.changed else ""
+        counts.append(f"{report.already_there:,} were already there{changed}")
     if report.rejected:
         counts.append(f"{report.rejected:,} refused")
     lines = [f"{', '.join(counts)}."]
+    if report.changed:
+        lines.append("The table keeps the values that it has; `--replace` empties it first.")
     lines += [f"  {line}" for line in report.said]
     lines += [f"  {refusal}" for refusal in report.refusals]
     if report.rejected and report.rejects is not None:
@@ -129,9 +132,16 @@ def checks(verdict: Verdict) -> Group:
             "" if check.passed is None else _plain(check.figure),
             _bound(check),
             _PASSED[check.passed],
-            escape(check.detail),
+            escape(_meaning(check)),
         )
     return _titled("The gate", table)
+
+
+def _meaning(check: Check) -> str:
+    """The sentence of a check without what stands in the columns beside it: the figure and its bound."""
+    comparison, _, rest = check.detail.partition(" (")
+    plain = comparison.endswith(f"{check.relation} {check.bound:g}") if check.bound is not None else False
+    return rest.replace(")", "", 1) if plain and rest else check.detail
 
 
 def verdict(outcome: TrainingOutcome, current: str | None) -> str:

@@ -100,7 +100,7 @@ VERDICT = Verdict(
     "not_blessed",
     "20261101T000000Z-12345678",
     (
-        Check("rows", 23936.0, 2000.0, ">=", True, "23,936 is >= 2000"),
+        Check("rows", 23936.0, 2000.0, ">=", True, "23,936 is >= 2000 (evaluation rows)"),
         Check("AUC", 0.45, 0.5, ">=", False, "0.45 is not >= 0.5"),
         Check("AUC against production", None, -0.02, ">=", None, "skipped"),
         Check("value", None, -0.01, ">=", False, "unknown"),
@@ -121,7 +121,7 @@ def outcome(**changes: Any) -> TrainingOutcome:
 
 def test_each_check_has_figure_bound_and_result() -> None:
     shown = lines(summary.checks(VERDICT))
-    assert "rows 23,936 >= 2,000 pass 23,936 is >= 2000" in shown
+    assert "rows 23,936 >= 2,000 pass evaluation rows" in shown
     assert "AUC 0.45 >= 0.5 fail 0.45 is not >= 0.5" in shown
     assert "AUC against production >= -0.02 skipped skipped" in shown
     assert "value unknown >= -0.01 fail unknown" in shown

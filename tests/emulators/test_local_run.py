@@ -26,6 +26,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.cloud import BEAM_STEPS
 from newsletter_bandit.settings.environment import MySQLMetadata
+from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.beam import beam_args
@@ -128,8 +129,10 @@ def run(
     path = CONFIGS / "newsletter.yaml"
     use_case = load_use_case(path)
     # So few newsletters hold little evidence; what runs is the point here.
-    lenient = {"min_rows": 1, "min_effective_sample_size": 1, "min_auc": 0, "allowed_margin": "99%"}
-    gate = use_case.gate.model_copy(update={**lenient, "max_unsubscribe_ratio": None, "max_weight": 1e9})
+    lenient = {"min_rows": 1, "min_effective_sample_size": 1, "min_auc": 0, "mean_weight_tolerance": 1.0}
+    lenient |= {"max_unsubscribe_ratio": None, "max_weight": 1e9, "confidence": 0.6}
+    lenient |= {"allowed_margin": Loss(share=0.99)}
+    gate = use_case.gate.model_copy(update=lenient)
     use_case = use_case.model_copy(update={"gate": gate})
     environment = load_environment(CONFIGS / "environments" / "local.yaml").in_workdir(folder, use_case)
     workspace = Workspace(use_case, path, environment.model_copy(update={"metadata": mariadb}), folder)

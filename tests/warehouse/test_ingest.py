@@ -417,6 +417,17 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
     assert [arm.mean_reward for arm in arm_summary(warehouse, any_counts, *days)] == [0.0, -0.75, None]
 
 
+def test_rows_that_are_there_with_other_values_are_counted(tmp_path: Path, use_case: UseCase) -> None:
+    rows = [{"user_id": "u1"}, {"user_id": "u2"}, {"user_id": "u3"}]
+    mended = [{"user_id": "u1"}, {"user_id": "u2", "propensity": "0.25"}, {"user_id": "u4"}]
+    ingest(tmp_path / "w.duckdb", use_case, "training", [write_csv(tmp_path / "rows.csv", *rows)])
+    file = write_csv(tmp_path / "mended.csv", *mended)
+    again = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
+    assert (again.loaded, again.already_there, again.changed) == (1, 2, 1)
+    fresh = ingest(tmp_path / "w.duckdb", use_case, "training", [file], replace=True)
+    assert (fresh.loaded, fresh.already_there, fresh.changed) == (3, 0, 0)
+
+
 def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_case: UseCase) -> None:
     file = write_csv(
         tmp_path / "rows.csv",

@@ -284,18 +284,16 @@ def prediction(outcome: PredictionOutcome) -> str:
 
 def models(versions: Sequence[VersionInfo]) -> Group:
     """Published versions, oldest first."""
-    table = _table(
-        "version", "", "verdict", "compared with", "policy", "explores", "floor", "value", left=(1, 2, 3, 4)
-    )
+    table = _table("version", "value", "verdict and how it is served", left=(2,))
     # A rollback takes the whole name.
     table.columns[0].no_wrap = True
     for version in versions:
+        served = "policy unknown" if version.decision is None else _served(version.decision)
+        told = (_placed(version), *_judged(version.verdict), served)
         table.add_row(
             escape(version.version),
-            _placed(version),
-            *_judged(version.verdict),
-            *_explored(version.decision),
             _signed(_value(version.metrics)),
+            ", ".join(part for part in told if part),
         )
     return _titled("Published models", table)
 
@@ -344,15 +342,8 @@ def _placed(version: VersionInfo) -> str:
 
 def _judged(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
-        return _UNKNOWN, _UNKNOWN
-    return verdict.words, escape(verdict.compared_with)
-
-
-def _explored(decision: Decision | None) -> tuple[str, str, str]:
-    if decision is None:
-        return _UNKNOWN, "", ""
-    floor = "" if decision.score_floor is None else _plain(decision.score_floor)
-    return decision.policy_words, f"{decision.exploration_rate:.0%}", floor
+        return "verdict unknown", ""
+    return verdict.words, f"compared with {escape(verdict.compared_with)}"
 
 
 def _value(metrics: Metrics | None) -> float | None:

@@ -205,10 +205,12 @@ def test_models_mark_the_current_one() -> None:
     third = VersionInfo("v3", created, False, blessed, exploring, None)
     fourth = VersionInfo("v4", created, False, blessed, greedy, None)
     shown = lines(summary.models([first, second, third, fourth]))
-    assert "v1 blessed logging policy serving policy 100% +0.1250" in shown
-    assert "v2 in production unknown unknown unknown unknown" in shown
-    assert "v3 blessed v2 serving policy 50% 0.031 unknown" in shown
-    assert "v4 blessed v2 eval policy 0% unknown" in shown
+    judged = "blessed, compared with"
+    serving = "serving policy, exploration rate"
+    assert f"v1 +0.1250 {judged} logging policy, {serving} 100%" in shown
+    assert "v2 unknown in production, verdict unknown, policy unknown" in shown
+    assert f"v3 unknown {judged} v2, {serving} 50%, score floor 0.031" in shown
+    assert f"v4 unknown {judged} v2, eval policy" in shown
 
 
 def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
@@ -254,11 +256,10 @@ def test_models_tell_pins_and_lost_races() -> None:
         )
     )
     # Whatever else wraps, the name that a rollback takes stands in one piece.
-    assert shown[3].startswith("20261129T165757Z-92fc6bdc in production, ")
-    assert "pinned" in " ".join(shown[3:5])
-    assert "v2 superseded unknown unknown unknown unknown" in shown
-    assert "v3 kept out by a pin unknown unknown unknown unknown" in shown
-    assert "v4 unknown unknown unknown unknown" in shown
+    assert shown[3].startswith("20261129T165757Z-92fc6bdc unknown in production, pinned, ")
+    assert "v2 unknown superseded, verdict unknown, policy unknown" in shown
+    assert "v3 unknown kept out by a pin, verdict unknown, policy unknown" in shown
+    assert "v4 unknown verdict unknown, policy unknown" in shown
 
 
 def test_truth_measures_the_gap_from_uniform_to_oracle() -> None:

@@ -183,7 +183,14 @@ def _verdict_words(found: Verdict) -> str:
         )
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
         return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
-    return _VERDICT_WORDS[found.verdict]
+    untried = [check for check in found.checks if check.name == "never tried" and check.passed is None]
+    told = "".join(f" {escape(_sentence(check.detail))}." for check in untried)
+    return _VERDICT_WORDS[found.verdict] + told
+
+
+def _sentence(detail: str) -> str:
+    words = detail.removeprefix("skipped: ")
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def trials(outcome: TuningOutcome) -> Group:

@@ -181,6 +181,15 @@ def test_the_verdict_says_what_it_rests_on(verdict: VerdictName, failed: list[st
     assert lines(summary.verdict(found, None))[0].startswith(words)
 
 
+def test_a_verdict_names_what_was_never_tried() -> None:
+    detail = "skipped: nothing is known of deals; refill, in no row of the log"
+    checks = (Check("never tried", None, None, "<=", None, detail),)
+    found = dataclasses.replace(outcome(), verdict=Verdict("blessed", "v1", checks))
+    assert " ".join(lines(summary.verdict(found, None))).startswith(
+        "Blessed: every check holds. Nothing is known of deals; refill, in no row of the log. Compared with"
+    )
+
+
 def test_refused_predictions_are_pointed_out() -> None:
     good = PredictionOutcome("v1", 2000, 0, None, dt.date(2999, 1, 1))
     assert lines(summary.prediction(good)) == [

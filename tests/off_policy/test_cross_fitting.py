@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from newsletter_bandit.off_policy.logged_table import Columns, evaluate, hashing, sampling
 from newsletter_bandit.off_policy.logged_table.crossfit import RewardModel
-from newsletter_bandit.off_policy.logged_table.encoding import Encoder
+from newsletter_bandit.off_policy.logged_table.encoding import Encoder, nearly_numbers
 from newsletter_bandit.off_policy.logged_table.propensities import PropensityModel
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
 from tests.log_files import options, random_log, write
@@ -160,3 +160,16 @@ def test_hashes_tell_users_apart_and_are_the_same_everywhere() -> None:
     # blake2b of the text, 8 bytes, little-endian; SplitMix64's first output of seed 0.
     assert found[0] == 0xD56A4E3F684D9992
     assert hashing.mixed(np.zeros(1, dtype=np.uint64))[0] == 0xE220A8397B1DCDAF
+
+
+def test_a_column_of_numbers_but_for_a_few_is_said_to_be_a_category() -> None:
+    spend = [str(x / 4) for x in range(100)] + ["1,340.73", "2,001.10", None]
+    sample = {
+        "spend": pa.array(spend),
+        "country": pa.array(["CH", "DE"] * 51 + ["CH"]),
+        "age": pa.array([str(x) for x in range(103)]),
+    }
+    assert nearly_numbers(sample) == [
+        "Column spend holds 2 values that are no number, such as '1,340.73', among 102: it counts as a "
+        "category."
+    ]

@@ -14,6 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 # A column is a number if every value of the sample is a number and more than this many are different.
 MAX_CODES = 12
 MAX_CATEGORIES = 50
+_FEW, _SHOWN = 0.5, 30
 
 
 class Encoder:
@@ -35,6 +36,25 @@ class Encoder:
     def encode(self, labels: Mapping[str, pa.Array]) -> FloatArray:
         """float64 [n, d] of the sample's columns; others are left out."""
         return np.concatenate([column.encode(labels[name]) for name, column in self._columns.items()], axis=1)
+
+
+def nearly_numbers(sample: Mapping[str, pa.Array]) -> list[str]:
+    """A sentence on each column that holds numbers but for a few values, so that it counts as a category.
+
+    Args:
+      sample: column -> [m] text, null where empty.
+    """
+    said = []
+    for name, values in sample.items():
+        distinct = values.drop_null().unique()
+        odd = np.isnan(_numbers(distinct))
+        if len(distinct) > MAX_CODES and 0 < odd.sum() < _FEW * len(distinct):
+            first = str(distinct[int(odd.argmax())].as_py())[:_SHOWN]
+            said.append(
+                f"Column {name} holds {int(odd.sum()):,} values that are no number, such as {first!r}, among "
+                f"{len(distinct):,}: it counts as a category."
+            )
+    return said
 
 
 class _Number:

@@ -85,7 +85,7 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
         parts.add(rows.labels, batch)
         weights.add(rows.labels, batch)
     actions = overlap.figures()
-    said = []
+    said = list(views.said)
     if columns.estimates_propensities:
         said.append(sentences.estimated_propensities(views.propensity_context))
     said += sentences.of_actions(actions, overlap.exact)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from newsletter_bandit.off_policy.estimators import LoggedBatch
 from newsletter_bandit.off_policy.logged_table import hashing
 from newsletter_bandit.off_policy.logged_table.arrays import coded
+from newsletter_bandit.off_policy.logged_table.encoding import nearly_numbers
 from newsletter_bandit.off_policy.logged_table.options import Options
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable, Rows
 
@@ -32,6 +33,7 @@ class Views:
 
     Attributes:
       propensity_context: columns from which propensities are estimated.
+      said: sentences on how the context was understood.
 
     Raises:
       DataError: as `LoggedTable.batches`, or there are fewer users than folds.
@@ -44,6 +46,7 @@ class Views:
         self._propensity_model: PropensityModel | None = None
         version = () if columns.policy_version is None else (columns.policy_version,)
         self.propensity_context = tuple(dict.fromkeys((*columns.context, *version)))
+        self.said: list[str] = []
         if not columns.fits_reward_model and not columns.estimates_propensities:
             return
         from newsletter_bandit.off_policy.logged_table import sampling
@@ -51,6 +54,7 @@ class Views:
         sample = sampling.draw(
             table, self.propensity_context, options.folds, options.sample_rows, options.batch_rows
         )
+        self.said = nearly_numbers({name: sample.labels[name] for name in columns.context})
         if columns.fits_reward_model:
             from newsletter_bandit.off_policy.logged_table.crossfit import RewardModel
 

@@ -121,7 +121,6 @@ def ours(rows: int, clip: float | None, dense: bool = True) -> None:
             "effective_sample_size": weights.effective_sample_size,
             "max_weight": weights.max_unclipped,
             "mean_weight": weights.mean,
-            "mean_z": weights.mean_z,
             "top_share": weights.top_share,
             "clipped_share": weights.clipped_share,
             "logged_share": overlap.logged_share.tolist(),

@@ -45,7 +45,7 @@ for model in models:
                 # A session may fuse arithmetic, so the last digit of a float may differ; no choice does.
                 other = found[f"{name}/{key}"]
                 exact = value.dtype.kind != "f"
-                alike = (value == other).all() if exact else np.allclose(value, other, rtol=1e-5)
+                alike = (value == other).all() if exact else np.allclose(value, other, atol=1e-5)
                 assert alike, (name, key)
     np.savez(f"{model}.npz", **found)
 """

@@ -92,7 +92,8 @@ class SampleRatio(Mergeable):
         """[K], S(a) / n(a); NaN for an action that is in no row, or could be taken in none."""
         tested = self._tested
         sums = self._by_group.sum(axis=0)
-        return np.divide(sums, self.eligible, out=np.full(len(sums), math.nan), where=tested)
+        found: FloatArray = np.divide(sums, self.eligible, out=np.full(len(sums), math.nan), where=tested)
+        return found
 
     @property
     def distances(self) -> FloatArray:
@@ -105,9 +106,10 @@ class SampleRatio(Mergeable):
         alike = self._alike(float(spread[tested].sum()))
         # One more user, at the smallest propensity of the log, which this action's rows may have missed.
         spread = alike * spread + (alike / self._least) ** 2
-        return np.divide(
+        found: FloatArray = np.divide(
             sums - self.eligible, np.sqrt(spread), out=np.full(len(sums), math.nan), where=tested
         )
+        return found
 
     @property
     def p_value(self) -> float:

@@ -28,7 +28,7 @@ USE_CASE = ROOT / "configs" / "newsletter.yaml"
 ENVIRONMENT = ROOT / "configs" / "environments" / "local.yaml"
 VARIABLE = "GENERATIONS"
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
-# The day after the demonstration's: a new window, so that nothing is taken from TFX's cache.
+# The day after the demonstration's, so that nothing of its predictions is taken from TFX's cache.
 DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 STORE = "rankings-newsletter.sqlite"
 
@@ -134,7 +134,8 @@ def test_what_it_predicted_is_served_here(continued: Path) -> None:
 def test_the_others_model_is_judged_here(continued: Path, other: Path) -> None:
     """It is in production when this generation trains, from its weights, the next candidate."""
     (version,) = {ranking.model_version for ranking in rankings(other).values()}
-    run("train", "--workdir", continued, "--run-date", NEXT_DAY)
+    # The window's rows have been judged once, with the other's model as the candidate.
+    run("train", "--again", "--workdir", continued, "--run-date", NEXT_DAY)
     evaluations = continued.glob("pipelines/newsletter-training/Evaluator/evaluation/*")
     newest = max(evaluations, key=lambda path: int(path.name))
     assert Verdict.read(newest).compared_with == version

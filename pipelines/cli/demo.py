@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from newsletter_bandit.errors import SettingsError, UserError
-from pipelines.cli import commands, summary
-from pipelines.cli.simulated import simulate
+from pipelines.cli import local_runs, summary
+from pipelines.cli.progress import StepProgress
+from pipelines.cli.simulated_tables import simulate
 from pipelines.endpoint import open_store, serving_config
 from pipelines.local import libraries
 from pipelines.workspace import Workspace
@@ -67,7 +68,7 @@ def run(
     out = session.out
 
     _heading(out, "1  Simulate newsletters and ingest them")
-    with commands.spinner(out, "Simulating"):
+    with StepProgress(out, "Simulating"):
         libraries.load()
         world = simulate(workspace, run_date, newsletters, users, seed)
     out.print(
@@ -75,9 +76,9 @@ def run(
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
     )
     _heading(out, "2  Train, evaluate off-policy, decide, publish")
-    commands.train(out, workspace, run_date, again=True)
+    local_runs.train(out, workspace, run_date, again=True)
     _heading(out, "3  Predict for every user and store the rankings")
-    commands.predict(out, workspace, run_date)
+    local_runs.predict(out, workspace, run_date)
     _heading(out, "4  Ask the endpoint")
     with endpoint(workspace) as address:
         _ask(out, f"{address}/users/{world.user_ids(world.everyone[:1])[0]}/recommenders?limit=3")

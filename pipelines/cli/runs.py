@@ -37,12 +37,12 @@ def train(
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
     with Session("train", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
-        from pipelines.cli import commands
+        from pipelines.cli import local_runs
 
         session.open_log()
         if build_table:
-            commands.build_table(session.out, workspace, day_of(run_date), "training")
-        commands.train(session.out, workspace, day_of(run_date), again)
+            local_runs.build_table(session.out, workspace, day_of(run_date), "training")
+        local_runs.train(session.out, workspace, day_of(run_date), again)
 
 
 def tune(
@@ -66,10 +66,10 @@ def tune(
     """Search the settings' ranges for better hyperparameters, judged off-policy; `train` then uses them."""
     with Session("tune", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
-        from pipelines.cli import commands
+        from pipelines.cli import local_runs
 
         session.open_log()
-        commands.tune(session.out, workspace, day_of(run_date), trials, take_best)
+        local_runs.tune(session.out, workspace, day_of(run_date), trials, take_best)
 
 
 def predict(
@@ -82,12 +82,12 @@ def predict(
     """Rank the recommenders for every user with the model in production, and store the rankings."""
     with Session("predict", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
-        from pipelines.cli import commands
+        from pipelines.cli import local_runs
 
         session.open_log()
         if build_table:
-            commands.build_table(session.out, workspace, day_of(run_date), "inference")
-        commands.predict(session.out, workspace, day_of(run_date))
+            local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
+        local_runs.predict(session.out, workspace, day_of(run_date))
 
 
 def serve(

@@ -86,9 +86,9 @@ def simulate(
             raise SettingsError(
                 "--agent, --seeds, --fresh: these belong to the closed loop; use them together with --weeks"
             )
-        from pipelines.cli import simulated
+        from pipelines.cli import simulated_tables
 
-        simulated.simulate(workspace, day_of(run_date), newsletters or 100_000, users, seed)
+        simulated_tables.simulate(workspace, day_of(run_date), newsletters or 100_000, users, seed)
         session.out.print(
-            f"Simulated and ingested; the files are in {workdir / simulated.FOLDER}", soft_wrap=True
+            f"Simulated and ingested; the files are in {workdir / simulated_tables.FOLDER}", soft_wrap=True
         )

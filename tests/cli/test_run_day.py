@@ -91,7 +91,7 @@ def test_every_command_hands_on_the_same_day(
 ) -> None:
     found: list[Any] = []
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(f"pipelines.cli.commands.{command}", _keep(found))
+    monkeypatch.setattr(f"pipelines.cli.local_runs.{command}", _keep(found))
     typer.main.get_command(cli.app).main([command, "--workdir", str(tmp_path)], standalone_mode=False)
     (_, _, day, *_) = found
     assert day == DAY

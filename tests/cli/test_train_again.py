@@ -15,8 +15,8 @@ from newsletter_bandit.registry import Look, Registry, settings_digest, window_o
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.warehouse.arms import arm_summary, fingerprint
-from pipelines.cli import commands
-from pipelines.cli.simulated import simulate
+from pipelines.cli import local_runs
+from pipelines.cli.simulated_tables import simulate
 from pipelines.local.running import judged_before
 from pipelines.workspace import Workspace
 
@@ -48,13 +48,13 @@ def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace
 
     out = io.StringIO()
     console = Console(file=out, width=200)
-    assert commands.train(console, workspace, RUN_DATE) is None
+    assert local_runs.train(console, workspace, RUN_DATE) is None
     assert "Not trained again: a model of 2026-" in out.getvalue()
     assert "`--again` trains all the same" in out.getvalue()
     # No step has run.
     assert not Path(environment.pipeline_root).exists()
     # Two days later the window is the same one.
-    assert commands.train(console, workspace, RUN_DATE.replace(day=RUN_DATE.day + 2)) is None
+    assert local_runs.train(console, workspace, RUN_DATE.replace(day=RUN_DATE.day + 2)) is None
 
     # Other settings are another training, and so are other rows.
     changed = use_case.model_copy(update={"eval_share": 0.3})

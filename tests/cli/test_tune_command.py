@@ -88,7 +88,7 @@ def test_refusals(ranges: dict[str, Any], arguments: list[str], words: str, tmp_
 
 @pytest.mark.pipeline
 def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
-    from pipelines.cli.simulated import simulate
+    from pipelines.cli.simulated_tables import simulate
 
     path = settings(tmp_path, {"agent.learning_rate": {"low": 0.003, "high": 0.03, "log": True}})
     use_case = load_use_case(path)

@@ -30,7 +30,7 @@ from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.beam import beam_args
-from pipelines.cli.simulated import simulate
+from pipelines.cli.simulated_tables import simulate
 from pipelines.events import StepEvent
 from pipelines.local.running import predict, train
 from pipelines.metadata import connection_config

@@ -1,4 +1,4 @@
-"""Simulated newsletters instead of a company's own: Parquet files, ingested as any others."""
+"""Tables of simulated newsletters instead of a company's own: Parquet files, ingested like any others."""
 
 from __future__ import annotations
 

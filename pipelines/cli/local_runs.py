@@ -1,10 +1,8 @@
-"""The pipelines as commands: run them, and print what they decided."""
+"""Runs of the pipelines on this machine, with their progress and outcome on the terminal."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 from rich.console import Console
@@ -103,10 +101,3 @@ def predict(out: Console, workspace: Workspace, run_date: dt.date) -> Prediction
 def _print_cost(out: Console, cost: str | None) -> None:
     if cost is not None:
         out.print(f"  {cost}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def spinner(out: Console, text: str) -> Iterator[None]:
-    """Shows on a terminal that something is in progress."""
-    with StepProgress(out, text):
-        yield

@@ -12,7 +12,7 @@ from typing import Any
 from .fields import INDEXED, ColumnType, Field, fields_of
 from .propensity import is_propensity
 
-# Datastore's limit for a key's name, in bytes of UTF-8, and the names it keeps for itself.
+# Datastore's limit on the name of a key, in bytes of UTF-8, and the names that it reserves.
 MAX_USER_ID_BYTES = 1500
 _RESERVED_NAME = re.compile(r"__.*__", re.DOTALL)
 
@@ -54,9 +54,9 @@ def check_user_id(user_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One user's ranking; what the stores, the checks and the answer hold follows from these fields.
+    """One user's ranking. The stores' columns, the checks and the endpoint's answer derive from these fields.
 
-    The first is the key. A list has one value per slot. Only a clean-up asks for `expires_at`.
+    The first field is the key. A list has one value per slot. Only `expires_at` is indexed, for clean-ups.
 
     Attributes:
       user_id: 1 to 1500 bytes of UTF-8.
@@ -65,8 +65,8 @@ class Ranking:
       propensities: pi(a_j | x, a_1..a_{j-1}) of each slot, in (0, 1].
       explored: whether the first slot was drawn by exploration and differs from the greedy choice.
       campaign: newsletter the ranking was made for.
-      use_case: use case that it was made for; the endpoint of another one does not serve it.
-      model_version: version in the registry that made it.
+      use_case: use case that it was made for; an endpoint of another use case does not serve it.
+      model_version: registry version of the model that made it.
       generated_at: start of the day it was made for, UTC.
       expires_at: when it stops being served, UTC, after `generated_at`.
 

@@ -17,7 +17,7 @@ class CorruptRankingError(Exception):
 
 
 def foreign(where: str, found: str, wanted: str) -> str:
-    """Sentence on a store that holds another use case's rankings."""
+    """Error message for a store that holds another use case's rankings."""
     return (
         f"{where}: holds rankings of the use case {found}; allowed: those of {wanted}. Each use case needs a "
         "store of its own: a file for SQLite, a namespace for Datastore"
@@ -25,19 +25,19 @@ def foreign(where: str, found: str, wanted: str) -> str:
 
 
 class RankingStore(Protocol):
-    """Rankings by user_id; each method raises `StoreError` where the store cannot be used."""
+    """Rankings by user_id; each method raises `StoreError` if the store cannot be used."""
 
     def get(self, user_id: str) -> Ranking | None:
-        """The user's ranking, expired or not; None where there is none."""
+        """The user's ranking, expired or not; None if there is none."""
 
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
         """The rankings of those users that have one."""
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:
-        """Replaces what is stored for these users; the last of several of one user stays."""
+        """Replaces these users' rankings; of several for one user, the last is kept."""
 
     def delete(self, user_id: str) -> None:
-        """Forgets the user; nothing happens where there is no ranking."""
+        """Removes the user's ranking, if there is one."""
 
     def require(self, use_case: str) -> None:
         """Raises `StoreError` if the store holds rankings of another use case, which it names."""
@@ -46,14 +46,14 @@ class RankingStore(Protocol):
         """Number of rankings."""
 
     def close(self) -> None:
-        """Gives files and connections back."""
+        """Releases files and connections."""
 
 
 class RankingReader(Protocol):
     """The endpoint's side of a store, for one event loop; raises as `RankingStore` does."""
 
     async def get(self, user_id: str) -> Ranking | None:
-        """The user's ranking, expired or not; None where there is none."""
+        """The user's ranking, expired or not; None if there is none."""
 
     async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
         """The rankings of those users that have one."""
@@ -62,4 +62,4 @@ class RankingReader(Protocol):
         """Returns once the store has answered a look-up; this also opens the connection."""
 
     async def close(self) -> None:
-        """Gives files and connections back."""
+        """Releases files and connections."""

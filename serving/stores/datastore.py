@@ -1,7 +1,7 @@
 """Rankings as Datastore entities, the user_id being the key's name.
 
-The client library finds an emulator by itself, through ``DATASTORE_EMULATOR_HOST``. It is imported with this
-module, which only those load who have chosen Datastore.
+The client library finds an emulator by itself, through ``DATASTORE_EMULATOR_HOST``. It is imported at the top
+of this module, so only processes that use Datastore load it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from google.cloud import datastore
 from ..ranking import UNINDEXED_PROPERTIES, Ranking, RankingError
 from .base import CorruptRankingError, StoreError, foreign
 
-# Datastore's limits: 500 writes and 10 MiB a commit, 1000 keys a look-up.
+# Datastore's limits: 500 writes and 10 MiB per commit, 1000 keys per look-up.
 _WRITES_PER_COMMIT = 500
 _BYTES_PER_COMMIT = 8_000_000
 _KEYS_PER_LOOKUP = 1000
-# Entities in which a foreign use case is looked for.
+# Number of entities among which `require` looks for another use case's.
 _LOOKED_AT = 20
 
 
 @functools.lru_cache(maxsize=8)
 def client(project: str, namespace: str | None) -> Any:
-    """The process's one client of a project and namespace; a new client a call costs four times as much."""
+    """One client per project and namespace in a process; a client per call would cost four times as much."""
     return datastore.Client(project=project, namespace=namespace)
 
 
@@ -64,7 +64,7 @@ class DatastoreStore:
         return found
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:
-        """See `RankingStore.put_many`; atomic per user, not over users."""
+        """See `RankingStore.put_many`; atomic for each user, not across users."""
         # One commit must not write an entity twice.
         last = {ranking.user_id: ranking for ranking in rankings}
         with _store_errors(self._client.project):
@@ -77,7 +77,7 @@ class DatastoreStore:
             self._client.delete(self._key(user_id))
 
     def require(self, use_case: str) -> None:
-        """See `RankingStore.require`; looks at a few entities, since a namespace holds one use case's.
+        """See `RankingStore.require`; looks at a few entities, because a namespace belongs to one use case.
 
         Entities from before rankings named their use case do not count.
         """
@@ -109,7 +109,7 @@ class DatastoreStore:
 
 
 def ranking_from(user_id: str, properties: Any) -> Ranking:
-    """A stored entity's ranking; raises `CorruptRankingError` where it breaks the contract."""
+    """A stored entity's ranking; raises `CorruptRankingError` if it breaks the contract."""
     try:
         return Ranking.from_properties(user_id, properties)
     except RankingError as error:

@@ -18,12 +18,12 @@ from .base import StoreError
 from .datastore import ranking_from
 
 _LOOKUP = "/google.datastore.v1.Datastore/Lookup"
-# Seconds for each try: the caller's answer must not wait for Datastore much longer.
+# Seconds per attempt: whoever called the endpoint must not wait much longer.
 _TIMEOUTS = (1.0, 2.0)
 _TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _KEYS_PER_LOOKUP = 1000
-# Without gRPC's retries, compression and statistics, of which a look-up uses none; deadlines hold all the
-# same.
+# Without gRPC's retries, compression and statistics, of which a look-up uses none; deadlines still
+# apply.
 _CHANNEL_OPTIONS = (("grpc.minimal_stack", 1),)
 _PLAIN = frozenset({"double_value", "string_value", "boolean_value", "integer_value"})
 # Any name does: a look-up that finds nothing is an answer too.
@@ -64,7 +64,7 @@ class DatastoreReader:
             for result in response.found:
                 name = result.entity.key.path[-1].name
                 found[name] = ranking_from(name, _Properties(result.entity.properties))
-            # Datastore may put part of a large look-up off; it always answers some of it.
+            # Datastore may defer part of a large look-up, but it always answers some of it.
             wanted.extend(response.deferred)
         return found
 

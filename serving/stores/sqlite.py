@@ -18,7 +18,7 @@ from ..fields import ColumnType
 from ..ranking import FIELDS, PROPERTIES, Ranking, RankingError, format_timestamp
 from .base import CorruptRankingError, StoreError, foreign
 
-# Type of a column, and what its text is.
+# SQLite's type for each kind of column, and the format of its text.
 _COLUMN: dict[ColumnType, tuple[str, str]] = {
     "STRING": ("TEXT", ""),
     "BOOL": ("INTEGER", ""),
@@ -29,7 +29,7 @@ _COLUMN: dict[ColumnType, tuple[str, str]] = {
 
 
 def identifier(name: str) -> str:
-    """The name, in quotes where SQLite takes it for a word of its own, such as group."""
+    """The name, quoted if it is one of SQLite's keywords, such as group."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         try:
             connection.execute(f"SELECT 0 AS {name}")
@@ -68,7 +68,7 @@ class SQLiteStore:
     """A `RankingStore` in the SQLite file at ``path``; safe with several threads and processes.
 
     Args:
-      path: the file; made, with its folders, unless ``read_only``.
+      path: the file; created, with its folders, unless ``read_only``.
       read_only: opens for reading only.
       busy_timeout: seconds to wait for another writer.
 
@@ -114,7 +114,7 @@ class SQLiteStore:
         self.put_rows(map(to_row, rankings))
 
     def put_rows(self, rows: Iterable[StoredRow]) -> None:
-        """`put_many` of rankings that the caller has checked and written as `to_row` writes them."""
+        """Like `put_many`, for rows that the caller has checked and formatted as `to_row` does."""
         with self._connection() as connection, _transaction(connection):
             connection.executemany(_UPSERT, rows)
 
@@ -176,7 +176,7 @@ class SQLiteStore:
                 connection.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError:
-                # Where two processes make the file at once, SQLite refuses one without waiting.
+                # If two processes create the file at once, SQLite refuses one of them without waiting.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -230,7 +230,7 @@ class SQLiteReader:
             self._store = None
 
     def _opened(self) -> SQLiteStore:
-        # Opened again after each failure, so that a file that comes later is found.
+        # Opened again after each failure, so that a file which appears later is found.
         if self._store is None:
             self._store = SQLiteStore(self._path, read_only=True, busy_timeout=1.0)
         return self._store
@@ -248,7 +248,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def to_row(ranking: Ranking) -> StoredRow:
-    """The ranking's row; ``json.dumps`` writes a number so that it reads back as the very same."""
+    """The ranking's row; ``json.dumps`` writes each number so that it reads back exactly."""
     return tuple([to_stored(field.type, getattr(ranking, field.name)) for field in FIELDS])
 
 

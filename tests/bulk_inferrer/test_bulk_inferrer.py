@@ -21,6 +21,7 @@ from components.bulk_inferrer.scoring import BATCH
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import POLICY_OUTPUTS
 from newsletter_bandit.settings.use_case import UseCase
+from tests.in_process import BEAM_ARGS
 from tests.ranking_model import policy_outputs
 from tests.tiny import make_use_case
 
@@ -84,9 +85,7 @@ def run_step(folder: Path, users: Any, model: Any, use_case: UseCase = USE_CASE)
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         use_case=use_case,
     )
-    context = BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp")
-    )
+    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"))
     Executor(context).Do(
         {"examples": [users], "model": [model]}, {"output_examples": [output]}, component.exec_properties
     )
@@ -146,7 +145,7 @@ def test_an_older_model_does_not_know_of_retired_recommenders(model: Any, tmp_pa
 
 
 class StoppedError(Exception):
-    """Something goes wrong in the middle."""
+    """Something went wrong in the middle."""
 
 
 def stop_in_the_middle(path: Path) -> None:

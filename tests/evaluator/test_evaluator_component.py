@@ -11,6 +11,7 @@ from components.evaluator.report import policy_values
 from newsletter_bandit.registry.evidence import Metrics, Verdict
 from newsletter_bandit.settings.use_case import UseCase
 from tests.evaluator.logged_shop import save_model, serving_value, shop_use_case, write_rows
+from tests.in_process import BEAM_ARGS
 
 pytestmark = pytest.mark.pipeline
 
@@ -46,7 +47,7 @@ def evaluate(
     for artifact in (evaluation, blessing):
         Path(artifact.uri).mkdir(parents=True)
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(output / "tmp"), unique_id="1"
+        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(output / "tmp"), unique_id="1"
     )
     Executor(context).Do(
         {"examples": [rows], "model": [candidate], "baseline_model": [baseline]},
@@ -154,7 +155,7 @@ def make_pipeline(shop: Path, root: Path) -> Any:
         pipeline_root=str(root),
         components=[examples, candidate, production, evaluator],
         metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
-        beam_pipeline_args=["--runner=FnApiRunner"],
+        beam_pipeline_args=BEAM_ARGS,
     )
 
 

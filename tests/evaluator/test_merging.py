@@ -71,8 +71,9 @@ def seen(rows: npt.NDArray[np.float64]) -> PolicyValues:
     return values
 
 
-def same(found: PolicyValues, expected: PolicyValues) -> None:
-    for mine, theirs in zip(found.figures(), expected.figures(), strict=True):
+def check(found: PolicyValues) -> None:
+    """The figures are those of all rows at once."""
+    for mine, theirs in zip(found.figures(), EXPECTED, strict=True):
         assert list(mine) == list(theirs)
         for name, value in mine.items():
             # 1e-12 of a figure, and of 1 where it is smaller.
@@ -82,6 +83,7 @@ def same(found: PolicyValues, expected: PolicyValues) -> None:
 _SHARES = 8
 
 ROWS = logged_rows(4000, seed=11)
+EXPECTED = seen(ROWS).figures()
 
 
 @settings(max_examples=30)
@@ -95,12 +97,12 @@ def test_any_split_and_order(seed: int, parts: int) -> None:
         one = waiting.pop(int(rng.integers(len(waiting))))
         other = waiting.pop(int(rng.integers(len(waiting))))
         waiting.append(one + other)
-    same(waiting[0], seen(ROWS))
+    check(waiting[0])
 
 
 def test_the_rows_show_what_can_be_shown() -> None:
     # Otherwise the figures above would agree on being unknown.
-    candidate, _ = seen(ROWS).figures()
+    candidate, _ = EXPECTED
     unknown = [name for name, value in candidate.items() if not np.all(np.isfinite(value))]
     assert unknown == []
 

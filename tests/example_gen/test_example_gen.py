@@ -22,6 +22,7 @@ from newsletter_bandit.warehouse.queries import (
     render_training_query,
     training_query,
 )
+from tests.in_process import BEAM_ARGS
 from tests.raw_rows import write_csv
 
 START, END = dt.date(2024, 1, 8), dt.date(2024, 2, 5)
@@ -56,10 +57,7 @@ def _run(component: Any, output: Path) -> dict[str, list[Any]]:
 
     artifact = standard_artifacts.Examples()
     artifact.uri = str(output)
-    # Any dependency flag spares TFX from packaging itself for workers that do not exist.
-    context = BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=none"]
-    )
+    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS)
     executor = component.executor_spec.executor_class(context)
     executor.Do({}, {"examples": [artifact]}, dict(component.exec_properties))
     return {

@@ -21,6 +21,7 @@ from newsletter_bandit.settings.environment import DatastoreStore
 from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from newsletter_bandit.settings.use_case import UseCase
 from serving.stores.sqlite import SQLiteStore
+from tests.in_process import BEAM_ARGS
 from tests.prediction_storer.prediction_rows import batch, row
 
 USE_CASE = UseCase.model_validate(
@@ -59,9 +60,7 @@ def run_step(folder: Path, rows: list[Row], split: str = "inference", use_case: 
         use_case=use_case,
         last_stored=str(folder / "last_stored.json"),
     )
-    context = BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp")
-    )
+    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"))
     Executor(context).Do({"predictions": [predictions]}, {"summary": [summary]}, component.exec_properties)
     return Path(summary.uri)
 
@@ -128,7 +127,7 @@ def ranked(first: list[bytes]) -> list[Row]:
 
 
 def test_scores_far_outside_the_reward_are_not_stored(tmp_path: Path) -> None:
-    """Of a reward in [-1, 1], scores from -3 to 3 are."""
+    """If rewards are in [-1, 1], scores from -3 to 3 are stored."""
     rows = ranked([b"deals", b"refill"] * 10)
     broken = [row(f"broken-{number}", scores=[11_100.0, -2_680.0, 0.0]) for number in range(8)]
     with pytest.raises(DataError, match=r"8 of 28 rows cannot be stored \(score_out_of_range 8\)"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import BEAM_ARGS
 from tests.tiny import Prepared
 
 pytestmark = pytest.mark.pipeline
@@ -33,7 +34,7 @@ def test_statistics_of_each_split(tmp_path: Path, prepared: Prepared) -> None:
     examples.uri, statistics.uri = str(tmp_path / "examples"), str(tmp_path / "statistics")
     examples.split_names = artifact_utils.encode_split_names(list(splits))
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path / "tmp"), unique_id="1"
     )
     Executor(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
 

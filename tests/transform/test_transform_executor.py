@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from newsletter_bandit.errors import DataError
+from tests.in_process import BEAM_ARGS
 from tests.tiny import Prepared
 
 pytestmark = pytest.mark.pipeline
@@ -41,7 +42,7 @@ def run(folder: Path, prepared: Prepared, splits: dict[str, list[bytes]]) -> Pat
     graph, transformed = standard_artifacts.TransformGraph(), standard_artifacts.Examples()
     graph.uri, transformed.uri = str(folder / "graph"), str(folder / "transformed")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp"), unique_id="1"
+        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"), unique_id="1"
     )
     Executor(context).Do(
         {"examples": [examples], "schema": [schema]},
@@ -68,30 +69,38 @@ def read(folder: Path, split: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_each_row_is_what_the_graph_makes_of_it(tmp_path: Path, prepared: Prepared) -> None:
+TRAIN = slice(0, 800)
+EVAL = slice(800, 1001)
+
+
+@pytest.fixture(scope="module")
+def ran(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of a run over both splits."""
+    rows = prepared.serialized
+    return run(tmp_path_factory.mktemp("transform"), prepared, {"train": rows[TRAIN], "eval": rows[EVAL]})
+
+
+def test_each_row_is_what_the_graph_makes_of_it(ran: Path, prepared: Prepared) -> None:
     import tensorflow as tf
     import tensorflow_transform as tft
 
-    train, held_out = prepared.serialized[:800], prepared.serialized[800:1001]
-    folder = run(tmp_path, prepared, {"train": train, "eval": held_out})
-
-    output = tft.TFTransformOutput(str(folder / "graph"))
+    train, held_out = prepared.serialized[TRAIN], prepared.serialized[EVAL]
+    output = tft.TFTransformOutput(str(ran / "graph"))
     layer = output.transform_features_layer()
     for split, serialized in (("train", train), ("eval", held_out)):
         in_order = serialized[::2] + serialized[1::2]
         expected = layer(tf.io.parse_example(tf.constant(in_order), output.raw_feature_spec()))
-        found = read(folder, split)
+        found = read(ran, split)
         assert len(found) == len(serialized)
         assert found[0].keys() == expected.keys()
         for name, values in expected.items():
             np.testing.assert_array_equal([row[name] for row in found], values.numpy(), err_msg=name)
 
 
-def test_only_the_training_rows_are_analysed(tmp_path: Path, prepared: Prepared) -> None:
+def test_only_the_training_rows_are_analysed(ran: Path, tmp_path: Path, prepared: Prepared) -> None:
     rows = prepared.serialized
-    one = run(tmp_path / "one", prepared, {"train": rows[:500], "eval": rows[500:600]})
-    other = run(tmp_path / "other", prepared, {"train": rows[:500], "eval": rows[600:900]})
-    assert read(one, "train") == read(other, "train")
+    other = run(tmp_path, prepared, {"train": rows[TRAIN], "eval": rows[1100:1400]})
+    assert read(ran, "train") == read(other, "train")
 
 
 def test_a_split_without_files_is_refused(tmp_path: Path, prepared: Prepared) -> None:

@@ -106,10 +106,13 @@ class BanditModel(tf.Module):
         }
         tf.saved_model.save(self, str(directory), signatures=signatures)
         fingerprint.renew(str(directory))
-        state = WarmStartState(
-            self._names, self._agent, self._reward_model.warm_start(), tuple(self._experience.rows)
-        )
-        state.save(str(directory))
+        self.warm_start.save(str(directory))
+
+    @property
+    def warm_start(self) -> WarmStartState:
+        """The state for the next training."""
+        arrays = self._reward_model.warm_start()
+        return WarmStartState(self._names, self._agent, arrays, tuple(self._experience.rows))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def serving_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

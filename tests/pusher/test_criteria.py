@@ -17,7 +17,7 @@ from components.pusher.criteria import attach, criteria
 from components.serving_model_resolver.decision import decide
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
-from tests.tiny import Prepared, encode
+from tests.tiny import Prepared, encode, make_use_case
 
 SIGNATURES = ("serving_policy", "eval_policy", "evaluation")
 FLOOR = float(np.float32(0.35))
@@ -62,7 +62,8 @@ def exported(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from components.trainer.training import fit
     from components.transform.layout import Layout, vocabulary_sizes
 
-    use_case = prepared.use_case
+    # Of the agents' graphs this is the smallest.
+    use_case = make_use_case(agent={"type": "lin_ucb"})
     transform_output = tft.TFTransformOutput(prepared.transform_output)
     layout = Layout.of(use_case)
     sizes = vocabulary_sizes(use_case, transform_output)
@@ -81,8 +82,9 @@ def model(exported: Path, tmp_path: Path) -> Path:
 def outputs(
     exported: Path, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Outputs]:
-    """Of every signature before, with the same criteria and with others, in a process that has TensorFlow
-    alone.
+    """Every signature's outputs: before, with the same criteria, and with others.
+
+    They come from a process that can import only TensorFlow.
     """
     folder = tmp_path_factory.mktemp("outputs")
     examples = np.array([encode(row) for row in prepared.rows[:300]], dtype=object)

@@ -67,7 +67,7 @@ def worker(
 
 @pytest.fixture(scope="module")
 def together(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two workers wrote, each below its own number."""
+    """The folder in which two workers wrote, each below its own number."""
     folder = tmp_path_factory.mktemp("together")
     work = {
         "transform_output": prepared.transform_output,

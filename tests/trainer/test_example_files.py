@@ -92,7 +92,7 @@ def test_streamed_sums_are_those_held(prepared: Prepared, monkeypatch: pytest.Mo
     from components.trainer import data
     from components.trainer.agents import linear
     from newsletter_bandit.settings.agents import LinUCB
-    from tests.trainer.test_linear_agents import make_task
+    from tests.trainer.linear_tasks import make_task
 
     settings = LinUCB(type="lin_ucb")
     held = linear.sums(make_task(prepared, settings, True).data, 700)

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from newsletter_bandit.exported_model import EVALUATION, POLICIES
 from newsletter_bandit.settings.agents import NewArm
 from newsletter_bandit.settings.use_case import UseCase
-from tests.tiny import Prepared, encode, make_use_case
+from tests.tiny import make_use_case
+from tests.trainer.fitted import USERS, call, trained, users
 
 NETWORK = {"hidden_layers": [16], "batch_size": 256, "epochs": 3, "learning_rate": 0.01}
 # An optimism that no estimate can match.
@@ -25,21 +27,6 @@ AGENTS: dict[str, dict[str, Any]] = {
 # Features of the third are those of the second, so that its estimates are not random.
 FEATURES = {"a": {"like": "red"}, "b": {"like": "green"}, "c": {"like": "green"}}
 BUDGET = {"until_rows": 500, "min_share": 0.02, "max_share": 0.06}
-USERS = 6000
-
-
-@pytest.fixture(scope="module")
-def transform_output(prepared: Prepared) -> Any:
-    import tensorflow_transform as tft
-
-    return tft.TFTransformOutput(prepared.transform_output)
-
-
-@pytest.fixture(scope="module")
-def arrays(prepared: Prepared, transform_output: Any) -> dict[str, Any]:
-    from components.transform.in_memory import Transformer
-
-    return dict(Transformer(transform_output)(np.array(prepared.serialized, dtype=object)))
 
 
 def use_case_of(agent: str, **changes: Any) -> UseCase:
@@ -48,40 +35,6 @@ def use_case_of(agent: str, **changes: Any) -> UseCase:
     return make_use_case(
         **{"agent": agents, "recommender_features": FEATURES, "exploration": exploration, **changes}
     )
-
-
-def trained(use_case: UseCase, arrays: dict[str, Any], output: Any, rows: Any, **options: Any) -> Any:
-    """A model of the rows, which is a mask."""
-    from components.trainer.data import ArrayData
-    from components.trainer.training import fit
-    from components.transform.layout import Layout, vocabulary_sizes
-
-    part = {key: values[rows] for key, values in arrays.items()}
-    sizes = vocabulary_sizes(use_case, output)
-    data = ArrayData(part, Layout.of(use_case), sizes, use_case.propensity_weighting)
-    return fit(use_case, data, output, **options)
-
-
-def call(policy: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    import tensorflow as tf
-
-    outputs = policy(examples=tf.constant([encode(row) for row in rows]))
-    return {name: tensor.numpy() for name, tensor in outputs.items()}
-
-
-def users(count: int = USERS, eligible: list[str] | None = None) -> list[dict[str, Any]]:
-    return [
-        {
-            "user_id": f"user-{i}",
-            "campaign": "c1",
-            "eligible_recommenders": eligible,
-            "colour": ("red", "green", "blue")[i % 3],
-            "height": 170.0,
-            "weight": 55.0,
-            "member": 1,
-        }
-        for i in range(count)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -94,17 +47,22 @@ def test_its_budget_is_in_the_exported_graph(
 
     action = arrays["action"]
     rows = (action != 2) | (np.cumsum(action == 2) <= few)
-    trained(use_case_of(agent), arrays, transform_output, rows).save(tmp_path / "model")
-    model = tf.saved_model.load(str(tmp_path / "model"))
+    model = trained(use_case_of(agent), arrays, transform_output, rows)
+    signatures = {name: getattr(model, name) for name in (*POLICIES, EVALUATION)}
+    if few:
+        # The others' graphs are exported the same way.
+        model.save(tmp_path / "model")
+        model = tf.saved_model.load(str(tmp_path / "model"))
+        signatures = model.signatures
     assert model.training_rows.numpy()[2] == few
     assert model.few_rows.numpy().tolist() == [False, False, True]
 
-    served = call(model.signatures["serving_policy"], users())
+    served = call(signatures["serving_policy"], users())
     first = served["recommenders"][:, 0]
     share = np.mean(first == b"c")
     error = np.sqrt(0.06 * 0.94 / USERS)
     assert 0.02 - 4 * error < share < 0.06 + 4 * error
-    judged = call(model.signatures["evaluation"], [{**row, "recommender": "a"} for row in users()])
+    judged = call(signatures["evaluation"], [{**row, "recommender": "a"} for row in users()])
     stated = judged["serving_probabilities"].astype(float)
     assert ((stated[:, 2] > 0.02 - 1e-6) & (stated[:, 2] < 0.06 + 1e-6)).all()
     place = np.array([[b"a", b"b", b"c"].index(name) for name in first])
@@ -113,13 +71,13 @@ def test_its_budget_is_in_the_exported_graph(
     expected, found = stated.sum(axis=0), np.bincount(place, minlength=3)
     assert ((found - expected) ** 2 / expected).sum() < 18.4
 
-    greedy = call(model.signatures["eval_policy"], users())
+    greedy = call(signatures["eval_policy"], users())
     assert not (greedy["recommenders"][:, :2] == b"c").any()
     assert np.all(judged["eval_probabilities"][:, 2] == 0.0)
     chosen = judged["reward_estimates"][:, :2].max(axis=1)
     np.testing.assert_allclose(judged["best_score"][:, 0], chosen, rtol=1e-6)
     # Alone with the user, it is ranked nevertheless.
-    alone = call(model.signatures["serving_policy"], users(50, ["c"]))
+    alone = call(signatures["serving_policy"], users(50, ["c"]))
     assert set(alone["recommenders"][:, 0]) == {b"c"}
     assert np.all(alone["propensities"][:, 0] == 1.0)
 
@@ -155,7 +113,7 @@ def test_rows_of_earlier_trainings_count_with_a_warm_start(
 
 
 def test_a_small_log_needs_fewer_rows() -> None:
-    """Half of what the budget, or an equal share, gives in such a log; else nobody would ever be known."""
+    """Half of what the budget or an equal share gives there; else no recommender would ever have enough."""
     arm = NewArm(until_rows=500, max_share=0.05)
     assert arm.threshold(64_000, 12) == 500
     assert arm.threshold(4000, 2) == 100

@@ -1,4 +1,4 @@
-"""What is relied on of TensorFlow's private `fingerprinting_utils`: what breaks when it changes."""
+"""What we rely on in TensorFlow's private `fingerprinting_utils`; a test here fails when it changes."""
 
 from __future__ import annotations
 

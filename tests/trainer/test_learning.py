@@ -14,8 +14,8 @@ import pytest
 
 from components.trainer.learning import NotLearntError, check_losses
 from newsletter_bandit.errors import DataError
-from tests.tiny import Prepared, make_use_case
-from tests.trainer.test_few_rows import trained
+from tests.tiny import make_use_case
+from tests.trainer.fitted import trained
 
 ROOT = Path(__file__).parents[2]
 NETWORK = {"hidden_layers": [16], "batch_size": 64, "epochs": 6}
@@ -41,20 +41,6 @@ def test_losses(first: float, last: float, constant: float, learnt: bool) -> Non
             check_losses(first, last, constant)
 
 
-@pytest.fixture(scope="module")
-def transform_output(prepared: Prepared) -> Any:
-    import tensorflow_transform as tft
-
-    return tft.TFTransformOutput(prepared.transform_output)
-
-
-@pytest.fixture(scope="module")
-def arrays(prepared: Prepared, transform_output: Any) -> dict[str, Any]:
-    from components.transform.in_memory import Transformer
-
-    return dict(Transformer(transform_output)(np.array(prepared.serialized, dtype=object)))
-
-
 @pytest.mark.parametrize("agent", ["boltzmann", "neural_lin_ucb"])
 def test_a_learning_rate_that_moves_nothing_or_too_much_is_refused(
     agent: str, arrays: dict[str, Any], transform_output: Any
@@ -75,8 +61,8 @@ def test_noise_and_a_warm_start_are_no_reason(
     noise = {**arrays, "reward": np.random.default_rng(1).binomial(1, 0.03, 3000).astype(np.float32)}
     features = {name: {"like": i} for i, name in enumerate("abc")}
     use_case = make_use_case(agent={"type": agent, **NETWORK}, recommender_features=features)
-    trained(use_case, noise, transform_output, slice(None)).save(tmp_path / "model")
-    state = WarmStartState.load(str(tmp_path / "model"))
+    trained(use_case, noise, transform_output, slice(None)).warm_start.save(str(tmp_path))
+    state = WarmStartState.load(str(tmp_path))
     trained(use_case, noise, transform_output, slice(None), warm_start=state)
 
 

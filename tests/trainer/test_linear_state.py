@@ -1,4 +1,4 @@
-"""What is relied on of TF-Agents' private parts: what breaks when they change."""
+"""The private parts of TF-Agents that we rely on; a test here fails when one of them changes."""
 
 from __future__ import annotations
 

@@ -9,23 +9,18 @@ import numpy as np
 import pytest
 
 from tests.tiny import Prepared, make_use_case
-from tests.trainer.test_few_rows import call, trained, users
+from tests.trainer.fitted import call, trained, users
 
 # Trained with a, b and c. Since then b is called bee, c is retired and d is new.
 SINCE = {"recommenders": ["a", "bee", "c", "d"], "renamed": {"b": "bee"}, "retired": ["c"]}
 
 
 @pytest.fixture(scope="module")
-def folder(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(arrays: dict[str, Any], transform_output: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model, published with its criteria."""
-    import tensorflow_transform as tft
-
     from components.pusher.criteria import attach
-    from components.transform.in_memory import Transformer
 
-    output = tft.TFTransformOutput(prepared.transform_output)
-    arrays = dict(Transformer(output)(np.array(prepared.serialized, dtype=object)))
-    model = trained(make_use_case(agent={"type": "lin_ucb"}), arrays, output, slice(None))
+    model = trained(make_use_case(agent={"type": "lin_ucb"}), arrays, transform_output, slice(None))
     path = tmp_path_factory.mktemp("published") / "model"
     model.save(path)
     attach(str(path), {"exploration_rate": 1.0, "score_floor": -1e9, "expires_after_days": 5})

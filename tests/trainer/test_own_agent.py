@@ -18,7 +18,7 @@ EPSILON = 0.2
 
 @pytest.fixture(scope="module")
 def exported(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `fit` makes of it, saved."""
+    """A saved model of that agent, made by `fit`."""
     import tensorflow_transform as tft
 
     from components.trainer.agents import AGENTS

@@ -1,4 +1,4 @@
-"""Workers' shares of the rows, and who `TF_CONFIG` says that the workers are."""
+"""Workers' shares of the rows, and the workers that `TF_CONFIG` names."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_tasks_by_any_of_their_names(chief: str, worker: str) -> None:
         (json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}), "task: found none; allowed: one of"),
     ],
 )
-def test_who_does_not_know_his_place_does_not_train(text: str, message: str) -> None:
+def test_a_process_without_a_place_in_the_cluster_does_not_train(text: str, message: str) -> None:
     from components.trainer.distribution import tf_config
 
     with pytest.raises(SettingsError, match=message):

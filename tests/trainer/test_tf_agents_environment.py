@@ -55,6 +55,7 @@ def test_what_a_user_may_not_be_sent_is_refused(world: World) -> None:
         NewsletterEnvironment(world, 4_001)
 
 
+@pytest.mark.slow
 def test_a_tf_agents_agent_learns_on_it(world: World) -> None:
     """LinearUCBAgent by DynamicStepDriver: TF-Agents' regret and share of suboptimal arms fall."""
     import tensorflow as tf

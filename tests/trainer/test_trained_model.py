@@ -6,7 +6,8 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,17 @@ def exported(request: pytest.FixtureRequest, trained: Callable[[str], Path]) -> 
 
 
 @functools.lru_cache(maxsize=2)
-def signatures(model: Path) -> Any:
-    """Of a model that is loaded once for all that is asked of it."""
+def loaded_model(model: Path) -> Any:
+    """A model is loaded once for all that is asked of it."""
     import tensorflow as tf
 
-    return tf.saved_model.load(str(model)).signatures
+    return tf.saved_model.load(str(model))
 
 
 def call(model: Path, signature: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     import tensorflow as tf
 
-    outputs = signatures(model)[signature](examples=tf.constant([encode(row) for row in rows]))
+    outputs = loaded_model(model).signatures[signature](examples=tf.constant([encode(row) for row in rows]))
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
@@ -99,9 +100,7 @@ def context(user: str, colour: str | None, eligible: list[str] | None = None) ->
 
 
 def test_the_graph_has_the_signatures_outputs_and_variables_of_the_contract(exported: Path) -> None:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(exported))
+    loaded = loaded_model(exported)
     assert set(loaded.signatures) == {*contract.POLICIES, contract.EVALUATION}
     for policy in contract.POLICIES:
         assert set(loaded.signatures[policy].structured_outputs) == set(contract.POLICY_OUTPUTS)
@@ -256,30 +255,34 @@ def test_all_load_where_the_project_cannot_be_imported(
         assert json.loads(ranked) == [name.decode() for name in expected], model
 
 
-def set_criteria(model: Path, folder: Path, **values: float) -> Path:
-    """A copy of the model with some of its variables set."""
-    import tensorflow as tf
+@contextmanager
+def criteria(model: Path, **values: float) -> Iterator[None]:
+    """Sets some of the loaded model's variables for a while; tests/pusher writes them into its files."""
+    loaded = loaded_model(model)
+    before = {name: getattr(loaded, name).numpy() for name in values}
+    try:
+        for name, value in values.items():
+            getattr(loaded, name).assign(value)
+        yield
+    finally:
+        for name, value in before.items():
+            getattr(loaded, name).assign(value)
 
-    loaded = tf.saved_model.load(str(model))
-    for name, value in values.items():
-        getattr(loaded, name).assign(value)
-    tf.saved_model.save(loaded, str(folder), signatures=dict(loaded.signatures))
-    return folder
 
-
-def test_rate_0_is_the_eval_policy(exported: Path, tmp_path: Path) -> None:
-    model = set_criteria(exported, tmp_path / "model", exploration_rate=0.0)
+def test_rate_0_is_the_eval_policy(exported: Path) -> None:
     rows = [context(f"user-{i}", "green", ["b", "c"] if i % 3 else None) for i in range(300)]
-    serving, eval_ = call(model, "serving_policy", rows), call(model, "eval_policy", rows)
+    with criteria(exported, exploration_rate=0.0):
+        serving, eval_ = call(exported, "serving_policy", rows), call(exported, "eval_policy", rows)
     for name, values in eval_.items():
         assert np.array_equal(values, serving[name]), name
 
 
-def test_below_the_floor_the_default_comes_first(exported: Path, tmp_path: Path) -> None:
+def test_below_the_floor_the_default_comes_first(exported: Path) -> None:
     """The default ranking is [a]; scores are 0.6 at most."""
-    model = set_criteria(exported, tmp_path / "model", score_floor=0.9, expires_after_days=3)
     rows = [context("u", "green"), context("v", "blue", ["b", "c"])]
-    answer, estimates = call(model, "serving_policy", rows), call(model, "eval_policy", rows)
+    with criteria(exported, score_floor=0.9, expires_after_days=3):
+        answer, estimates = call(exported, "serving_policy", rows), call(exported, "eval_policy", rows)
+        figures = call(exported, "evaluation", [{**row, "recommender": "a"} for row in rows])
     assert answer["recommenders"][0, 0] == b"a"
     assert answer["propensities"][0].tolist() == [1.0, 1.0, 1.0]
     behind = [name for name in estimates["recommenders"][0] if name != b"a"]
@@ -289,7 +292,6 @@ def test_below_the_floor_the_default_comes_first(exported: Path, tmp_path: Path)
     without = call(exported, "serving_policy", rows[1:])
     assert np.array_equal(answer["recommenders"][1], without["recommenders"][0])
     assert answer["expires_after_days"].tolist() == [[3], [3]]
-    figures = call(model, "evaluation", [{**row, "recommender": "a"} for row in rows])
     assert figures["default_action"][:, 0].tolist() == [0, -1]
     assert np.allclose(figures["serving_probabilities"][0], [1.0, 0.0, 0.0])
     assert np.allclose(figures["best_score"][:, 0], estimates["scores"][:, 0])

@@ -15,20 +15,6 @@ from tests.tiny import BEST, Prepared, make_use_case
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 6, "learning_rate": 0.01}
 
 
-@pytest.fixture(scope="module")
-def transform_output(prepared: Prepared) -> Any:
-    import tensorflow_transform as tft
-
-    return tft.TFTransformOutput(prepared.transform_output)
-
-
-@pytest.fixture(scope="module")
-def arrays(prepared: Prepared, transform_output: Any) -> dict[str, Any]:
-    from components.transform.in_memory import Transformer
-
-    return dict(Transformer(transform_output)(np.array(prepared.serialized, dtype=object)))
-
-
 def array_data(use_case: UseCase, arrays: dict[str, Any], output: Any) -> Any:
     from components.trainer.data import ArrayData
     from components.transform.layout import Layout, vocabulary_sizes
@@ -125,8 +111,9 @@ def test_a_warm_start_keeps_what_was_learnt(
 
     settings = {"type": agent, **({} if agent == "lin_ucb" else NETWORK)}
     use_case = make_use_case(agent=settings)
-    fit(use_case, array_data(use_case, arrays, transform_output), transform_output).save(tmp_path / "model")
-    state = WarmStartState.load(str(tmp_path / "model"))
+    first = fit(use_case, array_data(use_case, arrays, transform_output), transform_output)
+    first.warm_start.save(str(tmp_path))
+    state = WarmStartState.load(str(tmp_path))
     assert state is not None
     few = make_use_case(agent=settings if agent == "lin_ucb" else {**settings, "epochs": 1})
     data = array_data(few, {key: x[:60] for key, x in arrays.items()}, transform_output)

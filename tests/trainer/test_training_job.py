@@ -37,7 +37,7 @@ def trainer(job: TrainingJob | None) -> tfx.components.Trainer:
 
 
 def request(job: TrainingJob) -> CustomJob:
-    """What TFX's client would send, as the API reads it: a field that it does not know is an error."""
+    """The job that TFX's client would send, as the API reads it: an unknown field is an error."""
     # Made without a connection, which the client opens when it is made.
     client = training_clients.VertexJobClient.__new__(training_clients.VertexJobClient)
     arguments = vertex_config(job)[vertex_executor.TRAINING_ARGS_KEY]

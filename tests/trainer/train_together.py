@@ -50,7 +50,7 @@ def train(agent: str, transform_output: str, files: list[str], folder: Path) -> 
 
 
 def write_late() -> None:
-    """Lets the others be done with their first model before this process writes its own."""
+    """Lets the others finish their first model before this process writes its own."""
     from components.trainer import export
 
     save = export.BanditModel.save

@@ -21,6 +21,7 @@ from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.warehouse import plan
 from pipelines.workspace import Workspace
+from tests.cli.conftest import Command, Done
 from tests.raw_sources import END, START, make_raw_use_case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +104,7 @@ def test_a_raw_file_without_a_column_is_refused(tmp_path: Path, use_case: UseCas
         ingest(tmp_path / "w.duckdb", use_case, "clicks", [file])
 
 
-def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
+def test_the_commands(tmp_path: Path, use_case: UseCase, command: Command) -> None:
     settings, work = tmp_path / "tiny.yaml", tmp_path / "work"
     # The newsletters are of one day, 20 days before their window ends.
     use_case = use_case.model_copy(update={"freshness": Freshness(max_input_age_days=20)})
@@ -112,10 +113,8 @@ def test_the_commands(tmp_path: Path, use_case: UseCase) -> None:
     for table in ("sends", "unsubscribes", "users", "rankings"):
         ingest(work / "warehouse.duckdb", use_case, table, [files[table]])  # type: ignore[arg-type]
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipelines.cli.main", *arguments]
-        options = ["--use-case", str(settings), "--workdir", str(work)]
-        return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    def run(*arguments: str) -> Done:
+        return command(*arguments, "--use-case", settings, "--workdir", work)
 
     days = ("build-tables", "--from", "2024-01-08", "--to", "2024-01-14")
     missing = run(*days)

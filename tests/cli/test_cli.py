@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Command
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     [],
@@ -66,13 +68,13 @@ def test_the_command_is_installed() -> None:
     assert "models" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "schema", "train", "tune", "predict", "serve"])
-def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["demo", "simulate", "schema", "train", "tune", "predict", "serve"])
+def test_refused_settings_create_nothing(name: str, tmp_path: Path, command: Command) -> None:
     settings = tmp_path / "use_case.yaml"
     text = (ROOT / "configs" / "newsletter.yaml").read_text()
     settings.write_text(text.replace("epsilon: 0.02", "epsilon: 1.1"))
     workdir = tmp_path / "work"
-    done = run(command, "--use-case", settings, "--workdir", workdir)
+    done = command(name, "--use-case", settings, "--workdir", workdir)
     assert done.returncode == 2
     assert f"{settings}: exploration.epsilon" in done.stderr
     assert "less than or equal to 1; found 1.1" in done.stderr
@@ -112,21 +114,23 @@ def test_refused_settings_create_nothing(command: str, tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_refusals(arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
     # Whoever runs the tests may be logged in.
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    done = run(*arguments, "--workdir", tmp_path / "work")
+    done = command(*arguments, "--workdir", tmp_path / "work")
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr + done.stdout
     assert not (tmp_path / "work").exists()
 
 
-def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path, command: Command) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = run("demo", "--workdir", tmp_path)
+    done = command("demo", "--workdir", tmp_path)
     assert done.returncode == 2
     assert f"{tmp_path}: holds files that the demo did not make" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""The commands' output."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.evidence_records import verdict as a_verdict
 
 
 def lines(*parts: RenderableType) -> list[str]:
-    """What a console without colours shows, words of a line separated by one space."""
+    """The text on a console without colours; the words of a line are separated by one space."""
     console = Console(file=io.StringIO(), width=120, highlight=False)
     for part in parts:
         console.print(part)

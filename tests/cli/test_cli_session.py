@@ -1,4 +1,4 @@
-"""What stands around each command: the log, and one message for an error."""
+"""The session around each command: its log, and one message per error."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_empty_log_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def wrapped(error: Exception) -> Exception:
-    """As a runner wraps what a step raises."""
+    """The error of a step, wrapped by a runner."""
     try:
         try:
             raise error
@@ -72,7 +72,7 @@ def wrapped(error: Exception) -> Exception:
 
 
 def of_a_worker(error: UserError) -> Exception:
-    """As a runner hands over what a worker process raised: its traceback as text."""
+    """The error of a worker process, which a runner passes on as the text of its traceback."""
     return RuntimeError("".join(traceback.format_exception(error)))
 
 

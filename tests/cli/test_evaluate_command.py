@@ -18,6 +18,7 @@ from pipelines.cli import evaluate_file, evaluation_report
 from pipelines.cli.evaluate_options import EvaluateOptions
 from pipelines.cli.flags import with_flags
 from pipelines.cli.main import app
+from tests.cli.conftest import Command
 from tests.log_files import FOUR_ROWS, nearly_unsupported, random_log, write
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +62,9 @@ def test_a_log_that_cannot_tell_ends_with_3_and_says_why(tmp_path: Path) -> None
     assert len(content["reasons"]) == 2
 
 
-def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path) -> None:
+def test_bad_input_is_one_message_and_ends_with_2(tmp_path: Path, command: Command) -> None:
     path = write(tmp_path / "log.csv", FOUR_ROWS | {"p": [0.5, 0.5, 0.0, 0.5]})
-    done = run(path, *NAMES, "--json", tmp_path / "found.json")
+    done = command("evaluate", path, *NAMES, "--json", tmp_path / "found.json")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == [

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import yaml
 
+from tests.cli.conftest import Command, Done
 from tests.raw_rows import make_typed_use_case, write_csv
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def ingest(folder: Path, file: Path) -> subprocess.CompletedProcess[str]:
+def ingest(command: Command, folder: Path, file: Path) -> Done:
     settings = folder / "tiny.yaml"
     use_case = make_typed_use_case(ingest={"max_rejected_share": 0.001})
     settings.write_text(yaml.safe_dump(use_case.model_dump(mode="json")))
-    command = [sys.executable, "-m", "pipelines.cli.main", "ingest", "training", str(file)]
-    options = ["--use-case", str(settings), "--workdir", str(folder / "work")]
-    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    return command("ingest", "training", file, "--use-case", settings, "--workdir", folder / "work")
 
 
-def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path) -> None:
+def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path, command: Command) -> None:
     file = write_csv(tmp_path / "log.csv", *[{"clicked": "false" if n % 4 else "clicked"} for n in range(80)])
-    done = ingest(tmp_path, file)
+    done = ingest(command, tmp_path, file)
     assert (done.returncode, done.stdout) == (2, "")
     first, second, third = done.stderr.splitlines()
     rejects = tmp_path / "work" / "rejects" / "tiny-training.jsonl"
@@ -42,10 +37,10 @@ def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path) -> Non
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 
 
-def test_a_broken_line_is_not_shown(tmp_path: Path) -> None:
+def test_a_broken_line_is_not_shown(tmp_path: Path, command: Command) -> None:
     file = write_csv(tmp_path / "log.csv", {}, {})
     file.write_text(file.read_text() + "ada@example.org," * 200_000 + "\n")
-    done = ingest(tmp_path, file)
+    done = ingest(command, tmp_path, file)
     assert done.returncode == 2
     assert done.stderr.startswith(f"Error: {file}: cannot be read: line 4: found 14 cells; allowed: 13")
     everything = [done.stdout, done.stderr, *(log.read_text() for log in tmp_path.glob("work/logs/*"))]

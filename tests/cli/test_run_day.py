@@ -48,7 +48,7 @@ DAY = dt.date(2026, 11, 29)
 
 @pytest.fixture(params=ZONES, ids=[name for name, *_ in ZONES])
 def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine in another time zone, at a moment of November 29 in UTC when it is another day there."""
+    """A machine in another time zone, where it is not yet, or no longer, November 29 as it is in UTC."""
     _, zone, moment, local_day = request.param
 
     class Clock(dt.datetime):

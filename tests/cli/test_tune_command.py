@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.hyperparameters_gen.tuned_set import read
 from newsletter_bandit.errors import DataError
@@ -18,23 +15,11 @@ from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.events import StepEvent
 from pipelines.tuning.running import tune
 from pipelines.workspace import Workspace
+from tests.cli.conftest import Command
+from tests.small_newsletter import write_settings
 
 ROOT = Path(__file__).parents[2]
-NEWSLETTER = ROOT / "configs" / "newsletter.yaml"
 RUN_DATE = dt.date(2026, 11, 23)
-
-
-def settings(folder: Path, ranges: dict[str, Any]) -> Path:
-    """The newsletter's settings with other ranges, beside its schema."""
-    content = yaml.safe_load(NEWSLETTER.read_text())
-    content["tuning"] = {"ranges": ranges}
-    content["agent"]["epochs"] = 1
-    path = folder / "newsletter.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    (folder / "schemas").mkdir()
-    schema = (ROOT / "configs" / "schemas" / "newsletter.pbtxt").read_text()
-    (folder / "schemas" / "newsletter.pbtxt").write_text(schema)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -60,26 +45,12 @@ def settings(folder: Path, ranges: dict[str, Any]) -> Path:
         ),
     ],
 )
-def test_refusals(ranges: dict[str, Any], arguments: list[str], words: str, tmp_path: Path) -> None:
-    use_case = settings(tmp_path, ranges)
+def test_refusals(
+    ranges: dict[str, Any], arguments: list[str], words: str, tmp_path: Path, command: Command
+) -> None:
+    use_case = write_settings(tmp_path, tuning={"ranges": ranges})
     workdir = tmp_path / "work"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipelines.cli.main",
-            "tune",
-            "--use-case",
-            use_case,
-            "--workdir",
-            workdir,
-            *arguments,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command("tune", "--use-case", use_case, "--workdir", workdir, *arguments)
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr + done.stdout
@@ -90,32 +61,33 @@ def test_refusals(ranges: dict[str, Any], arguments: list[str], words: str, tmp_
 def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
     from pipelines.cli.simulated_tables import simulate
 
-    path = settings(tmp_path, {"agent.learning_rate": {"low": 0.003, "high": 0.03, "log": True}})
+    ranges = {"agent.l2": {"low": 1.0, "high": 900.0, "log": True}}
+    path = write_settings(tmp_path, tuning={"ranges": ranges}, agent={"type": "lin_ucb"})
     use_case = load_use_case(path)
     workdir = tmp_path / "work"
     environment = load_environment(ROOT / "configs" / "environments" / "local.yaml")
     workspace = Workspace(use_case, path, environment.in_workdir(workdir, use_case), workdir)
-    simulate(workspace, RUN_DATE, 8_000, 10, seed=3)
+    simulate(workspace, RUN_DATE, 4_000, 10, seed=3)
 
     days = TrainingDays.of(use_case, RUN_DATE)
-    first = tune(workspace, days, 2, lambda _: None)
-    assert [trial.number for trial in first.trials] == [0, 1]
+    first = tune(workspace, days, 1, lambda _: None)
+    assert [trial.number for trial in first.trials] == [0]
     assert first.trials[0].values == {}
     assert first.window == use_case.window.latest(RUN_DATE, use_case.attribution_days)
     events: list[StepEvent] = []
-    second = tune(workspace, days, 3, events.append)
-    assert second.trials[:2] == [
+    second = tune(workspace, days, 2, events.append)
+    assert second.trials[:1] == [
         type(trial)(trial.number, trial.values, trial.score, trial.seconds, kept=True)
         for trial in first.trials
     ]
-    assert [event.step for event in events if event.state == "cached"] == ["Trial 0", "Trial 1"]
-    assert [event.step for event in events if event.state == "finished"][-1] == "Trial 2"
+    assert [event.step for event in events if event.state == "cached"] == ["Trial 0"]
+    assert [event.step for event in events if event.state == "finished"][-1] == "Trial 1"
     written = read(str(workspace.tuned_file), use_case)
     assert written == second.tuned
     best = dict(second.winner.trial.values)
     assert written.found.best == best
     assert written.values == (best if second.winner.is_better else {})
-    assert written.found.trials == 3
+    assert written.found.trials == 2
 
     later = RUN_DATE + dt.timedelta(days=200)
     with pytest.raises(DataError, match="holds no rows"):

@@ -1,4 +1,4 @@
-"""What the terminal says of a search, and training of the hyperparameters that it used."""
+"""The terminal's summary of a search, and a training's summary of the hyperparameters that it used."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,46 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from rich.console import Console
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.margin import Loss
-from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.simulation.runs import Run
 from pipelines.cli import closed_loop
 from pipelines.closed_loop import planning
-from pipelines.closed_loop.planning import Plan
-from pipelines.workspace import Workspace
-
-ROOT = Path(__file__).parents[2]
-USE_CASE = ROOT / "configs" / "newsletter.yaml"
-# Evidence that a real gate would not accept: 600 newsletters per week are few.
-GATE = {
-    "min_rows": 100,
-    "min_effective_sample_size": 5,
-    "max_weight": 1e6,
-    "min_auc": 0.0,
-    "allowed_margin": Loss(share=0.99),
-    "mean_weight_tolerance": 1.0,
-    "min_sample_ratio_p": 0.0,
-    "max_clipped_weight": 1.0,
-    "confidence": 0.6,
-}
-
-
-def workspace(workdir: Path) -> Workspace:
-    use_case = load_use_case(USE_CASE)
-    gate = use_case.gate.model_copy(update={**GATE, "max_unsubscribe_ratio": None, "max_auc_drop": 1.0})
-    environment = load_environment(ROOT / "configs" / "environments" / "local.yaml")
-    return Workspace(use_case.model_copy(update={"gate": gate}), USE_CASE, environment, workdir)
-
-
-def plan(workdir: Path) -> Plan:
-    return planning.plan(workspace(workdir), ["lin_ucb"], weeks=2, newsletters=600, seeds=1)
-
-
-def console() -> Console:
-    return Console(file=io.StringIO(), width=120)
+from tests.closed_loop.small_runs import ROOT, console, plan, workspace
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +48,10 @@ def test_a_finished_run_is_kept_and_needs_no_tensorflow(done: Run, workdir: Path
     program = f"""
 import sys
 from pathlib import Path
-from tests.closed_loop import test_bandit_learner as t
+from pipelines.cli import closed_loop
+from tests.closed_loop.small_runs import console, plan, workspace
 folder = Path({str(workdir)!r})
-(run,) = t.closed_loop.run_agents(t.console(), t.workspace(folder).use_case, t.plan(folder))
+(run,) = closed_loop.run_agents(console(), workspace(folder).use_case, plan(folder))
 assert run.weeks[1].served_by == {done.weeks[1].served_by!r}
 assert "tensorflow" not in sys.modules
 """

@@ -36,6 +36,7 @@ from pipelines.local.running import predict, train
 from pipelines.metadata import connection_config
 from pipelines.workspace import Workspace
 from tests.emulators.server_processes import PROJECT, free_port, start, stop, unavailable
+from tests.small_newsletter import write_settings
 
 if TYPE_CHECKING:
     from tests.emulators.google_services import GoogleServers
@@ -88,7 +89,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySQLMetadata]
 
 @dataclass(frozen=True)
 class Job:
-    """What Dataflow would be sent for a step.
+    """A step's job as Dataflow would receive it.
 
     Attributes:
       file: the job as JSON, as `--template_location` writes it.
@@ -126,7 +127,7 @@ def run(
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 
     folder = tmp_path_factory.mktemp("run")
-    path = CONFIGS / "newsletter.yaml"
+    path = write_settings(folder)
     use_case = load_use_case(path)
     # So few newsletters hold little evidence; what runs is the point here.
     lenient = {"min_rows": 1, "min_effective_sample_size": 1, "min_auc": 0, "mean_weight_tolerance": 1.0}
@@ -166,7 +167,7 @@ def run(
 
 
 def translate(pipeline: beam.Pipeline, arguments: list[str], bucket: str, folder: Path) -> Job:
-    """What Beam's DataflowRunner makes of a pipeline: the job, and what it stages in the bucket."""
+    """The job that Beam's DataflowRunner makes of a pipeline, with the graph that it stages in the bucket."""
     from google.cloud import storage
 
     name = f"job-{uuid.uuid4().hex}"

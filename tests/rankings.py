@@ -1,4 +1,4 @@
-"""A stored ranking, for tests that look at something else than its fields."""
+"""Stored rankings for tests that are about something else than their fields."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def ranking_fields(**changes: Any) -> dict[str, Any]:
 def make_ranking(**changes: Any) -> Ranking:
     """The ranking of `ranking_fields`."""
     return Ranking(**ranking_fields(**changes))
+
+
+def ranking_of(number: int, campaign: str = "monday") -> Ranking:
+    """The ranking of ``user-{number}``, with a score of their own."""
+    return make_ranking(user_id=f"user-{number}", scores=(number / 7, -0.25), campaign=campaign)

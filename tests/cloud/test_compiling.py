@@ -24,7 +24,7 @@ from rich.console import Console
 
 from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import VERTEX_STEPS, Vertex
-from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.reading import load_environment
 from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import cloud_runs
 from pipelines.cli import main as cli
@@ -33,19 +33,10 @@ from pipelines.cloud.compiling import compiled
 from pipelines.cloud.vertex import Client
 from pipelines.names import Pipeline
 from pipelines.tuning.result import settings_hash
-from pipelines.workspace import Workspace
 from tests.cloud.vertex_api import VertexApi, vertex_api
+from tests.cloud.workspaces import CONFIGS, workspace
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def workspace(workdir: Path, environment: str = "vertex", **changes: Any) -> Workspace:
-    path = CONFIGS / "newsletter.yaml"
-    settings = load_environment(CONFIGS / "environments" / f"{environment}.yaml")
-    settings = settings.model_validate(settings.model_dump() | changes)
-    use_case = load_use_case(path)
-    return Workspace(use_case, path, settings.in_workdir(workdir, use_case), workdir)
 
 
 @pytest.fixture(scope="module")

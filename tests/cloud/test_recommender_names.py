@@ -13,7 +13,7 @@ import pytest
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines.cloud.compiling import compiled
 from pipelines.names import Pipeline
-from tests.cloud.test_compiling import workspace
+from tests.cloud.workspaces import workspace
 
 NAMES = ["Für dich – 50% off", 'a "quote", it\'s \\n {x}', "$(date)", "[red]"]
 

@@ -19,7 +19,7 @@ from newsletter_bandit.off_policy.logged_table.encoding import Encoder, nearly_n
 from newsletter_bandit.off_policy.logged_table.propensities import PropensityModel
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
 from tests.log_files import options, random_log, write
-from tests.off_policy.test_evaluate_table import same
+from tests.off_policy.same_figures import same
 
 COLUMNS = Columns(
     "action",

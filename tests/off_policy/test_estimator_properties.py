@@ -1,4 +1,4 @@
-"""What must hold for any log: order of merging, invariances, unbiasedness and coverage."""
+"""Properties that hold for any log: order of merging, invariances, unbiasedness and coverage."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_weights_by_hand() -> None:
 
 
 def test_top_share_and_mean_by_hand() -> None:
-    """Of 1,000 rows five weigh 100 and the rest 1: the heaviest ten carry 505 of 1,495."""
+    """Five of 1,000 rows weigh 100 and the rest 1, so the heaviest ten carry 505 of 1,495."""
     propensity = np.where(np.arange(1000) < 5, 0.01, 1.0)
     one, none = np.ones(1000), np.zeros(1000)
     weights = diagnostics.Weights()

@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from newsletter_bandit.off_policy.logged_table import Bounds, Columns, evaluate
 from newsletter_bandit.off_policy.logged_table.figures import uses_reward_model
 from newsletter_bandit.settings.use_case import Gate
 from tests.log_files import ANY, COLUMNS, FOUR_ROWS, nearly_unsupported, options, random_log, write
+from tests.off_policy.same_figures import same
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_true_and_false_delimiters_and_unnamed_columns_of_a_csv(tmp_path: Path) 
     assert found.overall.estimates["ips"].value == pytest.approx(0.8)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 1000), n=st.integers(30, 200), batch_rows=st.integers(1, 250), cut=st.integers(1, 29)
 )
@@ -147,22 +147,6 @@ def test_files_batches_and_formats_do_not_change_the_figures(
     ]
     cut_up = evaluate(parts, columns, options(interval="bootstrap", batch_rows=batch_rows))
     same(replace(cut_up, files=()).to_dict(), replace(whole, files=()).to_dict())
-
-
-def same(found: Any, expected: Any) -> None:
-    """Equal but for the last bits of a sum."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            same(found[key], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            same(one, other)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    else:
-        assert found == expected
 
 
 def test_intervals_are_those_of_the_estimators(tmp_path: Path) -> None:

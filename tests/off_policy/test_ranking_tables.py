@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter_bandit.off_policy.logged_table import evaluate
 from tests.log_files import COLUMNS, options, write
-from tests.off_policy.test_evaluate_table import same
+from tests.off_policy.same_figures import same
 
 RANKED = replace(COLUMNS, slate="slate", position="place")
 # Rankings s (two places, weights 2 and 0.5) and t (one place, weight 0.4), their rows not in order.
@@ -52,7 +52,7 @@ def test_slices_of_rankings(tmp_path: Path) -> None:
     assert found.slices["country"]["AT"].estimates["iips"].value == pytest.approx(0.4)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000), batch_rows=st.integers(1, 40))
 def test_order_files_and_batches_do_not_change_the_figures(
     tmp_path_factory: pytest.TempPathFactory, seed: int, batch_rows: int

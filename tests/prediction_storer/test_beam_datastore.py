@@ -1,4 +1,4 @@
-"""What is relied on of Beam's private parts: what breaks when they change."""
+"""The private parts of Beam that we rely on; a test here fails when one of them changes."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_the_graph_looks_whose_rankings_there_are_and_writes(monkeypatch: pytest
 
 
 class Clock:
-    """Stands still but for those who sleep."""
+    """A clock that moves only while somebody sleeps."""
 
     def __init__(self) -> None:
         self.now_ = dt.datetime(2026, 3, 2)

@@ -10,52 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pytest
 
-from components.bulk_inferrer.files import PredictionsWriter
 from components.prediction_storer import transforms
 from components.prediction_storer.counts import Counts
-from components.prediction_storer.post_process import Row, Stamp
-from components.prediction_storer.transforms import StorePredictions
-from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from serving.stores.base import StoreError
 from serving.stores.sqlite import SQLiteStore
-from tests.prediction_storer.prediction_rows import EXPIRES_AT, RECOMMENDERS, STAMP, batch, row
-
-
-def store_day(
-    rows: list[Row],
-    folder: Path,
-    max_rejected_share: float = 0.1,
-    shards: int = 3,
-    rows_per_file: int = 7,
-    stamp: Stamp = STAMP,
-) -> Counts:
-    """Runs the graph; the store is ``rankings.sqlite`` in ``folder``."""
-    graph = StorePredictions(
-        recommenders=RECOMMENDERS,
-        stamp=stamp,
-        store=Settings(kind="sqlite", path=str(folder / "rankings.sqlite")),
-        max_rejected_share=max_rejected_share,
-        dead_letters=str(folder / "dead_letters.jsonl"),
-        counts=str(folder / "counts.json"),
-        shards=shards,
-    )
-    with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        _ = pipeline | beam.Create(files(rows, folder, rows_per_file)) | graph
-    return Counts.from_json((folder / "counts.json").read_text())
-
-
-def files(rows: list[Row], folder: Path, rows_per_file: int) -> list[str]:
-    """The rows as BulkInferrer's files hold them."""
-    paths = []
-    for start in range(0, len(rows), rows_per_file):
-        paths.append(str(folder / f"predictions-{start}.parquet"))
-        with PredictionsWriter(paths[-1]) as writer:
-            writer.write(batch(rows[start : start + rows_per_file]))
-    return paths
+from tests.prediction_storer.prediction_rows import EXPIRES_AT, STAMP, row
+from tests.prediction_storer.stored_day import store_day
 
 
 def dead_letters(folder: Path) -> list[dict[str, Any]]:
@@ -118,7 +81,7 @@ def test_no_rows_make_no_store(tmp_path: Path) -> None:
 HALFWAY = """
 import pathlib, sys
 from tests.prediction_storer.prediction_rows import row
-from tests.prediction_storer.test_store_predictions import store_day
+from tests.prediction_storer.stored_day import store_day
 from components.prediction_storer import sqlite_writer
 from serving.stores.sqlite import SQLiteStore
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -11,15 +10,10 @@ from pathlib import Path
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.registry import Registry
+from tests.registry.made_looks import LOOK, WINDOW, look
 
-WINDOW = ("2026-10-12", "2026-11-09")
 NEXT = ("2026-11-02", "2026-11-30")
-LOOK = Look(WINDOW, "settings", "rows", "evaluation/1", "not_blessed", "logging policy")
-
-
-def look(number: int, **changes: object) -> Look:
-    return dataclasses.replace(LOOK, evaluation=f"evaluation/{number}", **changes)  # type: ignore[arg-type]
 
 
 def test_looks_are_counted_by_window_and_an_evaluation_only_once(tmp_path: Path) -> None:
@@ -70,7 +64,8 @@ def test_what_a_training_would_only_repeat(
 def test_looks_at_once_are_all_counted(tmp_path: Path) -> None:
     program = """
 import sys
-from tests.registry.test_looks import Registry, look
+from newsletter_bandit.registry import Registry
+from tests.registry.made_looks import look
 looks = Registry(sys.argv[1], "tiny").looks
 print(*[looks.note(look(int(sys.argv[2]) * 100 + number)) for number in range(20)])
 """

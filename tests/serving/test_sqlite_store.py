@@ -1,4 +1,4 @@
-"""What is particular to SQLite; tests/emulators/test_ranking_stores.py holds what both stores do."""
+"""Behaviour of SQLite's store alone; tests/emulators/test_ranking_stores.py tests what both stores do."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.ranking import Ranking
 from serving.stores.base import CorruptRankingError, StoreError
 from serving.stores.sqlite import SQLiteStore
-from tests.rankings import make_ranking
-
-
-def ranking_of(number: int, campaign: str = "monday") -> Ranking:
-    return make_ranking(user_id=f"user-{number}", scores=(number / 7, -0.25), campaign=campaign)
+from tests.rankings import ranking_of
 
 
 def test_makes_the_file_and_its_folders(tmp_path: Path) -> None:
@@ -127,7 +122,7 @@ def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from tests.serving.test_sqlite_store import ranking_of
+from tests.rankings import ranking_of
 from serving.stores.sqlite import SQLiteStore
 
 def rest():

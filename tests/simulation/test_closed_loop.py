@@ -9,9 +9,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,14 +23,9 @@ from newsletter_bandit.simulation import loop_report, runs
 from newsletter_bandit.simulation.behaviour import RulesPolicy
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
 from newsletter_bandit.simulation.loop import Setting, Start, monday, run, start, true_difference, window_rows
-from newsletter_bandit.simulation.series import Event, run_series
 from newsletter_bandit.simulation.truth import matrix_value, policy_value
-from newsletter_bandit.simulation.world import World
 from tests.loop_runs import made
-
-ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "newsletter.yaml"
-SETTING = Setting(weeks=2, newsletters=400, warm_up_weeks=2, window_weeks=3)
+from tests.simulation.toy_learners import CONFIG, ROOT, SETTING, Fixed, Toy, series
 
 
 @pytest.fixture(scope="module")
@@ -42,36 +36,6 @@ def use_case() -> UseCase:
 @pytest.fixture(scope="module")
 def begin(use_case: UseCase) -> Start:
     return start(use_case, SETTING, seed=7)
-
-
-class Fixed:
-    """Serves the same recommender to whoever is eligible for it, and the first eligible one to all others."""
-
-    def __init__(self, world: World, recommender: str, version: str = "fixed") -> None:
-        self.version = version
-        self._world = world
-        self._column = world.recommenders.index(recommender)
-
-    def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
-        eligible = self._world.eligible(self._world.positions(inference["user_id"].to_pylist()))
-        served = np.where(eligible[:, self._column], self._column, eligible.argmax(axis=1))
-        return FirstSlots(served, np.ones(len(served)), served)
-
-
-class Toy:
-    """Gives the models of a list, one per week; keeps what it was shown."""
-
-    def __init__(self, models: Sequence[Fixed | None], name: str = "toy", **settings: Any) -> None:
-        self.name = name
-        self.settings: Mapping[str, Any] = settings
-        self.windows: list[list[pa.Table]] = []
-        self.days: list[dt.date] = []
-        self._models = list(models)
-
-    def learn(self, window: Sequence[pa.Table], day: dt.date) -> Learnt:
-        self.windows.append(list(window))
-        self.days.append(day)
-        return Learnt(self._models.pop(0), seconds={"fit": 0.5})
 
 
 def outcomes(table: pa.Table) -> list[tuple[str, bool, bool]]:
@@ -309,25 +273,6 @@ def test_json_csv_and_picture(tmp_path: Path) -> None:
 # --- keeping and resuming ------------------------------------------------------------------------------
 
 
-def series(
-    use_case: UseCase, folder: Path, setting: Setting = SETTING, fresh: bool = False, **settings: Any
-) -> list[str]:
-    """Runs two toys over two seeds; `learner seed state` of each that ended."""
-    ended: list[str] = []
-
-    def note(event: Event) -> None:
-        if event.state != "running":
-            ended.append(f"{event.learner} {event.seed} {event.state}")
-
-    makers = {
-        name: lambda begin, name=name, served=served: Toy([Fixed(begin.world, served)] * 9, name, **settings)
-        for name, served in (("x", "deals"), ("y", "top_rated"))
-    }
-    done = run_series(use_case, setting, (1, 2), makers, folder, fresh, note)
-    assert [f"{one.learner} {one.seed}" for one in done] == ["x 1", "y 1", "x 2", "y 2"]
-    return ended
-
-
 def test_finished_runs_are_kept_while_nothing_has_changed(use_case: UseCase, tmp_path: Path) -> None:
     first = ["x 1 finished", "y 1 finished", "x 2 finished", "y 2 finished"]
     kept = [text.replace("finished", "kept") for text in first]
@@ -354,18 +299,19 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.simulation import test_closed_loop as t
+from newsletter_bandit.settings.reading import load_use_case
+from tests.simulation.toy_learners import CONFIG, Toy, series
 
 folder, weeks_left = Path(sys.argv[1]), int(sys.argv[2])
-learn = t.Toy.learn
+learn = Toy.learn
 def learn_or_die(*given):
     global weeks_left
     weeks_left -= 1
     if not weeks_left:
         os.kill(os.getpid(), signal.SIGKILL)
     return learn(*given)
-t.Toy.learn = learn_or_die
-print(t.series(t.load_use_case(t.CONFIG), folder), flush=True)
+Toy.learn = learn_or_die
+print(series(load_use_case(CONFIG), folder), flush=True)
 """
 
 
@@ -376,7 +322,7 @@ def test_killed_anywhere_it_goes_on(tmp_path: Path) -> None:
         command = [sys.executable, "-c", KILLED, str(tmp_path), str(week)]
         return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
 
-    # Two weeks a run: killed in the second week of the second one.
+    # Two weeks per run: killed in the second week of the second one.
     assert run_until(4).returncode == -signal.SIGKILL
     first = runs.path_of(tmp_path, "x", 1)
     before = first.read_bytes()

@@ -16,21 +16,7 @@ import pytest
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.agents import TunedRange
 from pipelines.tuning.search import RANDOM_TRIALS, Score, Trial, search
-
-RANGES = {
-    "agent.learning_rate": TunedRange(low=1e-4, high=1e-1, log=True),
-    "agent.epochs": TunedRange(low=1, high=10),
-    "agent.hidden_layers": TunedRange(choices=([8], [64, 32])),
-}
-DEFAULT = {"agent.learning_rate": 1e-4, "agent.epochs": 6, "agent.hidden_layers": (64, 32)}
-DEFAULT_VALUE = -4.04
-
-
-def worth(values: Mapping[str, Any]) -> Score:
-    """Best at a learning rate of 0.01 and 4 epochs."""
-    tried = {**DEFAULT, **values}
-    value = -((math.log10(tried["agent.learning_rate"]) + 2) ** 2) - 0.01 * (tried["agent.epochs"] - 4) ** 2
-    return Score(value, 0.1, value - DEFAULT_VALUE, 0.05)
+from tests.tuning.known_objective import DEFAULT, RANGES, run, worth
 
 
 class Objective:
@@ -42,12 +28,6 @@ class Objective:
     def __call__(self, values: Mapping[str, Any]) -> Score:
         self.seen.append(values)
         return worth(values)
-
-
-def run(
-    storage: Path, objective: Any, trials: int, seed: int = 1, ranges: Any = RANGES, name: str = "n"
-) -> list[Trial]:
-    return search(ranges, DEFAULT, objective, trials, seed, storage, name)
 
 
 def sets(trials: list[Trial]) -> list[Mapping[str, Any]]:
@@ -100,7 +80,7 @@ def test_more_trials_go_on_from_those_there_are(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.tuning.test_search import run, worth
+from tests.tuning.known_objective import run, worth
 
 calls = 0
 def objective(values):

@@ -39,7 +39,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def work_folder(given: Path | None) -> Iterator[Path]:
-    """The folder given, or one that is gone afterwards; a model is in production in it."""
+    """The given folder, or a temporary one; it holds a model in production."""
     with contextlib.ExitStack() as stack:
         folder = given or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newsletter_bandit_")))
         _require_model(folder.absolute())

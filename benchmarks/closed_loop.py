@@ -49,7 +49,7 @@ _GAP_TO_CLOSE = 0.8
 
 @dataclass(frozen=True)
 class Target:
-    """Something the benchmark is to show, and what it found."""
+    """A claim that the benchmark checks, with what it found."""
 
     target: str
     found: str

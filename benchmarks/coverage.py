@@ -25,8 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 METHODS = ("normal", "gamma", "bootstrap", "clopper_pearson", "empirical_bernstein")
 SHOWN = ("ips", "snips", "dr", "sndr", "switch_dr", "dros")
 CLIP = 100.0
-# Of the bootstrap, which is many times the work of the rest: tried on every fifth log, on fewer of large
-# ones.
+# The bootstrap takes many times as long as the rest: it runs on every fifth log, and on fewer large ones.
 SAMPLES = 200
 CONTEXTS = 40
 

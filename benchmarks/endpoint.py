@@ -242,7 +242,7 @@ _NAMES = {"datastore": "Datastore", "sqlite": "SQLite"}
 
 
 def latencies(measured: list[Measured]) -> Table:
-    """A row a side: rate and quantiles, the median round of each."""
+    """One row per side: rate and quantiles of its median round."""
     made = Table(
         "",
         "requests",

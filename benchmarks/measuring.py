@@ -150,7 +150,7 @@ def require_peers() -> None:
 
 
 def in_turn(sides: Sequence[Side], rounds: int, out: Console | None = None) -> list[Measured]:
-    """Runs A B A B ...: each side once a round, in this order.
+    """Runs A B A B ...: each side once per round, in this order.
 
     Raises:
       SideError: a side fails; with what it wrote last.

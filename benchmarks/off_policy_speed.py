@@ -38,7 +38,7 @@ BOOTSTRAPS = 100
 SEED = 7
 SIZES = (200_000, 2_000_000, 10_000_000)
 ROWS_A_SECOND, TIMES, EQUAL, GROWTH = 2_000_000, 3.0, 1e-9, 1.1
-# A core each: NumPy's matrix products would take all there are, the rest of either side one.
+# One core per side: NumPy's matrix products would take all cores, and the rest of each side takes one.
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 FloatArray = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ class Block(NamedTuple):
 
 
 def blocks(rows: int, size: int = BLOCK) -> Iterator[Block]:
-    """``rows`` rows in blocks; the same for the same number and size, whoever asks."""
+    """``rows`` rows in blocks; the same ``rows`` and size always give the same blocks."""
     for number, start in enumerate(range(0, rows, size)):
         rng = np.random.default_rng([SEED, number])
         n = min(size, rows - start)

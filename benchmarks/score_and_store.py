@@ -124,7 +124,7 @@ def _targets(ours: list[Measured]) -> list[Target]:
     smallest, largest = ours[0], ours[-1]
     worst = max(largest.seconds)
     megabytes = largest.peak * 2**20 / 1e6
-    # As much more may be paid for a user as at ten times the users.
+    # A user may cost this much more than at ten times as many users.
     growth = max(b / a for a, b in zip(smallest.seconds, largest.seconds, strict=True))
     times = largest.rows / smallest.rows
     allowed = times * GROWTH / 10.0

@@ -28,12 +28,12 @@ from benchmarks.measuring import Target
 _CONFIGS = measuring.REPOSITORY / "configs"
 _HELP_SECONDS, _REFUSAL_SECONDS = 0.5, 1.5
 _REFUSED = 2
-# Imported by none of these commands.
+# None of these commands may import one of these.
 _SLOW = ("tensorflow", "tfx", "apache_beam", "tf_agents")
 
 
 class WrongOutcomeError(Exception):
-    """A command ended otherwise than it should."""
+    """A command did not end as expected."""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def _prediction(ranking: Ranking) -> dict[str, Any]:
 
 
 def side(options: argparse.Namespace) -> None:
-    """Writes in one of the ways, and looks at what is there afterwards."""
+    """Writes in one of the ways, then checks what is stored."""
     from serving.stores.datastore import DatastoreStore as Rankings
 
     namespace = f"run-{uuid.uuid4().hex[:12]}"

@@ -51,7 +51,7 @@ _FILES = 4
 _OURS = ("files", "arrays")
 _PEERS = ("vowpal_wabbit", "vowpal_wabbit_once")
 _MANY = ("many", "many_streamed")
-# For all that a pipeline does on the machine that the README asks for.
+# Memory for the whole pipeline, on the machine that the README asks for.
 _MOST_MIB = 8192
 
 

@@ -1,6 +1,4 @@
-"""What several rooms' tests share: TensorFlow's switches and one Transform output, made when first asked
-for.
-"""
+"""Shared by several rooms: TensorFlow's switches, and one Transform output, made on first use."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ hypothesis.settings.load_profile("slow machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts first what takes longest, so that no worker is left alone with it: whole pipelines, then what
-    trains.
-    """
+    """Puts the longest tests first, so that no worker ends alone: whole pipelines, then trainings."""
     items.sort(
         key=lambda item: (
             item.get_closest_marker("pipeline") is None,

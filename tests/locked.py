@@ -1,4 +1,4 @@
-"""What requirements.lock holds for each Python."""
+"""The packages of requirements.lock for each version of Python."""
 
 from __future__ import annotations
 

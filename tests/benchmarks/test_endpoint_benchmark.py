@@ -48,7 +48,7 @@ def test_what_is_expected_is_the_contract() -> None:
 
 
 def test_the_generator_counts_wrong_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three requests in turn the second is answered otherwise than expected."""
+    """The second of three requests, sent in turn, gets an unexpected answer."""
     # Each look at the clock is a hundredth of a second after the last one, however busy the machine is.
     clock = SimpleNamespace(perf_counter=count(0.0, 0.01).__next__, process_time=time.process_time)
     monkeypatch.setattr(load, "time", clock)

@@ -63,7 +63,7 @@ def test_the_quick_way_gives_the_evaluators_verdict(use_case: UseCase, truth: ga
 
 @pytest.mark.slow
 def test_the_gate_is_not_fooled(use_case: UseCase) -> None:
-    """One pair each: none that is worse is blessed, and wrong propensities are never taken for right ones."""
+    """One pair per scenario: no worse candidate is blessed, and wrong propensities never count as right."""
     names = list(gate_adversaries.SCENARIOS)
     found = gate_adversaries.measure(use_case, names, pairs=2, rows=20_000, workers=1, users=3000)
     assert list(found["scenarios"]) == names

@@ -20,7 +20,7 @@ PEERS = [] if measuring.PEERS_PYTHON.exists() else ["--no-peers"]
 def found(
     module: ModuleType, arguments: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    """What the benchmark wrote; whether it met its targets does not matter in small."""
+    """The figures that the benchmark wrote. With so few rows it need not meet its targets."""
     file = folder / "found.json"
     given = [module.__name__, *arguments.split(), "--rounds", "1", *PEERS, "--json", str(file)]
     monkeypatch.setattr(sys, "argv", given)

@@ -27,7 +27,7 @@ BROAD_ROLES = re.compile(r"roles/(owner|editor|viewer|iam\.serviceAccountTokenCr
 
 
 def unquoted(node: Any) -> Any:
-    """What python-hcl2 read, without the quotes and braces that it leaves around strings and expressions."""
+    """python-hcl2's document, less the quotes and braces that it leaves around strings and expressions."""
     if isinstance(node, dict):
         return {
             unquoted(key): unquoted(value) for key, value in node.items() if not str(key).startswith("__")

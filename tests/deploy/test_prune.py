@@ -1,4 +1,4 @@
-"""What the image leaves out of a virtual environment."""
+"""Files of a virtual environment that the image leaves out."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def tensorflow_storage(target: str, folder: Path) -> Iterator[StorageProxy]:
-    """Leads this process's TensorFlow to the emulator at ``target``."""
+    """Points this process's TensorFlow at the emulator ``target``."""
     proxy = StorageProxy(target, folder)
     with ExitStack() as stack:
         stack.callback(proxy.stop)
@@ -197,7 +197,7 @@ def _certificate(certificate: Path, key: Path) -> tuple[Path, Path]:
 
 
 def main(target: str, folder: Path) -> None:
-    """Serves until the process is ended; its port stands in the folder's file `port`."""
+    """Serves until the process is ended; the file `port` in the folder holds its port."""
     _Proxy.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _Proxy.context.load_cert_chain(*_certificate(folder / "certificate.pem", folder / "key.pem"))
     _Proxy.emulator = urlsplit(target).netloc

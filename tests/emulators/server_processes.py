@@ -29,7 +29,7 @@ BIGQUERY = Path(__file__).resolve().parents[2] / ".tools" / "bigquery-emulator"
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skips, saying why; where emulators are required this is a failure."""
+    """Skips and says why; fails instead if emulators are required."""
     if os.environ.get("REQUIRE_EMULATORS") == "1":
         pytest.fail(f"REQUIRE_EMULATORS=1, but {reason}")
     pytest.skip(reason)

@@ -75,7 +75,7 @@ def test_what_stays_down_ends_with_a_sentence(proxy: FailingProxy, monkeypatch: 
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """A permanent answer and what is made of it."""
+    """A permanent answer and the error that it becomes."""
 
     status: int
     reason: str

@@ -59,7 +59,7 @@ def use_case(bigquery_client: bigquery.Client) -> UseCase:
 
 
 def fill_bigquery(client: bigquery.Client, use_case: UseCase, raw: dict[str, list[Row]]) -> None:
-    """Adds the rows to the raw tables, made where they are missing, with one load job a table."""
+    """Adds the rows to the raw tables, made where they are missing, with one load job per table."""
     import pyarrow.parquet as pq
     from google.cloud import bigquery
 

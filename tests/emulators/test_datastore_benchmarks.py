@@ -37,7 +37,7 @@ def test_the_endpoint(monkeypatch: pytest.MonkeyPatch, found_file: Path) -> None
 
 
 def test_storing(monkeypatch: pytest.MonkeyPatch, found_file: Path) -> None:
-    """Each side counts what it stored, and compares some of it, itself."""
+    """Each side counts its stored rows and compares some of them itself."""
     arguments = "--rows 600 --warm-rows 10 --rounds 1"
     monkeypatch.setattr(sys, "argv", ["store_datastore", *arguments.split(), "--json", str(found_file)])
     monkeypatch.delenv("DATASTORE_EMULATOR_HOST", raising=False)

@@ -116,7 +116,7 @@ def test_a_publication_that_breaks_off_leaves_the_pointer(
     assert registry.require_current() == FIRST
     with pytest.raises(DataError, match=f"no version {SECOND}; available: {FIRST}"):
         registry.set_current(SECOND)
-    # A rerun mends it.
+    # A rerun repairs it.
     registry.publish(SECOND, str(tmp_path / "second"), EVIDENCE)
     registry.set_current(SECOND)
     assert registry.require_current() == SECOND

@@ -35,7 +35,7 @@ NAMES = [f"r{i}" for i in range(13)]
 
 
 def compact(outcome: Outcome, outputs: list[dict[str, npt.NDArray[Any]]]) -> npt.NDArray[np.float64]:
-    """Rows of models whose recommenders are the first of `NAMES`."""
+    """Rows of models that know the first of `NAMES`."""
     known = [Known(NAMES[: np.shape(output["reward_estimates"])[1]]) for output in outputs]
     return table(outcome, outputs, (-1.0, 1.0), known)
 

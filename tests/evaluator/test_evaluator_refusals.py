@@ -1,4 +1,4 @@
-"""What the Evaluator refuses, and how it says so."""
+"""The Evaluator's refusals and their messages."""
 
 from __future__ import annotations
 

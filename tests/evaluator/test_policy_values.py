@@ -33,7 +33,7 @@ def output(
     serving: list[float] = SERVING,
     greedy: list[float] = GREEDY,
 ) -> dict[str, Any]:
-    """What a model says of one row; its default recommender is the last one."""
+    """A model's output for one row; its default recommender is the last one."""
     return {
         "user_id": "u1",
         "reward_estimates": estimates,

@@ -85,7 +85,7 @@ def own() -> Path:
 
 @pytest.fixture(scope="module")
 def other() -> Path:
-    """What the other generation has made; not to be changed."""
+    """The other generation's work folder; read only."""
     folders = [path for path in Path(os.environ[VARIABLE]).iterdir() if path.name != OWN]
     assert len(folders) == 1, folders
     return folders[0]

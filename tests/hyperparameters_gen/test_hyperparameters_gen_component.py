@@ -19,7 +19,7 @@ from tests.tiny import make_use_case
 
 
 def emitted(step: HyperparametersGen, folder: Path) -> dict[str, Any]:
-    """What the executor writes, given what the component hands over."""
+    """The executor's file, written from the properties that the component passes to it."""
     artifact = standard_artifacts.HyperParameters()
     artifact.uri = str(folder)
     Executor().Do({}, {"hyperparameters": [artifact]}, dict(step.exec_properties))

@@ -1,4 +1,4 @@
-"""What each step's room reads of what the step produced."""
+"""The typed reading of each step's product."""
 
 from __future__ import annotations
 

@@ -148,9 +148,7 @@ def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
 def test_the_compiled_pipeline_stores_the_same_rankings(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through TFX's entry point of Vertex AI's steps: day, version and splits must survive the way between
-    them.
-    """
+    """Through TFX's entry point for Vertex AI's steps: day, version and splits must reach each of them."""
     from pipelines.cloud import compiling
     from pipelines.names import Pipeline
 
@@ -171,7 +169,7 @@ def test_the_compiled_pipeline_stores_the_same_rankings(
 
 @pytest.mark.slow
 def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
-    """SIGKILL while the steps run: readers keep what was stored, a rerun leaves one ranking per user."""
+    """After a SIGKILL, readers still see the old rankings, and a rerun leaves one ranking per user."""
     before = run.rankings()
     workdir = run.workspace.workdir
     command = [sys.executable, "-m", "pipelines.cli.main", "predict", "--run-date", RUN_DATE.isoformat()]
@@ -193,6 +191,8 @@ def test_a_prediction_that_was_killed_can_be_rerun(run: Run) -> None:
     assert run.rankings() == before
 
 
+# In short: tests/trainer/test_trained_model.py.
+@pytest.mark.slow
 def test_the_registrys_model_ranks_without_the_project(run: Run, tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -218,7 +218,10 @@ def test_the_registrys_model_ranks_without_the_project(run: Run, tmp_path: Path)
 
 
 def in_train_split(user_id: str, eval_share: float) -> bool:
-    """Where ExampleGen puts a user: TFX hashes the serialized feature into 100 buckets, train first."""
+    """True if the user is in ExampleGen's training split.
+
+    TFX hashes the serialized feature into 100 buckets, of which the first are for training.
+    """
     import tensorflow as tf
 
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[user_id.encode()]))

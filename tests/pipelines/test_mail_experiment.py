@@ -65,7 +65,7 @@ exploration: {{epsilon: 0.05, max_cost: 0.05}}
 
 @dataclass
 class Audit:
-    """What the commands printed, the file's rows, and the workspace that they left."""
+    """The commands' output, the file's rows, and the resulting workspace."""
 
     printed: dict[str, str]
     rows: pd.DataFrame

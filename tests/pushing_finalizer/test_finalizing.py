@@ -1,4 +1,4 @@
-"""What becomes of a run's model."""
+"""A run's model is published, or not, for every outcome of the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Transform makes of the rows, recomputed in NumPy."""
+"""Transform's output, compared with the same computed in NumPy."""
 
 from __future__ import annotations
 

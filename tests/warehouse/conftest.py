@@ -13,7 +13,7 @@ from tests.raw_rows import make_typed_use_case
 
 @pytest.fixture(scope="session")
 def hillstrom_csv() -> Path:
-    """The file beside the checkout; a machine that must have it fails without."""
+    """The file beside the checkout. Without it the test skips, or fails in CI."""
     path = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "hillstrom.csv"
     if not path.is_file():
         message = f"{path} is not there; docs/hillstrom.md says where it comes from"

@@ -30,7 +30,7 @@ PARTITION BY DATE(t) CLUSTER BY s, b OPTIONS (description = 'it\\'s')
 
 @pytest.fixture
 def connection(tmp_path: Path) -> duckdb.DuckDBPyConnection:
-    """A file named as its schema, with a table and rows for it."""
+    """A file named like its schema, with a table and rows for it."""
     connection = duckdb.connect(str(tmp_path / "shop.duckdb"))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE SCHEMA shop")

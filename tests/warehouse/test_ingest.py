@@ -1,4 +1,4 @@
-"""What gets into the tables, what does not and why, and that a failure leaves the tables as they were."""
+"""Rows that ingest loads, rows that it refuses and why, and failures that leave the tables as they were."""
 
 from __future__ import annotations
 

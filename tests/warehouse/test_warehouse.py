@@ -19,7 +19,7 @@ from newsletter_bandit.warehouse.embedded import read_batches, require_rows
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Named as its schema, which a two-part table name could not tell apart."""
+    """A warehouse named like its schema, which a two-part table name cannot tell apart."""
     path = tmp_path_factory.mktemp("warehouse") / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -7,14 +7,15 @@ pipelines.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deploy.image_environment import ROOT, Image
-from tests.small_newsletter import write_settings
 
 pytestmark = pytest.mark.slow
 
@@ -150,15 +151,18 @@ def test_a_beam_worker_runs_the_projects_code(image: Image, tmp_path: Path) -> N
 
 @pytest.mark.pipeline
 def test_both_pipelines_run(image: Image, tmp_path: Path) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(image.workdir / "configs", configs)
+    settings = yaml.safe_load((configs / "newsletter.yaml").read_text())
     # So few newsletters hold little evidence; what runs is the point here.
-    gate = {
+    settings["gate"] = {
         "min_rows": 1,
         "min_effective_sample_size": 1,
         "min_auc": 0,
         "allowed_margin": "99%",
         "max_unsubscribe_ratio": None,
     }
-    use_case = write_settings(tmp_path, gate=gate)
+    (configs / "newsletter.yaml").write_text(yaml.safe_dump(settings))
     done = image.run(
         *(
             "newsletter-bandit",
@@ -170,7 +174,7 @@ def test_both_pipelines_run(image: Image, tmp_path: Path) -> None:
             "--run-date",
             "2026-11-23",
         ),
-        *("--use-case", use_case, "--workdir", tmp_path / "demo"),
+        *("--use-case", configs / "newsletter.yaml", "--workdir", tmp_path / "demo"),
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     with sqlite3.connect(tmp_path / "demo" / "rankings-newsletter.sqlite") as connection:

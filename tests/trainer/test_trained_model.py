@@ -72,7 +72,7 @@ def exported(request: pytest.FixtureRequest, trained: Callable[[str], Path]) -> 
     return trained(request.param)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.cache
 def loaded_model(model: Path) -> Any:
     """A model is loaded once for all that is asked of it."""
     import tensorflow as tf

@@ -9,11 +9,24 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.base import Matching, Settings
 
-ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
-Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]{1,2}$")]
-ServiceAccount = Annotated[str, Field(pattern=r"^[a-z0-9-]+@[a-z0-9.-]+$")]
+ProjectId = Annotated[
+    str,
+    Matching(
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "a project's id: 6 to 30 small letters, digits and hyphens that begin with a letter and do not end "
+        "with a hyphen",
+    ),
+]
+Region = Annotated[str, Matching(r"[a-z]+-[a-z]+[0-9]{1,2}", "a region such as europe-west1")]
+ServiceAccount = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9-]+@[a-z0-9.-]+",
+        "the address of a service account, such as NAME@PROJECT.iam.gserviceaccount.com",
+    ),
+]
 
 
 def _fixed(image: str) -> str:
@@ -28,16 +41,39 @@ def _fixed(image: str) -> str:
 
 Image = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$"),
+    Matching(
+        r"[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})",
+        "HOST/PATH@sha256:DIGEST, or HOST/PATH:TAG with the tag of the commit",
+    ),
     AfterValidator(_fixed),
 ]
-Bucket = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.*)?$")]
+Bucket = Annotated[
+    str,
+    Matching(
+        r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.*)?", "a folder in a bucket, such as gs://BUCKET/tmp"
+    ),
+]
 Labels = dict[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")],
-    Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,63}$")],
+    Annotated[
+        str,
+        Matching(
+            r"[a-z][a-z0-9_-]{0,62}",
+            "small letters, digits, underscores and hyphens, at most 63, a letter first",
+        ),
+    ],
+    Annotated[
+        str, Matching(r"[a-z0-9_-]{0,63}", "small letters, digits, underscores and hyphens, at most 63")
+    ],
 ]
 # Minute, hour, day of month, month, day of week.
-Cron = Annotated[str, Field(pattern=r"^[0-9*,/-]+( [0-9A-Za-z*,/-]+){4}$")]
+Cron = Annotated[
+    str,
+    Matching(
+        r"[0-9*,/-]+( [0-9A-Za-z*,/-]+){4}",
+        'five fields: minute, hour, day of month, month and day of week, such as "0 5 * * *"',
+    ),
+]
+MachineType = Annotated[str, Matching(r"[a-z0-9-]+", "a machine type such as n2-standard-4")]
 
 
 # Steps that run on Beam, in both pipelines.
@@ -118,7 +154,9 @@ class Vertex(Settings):
     step_resources: dict[str, StepResources] = {}
     training_cron: Cron = "0 3 1 * *"
     prediction_cron: Cron = "0 5 * * *"
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "Etc/UTC"
+    time_zone: Annotated[
+        str, Matching(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*", "a time zone such as Europe/Berlin")
+    ] = "Etc/UTC"
     api_endpoint: str | None = None
 
     @model_validator(mode="after")
@@ -147,7 +185,7 @@ class Dataflow(Settings):
     network: str | None = None
     subnetwork: str | None = None
     public_ips: bool = False
-    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "n2-standard-2"
+    machine_type: MachineType = "n2-standard-2"
     disk_gb: int = Field(default=50, ge=20, le=65536)
     workers: int = Field(default=1, ge=1, le=4000)
     max_workers: int = Field(default=10, ge=1, le=4000)
@@ -158,7 +196,7 @@ class Dataflow(Settings):
 class DataflowStep(Settings):
     """Settings of a single step; a key that is left out keeps the environment's value."""
 
-    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    machine_type: MachineType | None = None
     disk_gb: int | None = Field(default=None, ge=20, le=65536)
     workers: int | None = Field(default=None, ge=1, le=4000)
     max_workers: int | None = Field(default=None, ge=1, le=4000)
@@ -181,9 +219,11 @@ class TrainingJob(Settings):
     region: Region
     image: Image
     service_account: ServiceAccount
-    machine_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "n2-standard-4"
+    machine_type: MachineType = "n2-standard-4"
     workers: int = Field(default=1, ge=1, le=100)
-    accelerator: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")] | None = None
+    accelerator: (
+        Annotated[str, Matching(r"[A-Z0-9_]+", "a type of accelerator such as NVIDIA_TESLA_T4")] | None
+    ) = None
     timeout_hours: int = Field(default=12, ge=1, le=168)
     labels: Labels = {}
 
@@ -205,10 +245,20 @@ class CloudFunction(Settings):
     project: ProjectId
     region: Region
     service_account: ServiceAccount
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")] | None = None
+    name: (
+        Annotated[
+            str,
+            Matching(
+                r"[a-z][a-z0-9-]{0,61}[a-z0-9]",
+                "2 to 63 small letters, digits and hyphens that begin with a letter and do not end with a "
+                "hyphen",
+            ),
+        ]
+        | None
+    ) = None
     build_service_account: ServiceAccount | None = None
     ingress: Literal["all", "internal-only", "internal-and-gclb"] = "all"
-    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = "512Mi"
+    memory: Annotated[str, Matching(r"[1-9][0-9]*(Mi|Gi)", "a size such as 512Mi or 2Gi")] = "512Mi"
     cpu: int = Field(default=1, ge=1, le=8)
     min_instances: int = Field(default=1, ge=0, le=1000)
     max_instances: int = Field(default=20, ge=1, le=1000)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from newsletter_bandit.settings.base import Identifier, Settings
+from newsletter_bandit.settings.base import Identifier, Matching, PlainName, Settings
 from newsletter_bandit.settings.cloud import (
     BEAM_STEPS,
     CloudFunction,
@@ -40,7 +40,9 @@ class BigQueryWarehouse(Settings):
 
     kind: Literal["bigquery"]
     project: ProjectId
-    location: Annotated[str, Field(pattern=r"^[A-Za-z]+(-[a-z]+[0-9]{1,2})?$")] = "EU"
+    location: Annotated[
+        str, Matching(r"[A-Za-z]+(-[a-z]+[0-9]{1,2})?", "a location of BigQuery such as EU or europe-west1")
+    ] = "EU"
     labels: Labels = {}
     maximum_bytes_billed: int | None = Field(default=None, ge=1)
 
@@ -66,7 +68,17 @@ class DatastoreStore(Settings):
     kind: Literal["datastore"]
     project: ProjectId
     entity_kind: Identifier = "Ranking"
-    namespace: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]|\{use_case\}){1,100}$")] | None = "{use_case}"
+    namespace: (
+        Annotated[
+            str,
+            Matching(
+                r"([A-Za-z0-9._-]|\{use_case\}){1,100}",
+                "letters without accents, digits, points, underscores, hyphens and {use_case}, at most 100 "
+                "of them; or null",
+            ),
+        ]
+        | None
+    ) = "{use_case}"
     throttle_rampup: bool | None = None
     hint_num_workers: int | None = Field(default=None, ge=1, le=10000)
 
@@ -128,7 +140,7 @@ class Processing(Settings):
 class Environment(Settings):
     """One file below ``configs/environments/``; its relative paths are relative to the work folder."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    name: PlainName
     warehouse: Annotated[DuckDBWarehouse | BigQueryWarehouse, Field(discriminator="kind")]
     store: Annotated[SQLiteStore | DatastoreStore, Field(discriminator="kind")]
     registry: str = "registry"

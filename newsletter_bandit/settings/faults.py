@@ -1,17 +1,26 @@
-"""What is wrong with settings, in words: the one translation of pydantic's `ValidationError`."""
+"""What is wrong with settings, in words: the one translation of pydantic's `ValidationError`.
+
+None of pydantic's own words or patterns reaches a person: whatever the kind of the error, the words are those
+of the place where it lies (`allowed.py`).
+"""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.allowed import allowed, listed, shape, would_fit
+from newsletter_bandit.settings.base import found
+from newsletter_bandit.settings.places import Choice, Place, discriminator, place_of, tags
 
-_MOST_SHOWN = 120  # characters of a value that was found
+# Errors of checks that are written here, which say themselves what they found.
+_OWN = ("value_error", "assertion_error")
 
 
 class Fault(NamedTuple):
@@ -28,10 +37,7 @@ class Fault(NamedTuple):
 
 def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """The faults that ``model`` found, in the order of its fields."""
-    return [
-        Fault(".".join(str(part) for part in detail["loc"]), _words(detail, model))
-        for detail in error.errors()
-    ]
+    return _told([_Detail(detail, place_of(detail["loc"], model)) for detail in error.errors()], 0)
 
 
 def refusal(
@@ -47,30 +53,62 @@ def refusal(
     """
     end = f"; {advice}" if advice else ""
     return SettingsError(
-        "\n".join(f"{where}: {key or '(file)'}: {words}{end}" for key, words in faults(error, model))
+        "\n".join(f"{where}: {key}{': ' if key else ''}{words}{end}" for key, words in faults(error, model))
     )
 
 
-def _words(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "unknown key" + _allowed(detail, model)
-    if detail["type"] == "missing":
-        return "missing"
-    words = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "value_error":  # the settings' own check, which says itself what it found
-        return words
-    return f"{words}; found {json.dumps(detail['input'], default=str)[:_MOST_SHOWN]}"
+class _Detail(NamedTuple):
+    of: ErrorDetails
+    place: Place
 
 
-def _allowed(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    """The keys allowed in place of an unknown one: those of the innermost settings class on its path."""
-    current: Any = model
-    for part in detail["loc"][:-1]:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            annotation = fields[part].annotation
-            current = annotation if isinstance(annotation, type) else None
-        else:
-            current = None
-    fields = getattr(current, "model_fields", None)
-    return f"; allowed: {', '.join(sorted(fields))}" if fields else ""
+def _told(details: Sequence[_Detail], depth: int) -> list[Fault]:
+    """The faults of the details, whose paths share their first ``depth`` choices."""
+    made: dict[Fault, None] = {}
+    for detail in details:
+        choices = detail.place.choices[depth : depth + 1]
+        if not choices:
+            made[_fault(detail)] = None
+        for choice in choices:
+            # Each member of the union has said why the value is none of it.
+            same = [
+                each
+                for each in details
+                if [other.key for other in each.place.choices[depth : depth + 1]] == [choice.key]
+            ]
+            made |= dict.fromkeys(_of_choice(choice, same, depth))
+    return list(made)
+
+
+def _of_choice(choice: Choice, details: Sequence[_Detail], depth: int) -> list[Fault]:
+    whole = [each for each in details if each.place.key == choice.key]
+    lacking = {each.place.choices[depth].member for each in details if each.of["type"] == "missing"}
+    meant = [each for each in details if each.place.choices[depth].member not in lacking]
+    if meant and not whole:  # a mapping with the keys that one member needs is meant to be that one
+        return _told(meant, depth + 1)
+    value = (whole or details)[0].of["input"]
+    shapes = listed(dict.fromkeys(filter(None, map(shape, choice.members))))
+    return [Fault(choice.key, f"found {found(value)}; allowed: {shapes}")]
+
+
+def _fault(detail: _Detail) -> Fault:
+    place, kind, value = detail.place, detail.of["type"], detail.of["input"]
+    if kind in _OWN:
+        return Fault(place.key, detail.of["msg"].partition(", ")[2])
+    if kind == "json_invalid":
+        return Fault(place.key, f"not JSON: {detail.of['ctx']['error']}")
+    if kind == "extra_forbidden" and place.within is not None:
+        return Fault(place.key, f"unknown key; allowed: {', '.join(sorted(place.within.model_fields))}")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        name = discriminator(place.metadata) or ""
+        key = f"{place.key}.{name}".removeprefix(".")
+        what = f"found {found(value[name])}" if kind == "union_tag_invalid" else "missing"
+        return Fault(key, f"{what}; allowed: {listed(tags(place.kind, name))}")
+    what = "missing" if kind == "missing" else f"found {found(value)}"
+    words = allowed(place.kind, place.metadata)
+    text = f"{what}; allowed: {words}" if words else what
+    if kind == "string_type" and isinstance(value, (bool, int, float, dt.date)):
+        written = found(value).strip('"')
+        if would_fit(written, place.metadata):
+            text += f'; quote it, as in "{written}"'
+    return Fault(place.key, text)

@@ -6,11 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.base import Identifier, Matching, Probability, Settings
 from newsletter_bandit.settings.names import QuotedText
 from serving.ranking import FIELDS
 
-TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
+TableName = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?",
+        "dataset.table or table, each of letters without accents, digits and underscores, not beginning with "
+        "a digit",
+    ),
+]
 
 # Columns of the contract that every training row carries besides the features.
 TRAINING_COLUMNS: dict[str, str] = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
-from newsletter_bandit.settings.base import Identifier, Probability, Settings
+from newsletter_bandit.settings.base import Identifier, PlainName, Probability, Settings
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.names import RecommenderName
@@ -126,7 +126,7 @@ class Storing(Settings):
 class UseCase(Settings):
     """The use case, which says what is decided for whom: one file below ``configs/``."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    name: PlainName
     recommenders: tuple[RecommenderName, ...]
     default_ranking: tuple[RecommenderName, ...]
     # Of `recommenders`: never ranked any more, but the log still holds them.

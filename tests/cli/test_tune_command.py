@@ -34,7 +34,7 @@ RUN_DATE = dt.date(2026, 11, 23)
         (
             {"agent.epochs": {"low": 0, "high": 3}},
             [],
-            "tuning.ranges.agent.epochs: low: Input should be greater",
+            "tuning.ranges.agent.epochs: low: found",
         ),
         ({"agent.epochs": {"low": 3, "high": 1}}, [], "found low 3, high 1; allowed: low < high"),
         ({"agent.epochs": {"low": 1, "high": 3}}, ["--trials", "0"], "--trials"),

@@ -8,7 +8,7 @@ import copy
 import datetime as dt
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,12 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.base import Settings
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.faults import faults
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.settings.window import Window
@@ -25,6 +29,7 @@ from newsletter_bandit.settings.window import Window
 REPOSITORY = Path(__file__).parents[2]
 NEWSLETTER = REPOSITORY / "configs" / "newsletter.yaml"
 LOCAL = REPOSITORY / "configs" / "environments" / "local.yaml"
+VERTEX_FILE = LOCAL.with_name("vertex.yaml")
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -121,34 +126,46 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("exploration", "new_arm", value={"min_share": 0.2}),
         ["exploration.new_arm", "found min_share 0.2, max_share 0.05", "allowed: none larger than the next"],
     ),
-    "name": (put("name", value="News Letter"), ["name", '"News Letter"', "[a-z0-9]"]),
+    "name": (
+        put("name", value="News Letter"),
+        ['name: found "News Letter"; allowed: small letters without accents, digits and hyphens, at most 40'],
+    ),
     "table name": (
         put("tables", "training", value="newsletter.training; DROP TABLE x"),
         ["tables.training", "DROP TABLE"],
     ),
     "epsilon": (
         put("exploration", "epsilon", value=1.5),
-        ["exploration.epsilon", "less than or equal to 1", "1.5"],
+        ["exploration.epsilon: found 1.5; allowed: a number, at least 0 and at most 1"],
     ),
     "unsubscribe reward": (
         put("reward", "unsubscribe", value=0.5),
-        ["reward.unsubscribe", "less than or equal to 0", "0.5"],
+        ["reward.unsubscribe: found 0.5; allowed: a number, at least -100 and at most 0"],
     ),
-    "number as text": (put("gate", "min_rows", value="many"), ["gate.min_rows", "valid integer", '"many"']),
-    "confidence": (put("gate", "confidence", value=95), ["gate.confidence", "less than 1", "95"]),
-    "evaluation share": (put("eval_share", value=0), ["eval_share", "greater than 0"]),
+    "number as text": (
+        put("gate", "min_rows", value="many"),
+        ['gate.min_rows: found "many"; allowed: a whole number, at least 1'],
+    ),
+    "confidence": (
+        put("gate", "confidence", value=95),
+        ["gate.confidence: found 95; allowed: a number, more than 0.5 and less than 1"],
+    ),
+    "evaluation share": (put("eval_share", value=0), ["eval_share: found 0", "more than 0 and less than 1"]),
     "overlap": (
         put("window", "overlap_weeks", value=4),
         ["window: overlap_weeks is 4", "allowed: 0 to weeks - 1 = 3"],
     ),
-    "anchor": (put("window", "anchor", value="2026-02-30"), ["window.anchor", "2026-02-30"]),
+    "anchor": (
+        put("window", "anchor", value="2026-02-30"),
+        ['window.anchor: found "2026-02-30"; allowed: a date such as 2026-01-31'],
+    ),
     "agent": (
         put("agent", value={"type": "magic"}),
-        ["agent", "'magic'", "'neural_epsilon_greedy', 'boltzmann'"],
+        ['agent.type: found "magic"; allowed: neural_epsilon_greedy, boltzmann, ', "or lin_ts"],
     ),
     "setting of another agent": (
         put("agent", value={"type": "lin_ucb", "epochs": 3}),
-        ["agent.lin_ucb.epochs: unknown key"],
+        ["agent.epochs: unknown key; allowed: alpha, batch_size, l2, type"],
     ),
     "layers": (
         put("agent", "hidden_layers", value=[0]),
@@ -156,13 +173,16 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     ),
     "feature type": (
         put("features", "age", value={"type": "numeric"}),
-        ["features.age", "'numeric'", "'string', 'number', 'date', 'bool'"],
+        ['features.age.type: found "numeric"; allowed: string, number, date or bool'],
     ),
     "feature treatment": (
         put("features", "age", value={"type": "number", "treatment": "sqrt"}),
-        ["features.age.number.treatment", "'z_score', 'log1p' or 'identity'", '"sqrt"'],
+        ['features.age.treatment: found "sqrt"; allowed: z_score, log1p or identity'],
     ),
-    "feature name": (put("features", "net price", value={"type": "number"}), ["features.net price"]),
+    "feature name": (
+        put("features", "net price", value={"type": "number"}),
+        ['features.net price: found "net price"; allowed: a name of letters'],
+    ),
     "feature of the contract": (
         put("features", "propensity", value={"type": "number"}),
         ["features: ['propensity'] are columns of the contract"],
@@ -199,15 +219,57 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("ingest", value={"value_names": {"recommender": {1: "deals"}}}),
         ["ingest.value_names.recommender.1", "found the number 1; allowed: text; quote it"],
     ),
+    "number in the place of a mapping": (
+        put("gate", value=0.5),
+        ["gate: found 0.5; allowed: a mapping with the keys min_rows, min_effective_sample_size, "],
+    ),
+    "type in the place of a feature": (
+        put("features", "age", value="number"),
+        ['features.age: found "number"; allowed: a mapping whose key type is string, number, date or bool'],
+    ),
+    "feature without a type": (
+        put("features", "age", value={"treatment": "log1p"}),
+        ["features.age.type: missing; allowed: string, number, date or bool"],
+    ),
+    "text in the place of a list": (
+        put("default_ranking", value="deals"),
+        ['default_ranking: found "deals"; allowed: a list, such as [a, b], each of whose items is text'],
+    ),
+    "text in the place of a truth value": (
+        put("warm_start", value={"enabled": "perhaps"}),
+        ['warm_start.enabled: found "perhaps"; allowed: true or false'],
+    ),
+    "column named without its key": (
+        put("ingest", value={"training": {"user_id": "customer"}}),
+        [
+            'ingest.training.user_id: found "customer"; allowed: {column: ...}, {constant: ...} or '
+            "{row_number: ...}"
+        ],
+    ),
+    "misspelt source of a column": (
+        put("ingest", value={"training": {"user_id": {"colum": "customer"}}}),
+        ['ingest.training.user_id: found {"colum": "customer"}; allowed: {column: ...}, {constant'],
+    ),
+    "column named by a number": (
+        put("ingest", value={"training": {"user_id": {"column": 5}}}),
+        ['ingest.training.user_id.column: found 5; allowed: text; quote it, as in "5"'],
+    ),
+    "constant that is a list": (
+        put("ingest", value={"training": {"propensity": {"constant": [0.5]}}}),
+        ["ingest.training.propensity.constant: found [0.5]; allowed: text, a number or true or false"],
+    ),
     "share of refused rows": (
         put("ingest", value={"max_rejected_share": 1.5}),
         ["ingest.max_rejected_share", "found 1.5"],
     ),
     "unknown user": (
         put("serving", "unknown_user", value="guess"),
-        ["serving.unknown_user", "'default' or 'not_found'", '"guess"'],
+        ['serving.unknown_user: found "guess"; allowed: default or not_found'],
     ),
-    "days": (put("freshness", "expires_after_days", value=0), ["freshness.expires_after_days", "equal to 1"]),
+    "days": (
+        put("freshness", "expires_after_days", value=0),
+        ["freshness.expires_after_days: found 0; allowed: a whole number, at least 1 and at most 365"],
+    ),
 }
 
 REPOSITORY_OF_IMAGES = "europe-west1-docker.pkg.dev/my-project/newsletter-bandit/pipelines"
@@ -222,18 +284,24 @@ REFUSED_ENVIRONMENTS: dict[str, tuple[Change, list[str]]] = {
     "unknown key": (put("regsitry", value="x"), ["regsitry: unknown key", "allowed:", "registry"]),
     "warehouse": (
         put("warehouse", "kind", value="postgres"),
-        ["warehouse", "'postgres'", "'duckdb', 'bigquery'"],
+        ['warehouse.kind: found "postgres"; allowed: duckdb or bigquery'],
     ),
-    "store": (put("store", value={"kind": "redis"}), ["store", "'redis'", "'sqlite', 'datastore'"]),
+    "store": (
+        put("store", value={"kind": "redis"}),
+        ['store.kind: found "redis"; allowed: sqlite or datastore'],
+    ),
     "project": (
         put("warehouse", value={"kind": "bigquery", "project": "My Project"}),
-        ["warehouse.bigquery.project", '"My Project"'],
+        ['warehouse.project: found "My Project"; allowed: a project\'s id: 6 to 30 small letters'],
     ),
     "runner": (
         put("processing", "runner", value="spark"),
-        ["processing.runner", "'in_process', 'multi_processing' or 'dataflow'", '"spark"'],
+        ['processing.runner: found "spark"; allowed: in_process, multi_processing or dataflow'],
     ),
-    "workers": (put("processing", "workers", value=-1), ["processing.workers", "equal to 0", "-1"]),
+    "workers": (
+        put("processing", "workers", value=-1),
+        ["processing.workers: found -1; allowed: a whole number, at least 0 and at most 1000"],
+    ),
     "missing store": (drop("store"), ["store: missing"]),
     "image of a tag that moves": (
         put("vertex", value={**VERTEX, "image": f"{REPOSITORY_OF_IMAGES}:latest"}),
@@ -249,7 +317,7 @@ REFUSED_ENVIRONMENTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "namespace": (
         put("store", value={"kind": "datastore", "project": "my-project", "namespace": "a b"}),
-        ["store.datastore.namespace", '"a b"'],
+        ['store.namespace: found "a b"; allowed: letters without accents'],
     ),
 }
 
@@ -300,6 +368,41 @@ def test_refused_file(content: bytes, words: list[str], tmp_path: Path) -> None:
             load(path)
         for word in [str(path), *words]:
             assert word in str(refusal.value)
+
+
+# Values that fit nearly nothing, and none of which is what a text, number, list or mapping would be.
+WRONG: tuple[Any, ...] = (0.5, -7, "a b", [], [[1]], {}, {"a b": 1}, None, True, dt.date(2026, 3, 1))
+PYDANTICS = re.compile(
+    r"Input|should|valid |[Vv]alue error|instance of|\[a-z|\^|\$|\[key\]|FromC|parsing"
+)
+
+
+def paths(settings: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key that a file holds, and every key of a settings class that has a default."""
+    for key, value in settings.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from paths(value, (*path, key))
+
+
+@pytest.mark.parametrize(
+    ("file", "model"), [(NEWSLETTER, UseCase), (VERTEX_FILE, Environment)], ids=["use case", "environment"]
+)
+def test_no_refusal_has_pydantics_words_or_a_pattern(file: Path, model: type[Settings]) -> None:
+    settings = model.model_validate(yaml.safe_load(file.read_text())).model_dump(mode="json")
+    refused = 0
+    for path in paths(settings):
+        for wrong in WRONG:
+            changed_settings = copy.deepcopy(settings)
+            put(*path, value=wrong)(changed_settings)
+            try:
+                model.model_validate(changed_settings)
+            except ValidationError as error:
+                for key, words in faults(error, model):
+                    refused += 1
+                    assert not PYDANTICS.search(words), f"{key}: {words}"
+                    assert key == "" or key.split(".")[0] in settings
+    assert refused > 300
 
 
 def test_missing_file(tmp_path: Path) -> None:

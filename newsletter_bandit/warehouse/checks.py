@@ -6,11 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.warehouse.columns import ALLOWED, Column, source_of
+from newsletter_bandit.warehouse import remedies
+from newsletter_bandit.warehouse.columns import ALLOWED, MISFIT, Column, source_of
 from serving.propensity import LARGEST
 from serving.ranking import MAX_USER_ID_BYTES
 
 ELIGIBLE = "eligible_recommenders"
+UNKNOWN, UNKNOWN_LISTED = "unknown", "unknown recommender"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Check:
       column: the column at fault.
       problem: what is wrong, in words that do not hold the value.
       allowed: values that would be right.
+      type: BigQuery type of the column, where the value does not fit it; "" for another fault.
       condition: DuckDB expression over the table's columns and, as `source_of` names them, their sources;
         true where the row is refused.
     """
@@ -29,6 +32,14 @@ class Check:
     problem: str
     allowed: str
     condition: str
+    type: str = ""
+
+    def remedy(self, found: str | None) -> str:
+        """What to do about the first value that was found; "" where there is nothing to say."""
+        if self.type:
+            return remedies.of_type(self.column, self.type, found)
+        unknown = (self.column, self.problem) in (("recommender", UNKNOWN), (ELIGIBLE, UNKNOWN_LISTED))
+        return remedies.of_recommender(found) if unknown else ""
 
     @property
     def reason(self) -> str:
@@ -53,9 +64,10 @@ def checks(
     found = [
         Check(
             column.name,
-            f"not {column.type}",
+            MISFIT[column.type],
             ALLOWED[column.type],
             f"{source_of(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL",
+            column.type,
         )
         for column in columns
         # An empty list counts as missing.
@@ -89,13 +101,13 @@ def checks(
                 "greater than 0, at most 1",
                 f"NOT (propensity > 0 AND propensity <= {LARGEST})",
             ),
-            Check("recommender", "unknown", one_of, f"NOT list_contains({names}, recommender)"),
+            Check("recommender", UNKNOWN, one_of, f"NOT list_contains({names}, recommender)"),
         ]
     if ELIGIBLE in contract:
         found.append(
             Check(
                 ELIGIBLE,
-                "unknown recommender",
+                UNKNOWN_LISTED,
                 f"empty for all, or some of {', '.join(recommenders)}",
                 f"{ELIGIBLE} IS NOT NULL AND (NOT list_has_all({names}, {ELIGIBLE}) "
                 f"OR len({ELIGIBLE}) <> list_count({ELIGIBLE}))",

@@ -28,12 +28,31 @@ DUCKDB_TYPE = {
 }
 ALLOWED = {
     "STRING": "text",
-    "FLOAT64": "a finite number such as 12.5",
+    "FLOAT64": "a finite number such as 1234.5",
     "BOOL": "true, false, 1 or 0",
     "DATE": "a date such as 2026-01-31",
     "TIMESTAMP": "a time such as 2026-01-31 08:00:00 (UTC where it names no zone)",
     "ARRAY<STRING>": "a list of names, in CSV written a|b|c",
     "ARRAY<FLOAT64>": "a list of finite numbers, in CSV written 0.5|1.0",
+}
+# What a value that does not fit is, and what a column of the type holds, for people.
+MISFIT = {
+    "STRING": "not a text",
+    "FLOAT64": "not a number",
+    "BOOL": "neither true nor false",
+    "DATE": "not a date",
+    "TIMESTAMP": "not a time",
+    "ARRAY<STRING>": "not a list of names",
+    "ARRAY<FLOAT64>": "not a list of numbers",
+}
+HOLDS = {
+    "VARCHAR": "text",
+    "DOUBLE": "numbers",
+    "BOOLEAN": "true or false",
+    "DATE": "dates",
+    "TIMESTAMP WITH TIME ZONE": "times",
+    "VARCHAR[]": "lists of names",
+    "DOUBLE[]": "lists of numbers",
 }
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}

@@ -14,7 +14,7 @@ from newsletter_bandit.quoting import quoted
 from newsletter_bandit.settings.tables import OPTIONAL_COLUMNS
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.table_files.repeats import check_different
-from newsletter_bandit.warehouse.columns import DUCKDB_TYPE
+from newsletter_bandit.warehouse.columns import DUCKDB_TYPE, HOLDS
 from newsletter_bandit.warehouse.embedded import columns_of, connect
 from newsletter_bandit.warehouse.queries import check_columns
 from newsletter_bandit.warehouse.refusals import Refusal, refusals_of, write_rejects
@@ -193,12 +193,16 @@ def _load(
 def _check_table(name: str, there: dict[str, str], types: dict[str, str]) -> None:
     found = {column.lower(): type_ for column, type_ in there.items()}
     faults = [
-        f"{column} ({found.get(column.lower(), 'missing')}, needed {DUCKDB_TYPE[type_]})"
+        f"{column} ({_holds(found.get(column.lower()))}, needed {HOLDS[DUCKDB_TYPE[type_]]})"
         for column, type_ in types.items()
         if found.get(column.lower()) != DUCKDB_TYPE[type_]
     ]
     if faults:
         raise DataError(
             f"{name}: the table does not fit the use case: {', '.join(faults)}; "
-            "ingest all of its files again, replacing the table"
+            "ingest all of its files again, with `replace`"
         )
+
+
+def _holds(type_: str | None) -> str:
+    return "missing" if type_ is None else f"holds {HOLDS.get(type_, type_)}"

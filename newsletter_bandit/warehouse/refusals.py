@@ -23,7 +23,7 @@ _MAX_REASONS = 5
 class Refusal:
     """Rows that were refused for one reason, and the first of them (`row` counts from 1, `found` its
     value). `traits` are sentences on what they have in common; see `common_traits`. `column` is the files'
-    name of the column at fault, if it is another than the table's.
+    name of the column at fault, if it is another than the table's. `remedy` says what to do.
     """
 
     reason: str
@@ -34,12 +34,14 @@ class Refusal:
     found: str | None
     traits: tuple[str, ...] = ()
     column: str | None = None
+    remedy: str = ""
 
     def __str__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
         where = "" if self.column is None else f" (column {self.column} of the file)"
         first = f"first {self.file} row {self.row}: found {found_text(self.found)}"
-        traits = "".join(f"\n    {trait}" for trait in self.traits)
+        told = [*self.traits, f"to load them, {self.remedy}"] if self.remedy else self.traits
+        traits = "".join(f"\n    {each}" for each in told)
         return f"{self.reason}{where}: {rows}, {first}; allowed: {self.allowed}{traits}"
 
 
@@ -66,6 +68,7 @@ def refusals_of(
                 found=value,
                 traits=tuple(traits),
                 column=None if column == check.column else column,
+                remedy=check.remedy(value),
             )
         )
     return tuple(found)

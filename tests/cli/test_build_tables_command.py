@@ -52,10 +52,10 @@ REFUSED = {
         "send_id: a second row of the same send_id",
         "send_id: empty",
     ],
-    "clicks": ["clicked_at: not TIMESTAMP"],
+    "clicks": ["clicked_at: not a time"],
     "unsubscribes": [],
     "users": [],
-    "rankings": ["propensities: not ARRAY<FLOAT64>", "propensities: not one for each of recommenders"],
+    "rankings": ["propensities: not a list of numbers", "propensities: not one for each of recommenders"],
 }
 
 

@@ -22,7 +22,7 @@ def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path, comman
     file = write_csv(tmp_path / "log.csv", *[{"clicked": "false" if n % 4 else "clicked"} for n in range(80)])
     done = ingest(command, tmp_path, file)
     assert (done.returncode, done.stdout) == (2, "")
-    first, second, third = done.stderr.splitlines()
+    first, second, third, fourth = done.stderr.splitlines()
     rejects = tmp_path / "work" / "rejects" / "tiny-training.jsonl"
     assert first == (
         "Error: tiny.training: 20 of 80 rows are refused, a share of 0.25; allowed: a share of 0.001 "
@@ -30,9 +30,13 @@ def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path, comman
         f"{rejects}"
     )
     assert second.strip().startswith(
-        f"clicked: not BOOL: 20 rows, first {file} row 1: found 'clicked'; allowed:"
+        f"clicked: neither true nor false: 20 rows, first {file} row 1: found 'clicked'; allowed:"
     )
     assert third.strip() == "all have clicked = 'clicked' (none of the kept rows has)"
+    assert fourth.strip() == (
+        "to load them, say what such values stand for under ingest.value_names of the use case, as in "
+        'clicked: {"clicked": true}'
+    )
     with duckdb.connect(str(tmp_path / "work" / "warehouse.duckdb")) as connection:
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 

@@ -39,7 +39,7 @@ def test_more_refused_rows_than_allowed_load_nothing(tmp_path: Path) -> None:
         "tiny.training: 3 of 4 rows are refused, a share of 0.75; allowed: a share of 0.001 "
         "(ingest.max_rejected_share of the use case); the table stays as it was; the refused rows are in"
     )
-    assert "clicked: not BOOL: 3 rows, first" in message
+    assert "clicked: neither true nor false: 3 rows, first" in message
     assert len(rejects.read_text().splitlines()) == 3
     assert count(warehouse) == 1
     # With --replace, too, the table is what it was.
@@ -61,13 +61,13 @@ def test_the_big_spenders_have_their_bound_named(tmp_path: Path) -> None:
         return {"height": f'"{spend:,.2f}"', "clicked": str(number % 2)}
 
     assert traits(tmp_path, 60, change) == {
-        "height: not FLOAT64": ("all have height >= 1,000 (none of the kept rows has)",)
+        "height: not a number": ("all have height >= 1,000 (none of the kept rows has)",)
     }
 
 
 def test_an_outcome_written_as_a_word_has_its_value_named(tmp_path: Path) -> None:
     assert traits(tmp_path, 60, lambda n: {"clicked": "false" if n % 4 else "clicked"}) == {
-        "clicked: not BOOL": ("all have clicked = 'clicked' (none of the kept rows has)",)
+        "clicked: neither true nor false": ("all have clicked = 'clicked' (none of the kept rows has)",)
     }
 
 
@@ -81,11 +81,11 @@ def test_a_trait_of_another_column_is_found_and_an_accident_is_not(tmp_path: Pat
         }
 
     assert traits(tmp_path, 100, change) == {
-        "height: not FLOAT64": ("all have colour = 'blue' (none of the kept rows has)",)
+        "height: not a number": ("all have colour = 'blue' (none of the kept rows has)",)
     }
     few = tmp_path / "few"
     few.mkdir()
-    assert traits(few, 10, change) == {"height: not FLOAT64": ()}
+    assert traits(few, 10, change) == {"height: not a number": ()}
 
 
 def test_a_trait_that_kept_rows_have_too_is_counted_or_left_out(tmp_path: Path) -> None:
@@ -98,10 +98,10 @@ def test_a_trait_that_kept_rows_have_too_is_counted_or_left_out(tmp_path: Path) 
             "member": "1" if broken or number < 40 else "0",
         }
 
-    assert traits(tmp_path, 100, change)["height: not FLOAT64"][-1] == (
+    assert traits(tmp_path, 100, change)["height: not a number"][-1] == (
         "all have colour = 'blue' (4.44% of the kept rows have)"
     )
-    assert not any("member" in trait for trait in traits(tmp_path, 100, change)["height: not FLOAT64"])
+    assert not any("member" in trait for trait in traits(tmp_path, 100, change)["height: not a number"])
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,39 @@ def test_the_files_own_name_of_the_column_is_said(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("clicked", "geklickt", 1))
     report = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
     assert str(report.refusals[0]).startswith(
-        "clicked: not BOOL (column geklickt of the file): 80 rows, first "
+        "clicked: neither true nor false (column geklickt of the file): 80 rows, first "
     )
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"member": "abonniert"}, 'ingest.value_names of the use case, as in member: {"abonniert": true}'),
+        (
+            {"recommender": "Deals!"},
+            'ingest.value_names of the use case, as in recommender: {"Deals!": NAME}',
+        ),
+        ({"eligible_recommenders": "a|z"}, "one that is missing under `recommenders`"),
+        ({"height": "n/a"}, 'as in height: {"n/a": ""}, the empty cell'),
+        ({"height": '"1,234.50"'}, "write numbers with a point and without separators"),
+        ({"height": '"170,5"'}, "write numbers with a point and without separators"),
+        ({"joined": "18.11.2026"}, "write the year first in the file: 2026-11-18, not 18.11.2026"),
+        ({"sent_at": "11/18/2026 08:00"}, "write the year first in the file"),
+        ({"user_id": "__ada__"}, ""),
+    ],
+)
+def test_a_refusal_says_how_the_rows_get_in(cells: dict[str, str], words: str, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "rows.csv", {}, cells)
+    (refusal,) = ingest(tmp_path / "w.duckdb", make_typed_use_case(), "training", [file]).refusals
+    assert bool(refusal.remedy) == bool(words)
+    assert words in str(refusal)
+    # Names of types that only a database knows.
+    assert not any(word in str(refusal) for word in ("FLOAT64", "BOOL", "INT64", "TIMESTAMP", "ARRAY"))
+
+
+def test_a_value_that_the_remedy_maps_is_loaded(tmp_path: Path) -> None:
+    names = {"clicked": {"clicked": True}, "height": {"n/a": ""}, "recommender": {"Deals!": "a"}}
+    use_case = make_typed_use_case(ingest={"value_names": names})
+    cells = {"clicked": "clicked", "height": "n/a", "recommender": "Deals!"}
+    report = ingest(tmp_path / "w.duckdb", use_case, "training", [write_csv(tmp_path / "rows.csv", cells)])
+    assert (report.loaded, report.refusals) == (1, ())

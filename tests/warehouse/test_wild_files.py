@@ -72,7 +72,7 @@ def test_semicolons_an_index_and_flags_that_pandas_wrote(tmp_path: Path, use_cas
 
 def test_half_a_click_is_no_flag(tmp_path: Path, use_case: UseCase) -> None:
     _, report = loaded(tmp_path, use_case, write_csv(tmp_path / "rows.csv", {}, {"clicked": "0.5"}))
-    assert [refusal.reason for refusal in report.refusals] == ["clicked: not BOOL"]
+    assert [refusal.reason for refusal in report.refusals] == ["clicked: neither true nor false"]
 
 
 def test_values_have_names(tmp_path: Path) -> None:

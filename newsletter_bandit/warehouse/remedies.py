@@ -1,0 +1,49 @@
+"""What to do about a value that does not fit its column, by how the value looks."""
+
+from __future__ import annotations
+
+import re
+
+from newsletter_bandit.table_files.faults import found_text
+
+# Commas, blanks or apostrophes between thousands, or a decimal comma.
+_NUMBER = re.compile(r"[-+]?\d[\d,.'’\u00a0 ]*")
+# Day and month before the year, or any order with other separators than hyphens.
+_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([T ].*)?")
+_EMPTY = '""'
+_MEANING = {"BOOL": "true", "FLOAT64": _EMPTY, "DATE": _EMPTY, "TIMESTAMP": _EMPTY}
+
+
+def of_type(column: str, type_: str, value: str | None) -> str:
+    """The way out for a value that is not of its column's type; "" where there is none to name.
+
+    Args:
+      column: the table's.
+      type_: its BigQuery type.
+      value: the first one that was found.
+    """
+    if value is None or type_ not in _MEANING:
+        return ""
+    if type_ == "FLOAT64" and _NUMBER.fullmatch(value):
+        return "write numbers with a point and without separators in the file: 1234.5, not 1,234.50 or 1234,5"
+    if type_ in ("DATE", "TIMESTAMP") and _DATE.fullmatch(value):
+        return "write the year first in the file: 2026-11-18, not 18.11.2026 or 11/18/2026"
+    return _named(column, value, _MEANING[type_])
+
+
+def of_recommender(value: str | None) -> str:
+    """The way out for a recommender that the use case does not name."""
+    if value is None:
+        return ""
+    return (
+        f"{_named('recommender', value, 'NAME')}; an old name of one belongs under `renamed`, and one that "
+        "is missing under `recommenders`"
+    )
+
+
+def _named(column: str, value: str, meaning: str) -> str:
+    key = found_text(value).replace('"', "'") if '"' in value else f'"{found_text(value)[1:-1]}"'
+    return (
+        f"say what such values stand for under ingest.value_names of the use case, as in {column}: "
+        f"{{{key}: {meaning}}}{', the empty cell' if meaning == _EMPTY else ''}"
+    )

@@ -126,7 +126,8 @@ class Looks:
         """The last look that a training would only repeat; None if it would be a new one.
 
         That is one at the same rows with the same settings, whose model was published or not blessed, while
-        production is what it was then: the model itself, or what it was compared with.
+        production is what it was then: the model itself, or what it was compared with. A model that was kept
+        out of production may get there another time.
 
         Args:
           window, settings, rows: as in `Look`; rows without a fingerprint are never the same.
@@ -135,6 +136,8 @@ class Looks:
         for look in reversed(self.all()):
             if (look.window, look.settings, look.rows) != (window, settings, rows or None):
                 continue
+            if look.outcome not in SETTLED and (current or "logging policy") == look.compared_with:
+                return None  # it was kept out of production, which another training need not be
             kept = look.version if look.outcome == "published" else look.compared_with
             if look.outcome in SETTLED and (current or "logging policy") == kept:
                 return look

@@ -57,12 +57,19 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
     with _reading(warehouse, use_case) as engine:
         if engine is None or not _has(engine, table, "sent_at"):
             return
-        newest_of = f"SELECT DATE(MAX(sent_at)) AS day FROM {table_name(table, warehouse)} WHERE sent_at"
+        of_table = f"AS day FROM {table_name(table, warehouse)} WHERE sent_at"
+        newest_of = f"SELECT DATE(MAX(sent_at)) {of_table}"
         until = f"sent_at < {midnight_literal(end)}"
         newest = _date(engine, f"{newest_of} >= {midnight_literal(start)} AND {until}")
         if newest is None:
             before = _date(engine, f"{newest_of} < {midnight_literal(start)}")
             since = "" if before is None else f"; the newest before is of {before}"
+            after = _date(engine, f"SELECT DATE(MIN(sent_at)) {of_table} >= {midnight_literal(end)}")
+            if after is not None:
+                since += (
+                    f"; the oldest after is of {after}, which a later run date takes, or another "
+                    "window.anchor of the use case"
+                )
             raise DataError(f"{table}: no newsletter of {window}{since}; {filled_by}")
     age = (end - newest).days
     if allowed is not None and age > allowed:

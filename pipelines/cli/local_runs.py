@@ -12,6 +12,7 @@ from pipelines.cli import summary, warehouse
 from pipelines.cli.progress import StepProgress
 from pipelines.cli.warehouse import (
     arm_summary,
+    outside,
     prediction_cost,
     require_newsletters,
     require_users,
@@ -54,20 +55,26 @@ def train(
     _print_cost(out, reads)
     arms = arm_summary(workspace, days.window)
     out.print(summary.arms(arms, workspace.use_case.reward))
+    left_out = outside(workspace, days.window)
+    if left_out is not None and (left_out.before or left_out.after):
+        out.print(summary.outside(left_out, arms))
     require_margins(workspace.use_case, arms)
     rows = fingerprint(arms)
     earlier = None if again else local.judged_before(workspace, days, rows)
     if earlier is not None:
         out.print(summary.judged_before(earlier), soft_wrap=True)
         return None
+    registry = Registry(workspace.environment.registry, workspace.use_case.name)
+    pointer = registry.pointer()
+    if pointer is not None and pointer.pinned:
+        out.print(summary.pinned(pointer.version))
     with StepProgress(out) as progress:
         outcome = local.train(workspace, days, progress, reads, rows)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
-    current = Registry(workspace.environment.registry, workspace.use_case.name).current()
-    out.print(summary.verdict(outcome, current))
+    out.print(summary.verdict(outcome, registry.current()))
     return outcome
 
 
@@ -89,8 +96,12 @@ def tune(
 
 def predict(out: Console, workspace: Workspace, run_date: dt.date) -> PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
-    out.print(summary.users_line(require_users(workspace, run_date), run_date))
+    from newsletter_bandit.registry import Registry
+
+    # What a person can mend is said before TensorFlow is loaded, and once.
+    Registry(workspace.environment.registry, workspace.use_case.name).require_current()
     reads = prediction_cost(workspace, run_date)
+    out.print(summary.users_line(require_users(workspace, run_date), run_date))
     _print_cost(out, reads)
     with StepProgress(out) as progress:
         outcome = local.predict(workspace, run_date, progress, reads)

@@ -58,4 +58,6 @@ class StepProgress:
             return
         seconds = f"{event.seconds:6.1f} s" if event.seconds is not None else ""
         mark = _MARKS[event.state]
-        self._console.print(f"  {mark} {escape(event.step):<22} {seconds:>8}  {escape(event.detail)}")
+        # What made a step fail ends the command, as its error.
+        detail = "" if event.state == "failed" else escape(event.detail)
+        self._console.print(f"  {mark} {escape(event.step):<22} {seconds:>8}  {detail}".rstrip())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport
+    from newsletter_bandit.warehouse.outside import Outside
     from pipelines.local.running import PredictionOutcome, TrainingOutcome
     from pipelines.tuning.running import TuningOutcome
 
@@ -38,8 +39,8 @@ _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
 _NOT_PLACED = {
     "superseded": "[bold yellow]Superseded[/]: production changed while this model was trained, so it was "
     "not put there; `newsletter-bandit train` again judges it against what is there now",
-    "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; after `newsletter-bandit models "
-    "unpin`, `train` again",
+    "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; `newsletter-bandit models "
+    "unpin`, then `newsletter-bandit train`, judges it again without the pin",
 }
 _UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
@@ -99,6 +100,30 @@ def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
     return shown if given is None else Group(shown, f"{given}.")
 
 
+def outside(found: Outside, rows: Sequence[ArmSummary]) -> str:
+    """The loaded newsletters outside of the window, and what to do where they are the most."""
+    inside = sum(row.newsletters for row in rows)
+    left_out = found.before + found.after
+    words = (
+        f"Outside the window: {left_out:,} of {inside + left_out:,} loaded newsletters "
+        f"({found.before:,} before, {found.after:,} after)."
+    )
+    if left_out <= inside:
+        return words
+    return (
+        f"[bold yellow]{words}[/] `window` of the use case says which days a training reads: how many "
+        "`weeks`, and from which `anchor` on; `--run-date` takes an earlier or later window."
+    )
+
+
+def pinned(version: str) -> str:
+    """That a pin will keep whatever is trained out of production."""
+    return (
+        f"[bold yellow]Production is pinned[/] to {escape(version)}: what is trained now is judged and, if "
+        "blessed, published, but not put into production. To let it, run `newsletter-bandit models unpin`."
+    )
+
+
 def policy_values(outcome: TrainingOutcome) -> Group:
     """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest
     on.
@@ -152,10 +177,13 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
         f"{_verdict_words(outcome.verdict)} "
         f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
         f"{_looks(outcome.verdict)}"
-        f"Chosen for serving: the {_served(decision)}, expiring after {decision.expires_after_days} "
-        f"days:{reasons}"
-    )
+    ).rstrip()
     publication = outcome.publication
+    if publication.version is not None:
+        words += (
+            f"\n{'Served' if publication.published else 'Once in production, served'} with: the "
+            f"{_served(decision)}, expiring after {decision.expires_after_days} days:{reasons}"
+        )
     if publication.published:
         return f"{words}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
     if publication.outcome in _NOT_PLACED:
@@ -361,7 +389,8 @@ def _value(metrics: Metrics | None) -> float | None:
 def _served(decision: Decision) -> str:
     parts = [decision.policy_words]
     if decision.policy == SERVING_POLICY:
-        parts.append(f"exploration rate {decision.exploration_rate:.0%}")
+        rate = decision.exploration_rate
+        parts.append("exploring as set" if rate == 1.0 else f"exploring {rate:.0%} of what is set")
     if decision.score_floor is not None:
         parts.append(f"score floor {decision.score_floor:.4g}")
     return ", ".join(parts)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.settings.run_day import TrainingDays
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport, Table
+    from newsletter_bandit.warehouse.outside import Outside
     from newsletter_bandit.warehouse.tables.build import Plan
     from newsletter_bandit.warehouse.tables.report import BuildReport, DryRun
     from pipelines.workspace import Workspace
@@ -116,6 +117,13 @@ def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[A
     return summarise(workspace.environment.warehouse, workspace.use_case, *window)
 
 
+def outside(workspace: Workspace, window: tuple[dt.date, dt.date]) -> Outside | None:
+    """The loaded newsletters outside of the window; see `newsletter_bandit.warehouse.outside`."""
+    from newsletter_bandit.warehouse.outside import outside as counted
+
+    return counted(workspace.environment.warehouse, workspace.use_case, window)
+
+
 def require_newsletters(workspace: Workspace, days: TrainingDays) -> None:
     """Makes sure that the training table reaches to the end of the window; see
     `newsletter_bandit.warehouse.freshness`.
@@ -141,6 +149,7 @@ def training_cost(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str 
 
     Raises:
       SettingsError: the query would read more than the environment's `maximum_bytes_billed`.
+      DataError: the embedded warehouse has no such table or column, or the query finds no row.
     """
     require_credentials(workspace)
     from newsletter_bandit.warehouse.queries import render_training_query
@@ -161,6 +170,9 @@ def prediction_cost(workspace: Workspace, run_date: dt.date) -> str | None:
 def _cost(workspace: Workspace, query: str) -> str | None:
     warehouse = workspace.environment.warehouse
     if not isinstance(warehouse, BigQueryWarehouse):
+        from newsletter_bandit.warehouse.embedded import require_rows
+
+        require_rows(warehouse.path, query)
         return None
     from newsletter_bandit.warehouse.bigquery import BigQuery
 

@@ -19,12 +19,18 @@ from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
+from newsletter_bandit.warehouse.outside import Outside
 from pipelines.cli import summary
 from pipelines.cli.progress import StepProgress
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
 from tests.evidence_records import decision, metrics, model_figures
 from tests.evidence_records import verdict as a_verdict
+
+SERVED = (
+    "erved with: the serving policy, exploring 50% of what is set, score floor 0.03125, expiring after 8 "
+    "days: exploring costs 0.1 below a score [sic] "
+)
 
 
 def lines(*parts: RenderableType) -> list[str]:
@@ -47,7 +53,7 @@ def test_each_ended_step_is_a_line() -> None:
     assert [" ".join(line.split()) for line in shown] == [
         "✓ Trainer 12.3 s lin_ucb on 1,000 rows [sic]",
         "= Evaluator 0.0 s",
-        "✗ Pusher 1.0 s no model",
+        "✗ Pusher 1.0 s",
     ]
 
 
@@ -80,6 +86,17 @@ def test_arms() -> None:
     assert "refill 0" in shown
     # 15 unsubscribes, 3 of them after a click.
     assert shown[-1].startswith("12 of 15 unsubscribes came without a click, so their reward is 0; with")
+
+
+def test_newsletters_outside_of_the_window() -> None:
+    rows = [ArmSummary("deals", 100, 0.1, 0.0, 0.0, 0.1), ArmSummary("refill", 0, None, None, None, None)]
+    few, most = Outside(before=40, after=3), Outside(before=9_000, after=1_000)
+    assert lines(summary.outside(few, rows)) == [
+        "Outside the window: 43 of 143 loaded newsletters (40 before, 3 after)."
+    ]
+    shown = " ".join(lines(summary.outside(most, rows)))
+    assert shown.startswith("Outside the window: 10,000 of 10,100 loaded newsletters (9,000 before, 1,000")
+    assert "`--run-date` takes an earlier or later window" in shown
 
 
 def test_ingested() -> None:
@@ -147,6 +164,7 @@ def test_values_stand_with_what_they_rest_on() -> None:
     ("publication", "current", "words"),
     [
         (Publication("published", "v2", "blessed"), "v2", "In production now: v2 (new)."),
+        (Publication("pinned", "v2", "v1 is pinned"), "v1", "In production now: v1 (as before)."),
         (Publication("not_blessed", None, ""), "v1", "In production now: v1 (as before)."),
         (Publication("not_blessed", None, ""), None, "In production now: nothing yet."),
     ],
@@ -154,15 +172,14 @@ def test_values_stand_with_what_they_rest_on() -> None:
 def test_verdict_names_what_is_in_production(
     publication: Publication, current: str | None, words: str
 ) -> None:
-    shown = lines(summary.verdict(outcome(publication=publication), current))
-    assert shown == [
-        "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678.",
-        "Chosen for serving: the serving policy, exploration rate 50%, score floor 0.03125, expiring after 8 "
-        "days:",
-        "exploring costs 0.1",
-        "below a score [sic]",
-        words,
-    ]
+    shown = " ".join(lines(summary.verdict(outcome(publication=publication), current)))
+    assert shown.startswith(
+        "Not blessed: it is measurably worse than allowed. Compared with: 20261101T000000Z-12345678. "
+    )
+    # How a model is served is said of one that may be.
+    assert (f"S{SERVED}" in shown) == publication.published
+    assert (f"Once in production, s{SERVED}" in shown) == (publication.outcome == "pinned")
+    assert shown.endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +232,9 @@ def test_models_mark_the_current_one() -> None:
     fourth = VersionInfo("v4", created, False, blessed, greedy, None)
     shown = lines(summary.models([first, second, third, fourth]))
     judged = "blessed, compared with"
-    serving = "serving policy, exploration rate"
-    assert f"v1 +0.1250 {judged} logging policy, {serving} 100%" in shown
+    assert f"v1 +0.1250 {judged} logging policy, serving policy, exploring as set" in shown
     assert "v2 unknown in production, verdict unknown, policy unknown" in shown
-    assert f"v3 unknown {judged} v2, {serving} 50%, score floor 0.031" in shown
+    assert f"v3 unknown {judged} v2, serving policy, exploring 50% of what is set, score floor 0.031" in shown
     assert f"v4 unknown {judged} v2, eval policy" in shown
 
 
@@ -232,8 +248,9 @@ def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
     )
     held = lines(summary.verdict(outcome(publication=Publication("pinned", "v2", "v1 is pinned")), "v1"))
     assert " ".join(held).endswith(
-        "Not in production: a pin keeps what is there; after `newsletter-bandit models unpin`, `train` again "
-        "(v1 is pinned). In production now: v1 (as before)."
+        "Not in production: a pin keeps what is there; `newsletter-bandit models unpin`, then "
+        "`newsletter-bandit train`, judges it again without the pin (v1 is pinned). In production now: v1 "
+        "(as before)."
     )
 
 

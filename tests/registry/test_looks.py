@@ -61,6 +61,20 @@ def test_what_a_training_would_only_repeat(
         assert looks.settled(window, settings, rows, current) is None
 
 
+@pytest.mark.parametrize("kept_out", ["pinned", "superseded"])
+def test_a_model_that_was_kept_out_of_production_may_be_trained_again(tmp_path: Path, kept_out: str) -> None:
+    looks = Registry(str(tmp_path), "tiny").looks
+    looks.note(look(1))
+    looks.conclude("evaluation/1", "published", "v1")
+    assert looks.settled(WINDOW, "settings", "rows", "v1") == dataclasses.replace(
+        look(1), outcome="published", version="v1"
+    )
+    # Judged all the same, and kept out: after `models unpin`, `train` is what gets it there.
+    looks.note(look(2, compared_with="v1"))
+    looks.conclude("evaluation/2", kept_out, "v2")
+    assert looks.settled(WINDOW, "settings", "rows", "v1") is None
+
+
 def test_looks_at_once_are_all_counted(tmp_path: Path) -> None:
     program = """
 import sys

@@ -372,9 +372,7 @@ def test_refused_file(content: bytes, words: list[str], tmp_path: Path) -> None:
 
 # Values that fit nearly nothing, and none of which is what a text, number, list or mapping would be.
 WRONG: tuple[Any, ...] = (0.5, -7, "a b", [], [[1]], {}, {"a b": 1}, None, True, dt.date(2026, 3, 1))
-PYDANTICS = re.compile(
-    r"Input|should|valid |[Vv]alue error|instance of|\[a-z|\^|\$|\[key\]|FromC|parsing"
-)
+PYDANTICS = re.compile(r"Input|should|valid |[Vv]alue error|instance of|\[a-z|\^|\$|\[key\]|FromC|parsing")
 
 
 def paths(settings: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""`newsletter-bandit train` on rows that were judged before."""
+"""What `newsletter-bandit train` and `predict` say before a step runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.registry import Look, Registry, settings_digest, window_of
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -19,9 +20,11 @@ from pipelines.cli import local_runs
 from pipelines.cli.simulated_tables import simulate
 from pipelines.local.running import judged_before
 from pipelines.workspace import Workspace
+from tests.evidence_records import decision, metrics, published, verdict
 
 ROOT = Path(__file__).parents[2]
 RUN_DATE = dt.date(2026, 11, 23)
+VERSION = "20261101T000000Z-12345678"
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,53 @@ def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace
     with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
         connection.execute("UPDATE newsletter.training SET propensity = propensity / 2")
     assert fingerprint(arm_summary(environment.warehouse, use_case, *days.window)) != corrected
+
+
+def test_a_pin_and_what_lies_outside_of_the_window_are_said_before_anything_is_trained(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    environment = workspace.environment.model_copy(update={"registry": str(tmp_path / "registry")})
+    # Without a schema, a training ends before its first step.
+    held = dataclasses.replace(workspace, environment=environment, use_case_path=tmp_path / "use_case.yaml")
+    _publish(held, tmp_path)
+    out = io.StringIO()
+    with pytest.raises(SettingsError, match="newsletter-bandit schema"):
+        commands.train(Console(file=out, width=200), held, RUN_DATE)
+    shown = out.getvalue()
+    assert "Outside the window: " in shown
+    assert f"Production is pinned to {VERSION}" in shown
+    path = workspace.environment.warehouse.path  # type: ignore[union-attr]
+    with duckdb.connect(path, read_only=True) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM newsletter.training").fetchall()
+    assert f"of {count:,} loaded newsletters" in shown
+
+
+def test_an_empty_window_is_refused_with_where_the_newsletters_lie(workspace: Workspace) -> None:
+    with pytest.raises(
+        DataError, match=r"no newsletter of the window .*the oldest after is of 2026-\d\d-\d\d"
+    ):
+        commands.train(Console(file=io.StringIO()), workspace, dt.date(2026, 2, 6))
+
+
+def test_predict_without_users_says_so_once_and_first(workspace: Workspace, tmp_path: Path) -> None:
+    use_case = workspace.use_case.model_copy(
+        update={"tables": workspace.use_case.tables.model_copy(update={"inference": "newsletter.nobody"})}
+    )
+    environment = workspace.environment.model_copy(update={"registry": str(tmp_path / "registry")})
+    lacking = dataclasses.replace(workspace, environment=environment, use_case=use_case)
+    out = io.StringIO()
+    with pytest.raises(DataError, match="nothing is in production"):
+        commands.predict(Console(file=out), lacking, RUN_DATE)
+    _publish(lacking, tmp_path)
+    with pytest.raises(DataError, match=r"no table newsletter\.nobody; found: .*`newsletter-bandit ingest`"):
+        commands.predict(Console(file=out), lacking, RUN_DATE)
+    assert out.getvalue() == ""
+
+
+def _publish(workspace: Workspace, folder: Path) -> None:
+    """Puts a version into production, pinned."""
+    (folder / "model" / "variables").mkdir(parents=True)
+    (folder / "model" / "saved_model.pb").write_text("graph")
+    registry = Registry(workspace.environment.registry, workspace.use_case.name)
+    registry.publish(VERSION, str(folder / "model"), published(metrics(), verdict(), decision()))
+    registry.set_current(VERSION, pinned=True)

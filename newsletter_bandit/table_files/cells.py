@@ -15,6 +15,18 @@ NUMBER_TYPES = (
 )  # fmt: skip
 
 
+# Thousands with commas, blanks or apostrophes between them, or a decimal comma.
+_SEPARATED = re.compile(r"[-+]?\d[\d,.'’\u00a0 ]*")
+HOW_TO_WRITE_NUMBERS = (
+    "write numbers with a point and without separators in the file: 1234.5, not 1,234.50 or 1234,5"
+)
+
+
+def is_separated(cell: str) -> bool:
+    """Whether a cell that is no number would be one without the separators that people write."""
+    return _SEPARATED.fullmatch(cell.strip(BLANKS)) is not None
+
+
 def is_number(duckdb_type: str) -> bool:
     """Whether a column's type is one of the numbers."""
     return re.sub(r"\(\d+,\d+\)$", "", duckdb_type) in NUMBER_TYPES

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from newsletter_bandit.table_files.cells import HOW_TO_WRITE_NUMBERS, is_separated
 from newsletter_bandit.table_files.faults import found_text
 
-# Commas, blanks or apostrophes between thousands, or a decimal comma.
-_NUMBER = re.compile(r"[-+]?\d[\d,.'’\u00a0 ]*")
 # Day and month before the year, or any order with other separators than hyphens.
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([T ].*)?")
 _EMPTY = '""'
@@ -24,8 +23,8 @@ def of_type(column: str, type_: str, value: str | None) -> str:
     """
     if value is None or type_ not in _MEANING:
         return ""
-    if type_ == "FLOAT64" and _NUMBER.fullmatch(value):
-        return "write numbers with a point and without separators in the file: 1234.5, not 1,234.50 or 1234,5"
+    if type_ == "FLOAT64" and is_separated(value):
+        return HOW_TO_WRITE_NUMBERS
     if type_ in ("DATE", "TIMESTAMP") and _DATE.fullmatch(value):
         return "write the year first in the file: 2026-11-18, not 18.11.2026 or 11/18/2026"
     return _named(column, value, _MEANING[type_])

@@ -45,6 +45,7 @@ def _parts(found: Evaluation) -> list[RenderableType]:
         parts.append(_groups(f"By {column}", column, values, main, least))
     if found.policy_versions:
         parts.append(_groups("By who logged", "logged by", found.policy_versions, main, least))
+    parts += [_marked("[dim]·[/]", Text(note, style="dim")) for note in found.notes]
     parts += [_marked("[bold yellow]![/]", Text(warning)) for warning in found.warnings]
     return [*parts, _verdict(found)]
 

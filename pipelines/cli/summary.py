@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -399,9 +399,21 @@ def _served(decision: Decision) -> str:
 def _table(*columns: str, left: Sequence[int] = ()) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        justify: Literal["left", "right"] = "left" if index == 0 or index in left else "right"
-        table.add_column(column, justify=justify)
+        if index == 0 or index in left:
+            table.add_column(column, overflow="fold")
+        else:
+            # Figures are never cut; names give way.
+            table.add_column(_in_two_lines(column), justify="right", no_wrap=True)
     return table
+
+
+def _in_two_lines(words: str) -> str:
+    """A header, broken at the blank that leaves the lines as short as possible."""
+    ends = [at for at, letter in enumerate(words) if letter == " "]
+    if not ends:
+        return words
+    at = min(ends, key=lambda end: max(end, len(words) - end - 1))
+    return f"{words[:at]}\n{words[at + 1 :]}"
 
 
 def _titled(title: str, table: Table) -> Group:

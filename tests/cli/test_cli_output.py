@@ -99,6 +99,29 @@ def test_newsletters_outside_of_the_window() -> None:
     assert "`--run-date` takes an earlier or later window" in shown
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_keep_every_figure_and_header_in_80_columns(width: int) -> None:
+    rows = [ArmSummary("everything_from_the_favourite_category", 12_345_678, 0.123, 0.01, 0.001, 0.12)]
+    served = decision("serving_policy", 0.5, 0.031)
+    version = VersionInfo(
+        "20261129T165757Z-92fc6bdc", dt.datetime.now(dt.UTC), True, a_verdict(), served, metrics()
+    )
+    parts = (
+        summary.arms(rows, Reward()),
+        summary.policy_values(outcome()),
+        summary.checks(VERDICT),
+        summary.models([version]),
+    )
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    for part in parts:
+        console.print(part)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for figure in ("12,345,678", "12.30%", "+0.1200", "23,936", "newsletters", version.version):
+        assert figure in text
+
+
 def test_ingested() -> None:
     traits = ("all have campaign = 'c1' (none of the kept rows has)",)
     refusal = Refusal("propensity: out of range", "(0, 1]", 3, "log.csv", 7, "0", traits)

@@ -148,6 +148,16 @@ def test_the_terminal_shows_everything_within_its_width(tmp_path: Path, width: i
     assert "Supported if the estimated propensities are right" in words
 
 
+def test_how_a_file_was_read_is_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("action;reward;p;pi\n" + "".join(f"a;{i % 2};0.5;0.5\n" for i in range(40)))
+    out = Console(width=200, highlight=False, record=True, file=(tmp_path / "shown.txt").open("w"))
+    evaluation_report.show(out, evaluate([path], Columns("action", "reward", "p", "pi")))
+    shown = [line.strip() for line in out.export_text().splitlines()]
+    assert f"· {path}: columns are separated by a semicolon." in shown
+    assert not any(line.startswith("!") for line in shown)
+
+
 def test_each_option_is_a_field_of_what_it_fills_and_shows_its_default() -> None:
     own = {"files", "estimate_propensities", "json_file"}
     taken = {field.name for kind in (Columns, Options, Bounds) for field in fields(kind)}

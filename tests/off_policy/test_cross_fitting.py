@@ -18,6 +18,7 @@ from newsletter_bandit.off_policy.logged_table.crossfit import RewardModel
 from newsletter_bandit.off_policy.logged_table.encoding import Encoder, nearly_numbers
 from newsletter_bandit.off_policy.logged_table.propensities import PropensityModel
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
+from newsletter_bandit.table_files.cells import HOW_TO_WRITE_NUMBERS
 from tests.log_files import options, random_log, write
 from tests.off_policy.same_figures import same
 
@@ -171,5 +172,10 @@ def test_a_column_of_numbers_but_for_a_few_is_said_to_be_a_category() -> None:
     }
     assert nearly_numbers(sample) == [
         "Column spend holds 2 values that are no number, such as '1,340.73', among 102: it counts as a "
-        "category."
+        f"category; {HOW_TO_WRITE_NUMBERS}."
     ]
+    # Every one of them may be written so.
+    for written in ("{},5", "1,{:03d}.50", "1'{:03d}"):
+        (said,) = nearly_numbers({"spend": pa.array([written.format(x) for x in range(100)])})
+        assert "holds 100 values that are no number" in said
+    assert nearly_numbers({"name": pa.array([f"user {x}" for x in range(100)])}) == []

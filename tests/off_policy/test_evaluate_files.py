@@ -26,13 +26,13 @@ def test_blanks_around_texts_are_removed_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "padded.csv", padded)
     found = evaluate([path], columns, options())
     assert (found.overall, found.slices) == (plain.overall, plain.slices)
-    assert found.warnings[0] == f"{path}: blanks were removed around values: 20 of user, 150 of segment."
+    assert found.notes[0] == f"{path}: blanks were removed around values: 20 of user, 150 of segment."
 
 
 def test_the_dialect_and_the_index_of_pandas_are_said(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(";action;reward;p;pi\n" + "".join(f"{i};a;{i % 2};0.5;0.5\n" for i in range(40)))
-    assert evaluate([path], COLUMNS, options()).warnings == (
+    assert evaluate([path], COLUMNS, options()).notes == (
         f"{path}: columns are separated by a semicolon.",
         f"{path}: column 1 has no name, as pandas writes its index; it is left out.",
     )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.estimators import ESTIMATORS, LoggedBatch
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, evaluate
 from newsletter_bandit.off_policy.logged_table.figures import uses_reward_model
@@ -275,7 +276,8 @@ def test_an_action_that_is_logged_more_often_than_its_propensities_allow_is_name
     found = evaluate([write(tmp_path / "log.parquet", log)], COLUMNS)
     assert found.verdict == "cannot_tell"
     assert found.reasons == (
-        "the log holds a 1.41 times as often as the propensities say, so the propensities are wrong",
+        "the log holds a 1.41 times; b 0.586 times as often as the propensities say, so the propensities are "
+        "wrong",
     )
 
 
@@ -290,3 +292,37 @@ def test_an_action_that_was_seldom_possible_is_no_fault(tmp_path: Path) -> None:
         "pi": np.where(possible, 0.5, 1.0).tolist(),
     }
     assert evaluate([write(tmp_path / "log.parquet", log)], COLUMNS).verdict == "supported"
+
+
+def test_what_is_logged_too_often_and_too_seldom_is_named(tmp_path: Path) -> None:
+    """A split of 40, 30, 10, 10 and 10 percent, logged as a fifth each."""
+    log = {"action": list("aaaabbbcde") * 400, "reward": [0.0, 1.0] * 2000, "p": [0.2] * 4000}
+    found = evaluate([write(tmp_path / "log.csv", log | {"pi": [0.2] * 4000})], COLUMNS, options())
+    (check,) = (check for check in found.checks if check.name == "sample ratio")
+    assert check.detail == (
+        "the log holds a 2 times; b 1.5 times; c 0.5 times; d 0.5 times; e 0.5 times as often as the "
+        "propensities say, so the propensities are wrong"
+    )
+
+
+def test_what_is_logged_too_seldom_alone_is_said_and_no_fault(tmp_path: Path) -> None:
+    """Action b could be taken by half of the rows, which nobody says."""
+    log = {
+        "action": ["a", "b"] * 1000 + ["a"] * 2000,
+        "p": [0.5] * 2000 + [1.0] * 2000,
+        "reward": [0.0, 1.0] * 2000,
+    }
+    path = write(tmp_path / "log.csv", log | {"pi": log["p"]})
+    found = evaluate([path], COLUMNS, options())
+    assert next(check for check in found.checks if check.name == "sample ratio").passed
+    assert (
+        "The log holds b 0.5 times as often as the propensities say. That is right only if they could not be "
+        "taken in the other rows; if they could, rows are missing or the propensities are wrong."
+    ) in found.warnings
+
+
+@pytest.mark.parametrize("cell", ["1,234.50", "0,5", "1'000"])
+def test_a_number_with_separators_is_refused_with_how_to_write_it(tmp_path: Path, cell: str) -> None:
+    log = FOUR_ROWS | {"reward": ["1", cell, "0", "0"]}
+    with pytest.raises(DataError, match=r"column reward, row 2: found .*write numbers with a point"):
+        evaluate([write(tmp_path / "log.csv", log)], COLUMNS, options())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from newsletter_bandit.off_policy.logged_table.arrays import coded
+from newsletter_bandit.table_files.cells import HOW_TO_WRITE_NUMBERS, is_separated
 
 FloatArray = npt.NDArray[np.float64]
 # A column is a number if every value of the sample is a number and more than this many are different.
@@ -48,11 +49,13 @@ def nearly_numbers(sample: Mapping[str, pa.Array]) -> list[str]:
     for name, values in sample.items():
         distinct = values.drop_null().unique()
         odd = np.isnan(_numbers(distinct))
-        if len(distinct) > MAX_CODES and 0 < odd.sum() < _FEW * len(distinct):
-            first = str(distinct[int(odd.argmax())].as_py())[:_SHOWN]
+        separated = odd & np.array([is_separated(str(value)) for value in distinct.to_pylist()], dtype=bool)
+        if len(distinct) > MAX_CODES and odd.any() and (odd & ~separated).sum() < _FEW * len(distinct):
+            first = str(distinct[int((separated if separated.any() else odd).argmax())].as_py())[:_SHOWN]
+            remedy = f"; {HOW_TO_WRITE_NUMBERS}" if separated.any() else ""
             said.append(
                 f"Column {name} holds {int(odd.sum()):,} values that are no number, such as {first!r}, among "
-                f"{len(distinct):,}: it counts as a category."
+                f"{len(distinct):,}: it counts as a category{remedy}."
             )
     return said
 

@@ -27,7 +27,7 @@ from newsletter_bandit.off_policy.logged_table.figures import (
 from newsletter_bandit.off_policy.logged_table.group_weights import GroupWeights
 from newsletter_bandit.off_policy.logged_table.options import Options
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures, ActionOverlap, groups
-from newsletter_bandit.off_policy.logged_table.propensity_checks import of_propensities
+from newsletter_bandit.off_policy.logged_table.propensity_checks import of_propensities, of_seldom
 from newsletter_bandit.off_policy.logged_table.reading import LoggedTable
 from newsletter_bandit.off_policy.logged_table.result import Evaluation
 from newsletter_bandit.off_policy.logged_table.slates import rankings
@@ -91,6 +91,7 @@ def _of_rows(table: LoggedTable, measures: Measures, options: Options) -> Evalua
     said += sentences.of_actions(actions, overlap.exact)
     if overlap.gave_up:
         said.append("There are too many actions to report each; the overlap per action is left out.")
+    said += of_seldom(actions, columns.estimates_propensities)
     bounds = options.bounds
     fit = of_propensities(
         weights.check(bounds.min_rows, bounds.mean_weight_tolerance), actions, columns.estimates_propensities
@@ -126,7 +127,6 @@ def _evaluation(
     by_version = parts.figures("policy_version").get(str(columns.policy_version), {})
     unit: Literal["row", "ranking"] = "row" if measures.click_model is None else "ranking"
     said = [
-        *table.said,
         *said,
         *sentences.of_weights(found, unit, options.weight_clip),
         *sentences.of_versions(by_version, options.bounds.min_effective_sample_size),
@@ -158,6 +158,7 @@ def _evaluation(
             *enough_users(min(table.users, found.weights.rows), options.bounds.min_users),
         ),
         warnings=tuple(said),
+        notes=tuple(table.said),
     )
 
 

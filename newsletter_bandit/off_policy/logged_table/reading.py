@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from newsletter_bandit.off_policy.logged_table.columns import Columns
 from newsletter_bandit.off_policy.logged_table.files import Source, connect
 from newsletter_bandit.off_policy.logged_table.users import Users
 from newsletter_bandit.quoting import quoted
+from newsletter_bandit.table_files.cells import HOW_TO_WRITE_NUMBERS, is_separated
 from newsletter_bandit.table_files.faults import blanks_removed, found_text, unreadable
 from newsletter_bandit.table_files.repeats import check_different
 from serving.propensity import is_propensity
@@ -279,6 +281,12 @@ class _Where:
         row = int(self._row[at].as_py())
         # Another file may name an action's column alike; the cell is read again as it stands.
         cell = source.cell(column, row)
+        remedy = f"; {HOW_TO_WRITE_NUMBERS}" if cell is not None and _is_no_number(cell) else ""
         raise DataError(
-            f"{source.path}: column {column}, row {row}: found {found_text(cell)}; allowed: {allowed}"
+            f"{source.path}: column {column}, row {row}: found {found_text(cell)}; allowed: {allowed}{remedy}"
         )
+
+
+def _is_no_number(cell: str) -> bool:
+    """Whether separators alone keep a cell from being a number."""
+    return is_separated(cell) and re.fullmatch(r"[-+]?\d+(\.\d*)?", cell.strip()) is None

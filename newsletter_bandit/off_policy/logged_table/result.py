@@ -34,6 +34,7 @@ class Evaluation:
       actions: overlap of each action; empty for rankings, and if there are too many actions.
       checks: checks of the log's support for the evaluation policy.
       warnings: sentences on what a reader must know.
+      notes: sentences on how the files were read.
     """
 
     files: tuple[str, ...]
@@ -51,6 +52,7 @@ class Evaluation:
     actions: tuple[ActionFigures, ...]
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def supported(self) -> bool:

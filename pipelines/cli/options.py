@@ -58,6 +58,7 @@ def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
     from newsletter_bandit.settings.reading import load_environment, load_use_case
     from pipelines.workspace import Workspace
 
+    use_case, environment = settings_file(use_case), settings_file(environment)
     settings = load_use_case(use_case)
     return Workspace(
         use_case=settings,
@@ -65,6 +66,16 @@ def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
         environment=load_environment(environment).in_workdir(workdir, settings),
         workdir=workdir,
     )
+
+
+def settings_file(path: Path) -> Path:
+    """The file; where there is none, the one of that path that comes with this program, if there is one.
+
+    So the commands find `configs/` wherever they are run, and a folder `configs/` of one's own comes first.
+    """
+    packaged = Path(__file__).resolve().parents[2] / path
+    inside = not path.is_absolute() and path.parts[:1] == ("configs",) and ".." not in path.parts
+    return packaged if inside and not path.exists() and packaged.is_file() else path
 
 
 def registry_of(use_case: Path, environment: Path, workdir: Path) -> Registry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_refused_settings_create_nothing(name: str, tmp_path: Path, command: Com
     done = command(name, "--use-case", settings, "--workdir", workdir)
     assert done.returncode == 2
     assert f"{settings}: exploration.epsilon" in done.stderr
-    assert "less than or equal to 1; found 1.1" in done.stderr
+    assert "found 1.1; allowed: a number, at least 0 and at most 1" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert not workdir.exists()
 
@@ -142,6 +143,24 @@ def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"--workdir: {tmp_path / 'file'}" in done.stderr
     assert "use a folder that can be written" in done.stderr
+
+
+def test_commands_find_the_settings_that_come_with_them_outside_of_a_checkout(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipelines.cli.main", "models", "list"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def done(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert "Nothing is published yet" in done().stdout
+    assert "Nothing is published yet" in done("--use-case", "configs/hillstrom.yaml").stdout
+    assert "configs/mine.yaml: cannot be read" in done("--use-case", "configs/mine.yaml").stderr
+    # A folder of one's own comes first.
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "newsletter.yaml").write_text("name: 1\n")
+    assert "configs/newsletter.yaml: name: found 1" in done().stderr
 
 
 def test_nothing_is_published_yet(tmp_path: Path) -> None:

@@ -183,6 +183,19 @@ class Registry:
         self._require(version)
         self._pointer.set(Pointer(version, pinned))
 
+    def named(self, beginning: str) -> str:
+        """The version with this name, or the only one whose name begins so.
+
+        Raises:
+          DataError: none does, or several do; names them.
+        """
+        found = [name for name in self._names() if name.startswith(beginning)] if beginning else []
+        if len(found) == 1 or beginning in found:
+            return beginning if beginning in found else found[0]
+        if found:
+            raise DataError(f"{self._folder}: {beginning} begins {len(found)} versions: {', '.join(found)}")
+        raise DataError(f"{self._folder}: no version {beginning}; {self._available()}")
+
     def rollback(self, version: str | None = None) -> str:
         """Puts an earlier version back into production, pins it, and returns its name.
 

@@ -5,6 +5,10 @@ Whatever is slow to import is imported inside the command that needs it, so that
 
 from __future__ import annotations
 
+import sys
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from pipelines.cli import runtime_defaults
@@ -13,21 +17,39 @@ from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
 from pipelines.cli.models import list_models, pin, rollback, unpin
 from pipelines.cli.runs import predict, serve, train, tune
+from pipelines.cli.session import INTERRUPTED
 from pipelines.cli.simulate import demo, simulate
 from pipelines.cli.tables import build_tables, ingest, schema
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"newsletter-bandit {metadata.version('newsletter-bandit')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="newsletter-bandit",
-    help="Contextual bandits that choose the recommender of each user's newsletter.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(
     help="List the published models, roll back to an earlier one, or pin one.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Contextual bandits that choose the recommender of each user's newsletter."""
+
 
 app.command(cls=Command)(demo)
 app.command(cls=Command)(simulate)
@@ -51,8 +73,14 @@ models.command(cls=Command)(unpin)
 
 def main() -> None:
     """Runs the command line of this process and ends it."""
-    runtime_defaults.apply()
-    typer.main.get_command(app).main(prog_name="newsletter-bandit")
+    try:
+        runtime_defaults.apply()
+        typer.main.get_command(app).main(prog_name="newsletter-bandit")
+    except SystemExit as end:
+        # Where no session is open yet, an interrupt is typer's to tell, which ends with 1.
+        if isinstance(end.__context__, typer.Abort):
+            sys.exit(INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from newsletter_bandit.errors import SettingsError
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -22,8 +23,9 @@ def list_models(
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, for a program.")] = False,
 ) -> None:
-    """List the published versions and mark the one in production."""
+    """List the published versions, oldest first, and mark the one in production."""
     with Session("models-list", workdir) as session:
         # A bucket is read by TensorFlow, which writes many messages.
         session.open_log()
@@ -31,25 +33,36 @@ def list_models(
         from pipelines.cli import summary
 
         versions = registry.versions()
-        if versions:
+        if as_json:
+            session.out.print_json(data=[summary.model(version) for version in versions])
+        elif versions:
             session.out.print(summary.models(versions))
         else:
             session.out.print("Nothing is published yet; `newsletter-bandit train` trains a first model.")
 
 
 def rollback(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version from `models list`.")],
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION", help="A version from `models list`, or the beginning of one."),
+    ] = None,
+    previous: Annotated[
+        bool,
+        typer.Option("--previous", help="The version that was in production before the one that is now."),
+    ] = False,
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
 ) -> None:
     """Put an earlier version back into production, pinned; the next prediction uses it."""
     with Session("models-rollback", workdir) as session:
+        if (version is None) != previous:
+            raise SettingsError("VERSION, --previous: use one of them")
         # A bucket is read by TensorFlow, which writes many messages.
         session.open_log()
         registry = registry_of(use_case, environment, workdir)
-        # Does not read the current pointer: a damaged pointer is a reason to roll back, not an obstacle.
-        now = registry.rollback(version)
+        # A named version is put there without a look at the pointer: a damaged one is a reason to roll back.
+        now = registry.rollback(None if version is None else registry.named(version))
         session.out.print(
             f"In production now: {now}. It is pinned: no training replaces it until "
             "`newsletter-bandit models unpin`.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,12 @@ from pipelines.cli.options import (
 )
 from pipelines.cli.session import Session
 
+if TYPE_CHECKING:
+    from pipelines.local.running import TrainingOutcome
+
+# Exit code of a training whose model was judged, and kept out of production.
+NOT_IN_PRODUCTION = 3
+
 
 def train(
     use_case: UseCaseOption = USE_CASE,
@@ -34,7 +40,11 @@ def train(
     ] = False,
     build_table: BuildTableOption = False,
 ) -> None:
-    """Train on the newest complete window, evaluate off-policy, and publish if the gate says so."""
+    """Train on the newest complete window, evaluate off-policy, and publish if the gate says so.
+
+    Exits with 0 if the model is in production, or if the same rows were judged before; with 3 if it was
+    judged and is not in production; with 2 if settings or data cannot be used.
+    """
     with Session("train", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import local_runs
@@ -42,7 +52,14 @@ def train(
         session.open_log()
         if build_table:
             local_runs.build_table(session.out, workspace, day_of(run_date), "training")
-        local_runs.train(session.out, workspace, day_of(run_date), again)
+        outcome = local_runs.train(session.out, workspace, day_of(run_date), again)
+        if exit_code(outcome):
+            raise typer.Exit(exit_code(outcome))
+
+
+def exit_code(outcome: TrainingOutcome | None) -> int:
+    """The exit code of a training; None is one that was left out."""
+    return 0 if outcome is None or outcome.publication.published else NOT_IN_PRODUCTION
 
 
 def tune(

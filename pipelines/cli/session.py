@@ -23,7 +23,7 @@ from pipelines.cli.flags import with_flags
 
 _STDOUT, _STDERR = 1, 2
 _WIDTH_OF_A_FILE = 120  # if the output is not a terminal, or does not say its width
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Beam appends the step to a message; a worker process hands over a traceback as text.
 _STEP_SUFFIX = re.compile(r"(\s*\[while running '[^']*'\])+\s*$")
@@ -108,7 +108,7 @@ class Session:
         """Prints ``error`` for a person; returns the exit code, or None for an error that has its own."""
         if isinstance(error, KeyboardInterrupt):
             self._say("Stopped.")
-            return _INTERRUPTED
+            return INTERRUPTED
         if not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return None
         user_error = find_user_error(error)

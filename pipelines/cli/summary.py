@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -331,6 +331,24 @@ def models(versions: Sequence[VersionInfo]) -> Group:
             ", ".join(part for part in told if part),
         )
     return _titled("Published models", table)
+
+
+def model(version: VersionInfo) -> dict[str, Any]:
+    """A published version as values for JSON; what its evidence does not tell is None."""
+    judged, served = version.verdict, version.decision
+    return {
+        "version": version.version,
+        "created": version.created.isoformat(),
+        "in_production": version.is_current,
+        "pinned": version.is_pinned,
+        "placement": None if version.placement is None else version.placement.outcome,
+        "verdict": None if judged is None else judged.verdict,
+        "compared_with": None if judged is None else judged.compared_with,
+        "value": _value(version.metrics),
+        "policy": None if served is None else served.policy,
+        "exploration_rate": None if served is None else served.exploration_rate,
+        "expires_after_days": None if served is None else served.expires_after_days,
+    }
 
 
 def truth(values: PolicyValues) -> Group:

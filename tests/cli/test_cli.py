@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from newsletter_bandit.registry import Registry
+from pipelines.cli.main import app
+from tests.evidence_records import decision, metrics, published, verdict
 
 from tests.cli.conftest import Command
 
@@ -163,7 +170,55 @@ def test_commands_find_the_settings_that_come_with_them_outside_of_a_checkout(tm
     assert "configs/newsletter.yaml: name: found 1" in done().stderr
 
 
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"newsletter-bandit {metadata.version('newsletter-bandit')}\n"
+
+
+def test_help_has_a_short_flag_everywhere() -> None:
+    for words in ([], ["train"], ["models", "rollback"]):
+        assert CliRunner().invoke(app, [*words, "-h"]).stdout.startswith("Usage: ")
+
+
+def test_an_interrupt_before_a_session_is_open_ends_with_130() -> None:
+    program = """
+from pipelines.cli import main, options
+def interrupted():
+    raise KeyboardInterrupt
+main.app.registered_commands[0].callback, main.app.registered_commands[0].name = interrupted, "demo"
+main.main()
+"""
+    command = [sys.executable, "-c", program, "demo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
+
+
+def test_rolling_back_takes_a_beginning_of_a_name_or_the_previous_version(tmp_path: Path) -> None:
+    registry = Registry(str(tmp_path / "registry"), "newsletter")
+    names = ["20261123T101500Z-1a2b3c4d", "20261130T101500Z-0a2b3c4d", "20261207T101500Z-2a2b3c4d"]
+    for name in names:
+        model = tmp_path / name
+        model.mkdir()
+        (model / "saved_model.pb").write_text(name)
+        registry.publish(name, str(model), published(metrics(), verdict(), decision()))
+        registry.set_current(name)
+    listed = json.loads(run("models", "list", "--json", "--workdir", tmp_path).stdout)
+    assert [(each["version"], each["in_production"], each["verdict"]) for each in listed] == [
+        (name, name == names[2], verdict().verdict) for name in names
+    ]
+    rollback = ["models", "rollback", "--workdir", str(tmp_path)]
+    assert f"In production now: {names[0]}." in run(*rollback, "20261123").stdout
+    several = run(*rollback, "2026")
+    assert several.returncode == 2
+    assert f"2026 begins 3 versions: {', '.join(names)}" in several.stderr
+    assert f"no version 2025; available: {names[0]}" in run(*rollback, "2025").stderr
+    registry.set_current(names[2])
+    assert f"In production now: {names[1]}. It is pinned" in run(*rollback, "--previous").stdout
+    assert "VERSION, --previous: use one of them" in run(*rollback).stderr
+    assert run(*rollback, names[0], "--previous").returncode == 2
+
+
 def test_nothing_is_published_yet(tmp_path: Path) -> None:
+    assert json.loads(run("models", "list", "--json", "--workdir", tmp_path / "work").stdout) == []
     done = run("models", "list", "--workdir", tmp_path / "work")
     assert done.returncode == 0
     assert "Nothing is published yet" in done.stdout

@@ -20,7 +20,7 @@ from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
 from newsletter_bandit.warehouse.outside import Outside
-from pipelines.cli import summary
+from pipelines.cli import runs, summary
 from pipelines.cli.progress import StepProgress
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
@@ -275,6 +275,21 @@ def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
         "`newsletter-bandit train`, judges it again without the pin (v1 is pinned). In production now: v1 "
         "(as before)."
     )
+
+
+@pytest.mark.parametrize(
+    ("publication", "code"),
+    [
+        (Publication("published", "v2", ""), 0),
+        (Publication("not_blessed", None, ""), 3),
+        (Publication("superseded", "v2", ""), 3),
+        (Publication("pinned", "v2", ""), 3),
+    ],
+)
+def test_a_training_whose_model_is_not_in_production_ends_with_3(publication: Publication, code: int) -> None:
+    assert runs.exit_code(outcome(publication=publication)) == code
+    # Left out, because the same rows were judged before: nothing is wrong.
+    assert runs.exit_code(None) == 0
 
 
 def test_looks_at_the_windows_rows_are_told() -> None:

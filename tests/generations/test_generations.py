@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,10 +72,10 @@ def largest_gap(left: dict[str, Ranking], right: dict[str, Ranking]) -> float:
     )
 
 
-def run(*arguments: str | Path) -> str:
+def run(*arguments: str | Path, codes: Sequence[int] = (0,)) -> str:
     command = Path(sys.executable).with_name("newsletter-bandit")
     done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode in codes, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
@@ -135,7 +136,8 @@ def test_the_others_model_is_judged_here(continued: Path, other: Path) -> None:
     """It is in production when this generation trains, from its weights, the next candidate."""
     (version,) = {ranking.model_version for ranking in rankings(other).values()}
     # The window's rows have been judged once, with the other's model as the candidate.
-    run("train", "--again", "--workdir", continued, "--run-date", NEXT_DAY)
+    # It is judged, whatever the verdict.
+    run("train", "--again", "--workdir", continued, "--run-date", NEXT_DAY, codes=(0, 3))
     evaluations = continued.glob("pipelines/newsletter-training/Evaluator/evaluation/*")
     newest = max(evaluations, key=lambda path: int(path.name))
     assert Verdict.read(newest).compared_with == version

@@ -35,6 +35,9 @@ SAVED_MODEL = "saved_model.pb"
 _Record = TypeVar("_Record", bound=Record)
 
 
+_FIRST = "`newsletter-bandit train` publishes a first one if the gate says so"
+
+
 class Registry:
     """The published models of one use case.
 
@@ -247,7 +250,8 @@ class Registry:
         return self._files.exists(os.path.join(self._folder, version, MANIFEST))
 
     def _available(self) -> str:
-        return f"available: {', '.join(self._names()) or 'none'}"
+        names = self._names()
+        return f"available: {', '.join(names)}" if names else f"available: none; {_FIRST}"
 
     def _manifest(self, version: str) -> Mapping[str, Any]:
         return records.read(os.path.join(self._folder, version, MANIFEST)).content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.off_policy.logged_table import Bounds, Columns, Evaluation, Options, evaluate
 from pipelines.cli import evaluation_report
 from pipelines.cli.evaluate_options import EvaluateOptions
+from pipelines.cli.json_file import check_folder, write
 from pipelines.cli.progress import StepProgress
 
 # Exit code where the log does not support the evaluation policy; bad input is 2.
@@ -35,17 +35,11 @@ def run(out: Console, given: EvaluateOptions) -> Evaluation:
     if given.propensity is not None and given.estimate_propensities:
         raise SettingsError("`estimate_propensities`: `propensity` is given too; use one of them")
     options = replace(made(Options, given), bounds=made(Bounds, given))
-    if given.json_file is not None:
-        _check_folder(given.json_file)
+    check_folder(given.json_file)
     with StepProgress(out, "Reading the log"):
         found = evaluate(given.files, columns, options)
     if given.json_file is not None:
-        try:
-            found.write(given.json_file)
-        except OSError as error:
-            raise SettingsError(
-                f"`json_file`: {given.json_file}: {error.strerror}; use a file that can be written"
-            ) from error
+        write(given.json_file, found.to_dict())
     evaluation_report.show(out, found)
     return found
 
@@ -58,8 +52,3 @@ def made(kind: type[_T], given: EvaluateOptions) -> _T:
         if value is not None:
             values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
-
-
-def _check_folder(path: Path) -> None:
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"`json_file`: {path.parent}: no such folder; use a folder that exists")

@@ -96,9 +96,16 @@ def tune(
 
 def predict(out: Console, workspace: Workspace, run_date: dt.date) -> PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    from newsletter_bandit.registry import Registry
+
+    snapshot = require_users(workspace, run_date)
+    if snapshot is not None:
+        out.print(summary.users_line(snapshot, run_date))
     # What a person can mend is said before TensorFlow is loaded, and once.
-    snapshot, reads = require_users(workspace, run_date), prediction_cost(workspace, run_date)
-    out.print(summary.users_line(snapshot, run_date))
+    Registry(workspace.environment.registry, workspace.use_case.name).require_current()
+    reads = prediction_cost(workspace, run_date)
+    if snapshot is None:
+        out.print(summary.users_line(snapshot, run_date))
     _print_cost(out, reads)
     with StepProgress(out) as progress:
         outcome = local.predict(workspace, run_date, progress, reads)

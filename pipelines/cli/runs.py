@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli import outcomes
+from pipelines.cli.json_file import JsonFileOption, check_folder, write
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -39,6 +41,7 @@ def train(
         ),
     ] = False,
     build_table: BuildTableOption = False,
+    json_file: JsonFileOption = None,
 ) -> None:
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so.
 
@@ -46,6 +49,7 @@ def train(
     judged and is not in production; with 2 if settings or data cannot be used.
     """
     with Session("train", workdir) as session:
+        check_folder(json_file)
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import local_runs
 
@@ -53,6 +57,8 @@ def train(
         if build_table:
             local_runs.build_table(session.out, workspace, day_of(run_date), "training")
         outcome = local_runs.train(session.out, workspace, day_of(run_date), again)
+        if json_file is not None:
+            write(json_file, outcomes.of_training(outcome))
         if exit_code(outcome):
             raise typer.Exit(exit_code(outcome))
 
@@ -95,16 +101,20 @@ def predict(
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
     build_table: BuildTableOption = False,
+    json_file: JsonFileOption = None,
 ) -> None:
     """Rank the recommenders for every user with the model in production, and store the rankings."""
     with Session("predict", workdir) as session:
+        check_folder(json_file)
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import local_runs
 
         session.open_log()
         if build_table:
             local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
-        local_runs.predict(session.out, workspace, day_of(run_date))
+        outcome = local_runs.predict(session.out, workspace, day_of(run_date))
+        if json_file is not None:
+            write(json_file, outcomes.of_prediction(outcome))
 
 
 def serve(

@@ -101,6 +101,8 @@ def test_refused_settings_create_nothing(name: str, tmp_path: Path, command: Com
         (["train", "--run-date", "2026-01-20"], "allowed: 2026-02-05 or later"),
         (["train", "--run-date", "yesterday"], "--run-date"),
         (["train", "--fast"], "No such option: --fast"),
+        (["train", "--json", "nowhere/found.json"], "--json: nowhere: no such folder"),
+        (["predict", "--json", "nowhere/found.json"], "--json: nowhere: no such folder"),
         (["serve", "--port", "99999"], "--port"),
         (["serve"], "rankings-newsletter.sqlite"),
         (["ingest", "raw", "file.csv"], "'training', 'inference'"),

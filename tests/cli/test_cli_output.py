@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from rich.console import Console, RenderableType
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
-from newsletter_bandit.registry.evidence import Placement, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import Decision, Placement, Verdict, VerdictName
 from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
 from newsletter_bandit.warehouse.outside import Outside
-from pipelines.cli import runs, summary
+from pipelines.cli import outcomes, runs, summary
 from pipelines.cli.progress import StepProgress
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
@@ -290,6 +291,24 @@ def test_a_training_whose_model_is_not_in_production_ends_with_3(publication: Pu
     assert runs.exit_code(outcome(publication=publication)) == code
     # Left out, because the same rows were judged before: nothing is wrong.
     assert runs.exit_code(None) == 0
+
+
+def test_outcomes_for_a_program_are_json() -> None:
+    held = outcome(publication=Publication("pinned", "v2", "v1 is pinned"))
+    trained = json.loads(json.dumps(outcomes.of_training(held), allow_nan=False))
+    assert (trained["outcome"], trained["version"]) == ("pinned", "v2")
+    assert trained["window"] == ["2026-01-05", "2026-02-01"]
+    assert Verdict.from_json(json.dumps(trained["verdict"])) == held.verdict
+    assert Decision.from_json(json.dumps(trained["decision"])) == held.decision
+    assert outcomes.of_training(None) == {"outcome": "judged_before"}
+    predicted = PredictionOutcome("v1", 1998, 2, Path("dead_letters.jsonl"), dt.date(2028, 5, 9))
+    assert outcomes.of_prediction(predicted) == {
+        "model_version": "v1",
+        "stored": 1998,
+        "rejected": 2,
+        "rejects": "dead_letters.jsonl",
+        "expires_on": "2028-05-09",
+    }
 
 
 def test_looks_at_the_windows_rows_are_told() -> None:

@@ -15,7 +15,7 @@ from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
-from pipelines.cli.models import list_models, pin, rollback, unpin
+from pipelines.cli.models import list_models, pin, rollback, show, unpin
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
 from pipelines.cli.simulate import demo, simulate
@@ -66,6 +66,7 @@ app.command(cls=Command)(serve)
 app.command("deploy-function", cls=Command)(deploy_function)
 app.command(cls=Command)(evaluate)
 models.command("list", cls=Command)(list_models)
+models.command(cls=Command)(show)
 models.command(cls=Command)(rollback)
 models.command(cls=Command)(pin)
 models.command(cls=Command)(unpin)

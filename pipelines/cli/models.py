@@ -1,4 +1,4 @@
-"""The commands on what is published: `models list`, `models rollback`, `models pin` and `models unpin`."""
+"""The commands on what is published: `models list`, `show`, `rollback`, `pin` and `unpin`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,33 @@ def list_models(
             session.out.print(summary.models(versions))
         else:
             session.out.print("Nothing is published yet; `newsletter-bandit train` trains a first model.")
+
+
+def show(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="A version from `models list`, or the beginning of one.")
+    ],
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object, for a program.")] = False,
+) -> None:
+    """Show one published version: its value, how it is served, and every check of the gate."""
+    with Session("models-show", workdir) as session:
+        # A bucket is read by TensorFlow, which writes many messages.
+        session.open_log()
+        registry = registry_of(use_case, environment, workdir)
+        from pipelines.cli import summary
+
+        name = registry.named(version)
+        (found,) = (each for each in registry.versions() if each.version == name)
+        if as_json:
+            evidence = {} if found.verdict is None else {"checks": found.verdict.body()["checks"]}
+            session.out.print_json(data={**summary.model(found), **evidence})
+            return
+        session.out.print(summary.models([found], "Published model"))
+        if found.verdict is not None:
+            session.out.print(summary.checks(found.verdict))
 
 
 def rollback(

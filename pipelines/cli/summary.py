@@ -317,7 +317,7 @@ def prediction(outcome: PredictionOutcome) -> str:
     return "\n".join(lines)
 
 
-def models(versions: Sequence[VersionInfo]) -> Group:
+def models(versions: Sequence[VersionInfo], title: str = "Published models") -> Group:
     """Published versions, oldest first."""
     table = _table("version", "value", "verdict and how it is served", left=(2,))
     # A rollback takes the whole name.
@@ -330,7 +330,7 @@ def models(versions: Sequence[VersionInfo]) -> Group:
             _signed(_value(version.metrics)),
             ", ".join(part for part in told if part),
         )
-    return _titled("Published models", table)
+    return _titled(title, table)
 
 
 def model(version: VersionInfo) -> dict[str, Any]:

@@ -37,6 +37,7 @@ COMMANDS = [
     ["deploy-function"],
     ["models"],
     ["models", "list"],
+    ["models", "show"],
     ["models", "rollback"],
     ["models", "pin"],
     ["models", "unpin"],
@@ -194,7 +195,7 @@ main.main()
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
 
 
-def test_rolling_back_takes_a_beginning_of_a_name_or_the_previous_version(tmp_path: Path) -> None:
+def test_versions_go_by_the_beginning_of_their_name_or_as_the_previous_one(tmp_path: Path) -> None:
     registry = Registry(str(tmp_path / "registry"), "newsletter")
     names = ["20261123T101500Z-1a2b3c4d", "20261130T101500Z-0a2b3c4d", "20261207T101500Z-2a2b3c4d"]
     for name in names:
@@ -207,6 +208,12 @@ def test_rolling_back_takes_a_beginning_of_a_name_or_the_previous_version(tmp_pa
     assert [(each["version"], each["in_production"], each["verdict"]) for each in listed] == [
         (name, name == names[2], verdict().verdict) for name in names
     ]
+    shown = run("models", "show", "20261130", "--workdir", tmp_path).stdout
+    assert names[1] in shown
+    assert "The gate" in shown
+    one = json.loads(run("models", "show", "20261130", "--json", "--workdir", tmp_path).stdout)
+    assert {key: one[key] for key in listed[1]} == listed[1]
+    assert len(one["checks"]) == len(verdict().checks)
     rollback = ["models", "rollback", "--workdir", str(tmp_path)]
     assert f"In production now: {names[0]}." in run(*rollback, "20261123").stdout
     several = run(*rollback, "2026")

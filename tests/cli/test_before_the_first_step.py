@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -101,6 +103,25 @@ def test_an_empty_window_is_refused_with_where_the_newsletters_lie(workspace: Wo
         DataError, match=r"no newsletter of the window .*the oldest after is of 2026-\d\d-\d\d"
     ):
         commands.train(Console(file=io.StringIO()), workspace, dt.date(2026, 2, 6))
+
+
+def test_what_is_missing_is_refused_before_tensorflow_is_loaded(workspace: Workspace) -> None:
+    program = f"""
+import sys, typer
+from pipelines.cli.main import app
+for words in (["train", "--run-date", "2026-02-06"], ["predict", "--run-date", "{RUN_DATE}"]):
+    code = typer.main.get_command(app).main(
+        [*words, "--workdir", {str(workspace.workdir)!r}], standalone_mode=False
+    )
+    assert code == 2, code
+assert not {{"tensorflow", "tfx", "apache_beam"}} & set(sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no newsletter of the window" in done.stderr
+    assert "nothing is in production" in done.stderr
 
 
 def test_predict_without_users_says_so_once_and_first(workspace: Workspace, tmp_path: Path) -> None:

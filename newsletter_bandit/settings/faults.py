@@ -96,7 +96,7 @@ def _fault(detail: _Detail) -> Fault:
     if kind in _OWN:
         return Fault(place.key, detail.of["msg"].partition(", ")[2])
     if kind == "json_invalid":
-        return Fault(place.key, f"not JSON: {detail.of['ctx']['error']}")
+        return Fault(place.key, f"not JSON: {detail.of['ctx']['error']}; found {found(value)}")
     if kind == "extra_forbidden" and place.within is not None:
         return Fault(place.key, f"unknown key; allowed: {', '.join(sorted(place.within.model_fields))}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):

@@ -82,6 +82,10 @@ def tune(
     out: Console, workspace: Workspace, run_date: dt.date, trials: int | None, take_best: bool = False
 ) -> TuningOutcome:
     """Searches, and prints window, trials, winner and gain; raises as `local.tune` does."""
+    from pipelines.tuning.space import check_ranges
+
+    # The settings are looked at before the data.
+    check_ranges(workspace.use_case, str(workspace.use_case_path))
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     require_newsletters(workspace, days)

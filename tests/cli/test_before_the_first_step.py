@@ -88,7 +88,7 @@ def test_a_pin_and_what_lies_outside_of_the_window_are_said_before_anything_is_t
     _publish(held, tmp_path)
     out = io.StringIO()
     with pytest.raises(SettingsError, match="newsletter-bandit schema"):
-        commands.train(Console(file=out, width=200), held, RUN_DATE)
+        local_runs.train(Console(file=out, width=200), held, RUN_DATE)
     shown = out.getvalue()
     assert "Outside the window: " in shown
     assert f"Production is pinned to {VERSION}" in shown
@@ -102,7 +102,7 @@ def test_an_empty_window_is_refused_with_where_the_newsletters_lie(workspace: Wo
     with pytest.raises(
         DataError, match=r"no newsletter of the window .*the oldest after is of 2026-\d\d-\d\d"
     ):
-        commands.train(Console(file=io.StringIO()), workspace, dt.date(2026, 2, 6))
+        local_runs.train(Console(file=io.StringIO()), workspace, dt.date(2026, 2, 6))
 
 
 def test_what_is_missing_is_refused_before_tensorflow_is_loaded(workspace: Workspace) -> None:
@@ -133,7 +133,7 @@ def test_predict_without_users_says_so_once_and_first(workspace: Workspace, tmp_
     out = io.StringIO()
     _publish(lacking, tmp_path)
     with pytest.raises(DataError, match=r"no table newsletter\.nobody; found: .*`newsletter-bandit ingest`"):
-        commands.predict(Console(file=out), lacking, RUN_DATE)
+        local_runs.predict(Console(file=out), lacking, RUN_DATE)
     assert out.getvalue() == ""
 
 

@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 
 from newsletter_bandit.registry import Registry
 from pipelines.cli.main import app
-from tests.evidence_records import decision, metrics, published, verdict
-
 from tests.cli.conftest import Command
+from tests.evidence_records import decision, metrics, published, verdict
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [

@@ -11,8 +11,7 @@ SELECT
       WHEN clicked THEN {{ click_reward }}
       ELSE 0.0
     END
-  ) AS mean_reward,
-  AVG(propensity) AS mean_propensity
+  ) AS mean_reward
 FROM {{ table }}
 WHERE sent_at >= TIMESTAMP '{{ start }} 00:00:00+00:00'
   AND sent_at < TIMESTAMP '{{ end }} 00:00:00+00:00'

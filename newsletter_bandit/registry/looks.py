@@ -21,6 +21,8 @@ from newsletter_bandit.records import Fields
 
 FILE = "looks.json"
 _FORMAT = 1
+# Value of a run's parameter that lets it train on rows that were judged before; "" does not.
+AGAIN = "yes"
 # Outcomes after which the same training would say nothing new.
 SETTLED = ("published", "not_blessed")
 
@@ -48,6 +50,16 @@ class Look:
     compared_with: str
     outcome: str = "judged"
     version: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What was judged, and how, as a clause."""
+        first, after = map(dt.date.fromisoformat, self.window)
+        return (
+            f"a model of {first} to {after - dt.timedelta(days=1)} ({(after - first).days} days) was judged "
+            f"on the same rows with the same settings ({self.verdict.replace('_', ' ')}, compared with "
+            f"{self.compared_with})"
+        )
 
     @classmethod
     def of(cls, fields: Fields) -> Look:

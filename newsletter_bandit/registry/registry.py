@@ -12,6 +12,7 @@ A folder without a manifest is not a version. A published version never changes;
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import os
@@ -23,7 +24,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
 from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
 from newsletter_bandit.registry.evidence.record import Record
-from newsletter_bandit.registry.looks import Looks
+from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
 from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
 
@@ -100,6 +101,19 @@ class Registry:
                 f"{self._pointer.path}: no such file, nothing is in production; {self._available()}"
             )
         return version
+
+    def judged_before(self, window: tuple[dt.date, dt.date], settings: str, rows: str) -> Look | None:
+        """The look that a training would only repeat; see `Looks.settled`.
+
+        Args:
+          window: first day and day after the last.
+          settings: the use case's JSON, the tuned hyperparameters merged in.
+          rows: fingerprint of the window's rows.
+
+        Raises:
+          DataError: the looks or the pointer are damaged, or the pointer's version is missing.
+        """
+        return self.looks.settled(window_of(window), settings_digest(settings), rows, self.current())
 
     def model_uri(self, version: str) -> str:
         """Folder that holds the version's `Format-Serving`."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,26 +25,6 @@ class ArmSummary:
     unsubscribe_rate: float | None
     unsubscribe_after_click_rate: float | None
     mean_reward: float | None
-    mean_propensity: float | None = None
-
-
-def fingerprint(arms: Sequence[ArmSummary]) -> str:
-    """Sixteen hexadecimal digits that change with the counts, rates, rewards and propensities of a window's
-    rows.
-
-    It is taken of figures that are read anyhow. It does not see features: rows that differ in nothing else
-    have the same fingerprint. Rates count to nine digits, because sums in parallel differ beyond.
-    """
-
-    def rounded(rate: float | None) -> str:
-        return "" if rate is None else f"{rate:.9g}"
-
-    lines = [
-        f"{arm.recommender}\t{arm.newsletters}\t{rounded(arm.click_rate)}\t{rounded(arm.unsubscribe_rate)}"
-        f"\t{rounded(arm.mean_reward)}\t{rounded(arm.mean_propensity)}"
-        for arm in arms
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def arm_summary(
@@ -88,5 +66,4 @@ def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
         unsubscribe_rate=mean("unsubscribe_rate"),
         unsubscribe_after_click_rate=mean("unsubscribe_after_click_rate"),
         mean_reward=mean("mean_reward"),
-        mean_propensity=mean("mean_propensity"),
     )

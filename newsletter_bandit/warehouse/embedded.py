@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -93,6 +94,22 @@ def require_rows(path: Path | str, query: str) -> None:
             tables = ", ".join(written(table) for table in translation.tables)
             where = f" where {translation.condition}" if translation.condition else ""
             raise DataError(f"{path}: {tables} holds no rows{where}")
+
+
+def row(path: Path | str, query: str, around: Callable[[str], str]) -> tuple[Any, ...]:
+    """The one row of DuckDB's own SQL around a query; raises as `read_batches` does.
+
+    Args:
+      path, query: as in `read_batches`.
+      around: puts its SQL around the query, translated.
+    """
+    with connect(path, read_only=True) as connection:
+        translation = _prepare(connection, path, query)
+        try:
+            (found,) = connection.execute(around(translation.sql)).fetchall()
+        except duckdb.Error as error:
+            raise unbound(connection, path, translation.tables, error) from error
+    return tuple(found)
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:

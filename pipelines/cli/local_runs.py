@@ -16,6 +16,7 @@ from pipelines.cli.warehouse import (
     prediction_cost,
     require_newsletters,
     require_users,
+    rows_fingerprint,
     training_cost,
 )
 from pipelines.local import running as local
@@ -45,7 +46,6 @@ def train(
     outcome is None.
     """
     from newsletter_bandit.registry import Registry
-    from newsletter_bandit.warehouse.arms import fingerprint
     from newsletter_bandit.warehouse.margins import require_margins
 
     days = TrainingDays.of(workspace.use_case, run_date)
@@ -59,7 +59,7 @@ def train(
     if left_out is not None and (left_out.before or left_out.after):
         out.print(summary.outside(left_out, arms))
     require_margins(workspace.use_case, arms)
-    rows = fingerprint(arms)
+    rows = rows_fingerprint(workspace, days.window)
     earlier = None if again else local.judged_before(workspace, days, rows)
     if earlier is not None:
         out.print(summary.judged_before(earlier), soft_wrap=True)

@@ -194,11 +194,9 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
 
 def judged_before(look: Look) -> str:
     """The earlier training that another one would only repeat."""
-    window = window_line((dt.date.fromisoformat(look.window[0]), dt.date.fromisoformat(look.window[1])))
-    words = f"{look.verdict.replace('_', ' ')}, compared with {escape(look.compared_with)}"
     return (
-        f"[bold]Not trained again:[/] a model of {window} was judged on the same rows with the same settings "
-        f"({words}). Judging again on the same rows only adds chances to err; `--again` trains all the same."
+        f"[bold]Not trained again:[/] {escape(look.words)}. Judging again on the same rows only adds chances "
+        "to err; `--again` trains all the same."
     )
 
 

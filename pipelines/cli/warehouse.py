@@ -124,6 +124,18 @@ def outside(workspace: Workspace, window: tuple[dt.date, dt.date]) -> Outside | 
     return counted(workspace.environment.warehouse, workspace.use_case, window)
 
 
+def rows_fingerprint(workspace: Workspace, window: tuple[dt.date, dt.date]) -> str:
+    """Fingerprint of the rows that a training on the window reads; see
+    `newsletter_bandit.warehouse.fingerprint`.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.fingerprint import fingerprint
+    from newsletter_bandit.warehouse.queries import render_training_query
+
+    warehouse = workspace.environment.warehouse
+    return fingerprint(warehouse, render_training_query(workspace.use_case, warehouse, *window))
+
+
 def require_newsletters(workspace: Workspace, days: TrainingDays) -> None:
     """Makes sure that the training table reaches to the end of the window; see
     `newsletter_bandit.warehouse.freshness`.

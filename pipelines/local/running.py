@@ -83,14 +83,13 @@ def judged_before(workspace: Workspace, days: TrainingDays, rows: str) -> Look |
     """
     from components.hyperparameters_gen import tuned_set
     from components.hyperparameters_gen.hyperparameters import merged
-    from newsletter_bandit.registry import Registry, settings_digest, window_of
+    from newsletter_bandit.registry import Registry
 
     use_case = workspace.use_case
     tuned = tuned_set.read(str(workspace.tuned_file), use_case)
     trained_with = use_case if tuned is None else merged(use_case, tuned.values)
     registry = Registry(workspace.environment.registry, use_case.name)
-    digest = settings_digest(trained_with.to_json())
-    return registry.looks.settled(window_of(days.window), digest, rows, registry.current())
+    return registry.judged_before(days.window, trained_with.to_json(), rows)
 
 
 def train(

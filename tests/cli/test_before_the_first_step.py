@@ -17,9 +17,9 @@ from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.registry import Look, Registry, settings_digest, window_of
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
-from newsletter_bandit.warehouse.arms import arm_summary, fingerprint
 from pipelines.cli import local_runs
 from pipelines.cli.simulated_tables import simulate
+from pipelines.cli.warehouse import rows_fingerprint
 from pipelines.local.running import judged_before
 from pipelines.workspace import Workspace
 from tests.evidence_records import decision, metrics, published, verdict
@@ -43,7 +43,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace: Workspace) -> None:
     use_case, environment = workspace.use_case, workspace.environment
     days = TrainingDays.of(use_case, RUN_DATE)
-    rows = fingerprint(arm_summary(environment.warehouse, use_case, *days.window))
+    rows = rows_fingerprint(workspace, days.window)
     assert judged_before(workspace, days, rows) is None
     registry = Registry(environment.registry, use_case.name)
     digest = settings_digest(use_case.to_json())
@@ -64,19 +64,17 @@ def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace
     # Other settings are another training, and so are other rows.
     changed = use_case.model_copy(update={"eval_share": 0.3})
     assert judged_before(dataclasses.replace(workspace, use_case=changed), days, rows) is None
-    with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
-        connection.execute(
-            "UPDATE newsletter.training SET clicked = NOT clicked WHERE user_id = (SELECT min(user_id) FROM "
-            "newsletter.training WHERE sent_at >= ? AND sent_at < ?)",
-            list(days.window),
-        )
-    corrected = fingerprint(arm_summary(environment.warehouse, use_case, *days.window))
-    assert corrected != rows
-    assert judged_before(workspace, days, corrected) is None
-    # So are rows whose propensities were mended.
-    with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
-        connection.execute("UPDATE newsletter.training SET propensity = propensity / 2")
-    assert fingerprint(arm_summary(environment.warehouse, use_case, *days.window)) != corrected
+    for change in ("clicked = NOT clicked", "age = age + 1"):
+        with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
+            connection.execute(
+                f"UPDATE newsletter.training SET {change} WHERE user_id = (SELECT min(user_id) FROM "
+                "newsletter.training WHERE sent_at >= ? AND sent_at < ?)",
+                list(days.window),
+            )
+        corrected = rows_fingerprint(workspace, days.window)
+        assert corrected != rows
+        assert judged_before(workspace, days, corrected) is None
+        rows = corrected
 
 
 def test_a_pin_and_what_lies_outside_of_the_window_are_said_before_anything_is_trained(

@@ -14,7 +14,9 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.fingerprint import fingerprint
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
+from newsletter_bandit.warehouse.queries import render_training_query
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 from tests import raw_sources
 from tests.emulators.server_processes import PROJECT
@@ -136,6 +138,20 @@ def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_ware
         for warehouse in (WAREHOUSE, embedded)
     )
     assert there == here
+
+
+def test_the_fingerprint_of_the_rows_changes_with_a_feature(
+    bigquery_client: bigquery.Client, use_case: UseCase
+) -> None:
+    build(WAREHOUSE, use_case, Plan(START, END))
+    query = render_training_query(use_case, WAREHOUSE, START, END)
+    first = fingerprint(WAREHOUSE, query)
+    assert fingerprint(WAREHOUSE, query) == first
+    table = f"`{PROJECT}.{use_case.tables.training}`"
+    bigquery_client.query(f"UPDATE {table} SET colour = CONCAT(colour, '!') WHERE TRUE").result()
+    assert fingerprint(WAREHOUSE, query) != first
+    build(WAREHOUSE, use_case, Plan(START, END))
+    assert fingerprint(WAREHOUSE, query) == first
 
 
 def test_a_table_of_other_columns_stays_as_it_was(

@@ -13,7 +13,6 @@ from components.curated_schema.component import CuratedSchema
 from components.example_gen.component import make_example_gen
 from components.example_validator.component import StrictExampleValidator
 from components.statistics_gen.component import StatisticsGen
-from components.table_builder.component import TableBuilder
 from components.transform.component import Transform
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -37,13 +36,10 @@ def create(
     environment: Environment,
     schema_file: Path,
     days: TrainingDays | RuntimeParameter,
-    *,
-    build_table: bool = False,
 ) -> Preparation:
     """Reads the window of ``days``, checks it against the schema and transforms it.
 
-    A compiled pipeline has a parameter in their place: its query then holds marks for the dates. With
-    ``build_table``, the table that it reads is built first.
+    A compiled pipeline has a parameter in their place: its query then holds marks for the dates.
     """
     if isinstance(days, TrainingDays):
         query = render_training_query(use_case, environment.warehouse, *days.window)
@@ -51,10 +47,6 @@ def create(
     else:
         query, run_date = training_query(use_case, environment.warehouse), days
     example_gen = make_example_gen(use_case, environment.warehouse, query, "train_eval", run_date)
-    first = []
-    if build_table:
-        first.append(TableBuilder(use_case, environment.warehouse, "training", run_date))
-        example_gen.add_upstream_nodes(first)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     curated_schema = CuratedSchema(schema_file)
@@ -68,5 +60,5 @@ def create(
         schema=schema,
         transformed_examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        components=(*first, example_gen, statistics_gen, curated_schema, example_validator, transform),
+        components=(example_gen, statistics_gen, curated_schema, example_validator, transform),
     )

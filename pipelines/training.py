@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.experimental.conditionals.conditional import Cond
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 
@@ -14,7 +17,9 @@ from components.hyperparameters_gen.tuned_set import TunedSet
 from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
 from components.pushing_finalizer.component import PushingFinalizer
+from components.repeat_guard.component import RepeatGuard
 from components.serving_model_resolver.component import ServingModelResolver
+from components.table_builder.component import TableBuilder
 from components.trainer.component import make_trainer
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -38,6 +43,7 @@ def create(
     rows: str = "",
     *,
     build_table: bool = False,
+    again: RuntimeParameter | None = None,
 ) -> Pipeline:
     """Builds the pipeline that trains on a window and publishes if blessed.
 
@@ -49,16 +55,48 @@ def create(
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
       build_table: build the training table first, from the raw ones.
+      again: the parameter that lets a compiled pipeline train on rows that were judged before. With it, the
+        pipeline takes the fingerprint itself, and the other steps run only if the training is a new one.
 
     Raises:
       SettingsError: the tuned hyperparameters do not fit the use case.
     """
-    name = pipeline_name(use_case)
     if tuned is not None:
         # The one merge: every step below has the same use case.
         use_case = merged(use_case, tuned.values)
 
-    prepared = preparation.create(use_case, environment, schema_file, days, build_table=build_table)
+    run_date = days.run_date.isoformat() if isinstance(days, TrainingDays) else days
+    first: list[BaseComponent] = []
+    if build_table:
+        first.append(TableBuilder(use_case, environment.warehouse, "training", run_date))
+    guard = None
+    if again is not None:
+        guard = RepeatGuard(use_case, environment.warehouse, environment.registry, run_date, again)
+        guard.add_upstream_nodes(first)
+        first.append(guard)
+    with nullcontext() if guard is None else Cond(guard.is_new):
+        example_gen, *others = _steps(use_case, environment, schema_file, days, guard, rows)
+    example_gen.add_upstream_nodes(first)
+    name = pipeline_name(use_case)
+    return Pipeline(
+        pipeline_name=name,
+        pipeline_root=f"{environment.pipeline_root}/{name}",
+        components=with_beam_args([*first, example_gen, *others], environment.processing),
+        enable_cache=environment.enable_cache,
+        metadata_connection_config=connection_config(environment.metadata),
+    )
+
+
+def _steps(
+    use_case: UseCase,
+    environment: Environment,
+    schema_file: Path,
+    days: TrainingDays | RuntimeParameter,
+    guard: RepeatGuard | None,
+    rows: str,
+) -> list[BaseComponent]:
+    """The steps that read, train, judge and publish, ExampleGen first; otherwise as `create`."""
+    prepared = preparation.create(use_case, environment, schema_file, days)
     hyperparameters_gen = HyperparametersGen(use_case=use_case)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
     trainer = make_trainer(
@@ -84,7 +122,7 @@ def create(
         model=serving_model_resolver.outputs["resolved_model"],
         model_blessing=evaluator.outputs["blessing"],
         decision=serving_model_resolver.outputs["decision"],
-        base_directory=f"{environment.pipeline_root}/{name}/pushed",
+        base_directory=f"{environment.pipeline_root}/{pipeline_name(use_case)}/pushed",
     )
     pushing_finalizer = PushingFinalizer(
         pushed_model=pusher.outputs["pushed_model"],
@@ -94,23 +132,15 @@ def create(
         registry=environment.registry,
         use_case=use_case,
         rows=rows,
+        repeat_check=None if guard is None else guard.outputs["check"],
     )
-    return Pipeline(
-        pipeline_name=name,
-        pipeline_root=f"{environment.pipeline_root}/{name}",
-        components=with_beam_args(
-            [
-                *prepared.components,
-                hyperparameters_gen,
-                production_model,
-                trainer,
-                evaluator,
-                serving_model_resolver,
-                pusher,
-                pushing_finalizer,
-            ],
-            environment.processing,
-        ),
-        enable_cache=environment.enable_cache,
-        metadata_connection_config=connection_config(environment.metadata),
-    )
+    return [
+        *prepared.components,
+        hyperparameters_gen,
+        production_model,
+        trainer,
+        evaluator,
+        serving_model_resolver,
+        pusher,
+        pushing_finalizer,
+    ]

@@ -7,6 +7,7 @@ It stands in for the service only: which step comes next, what a step is told, a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,15 +15,19 @@ from typing import Any
 
 
 def run(spec: Mapping[str, Any], parameters: Mapping[str, str], root: Path) -> list[str]:
-    """Runs every step in this process; the order they ran in."""
+    """Runs every step in this process whose trigger policy holds; the order they ran in."""
     pipeline = spec["pipelineSpec"]
     tasks = pipeline["root"]["dag"]["tasks"]
     made: dict[tuple[str, str], dict[str, Any]] = {}
     order = list(
         TopologicalSorter({name: set(_upstream(task)) for name, task in tasks.items()}).static_order()
     )
+    ran = []
     for name in order:
         task = tasks[name]
+        if not _triggered(task, made):
+            continue
+        ran.append(name)
         component = pipeline["components"][task["componentRef"]["name"]]
         types = component.get("outputDefinitions", {}).get("artifacts", {})
         outputs = {
@@ -46,7 +51,21 @@ def run(spec: Mapping[str, Any], parameters: Mapping[str, str], root: Path) -> l
             # The type is the service's knowledge; place and metadata are what the step said.
             (artifact,) = found["artifacts"]
             made[name, key] = outputs[key] | artifact
-    return order
+    return ran
+
+
+def _triggered(task: Mapping[str, Any], made: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
+    """Whether the task runs: its condition is a comparison of an input's metadata with a text."""
+    condition = task.get("triggerPolicy", {}).get("condition")
+    if condition is None:
+        return True
+    found = re.fullmatch(
+        r"\(inputs\.artifacts\['([^']+)'\]\.artifacts\[0\]\.metadata\['([^']+)'\] == '([^']*)'\)", condition
+    )
+    assert found, condition
+    key, name, wanted = found.groups()
+    metadata = made[dict(_artifacts(task))[key]]["metadata"]
+    return bool(metadata[name] == wanted)
 
 
 def _start(arguments: list[str]) -> None:

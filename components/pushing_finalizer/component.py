@@ -21,6 +21,7 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
+from components.repeat_guard.component import ROWS_KEY
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
@@ -62,6 +63,10 @@ class Executor(base_executor.BaseExecutor):
         use_case = UseCase.from_json(exec_properties["use_case"])
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
+        rows = exec_properties["rows"]
+        if input_dict.get("repeat_check"):
+            check = artifact_utils.get_single_instance(input_dict["repeat_check"])
+            rows = check.get_string_custom_property(ROWS_KEY)
         publication = finalize(
             Registry(exec_properties["registry"], use_case.name),
             pushed_model(
@@ -73,7 +78,7 @@ class Executor(base_executor.BaseExecutor):
             artifact_utils.get_single_uri(input_dict["decision"]),
             use_case,
             TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE))),
-            exec_properties["rows"],
+            rows,
         )
         publication.write(artifact_utils.get_single_uri(output_dict["publication"]))
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
@@ -92,6 +97,7 @@ class PushingFinalizerSpec(component_spec.ComponentSpec):
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "repeat_check": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
     }
     OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
@@ -109,6 +115,7 @@ class PushingFinalizer(base_component.BaseComponent):
       registry: root of the registry, a folder or ``gs://`` path.
       use_case: use case, which is kept beside the model.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
+      repeat_check: channel of the RepeatGuard's `check`, whose fingerprint then takes the place of ``rows``.
     """
 
     SPEC_CLASS = PushingFinalizerSpec
@@ -124,6 +131,7 @@ class PushingFinalizer(base_component.BaseComponent):
         registry: str,
         use_case: UseCase,
         rows: str = "",
+        repeat_check: BaseChannel | None = None,
     ) -> None:
         spec = PushingFinalizerSpec(
             pushed_model=pushed_model,
@@ -133,6 +141,7 @@ class PushingFinalizer(base_component.BaseComponent):
             registry=registry,
             use_case=use_case.to_json(),
             rows=rows,
+            repeat_check=repeat_check,
             publication=Channel(type=simple_artifacts.File),
         )
         super().__init__(spec=spec)

@@ -90,6 +90,7 @@ BEAM_STEPS = (
 # Steps of both pipelines on Vertex AI.
 VERTEX_STEPS = (
     "TableBuilder",
+    "RepeatGuard",
     "BigQueryExampleGen",
     "StatisticsGen",
     "CuratedSchema",

@@ -14,6 +14,7 @@ from pipelines.cli.options import (
     USE_CASE,
     VERTEX,
     WORKDIR,
+    AgainOption,
     EnvironmentOption,
     UseCaseOption,
     WorkdirOption,
@@ -63,6 +64,7 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run's steps until it ends.")] = False,
     dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking, as scripts do.")] = False,
+    again: AgainOption = False,
 ) -> None:
     """Show what a run of a pipeline on Vertex AI will be, ask, and start it."""
     with Session("submit", workdir) as session:
@@ -74,9 +76,11 @@ def submit(
 
         session.open_log()
         if dry_run:
-            cloud_runs.describe(session.out, workspace, [pipeline], date_of(run_date), scheduled=False)
+            cloud_runs.describe(session.out, workspace, [pipeline], date_of(run_date), False, again)
         else:
-            cloud_runs.submit(session.out, workspace, pipeline, date_of(run_date), wait, agree=agree)
+            cloud_runs.submit(
+                session.out, workspace, pipeline, date_of(run_date), wait, agree=agree, again=again
+            )
 
 
 def schedule(

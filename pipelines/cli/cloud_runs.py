@@ -10,17 +10,23 @@ from typing import Any
 
 from rich.console import Console
 
+from newsletter_bandit import registry
+from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.cloud import Vertex
 from newsletter_bandit.settings.run_day import TrainingDays, run_day
 from pipelines.cli import confirming
 from pipelines.cli.progress import StepProgress
 from pipelines.cloud import compiling, vertex
-from pipelines.cloud.compiling import RUN_DATE
+from pipelines.cloud.compiling import AGAIN, RUN_DATE
 from pipelines.cloud.cron import training_starts_a_year
 from pipelines.events import StepEvent
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 
+_NOT_AGAIN = (
+    "Not trained again: the window's rows were judged before with the same settings, so the steps after "
+    "RepeatGuard, whose log says more, were left out. `submit training --again` trains all the same."
+)
 MakeClient = Callable[[Vertex], vertex.Client]
 
 
@@ -28,8 +34,9 @@ def compile_pipeline(out: Console, workspace: Workspace, pipeline: Pipeline, out
     """Writes a compiled pipeline and prints where; raises as `compiling.compiled` does."""
     path = output or workspace.workdir / "compiled" / f"{workspace.use_case.name}-{pipeline}.json"
     compiling.write(compiling.compiled(workspace, pipeline), path)
+    names = ", ".join(parameters(pipeline, None))
     out.print(
-        f"{path}: {path.stat().st_size / 1e3:.0f} kB; parameter {RUN_DATE}", markup=False, soft_wrap=True
+        f"{path}: {path.stat().st_size / 1e3:.0f} kB; parameters: {names}", markup=False, soft_wrap=True
     )
     return path
 
@@ -42,6 +49,7 @@ def submit(
     wait: bool,
     client_of: MakeClient = vertex.Client,
     agree: Callable[[Sequence[str]], None] | None = None,
+    again: bool = False,
 ) -> vertex.Run:
     """Starts a run on Vertex AI and, if it is to ``wait``, prints each step as it ends.
 
@@ -53,14 +61,16 @@ def submit(
       wait: wait until the run has ended.
       client_of: makes the client; by default Google's own.
       agree: is shown what will be started, and raises an error if it must not be; None starts it.
+      again: train even on rows that were judged before with the same settings.
 
     Raises:
-      SettingsError: as `compiling.compiled`; no training window is complete; or credentials, permission, API
-        or project are missing.
+      SettingsError: as `compiling.compiled`; no training window is complete; ``again`` with a prediction; or
+        credentials, permission, API or project are missing.
       UserError: the run failed or was cancelled.
     """
     settings = compiling.check(workspace.environment)
     _require_window(workspace, pipeline, run_date)
+    values = parameters(pipeline, run_date, again)
     # Before the pipeline is compiled, so that a missing credential is reported at once.
     client = client_of(settings)
     client.require_credentials()
@@ -68,14 +78,16 @@ def submit(
         agree(confirming.plan(workspace, pipeline, run_date))
     spec = compiling.compiled(workspace, pipeline)
     run_id = f"{spec['displayName']}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
-    run = client.submit(spec, run_id, parameters(run_date))
+    run = client.submit(spec, run_id, values)
     out.print(f"Submitted {run.name}\n{run.console}", markup=False, soft_wrap=True)
     if wait:
         with StepProgress(out, "Waiting for the first step") as progress:
-            client.follow(
+            left_out = client.follow(
                 run, lambda event: progress(StepEvent(event.step, event.state, event.seconds, event.detail))
             )
         out.print("The run has succeeded.")
+        if left_out:
+            out.print(_NOT_AGAIN, markup=False, soft_wrap=True)
     return run
 
 
@@ -97,7 +109,9 @@ def schedule(
     made = []
     for pipeline in pipelines:
         spec = compiling.compiled(workspace, pipeline)
-        found = client.schedule(spec["displayName"], cron(settings, pipeline), spec, parameters(None))
+        found = client.schedule(
+            spec["displayName"], cron(settings, pipeline), spec, parameters(pipeline, None)
+        )
         next_run = f"; next {found.next_run:%Y-%m-%d %H:%M} UTC" if found.next_run else ""
         word = "created" if found.created else "updated"
         out.print(
@@ -117,6 +131,7 @@ def describe(
     pipelines: Sequence[Pipeline],
     run_date: dt.date | None,
     scheduled: bool,
+    again: bool = False,
 ) -> None:
     """Prints what `submit` or `schedule` would send, without a credential and without sending it."""
     settings = compiling.check(workspace.environment)
@@ -126,8 +141,9 @@ def describe(
     for pipeline in pipelines:
         if not scheduled:
             _require_window(workspace, pipeline, run_date)
+        values = parameters(pipeline, run_date, again)
         spec = compiling.compiled(workspace, pipeline)
-        request = client.job(spec, parameters(run_date))
+        request = client.job(spec, values)
         request["pipelineSpec"] = f"{len(spec['pipelineSpec']['root']['dag']['tasks'])} steps; see `compile`"
         if scheduled:
             request = {"cron": client.cron(cron(settings, pipeline)), "pipelineJob": request}
@@ -139,9 +155,18 @@ def cron(settings: Vertex, pipeline: Pipeline) -> str:
     return settings.training_cron if pipeline is Pipeline.TRAINING else settings.prediction_cron
 
 
-def parameters(run_date: dt.date | None) -> dict[str, Any]:
-    """Values of a run's parameters."""
-    return {RUN_DATE: "" if run_date is None else run_date.isoformat()}
+def parameters(pipeline: Pipeline, run_date: dt.date | None, again: bool = False) -> dict[str, Any]:
+    """Values of a run's parameters.
+
+    Raises:
+      SettingsError: ``again`` with a prediction.
+    """
+    values = {RUN_DATE: "" if run_date is None else run_date.isoformat()}
+    if pipeline is Pipeline.TRAINING:
+        return values | {AGAIN: registry.AGAIN if again else ""}
+    if again:
+        raise SettingsError(f"--again: found with {pipeline}; use it with {Pipeline.TRAINING}")
+    return values
 
 
 def _require_new_windows(settings: Vertex, workspace: Workspace, pipelines: Sequence[Pipeline]) -> str | None:

@@ -42,6 +42,10 @@ BuildTableOption = Annotated[
         "--build-table", help="First build the table that is read from the raw ones, for the day of the run."
     ),
 ]
+AgainOption = Annotated[
+    bool,
+    typer.Option("--again", help="Train even if the same rows were judged with the same settings before."),
+]
 
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
 UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]

@@ -12,6 +12,7 @@ from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
     WORKDIR,
+    AgainOption,
     BuildTableOption,
     EnvironmentOption,
     RunDateOption,
@@ -34,12 +35,7 @@ def train(
     environment: EnvironmentOption = ENVIRONMENT,
     run_date: RunDateOption = None,
     workdir: WorkdirOption = WORKDIR,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again", help="Train even if the same rows were judged with the same settings before."
-        ),
-    ] = False,
+    again: AgainOption = False,
     build_table: BuildTableOption = False,
     json_file: JsonFileOption = None,
 ) -> None:

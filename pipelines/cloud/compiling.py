@@ -1,7 +1,8 @@
 """Compiles the pipelines for Vertex AI: the same pipelines, as a specification that a service runs.
 
 A compiled pipeline names no day and no model. It gets the day when it starts (parameter `run_date`, "" for
-that day itself) and looks up what is in production, so one specification serves every run of a schedule.
+that day itself) and looks up what is in production, so one specification serves every run of a schedule. The
+training also gets whether to train on rows that were judged before (parameter `again`, "" for no).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from newsletter_bandit.settings.environment import Environment
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 
-RUN_DATE = "run_date"
+RUN_DATE, AGAIN = "run_date", "again"
 # After a minute, then two, up to a quarter of an hour.
 _BACKOFF = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "900s"}
 # Their outputs depend on the day, the raw tables or the registry, which the cache does not know.
-_NEVER_CACHED = ("TableBuilder", "BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
+_NEVER_CACHED = ("TableBuilder", "RepeatGuard", "BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
 
 
 def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
@@ -47,8 +48,15 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
         from pipelines import training
 
         tuned = tuned_set.read(str(workspace.tuned_file), workspace.use_case)
+        again = RuntimeParameter(name=AGAIN, ptype=str, default="")
         made = training.create(
-            workspace.use_case, cached, schema_file, run_date, tuned, build_table=vertex.build_tables
+            workspace.use_case,
+            cached,
+            schema_file,
+            run_date,
+            tuned,
+            build_table=vertex.build_tables,
+            again=again,
         )
     else:
         from pipelines import batch_prediction
@@ -58,7 +66,8 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
     spec: dict[str, Any] = kubeflow.KubeflowV2DagRunner(config).run(made, write_out=False)
     root = spec["pipelineSpec"]["root"]
     # TFX drops a default that is empty.
-    root["inputDefinitions"]["parameters"][RUN_DATE] |= {"defaultValue": "", "isOptional": True}
+    for parameter in root["inputDefinitions"]["parameters"].values():
+        parameter |= {"defaultValue": "", "isOptional": True}
     for name, task in root["dag"]["tasks"].items():
         if name in _NEVER_CACHED:
             task.pop("cachingOptions", None)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 60.0
 POLL_SECONDS = 15.0
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
+_NOT_TRIGGERED = "NOT_TRIGGERED"
 State = Literal["running", "finished", "cached", "failed"]
 _TASK_STATES: dict[str, State] = {
     "RUNNING": "running",
@@ -138,8 +139,11 @@ class Client:
                 )
         return Run(job.name, self._console(job.name))
 
-    def follow(self, run: Run, on_event: Callable[[TaskEvent], None]) -> None:
+    def follow(self, run: Run, on_event: Callable[[TaskEvent], None]) -> list[str]:
         """Waits until the run has ended and reports each change of a step's state.
+
+        Returns:
+          The steps that were left out, because their condition did not hold.
 
         Raises:
           UserError: the run failed or was cancelled; names the steps and their errors.
@@ -163,6 +167,7 @@ class Client:
             failed = ", ".join(step for step, state in seen.items() if state == "failed")
             reason = job.error.message or (f"steps that failed: {failed}" if failed else "no reason given")
             raise UserError(f"run {run.name}: {outcome.lower()}: {reason}; see {run.console}")
+        return [task.task_name for task in job.job_detail.task_details if task.state.name == _NOT_TRIGGERED]
 
     def schedule(
         self, display_name: str, cron: str, spec: Mapping[str, Any], parameters: Mapping[str, str]

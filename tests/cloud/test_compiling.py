@@ -51,6 +51,7 @@ def api() -> Iterator[VertexApi]:
         yield served
 
 
+PARAMETERS = {Pipeline.TRAINING: ["run_date", "again"], Pipeline.PREDICTION: ["run_date"]}
 # What TFX says of itself: nothing else differs between its generations.
 OF_TFX = {"tfx_py_version", "tfx_version", "sdkVersion"}
 
@@ -88,7 +89,7 @@ def test_kfp_loads_it(specs: dict[Pipeline, dict[str, Any]], pipeline: Pipeline)
 
     loaded = components.load_component_from_text(yaml.safe_dump(specs[pipeline]["pipelineSpec"]))
     assert loaded.name == f"newsletter-{pipeline}"
-    assert list(loaded.component_spec.inputs) == ["run_date"]
+    assert set(loaded.component_spec.inputs) == set(PARAMETERS[pipeline])
 
 
 @pytest.mark.parametrize("pipeline", list(Pipeline))
@@ -100,7 +101,7 @@ def test_the_same_settings_give_the_same_bytes_and_nothing_of_this_machine(
     cloud_runs.compile_pipeline(Console(file=io.StringIO()), again, pipeline, tmp_path / "second.json")
     text = (tmp_path / "first.json").read_text()
     assert (tmp_path / "second.json").read_text() == text
-    assert len(text) < 100_000
+    assert len(text) < 150_000
     for local in (str(CONFIGS.parent), str(tmp_path), os.path.expanduser("~/"), str(run_day())):
         assert local not in text
 
@@ -108,9 +109,8 @@ def test_the_same_settings_give_the_same_bytes_and_nothing_of_this_machine(
 def test_the_day_is_a_parameter(specs: dict[Pipeline, dict[str, Any]]) -> None:
     for pipeline, query in ((Pipeline.TRAINING, "@window_start@"), (Pipeline.PREDICTION, "@run_date@")):
         root = specs[pipeline]["pipelineSpec"]["root"]
-        assert root["inputDefinitions"]["parameters"] == {
-            "run_date": {"parameterType": "STRING", "defaultValue": "", "isOptional": True}
-        }
+        optional = {"parameterType": "STRING", "defaultValue": "", "isOptional": True}
+        assert root["inputDefinitions"]["parameters"] == dict.fromkeys(PARAMETERS[pipeline], optional)
         parameters = root["dag"]["tasks"]["BigQueryExampleGen"]["inputs"]["parameters"]
         assert parameters["run_date"] == {"componentInputParameter": "run_date"}
         assert query in parameters["input_config"]["runtimeValue"]["constant"]
@@ -121,7 +121,7 @@ def test_each_pipeline_first_builds_the_table_that_it_reads(
 ) -> None:
     for pipeline, table in ((Pipeline.TRAINING, "training"), (Pipeline.PREDICTION, "inference")):
         tasks = specs[pipeline]["pipelineSpec"]["root"]["dag"]["tasks"]
-        assert tasks["BigQueryExampleGen"]["dependentTasks"] == ["TableBuilder"]
+        assert "TableBuilder" in tasks["BigQueryExampleGen"]["dependentTasks"]
         told = tasks["TableBuilder"]["inputs"]["parameters"]
         assert told["table"]["runtimeValue"]["constant"] == table
         assert told["run_date"] == {"componentInputParameter": "run_date"}
@@ -132,7 +132,23 @@ def test_each_pipeline_first_builds_the_table_that_it_reads(
     for pipeline in Pipeline:
         tasks = compiled(own, pipeline)["pipelineSpec"]["root"]["dag"]["tasks"]
         assert "TableBuilder" not in tasks
-        assert "dependentTasks" not in tasks["BigQueryExampleGen"]
+        assert "TableBuilder" not in tasks["BigQueryExampleGen"].get("dependentTasks", ())
+
+
+def test_a_training_first_asks_whether_it_would_only_repeat_an_earlier_one(
+    specs: dict[Pipeline, dict[str, Any]],
+) -> None:
+    tasks = specs[Pipeline.TRAINING]["pipelineSpec"]["root"]["dag"]["tasks"]
+    assert tasks["RepeatGuard"]["dependentTasks"] == ["TableBuilder"]
+    told = tasks["RepeatGuard"]["inputs"]["parameters"]
+    assert told["again"] == {"componentInputParameter": "again"}
+    assert told["run_date"] == {"componentInputParameter": "run_date"}
+    others = set(tasks) - {"TableBuilder", "RepeatGuard"}
+    for name in others:
+        assert "metadata['found'] == 'new'" in tasks[name]["triggerPolicy"]["condition"]
+        assert "RepeatGuard" in tasks[name]["dependentTasks"]
+    assert len(others) == 12
+    assert "RepeatGuard" not in specs[Pipeline.PREDICTION]["pipelineSpec"]["root"]["dag"]["tasks"]
 
 
 def arguments(spec: dict[str, Any], step: str) -> list[str]:
@@ -271,6 +287,7 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
     assert tasks["Transform"]["cachingOptions"] == {"enableCache": True}
     assert {name for name, task in tasks.items() if "cachingOptions" not in task} == {
         "TableBuilder",
+        "RepeatGuard",
         "BigQueryExampleGen",
         "ProductionModel",
         "PushingFinalizer",
@@ -353,6 +370,27 @@ def test_a_run_that_fails_ends_the_command_with_its_step(api: VertexApi, tmp_pat
         cloud_runs.submit(out, workspace(tmp_path), Pipeline.PREDICTION, None, True, client_of(api))
     assert "✗ BulkInferrer" in printed(out)
     assert api.posted("pipelineJobs")[0].body["runtimeConfig"]["parameterValues"] == {"run_date": ""}
+
+
+def test_a_training_that_would_repeat_an_earlier_one_says_so_and_again_forces_it(
+    api: VertexApi, tmp_path: Path
+) -> None:
+    skipped = _tasks(RepeatGuard="SUCCEEDED", Trainer="NOT_TRIGGERED", Evaluator="NOT_TRIGGERED")
+    api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": skipped}]
+    made, day = workspace(tmp_path), dt.date(2026, 11, 20)
+    for again, value in ((False, ""), (True, "yes")):
+        out = console()
+        cloud_runs.submit(out, made, Pipeline.TRAINING, day, True, client_of(api), again=again)
+        sent = api.posted("pipelineJobs")[-1].body["runtimeConfig"]["parameterValues"]
+        assert sent == {"run_date": "2026-11-20", "again": value}
+        assert "Not trained again: the window's rows were judged before" in printed(out)
+        assert "`submit training --again` trains all the same" in printed(out)
+    words = "--again: found with prediction; use it with training"
+    with pytest.raises(SettingsError, match=words):
+        cloud_runs.submit(console(), made, Pipeline.PREDICTION, day, False, client_of(api), again=True)
+    with pytest.raises(SettingsError, match=words):
+        cloud_runs.describe(console(), made, [Pipeline.PREDICTION], day, False, again=True)
+    assert len(api.posted("pipelineJobs")) == 2
 
 
 def test_a_day_without_a_window_is_refused_before_anything_is_sent(api: VertexApi, tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ import pytest
 
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
+from pipelines.cli.warehouse import rows_fingerprint
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome, judged_before, predict, train
+from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 from tests import vertex_run
 
@@ -71,7 +73,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     workspace = Workspace(use_case, path, environment, workdir)
     events: list[StepEvent] = []
-    training = train(workspace, TrainingDays.of(use_case, RUN_DATE), events.append, rows="as simulated")
+    days = TrainingDays.of(use_case, RUN_DATE)
+    training = train(workspace, days, events.append, rows=rows_fingerprint(workspace, days.window))
     prediction = predict(workspace, RUN_DATE, events.append)
     return Run(workspace, training, prediction, events)
 
@@ -110,7 +113,7 @@ def test_the_first_model_is_blessed_and_published(run: Run) -> None:
     # It was the first look at these rows, and a second one would say nothing new.
     assert run.training.verdict.looks == 1
     days = TrainingDays.of(run.workspace.use_case, RUN_DATE)
-    look = judged_before(run.workspace, days, "as simulated")
+    look = judged_before(run.workspace, days, rows_fingerprint(run.workspace, days.window))
     assert look is not None
     assert (look.outcome, look.version) == ("published", run.current)
     version = Path(run.workspace.environment.registry) / "newsletter" / run.current
@@ -145,26 +148,63 @@ def test_two_runs_of_a_day_give_identical_rankings(run: Run) -> None:
     assert run.rankings() == before
 
 
-def test_the_compiled_pipeline_stores_the_same_rankings(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Through TFX's entry point for Vertex AI's steps: day, version and splits must reach each of them."""
+def compiled_for_vertex(
+    run: Run, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> tuple[Workspace, dict[str, Any]]:
+    """The pipeline as Vertex AI gets it, whose steps run on this machine."""
     from pipelines.cloud import compiling
-    from pipelines.names import Pipeline
 
     vertex = load_environment(ROOT / "configs" / "environments" / "vertex.yaml").vertex
     assert vertex is not None
     # The tables here were loaded, not built.
     vertex = vertex.model_copy(update={"build_tables": False})
-    store = run.workspace.environment.store.model_copy(update={"path": str(tmp_path / "rankings.sqlite")})
-    environment = run.workspace.environment.model_copy(update={"store": store, "vertex": vertex})
+    environment = run.workspace.environment.model_copy(update={"vertex": vertex, **changes})
     # What it refuses is a place that another machine could not reach; the steps run on this one.
     monkeypatch.setattr(compiling, "check", lambda environment: environment.vertex)
-    again = dataclasses.replace(run, workspace=dataclasses.replace(run.workspace, environment=environment))
-    spec = compiling.compiled(again.workspace, Pipeline.PREDICTION)
+    workspace = dataclasses.replace(run.workspace, environment=environment)
+    return workspace, compiling.compiled(workspace, pipeline)
+
+
+def test_the_compiled_pipeline_stores_the_same_rankings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through TFX's entry point for Vertex AI's steps: day, version and splits must reach each of them."""
+    store = run.workspace.environment.store.model_copy(update={"path": str(tmp_path / "rankings.sqlite")})
+    workspace, spec = compiled_for_vertex(run, Pipeline.PREDICTION, monkeypatch, store=store)
     steps = vertex_run.run(spec, {"run_date": RUN_DATE.isoformat()}, tmp_path / "steps")
     assert steps[-2:] == ["BulkInferrer", "PredictionStorer"]
-    assert again.rankings() == run.rankings()
+    assert dataclasses.replace(run, workspace=workspace).rankings() == run.rankings()
+
+
+def test_the_compiled_training_does_not_train_again_on_rows_that_were_judged(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, spec = compiled_for_vertex(run, Pipeline.TRAINING, monkeypatch)
+    looks = Path(run.workspace.environment.registry) / "newsletter" / "looks.json"
+    before = looks.read_bytes()
+    # Two days later the window is the same one.
+    for number, day in enumerate((RUN_DATE, RUN_DATE + dt.timedelta(days=2))):
+        parameters = {"run_date": day.isoformat(), "again": ""}
+        assert vertex_run.run(spec, parameters, tmp_path / str(number)) == ["RepeatGuard"]
+        report = (tmp_path / str(number) / "RepeatGuard" / "check" / "report.txt").read_text()
+        assert report.startswith("Not trained again: a model of 2026-")
+    assert looks.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_compiled_training_trains_once(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step of the compiled training, under its condition; then the look that it left."""
+    registry = {"registry": str(tmp_path / "registry"), "pipeline_root": str(tmp_path / "root")}
+    workspace, spec = compiled_for_vertex(run, Pipeline.TRAINING, monkeypatch, **registry)
+    parameters = {"run_date": RUN_DATE.isoformat(), "again": ""}
+    steps = vertex_run.run(spec, parameters, tmp_path / "first")
+    assert len(steps) == len(spec["pipelineSpec"]["root"]["dag"]["tasks"])
+    assert (steps[0], steps[-1]) == ("RepeatGuard", "PushingFinalizer")
+    days = TrainingDays.of(workspace.use_case, RUN_DATE)
+    look = judged_before(workspace, days, rows_fingerprint(workspace, days.window))
+    assert look is not None
+    assert look.outcome == "published"
+    assert vertex_run.run(spec, parameters, tmp_path / "second") == ["RepeatGuard"]
 
 
 @pytest.mark.slow

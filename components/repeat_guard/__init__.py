@@ -1,0 +1,1 @@
+"""RepeatGuard: keeps a pipeline from training again on rows that were judged before."""

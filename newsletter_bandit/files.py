@@ -26,6 +26,7 @@ from typing import IO, Any, Protocol
 from newsletter_bandit import buckets
 from newsletter_bandit.buckets import Change
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.exchange import exchange
 from newsletter_bandit.google import credentials
 
 _PARTIAL = ".partial-"
@@ -279,7 +280,8 @@ def filled(path: str | Path) -> Iterator[Path]:
 def filled_folder(folder: str | Path, replace: bool = True) -> Iterator[Path]:
     """An empty folder to fill; it becomes ``folder`` when the block ends without error.
 
-    Not every system can exchange two folders in one step. A writer that is killed between its two renames
+    The two change places in one step where the system can do that, as Linux can. A writer that is killed then
+    leaves the earlier folder or the new one. Elsewhere it takes two renames: killed between them, a writer
     leaves no ``folder``, and the earlier one beside it under a hidden name. It never leaves a part of either.
 
     Args:
@@ -300,16 +302,18 @@ def filled_folder(folder: str | Path, replace: bool = True) -> Iterator[Path]:
             for name in names:
                 _sync(Path(parent, name))
             _sync(Path(parent))
-        if replace and target.is_dir():
-            os.rename(target, earlier)
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if replace or not target.is_dir():
-                raise
+        if not (replace and target.is_dir() and exchange(temporary, target)):
+            if replace and target.is_dir():
+                os.rename(target, earlier)
+            try:
+                os.rename(temporary, target)
+            except OSError:
+                if replace or not target.is_dir():
+                    raise
+        _sync(target.parent)
     finally:
+        # After an exchange, the earlier one.
         shutil.rmtree(temporary, ignore_errors=True)
-    _sync(target.parent)
     shutil.rmtree(earlier, ignore_errors=True)
 
 

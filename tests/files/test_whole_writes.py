@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from newsletter_bandit.exchange import exchange
 from newsletter_bandit.files import LocalFiles, filled, filled_folder, write_bytes, write_text
 
 OLD, NEW = b"old " * 1000, b"new " * 1000
@@ -21,6 +22,7 @@ OLD, NEW = b"old " * 1000, b"new " * 1000
 PROGRAM = f"""
 import os, shutil, signal, sys
 from pathlib import Path
+from newsletter_bandit import files
 from newsletter_bandit.files import filled, filled_folder, write_bytes
 way, path, kill_at = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 steps = 0
@@ -35,7 +37,9 @@ def counted(call):
         return call(*args, **kwargs)
     return stepping
 os.fsync, os.replace, os.rename = counted(os.fsync), counted(os.replace), counted(os.rename)
-shutil.rmtree = counted(shutil.rmtree)
+shutil.rmtree, files.exchange = counted(shutil.rmtree), counted(files.exchange)
+if way == "two renames":
+    files.exchange = lambda one, other: False
 def fill(file):
     with open(file, "wb", buffering=0) as content:
         content.write({NEW[:100]!r})
@@ -61,10 +65,10 @@ def make(way: str, path: Path, content: bytes) -> None:
 
 
 def files_of(way: str, path: Path) -> list[Path]:
-    return [path / "first", path / "inner" / "second"] if way == "folder" else [path]
+    return [path / "first", path / "inner" / "second"] if way in ("folder", "two renames") else [path]
 
 
-@pytest.mark.parametrize("way", ["bytes", "filled", "folder"])
+@pytest.mark.parametrize("way", ["bytes", "filled", "folder", "two renames"])
 def test_killed_at_any_step_a_writer_leaves_the_old_or_the_new(way: str, tmp_path: Path) -> None:
     seen: list[set[bytes]] = []
     kill_at, ended = 0, -signal.SIGKILL
@@ -75,8 +79,8 @@ def test_killed_at_any_step_a_writer_leaves_the_old_or_the_new(way: str, tmp_pat
         command = [sys.executable, "-c", PROGRAM, way, str(path), str(kill_at)]
         ended = subprocess.run(command, cwd=Path(__file__).parents[2]).returncode
 
-        if way == "folder" and not path.exists():
-            # Between two renames; the old one lies beside.
+        if way == "two renames" and not path.exists():
+            # Between them, where the system cannot exchange folders; the old one lies beside.
             assert [read(way, earlier) for earlier in path.parent.iterdir() if read(way, earlier) == {OLD}]
             continue
         seen.append(read(way, path))
@@ -91,6 +95,16 @@ def test_killed_at_any_step_a_writer_leaves_the_old_or_the_new(way: str, tmp_pat
 
 def read(way: str, path: Path) -> set[bytes]:
     return {file.read_bytes() for file in files_of(way, path) if file.exists()}
+
+
+def test_two_folders_change_places_or_the_error_names_them(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    make("folder", one, OLD)
+    make("folder", other, NEW)
+    assert exchange(one, other)
+    assert (read("folder", one), read("folder", other)) == ({NEW}, {OLD})
+    with pytest.raises(FileNotFoundError, match="missing"):
+        exchange(one, tmp_path / "missing")
 
 
 def test_a_writer_that_fails_leaves_the_old_and_nothing_else(tmp_path: Path) -> None:

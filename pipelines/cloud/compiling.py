@@ -15,6 +15,8 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.cloud import Vertex
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.release import Release
+from pipelines.cloud import step
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 
@@ -62,7 +64,11 @@ def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:
         from pipelines import batch_prediction
 
         made = batch_prediction.create(workspace.use_case, cached, run_date, build_table=vertex.build_tables)
-    config = kubeflow.KubeflowV2DagRunnerConfig(default_image=vertex.image, use_pipeline_spec_2_1=True)
+    config = kubeflow.KubeflowV2DagRunnerConfig(
+        default_image=vertex.image,
+        default_commands=step.command(Release.installed()),
+        use_pipeline_spec_2_1=True,
+    )
     spec: dict[str, Any] = kubeflow.KubeflowV2DagRunner(config).run(made, write_out=False)
     root = spec["pipelineSpec"]["root"]
     # TFX drops a default that is empty.

@@ -12,6 +12,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from rich.console import Console
 from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import VERTEX_STEPS, Vertex
 from newsletter_bandit.settings.reading import load_environment
+from newsletter_bandit.settings.release import Release
 from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import cloud_runs
 from pipelines.cli import main as cli
@@ -68,6 +71,8 @@ def readable(spec: Any) -> Any:
             return readable(found)
         # Named only: each of eight steps is told it.
         return "(the use case)" if "agent" in found else "(the use case without its hyperparameters)"
+    if spec == str(Release.installed()):
+        return "(the release)"
     if isinstance(spec, str) and "\n" in spec:
         return spec.splitlines()
     return spec
@@ -196,6 +201,30 @@ def test_the_entry_point_leaves_every_option_to_beam(
             assert options == ["step", *words[words.index("--runner=DataflowRunner") :]]
             seen += 1
     assert seen == {Pipeline.TRAINING: 4, Pipeline.PREDICTION: 3}[pipeline]
+
+
+def test_each_step_asks_for_the_release_that_compiled_it(specs: dict[Pipeline, dict[str, Any]]) -> None:
+    command = ["python", "-m", "pipelines.cloud.step", str(Release.installed())]
+    for spec in specs.values():
+        executors = spec["pipelineSpec"]["deploymentSpec"]["executors"].values()
+        assert [executor["container"]["command"] for executor in executors] == [command] * len(executors)
+
+
+def test_a_step_in_an_older_image_ends_with_one_sentence() -> None:
+    program = [sys.executable, "-m", "pipelines.cloud.step"]
+    done = subprocess.run(
+        [*program, "99.0.0+3f2a9c41d07b"], cwd=CONFIGS.parent, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = done.stderr.splitlines()
+    assert "needed: an image of 99.0.0+3f2a9c41d07b, or of a later version" in sentence
+
+
+def test_a_step_of_the_same_release_is_tfxs_entry_point() -> None:
+    program = [sys.executable, "-W", "ignore", "-m", "pipelines.cloud.step", str(Release.installed())]
+    done = subprocess.run(program, cwd=CONFIGS.parent, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "the following arguments are required: --executor_class_path" in done.stderr
 
 
 def test_what_a_search_found_is_compiled_in(tmp_path: Path) -> None:

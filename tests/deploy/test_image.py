@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from newsletter_bandit.settings.release import Release
+from pipelines.cloud import step
 from tests.deploy.image_environment import ROOT, Image
 
 pytestmark = pytest.mark.slow
@@ -130,7 +132,7 @@ def test_a_step_as_vertex_starts_it(image: Image, tmp_path: Path) -> None:
     }
     parameters = {"content": {"parameterType": "STRING"}}
     done = image.run(
-        *("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"),
+        *step.command(Release.installed()),
         *("--executor_class_path", "components.hyperparameters_gen.component.Executor"),
         *("--json_serialized_invocation_args", json.dumps(invocation)),
         *("--json_serialized_inputs_spec_args", json.dumps({"parameters": parameters})),

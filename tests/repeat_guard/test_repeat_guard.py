@@ -69,9 +69,10 @@ def test_rows_that_were_judged_are_repeated_until_something_differs(place: Place
         assert place.check(use_case, run_date) == (
             first,
             "repeated",
-            "Not trained again: a model of 2024-01-08 to 2024-01-21 (14 days) was judged on the same rows with "
-            "the same settings (cannot tell, compared with logging policy). Judging again on the same rows "
-            "only adds chances to err; `newsletter-bandit submit training --again` trains all the same.\n",
+            "Not trained again: a model of 2024-01-08 to 2024-01-21 (14 days) was judged on the same rows "
+            "with the same settings (cannot tell, compared with logging policy). Judging again on the same "
+            "rows only adds chances to err; `newsletter-bandit submit training --again` trains all the "
+            "same.\n",
         )
     assert place.check(use_case, again="yes")[:2] == (first, "new")
     with pytest.raises(SettingsError, match="again: found 'no'; allowed: yes, or nothing"):

@@ -47,4 +47,4 @@ def _renameat2() -> Callable[..., int] | None:
     except (AttributeError, OSError, TypeError):  # another system's C library, or none to be found
         return None
     found.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
-    return found  # type: ignore[no-any-return]
+    return found

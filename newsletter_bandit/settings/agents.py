@@ -34,9 +34,9 @@ class Network(Settings):
 
 
 class Linear(Settings):
-    """Ridge regression per recommender."""
+    """Ridge regression per recommender; docs/agents.md measures its ``l2`` at several numbers of rows."""
 
-    l2: float = Field(default=1.0, gt=0.0, le=1e6)
+    l2: float = Field(default=300.0, gt=0.0, le=1e6)
     batch_size: int = Field(default=4096, ge=1, le=65536)
 
 

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.agents import LinTS, LinUCB
 from newsletter_bandit.settings.base import Settings
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.faults import faults
-from newsletter_bandit.settings.reading import load_environment, load_use_case
+from newsletter_bandit.settings.reading import load_agent, load_environment, load_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.settings.window import Window
 
@@ -428,6 +429,17 @@ def test_use_cases_of_the_repository_travel_as_json(path: Path) -> None:
     use_case = load_use_case(path)
     assert use_case.name == path.stem
     assert UseCase.from_json(use_case.to_json()) == use_case
+
+
+@pytest.mark.parametrize("name", ["lin_ucb", "lin_ts"])
+def test_the_ridge_of_linear_agents_is_the_measured_one_with_or_without_a_file(
+    name: str, tmp_path: Path
+) -> None:
+    use_case = load_use_case(NEWSLETTER)
+    for folder in (REPOSITORY / "configs" / "agents", tmp_path):
+        agent = load_agent(folder, name, use_case).agent
+        assert isinstance(agent, LinUCB | LinTS)
+        assert agent.l2 == 300.0
 
 
 def test_settings_that_this_version_does_not_know_are_those_of_a_newer_one() -> None:

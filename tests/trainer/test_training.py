@@ -109,7 +109,7 @@ def test_a_warm_start_keeps_what_was_learnt(
     from components.trainer.training import fit
     from components.trainer.warm_start import WarmStartState
 
-    settings = {"type": agent, **({} if agent == "lin_ucb" else NETWORK)}
+    settings = {"type": agent, **({"l2": 1.0} if agent == "lin_ucb" else NETWORK)}
     use_case = make_use_case(agent=settings)
     first = fit(use_case, array_data(use_case, arrays, transform_output), transform_output)
     first.warm_start.save(str(tmp_path))

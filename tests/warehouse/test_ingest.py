@@ -408,8 +408,8 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
     arms = arm_summary(warehouse, use_case, *days)
     # Rewards of b: 1, -2, 0, 0; where any unsubscribe counts 1, -2, -2, 0.
     assert arms == [
-        ArmSummary("a", 1, 0.0, 0.0, 0.0, 0.0, 0.5),
-        ArmSummary("b", 4, 0.5, 0.5, 0.25, -0.25, 0.5),
+        ArmSummary("a", 1, 0.0, 0.0, 0.0, 0.0),
+        ArmSummary("b", 4, 0.5, 0.5, 0.25, -0.25),
         ArmSummary("c", 0, None, None, None, None),
     ]
     reward = use_case.reward.model_copy(update={"unsubscribe_counts": "any"})
@@ -438,7 +438,7 @@ def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_
     report = ingest(tmp_path / "w.duckdb", today, "training", [file])
     assert (report.loaded, report.rejected) == (2, 0)
     arms = arm_summary(_settings(tmp_path / "w.duckdb"), today, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
-    assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.0, 0.5, 0.5)
+    assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.0, 0.5)
 
 
 def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:

@@ -123,6 +123,30 @@ class Registry:
         """`model_uri` of the version in production; raises as `require_current` does."""
         return self.model_uri(self.require_current())
 
+    def looked_back(self, version: str, age: dt.timedelta, now: dt.datetime) -> str | None:
+        """The version that was in production ``age`` before ``now``: the newest that is at least that old.
+
+        While none is that old, the oldest one stands in. A version that was kept out of production does not
+        count; one that was rolled back does.
+
+        Args:
+          version: the version in production; newer ones do not count.
+          age: how far to look back.
+          now: an aware time.
+
+        Returns:
+          The earlier version; None if that is ``version`` itself.
+        """
+        names = [name for name in self._names() if name <= version]
+        old = [name for name in names if created_at(name) <= now - age]
+        # From the newest of the old ones back, then from the oldest of the young ones on.
+        for name in (*reversed(old), *names[len(old) :]):
+            if name == version:
+                return None
+            if self._was_placed(name):
+                return name
+        return None
+
     def find(self, digest: str) -> str | None:
         """The newest version whose model has the `model_digest` ``digest``."""
         for name in reversed(self._names()):

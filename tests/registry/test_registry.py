@@ -72,6 +72,34 @@ def test_the_pointer_moves_forth_and_back(tmp_path: Path, model: str) -> None:
     assert registry.current() == SECOND
 
 
+def test_the_reference_is_what_was_in_production_so_long_ago(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    for version in (FIRST, SECOND, THIRD):
+        registry.publish(version, model, EVIDENCE)
+
+    def looked_back(days: int, version: str = THIRD) -> str | None:
+        now = dt.datetime(2026, 12, 8, 10, 15, tzinfo=dt.UTC)
+        return registry.looked_back(version, dt.timedelta(days=days), now)
+
+    # The newest that is old enough, to the second; the oldest while none is.
+    assert {days: looked_back(days) for days in (8, 9, 15, 365)} == {
+        8: SECOND,
+        9: FIRST,
+        15: FIRST,
+        365: FIRST,
+    }
+    # Production itself is no reference, nor is what is newer than it.
+    assert looked_back(1) is None
+    assert looked_back(1, version=FIRST) is None
+    assert looked_back(1, version=SECOND) is None
+    assert looked_back(365, version=SECOND) == FIRST
+    # A version that never got into production is none either, whatever else may stand in.
+    registry.set_current(FIRST)
+    assert registry.place(SECOND, THIRD).outcome == "superseded"
+    assert looked_back(8) == FIRST
+    assert registry.place(FIRST, None).placed
+
+
 def test_a_rollback_during_a_training_stands(tmp_path: Path, model: str) -> None:
     registry = Registry(str(tmp_path), "tiny")
     for version in (FIRST, SECOND, THIRD):

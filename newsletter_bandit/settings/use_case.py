@@ -11,6 +11,7 @@ from newsletter_bandit.settings.base import Identifier, PlainName, Probability, 
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.names import RecommenderName
+from newsletter_bandit.settings.reference import PublishedReference, Reference
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     INGESTED,
@@ -72,8 +73,16 @@ class Gate(Settings):
     max_auc_drop: Probability = 0.02
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     allowed_margin: Margin = Loss(share=0.1)
+    # What the candidate is compared with besides production; null switches the check off.
+    reference: Reference | None = PublishedReference(policy="published")
     # Unsubscribe rate over the logging policy's, at its upper bound; null switches the check off.
     max_unsubscribe_ratio: float | None = Field(default=2.0, gt=0.0, le=1000.0)
+
+    @property
+    def reference_margin(self) -> Loss:
+        """What may be lost against the reference."""
+        own = None if self.reference is None else self.reference.allowed_margin
+        return self.allowed_margin if own is None else own
 
 
 class Freshness(Settings):
@@ -188,6 +197,7 @@ class UseCase(Settings):
         self._check_recommender_features()
         for key, margin in (
             ("gate.allowed_margin", self.gate.allowed_margin),
+            ("gate.reference.allowed_margin", self.gate.reference_margin),
             ("exploration.max_cost", self.exploration.max_cost),
         ):
             if margin.reward >= self.reward.click:

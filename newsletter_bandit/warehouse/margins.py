@@ -25,6 +25,7 @@ def require_margins(use_case: UseCase, arms: Sequence[ArmSummary]) -> None:
     earned = sum(arm.newsletters * (arm.mean_reward or 0.0) for arm in arms) / newsletters
     for key, margin in (
         ("gate.allowed_margin", use_case.gate.allowed_margin),
+        ("gate.reference.allowed_margin", use_case.gate.reference_margin),
         ("exploration.max_cost", use_case.exploration.max_cost),
     ):
         if margin.reward and margin.reward >= earned:

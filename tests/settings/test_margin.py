@@ -34,13 +34,30 @@ def test_anything_else_is_refused_with_both_forms(written: Any) -> None:
         parse(written)
 
 
-@pytest.mark.parametrize("key", ["gate.allowed_margin", "exploration.max_cost"])
-def test_all_that_a_newsletter_can_earn_is_no_margin(key: str) -> None:
-    section, name = key.split(".")
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("gate.allowed_margin", {"gate": {"allowed_margin": 1.0}}),
+        (
+            "gate.reference.allowed_margin",
+            {"gate": {"reference": {"policy": "logged", "allowed_margin": 1.0}}},
+        ),
+        ("exploration.max_cost", {"exploration": {"max_cost": 1.0}}),
+    ],
+)
+def test_all_that_a_newsletter_can_earn_is_no_margin(key: str, settings: dict[str, Any]) -> None:
     with pytest.raises(
         ValueError, match=f"{key}: found 1, all that a newsletter can earn; allowed: less than 1"
     ):
-        make_use_case(**{section: {name: 1.0}})
+        make_use_case(**settings)
+
+
+def test_a_reference_has_the_margin_of_the_gate_or_its_own() -> None:
+    assert Gate().reference_margin == Gate().allowed_margin
+    own = Gate(allowed_margin="5%", reference={"policy": "published", "allowed_margin": "20%"})  # type: ignore[arg-type]
+    assert own.reference_margin == Loss(share=0.2)
+    assert Gate.model_validate_json(own.model_dump_json()) == own
+    assert Gate(allowed_margin=Loss(share=0.05), reference=None).reference_margin == Loss(share=0.05)
 
 
 def test_a_share_travels_with_the_use_case() -> None:

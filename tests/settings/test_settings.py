@@ -58,6 +58,18 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         ["gate.min_row: unknown key", "allowed:", "min_rows"],
     ),
     "missing key": (drop("agent"), ["agent: missing"]),
+    "reference that is no policy": (
+        put("gate", "reference", value={"policy": "production"}),
+        ["gate.reference", "'published', 'logged'"],
+    ),
+    "reference of no age": (
+        put("gate", "reference", value={"policy": "published", "age_days": 0}),
+        ["gate.reference.published.age_days", "greater than or equal to 1", "found 0"],
+    ),
+    "reference of the log with an age": (
+        put("gate", "reference", value={"policy": "logged", "age_days": 365}),
+        ["gate.reference.logged.age_days: unknown key"],
+    ),
     "missing recommenders": (drop("recommenders"), ["recommenders: missing"]),
     "repeated recommender": (
         put("recommenders", value=["bestsellers", "deals", "top_rated", "new_arrivals", "deals"]),

@@ -19,13 +19,21 @@ ARMS = [
 ]
 
 
-@pytest.mark.parametrize("key", ["gate.allowed_margin", "exploration.max_cost"])
+@pytest.mark.parametrize(
+    "key", ["gate.allowed_margin", "gate.reference.allowed_margin", "exploration.max_cost"]
+)
 def test_a_margin_of_all_that_is_earned_is_refused(key: str) -> None:
-    section, name = key.split(".")
-    other = {"exploration": {"max_cost": "15%"}, "gate": {"allowed_margin": "10%"}}
-
     def use_case(margin: float) -> Any:
-        return make_use_case(**{**other, section: {name: margin}})
+        gate: dict[str, Any] = {"allowed_margin": "10%"}
+        exploration: dict[str, Any] = {"max_cost": "15%"}
+        reference = {"policy": "published", "allowed_margin": margin}
+        if key == "gate.allowed_margin":
+            gate["allowed_margin"] = margin
+        elif key == "exploration.max_cost":
+            exploration["max_cost"] = margin
+        else:
+            gate["reference"] = reference
+        return make_use_case(gate=gate, exploration=exploration)
 
     require_margins(use_case(0.008), ARMS)
     words = f"{key}: found 0.01, but a newsletter of the window earns 0.0081; allowed: less than that"

@@ -17,11 +17,13 @@ from components.hyperparameters_gen.tuned_set import TunedSet
 from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
 from components.pushing_finalizer.component import PushingFinalizer
+from components.reference_model.component import ReferenceModel
 from components.repeat_guard.component import RepeatGuard
 from components.serving_model_resolver.component import ServingModelResolver
 from components.table_builder.component import TableBuilder
 from components.trainer.component import make_trainer
 from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.reference import PublishedReference
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines import preparation
@@ -109,10 +111,23 @@ def _steps(
         production_model=production_model.outputs["model"],
         training_job=environment.training_job,
     )
+    reference = use_case.gate.reference
+    reference_models = []
+    if isinstance(reference, PublishedReference):
+        reference_models.append(
+            ReferenceModel(
+                production_model=production_model.outputs["model"],
+                registry=environment.registry,
+                use_case_name=use_case.name,
+                age_days=reference.age_days,
+            )
+        )
     evaluator = Evaluator(
         examples=prepared.examples,
         model=trainer.outputs["model"],
         production_model=production_model.outputs["model"],
+        # None where the gate has no reference, or one that needs no model.
+        reference_model=reference_models[0].outputs["model"] if reference_models else None,
         use_case=use_case,
     )
     serving_model_resolver = ServingModelResolver(
@@ -138,6 +153,7 @@ def _steps(
         *prepared.components,
         hyperparameters_gen,
         production_model,
+        *reference_models,
         trainer,
         evaluator,
         serving_model_resolver,

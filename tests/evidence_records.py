@@ -16,6 +16,7 @@ from newsletter_bandit.registry.evidence.metrics import (
     ModelFigures,
     OverallMetrics,
     PolicyFigures,
+    Reference,
     SliceMetrics,
     Unsubscribes,
     Weights,
@@ -50,6 +51,7 @@ def metrics(
     candidate: ModelFigures | None = None,
     production: ModelFigures | None = None,
     floor: FloorGain = NO_FLOOR,
+    reference: Reference | None = None,
 ) -> Metrics:
     """The evaluation of a candidate."""
     a_slice = SliceMetrics(
@@ -71,6 +73,7 @@ def metrics(
             **vars(a_slice),
             score_floor=floor,
             overlap={name: ActionOverlap(0.5, 0.5, 100.0) for name in ("a", "b")},
+            reference=reference,
         ),
         slices={"colour=red": a_slice},
     )

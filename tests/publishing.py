@@ -80,6 +80,7 @@ class Workplace:
         from components.production_model.component import ProductionModel
         from components.pusher.component import Pusher
         from components.pushing_finalizer.component import PushingFinalizer
+        from components.reference_model.component import ReferenceModel
         from components.serving_model_resolver.component import ServingModelResolver
 
         use_case = make_use_case()
@@ -109,7 +110,9 @@ class Workplace:
             registry=f"{self.root}/registry",
             use_case=use_case,
         )
-        steps = [HyperparametersGen(use_case), ProductionModel(f"{self.root}/registry", "tiny")]
+        production = ProductionModel(f"{self.root}/registry", "tiny")
+        earlier = ReferenceModel(production.outputs["model"], f"{self.root}/registry", "tiny", age_days=365)
+        steps = [HyperparametersGen(use_case), production, earlier]
         return tfx.dsl.Pipeline(
             pipeline_name="publishing",
             pipeline_root=f"{self.root}/root",

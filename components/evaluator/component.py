@@ -7,7 +7,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts, standard_component_specs
 from tfx.types.system_executions import Evaluate
 
-from components.evaluator.executor import USE_CASE_KEY, Executor
+from components.evaluator.executor import REFERENCE_MODEL_KEY, USE_CASE_KEY, Executor
 from newsletter_bandit.settings.use_case import UseCase
 
 
@@ -25,6 +25,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
         standard_component_specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=True
         ),
+        REFERENCE_MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {
         standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
@@ -48,6 +49,8 @@ class Evaluator(TfxEvaluator):
       use_case: gives gate and slices.
       production_model: the model in production, its version in the custom property `version`; an artifact
         without a SavedModel, or no channel, means that nothing is in production.
+      reference_model: the earlier version that the candidate is compared with as well, likewise; without it,
+        there is no such comparison.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -59,11 +62,13 @@ class Evaluator(TfxEvaluator):
         model: BaseChannel,
         use_case: UseCase,
         production_model: BaseChannel | None = None,
+        reference_model: BaseChannel | None = None,
     ) -> None:
         spec = EvaluatorSpec(
             examples=examples,
             model=model,
             baseline_model=production_model,
+            reference_model=reference_model,
             use_case=use_case.to_json(),
             evaluation=Channel(type=standard_artifacts.ModelEvaluation),
             blessing=Channel(type=standard_artifacts.ModelBlessing),

@@ -15,20 +15,23 @@ from tfx.utils import io_utils, path_utils
 
 from components.evaluator import results, tfma_results
 from components.evaluator.gate import LOGGING_POLICY, decide
-from components.evaluator.policy_values import Measuring
+from components.evaluator.policy_values import REFERENCE, Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
 from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.use_case import UseCase
 
 USE_CASE_KEY = "use_case"
+REFERENCE_MODEL_KEY = "reference_model"
 SPLIT = "eval"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Off-policy values in TFMA's result files; the gate, not TFMA's thresholds, blesses.
 
-    A production model artifact with no SavedModel inside means that nothing is in production yet.
+    A production model artifact with no SavedModel inside means that nothing is in production yet; a reference
+    model artifact with none, that there is no earlier version.
     """
 
     def Do(
@@ -40,7 +43,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes TFMA's results, `metrics.json` and `verdict.json`, and the blessing.
 
         Args:
-          input_dict: `examples` with the split ``eval``, `model` and `baseline_model`.
+          input_dict: `examples` with the split ``eval``, `model`, and perhaps `baseline_model` and
+            `reference_model`.
           output_dict: `evaluation` and `blessing`.
           exec_properties: `use_case`.
 
@@ -50,13 +54,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties[USE_CASE_KEY])
         candidate = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
-        production = _production(input_dict)
+        production = _earlier(input_dict, keys.BASELINE_MODEL_KEY)
         models = [(results.CANDIDATE, _saved_model(candidate))]
-        compared_with = LOGGING_POLICY
+        compared_with, reference = LOGGING_POLICY, None
         if production is not None:
             models.append((results.PRODUCTION, _saved_model(production)))
-            compared_with = production.get_string_custom_property("version") or production.uri
-        config = tfma_results.eval_config(use_case, has_production=production is not None)
+            compared_with = _version(production)
+            if isinstance(use_case.gate.reference, LoggedReference):
+                reference = LOGGING_POLICY
+            elif (earlier := _earlier(input_dict, REFERENCE_MODEL_KEY)) is not None:
+                models.append((REFERENCE, _saved_model(earlier)))
+                reference = _version(earlier)
+        config = tfma_results.eval_config(use_case, [name for name, _ in models])
         evaluation = artifact_utils.get_single_instance(output_dict[keys.EVALUATION_KEY])
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -66,23 +75,29 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     models, Measuring.of(use_case), use_case.slices, config, evaluation.uri, use_case
                 )
             )
-        metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with)
+        metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with, reference)
         verdict = decide(results.gate_metrics(metrics, use_case), use_case.gate)
         metrics.write(evaluation.uri)
         verdict.write(evaluation.uri)
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
-        logging.info("Verdict: %s, compared with %s.", verdict.verdict, verdict.compared_with)
+        as_well = f" and {reference}" if reference else ""
+        logging.info("Verdict: %s, compared with %s%s.", verdict.verdict, compared_with, as_well)
 
 
 def _saved_model(model: Artifact) -> str:
     return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
 
 
-def _production(input_dict: dict[str, list[Artifact]]) -> Artifact | None:
-    if not input_dict.get(keys.BASELINE_MODEL_KEY):
+def _version(model: Artifact) -> str:
+    return model.get_string_custom_property("version") or str(model.uri)
+
+
+def _earlier(input_dict: dict[str, list[Artifact]], key: str) -> Artifact | None:
+    """The published model of an input; None if there is none."""
+    if not input_dict.get(key):
         return None
-    artifact: Artifact = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
+    artifact: Artifact = artifact_utils.get_single_instance(input_dict[key])
     saved_model = os.path.join(artifact.uri, "Format-Serving", "saved_model.pb")
     return artifact if fileio.exists(saved_model) else None
 

@@ -7,6 +7,7 @@ Three verdicts, decided in this order:
     not_blessed   AUC is surely below its floor, or further below production's than allowed; cannot_tell if it
                   is, but so few clicks may be chance
     not_blessed   the upper bound of the difference in value is below the allowed loss: the candidate is worse
+                  than production, or than the fixed reference
     not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many
                   readers
     cannot_tell   the lower bound is below the allowed loss but the upper bound is not: the interval
@@ -27,35 +28,41 @@ from dataclasses import replace
 from statistics import NormalDist
 
 from components.evaluator.gate_evidence import evidence_checks
-from components.evaluator.gate_metrics import GateMetrics
+from components.evaluator.gate_metrics import Against, GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
 from newsletter_bandit.off_policy.auc import standard_error
+from newsletter_bandit.off_policy.checks import mean_weight
 from newsletter_bandit.registry.evidence import Verdict, VerdictName
+from newsletter_bandit.registry.versions import created_at, is_version
+from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.use_case import Gate
 
 LOGGING_POLICY = "logging policy"
+REFERENCE_CHECK = "value against the reference"
 
 
 def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     """Makes every check and says which verdict follows; see the module for the order."""
-    enough = (*evidence_checks(metrics, gate), *_margin(metrics, gate))
+    enough = (*evidence_checks(metrics, gate), *_margins(metrics, gate))
     auc = (
         compared("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
         _auc_change(metrics, gate),
     )
-    value, worse = _value(metrics, gate)
+    value, worse = _value("value", metrics.against_baseline, gate.allowed_margin, gate)
+    reference, drifted = _against_reference(metrics, gate)
     unsubscribes = _unsubscribes(metrics, gate)
-    checks = (*enough, *auc, value, unsubscribes)
+    checks = (*enough, *auc, value, reference, unsubscribes)
     if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in auc):
         verdict = "not_blessed" if _surely_below(auc, metrics, gate) else "cannot_tell"
-    elif value.passed and unsubscribes.passed is not False:
+    elif value.passed and reference.passed is not False and unsubscribes.passed is not False:
         verdict = "blessed"
     else:
         annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > ROUNDING
-        verdict = "not_blessed" if worse or annoys else "cannot_tell"
-    return Verdict(verdict, metrics.compared_with, checks)
+        verdict = "not_blessed" if worse or drifted or annoys else "cannot_tell"
+    named = None if metrics.reference is None else metrics.reference.whom
+    return Verdict(verdict, metrics.compared_with, checks, reference=named)
 
 
 def _surely_below(checks: tuple[Check, Check], metrics: GateMetrics, gate: Gate) -> bool:
@@ -79,35 +86,80 @@ def _surely_below(checks: tuple[Check, Check], metrics: GateMetrics, gate: Gate)
     )
 
 
-def _margin(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+def _margins(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
     """A margin in units of reward must be less than the baseline earns, or it allows to lose everything."""
-    margin = gate.allowed_margin.reward
-    if not margin:
+    found = _margin("margin", metrics.against_baseline, gate.allowed_margin, "gate.allowed_margin")
+    if metrics.reference is None:
+        return found
+    key = "gate.reference.allowed_margin"
+    return (*found, *_margin("margin of the reference", metrics.reference, gate.reference_margin, key))
+
+
+def _margin(name: str, against: Against, margin: Loss, key: str) -> tuple[Check, ...]:
+    if not margin.reward:
         return ()
-    what = f"what {_whom(metrics)} earns; gate.allowed_margin must be less, or a share such as 10%"
-    check = compared("margin", metrics.baseline, ">=", margin, what)
-    return (check if metrics.baseline > margin else replace(check, passed=False),)
+    what = f"what {_whom(against)} earns; {key} must be less, or a share such as 10%"
+    check = compared(name, against.baseline, ">=", margin.reward, what)
+    return (check if against.baseline > margin.reward else replace(check, passed=False),)
 
 
-def _value(metrics: GateMetrics, gate: Gate) -> tuple[Check, bool]:
+def _value(name: str, against: Against, margin: Loss, gate: Gate) -> tuple[Check, bool]:
     """The check of the value, and whether the candidate is surely worse than allowed."""
-    margin, baseline = gate.allowed_margin, metrics.baseline
-    end = f"lower end of the {gate.confidence:.0%} interval of the gain over {_whom(metrics)}"
-    estimated = f"estimated at {shown(metrics.difference)}"
+    baseline = against.baseline
+    end = f"lower end of the {gate.confidence:.0%} interval of the gain over {_whom(against)}"
+    estimated = f"estimated at {shown(against.difference)}"
     if margin.share and baseline > 0.0:
         # excess = candidate - (1 - share) baseline: this is at least -share where the excess is at least 0.
-        relative = metrics.excess_lower_bound / baseline - margin.share
+        relative = against.excess_lower_bound / baseline - margin.share
         what = f"{end} as a share of what that earns, {shown(baseline)}; {estimated}"
-        check = compared("value", relative, ">=", -margin.share, what)
-        return check, metrics.excess_upper_bound < -ROUNDING
+        check = compared(name, relative, ">=", -margin.share, what)
+        return check, against.excess_upper_bound < -ROUNDING
     # Of a baseline that earns nothing, no share may be lost.
-    check = compared("value", metrics.lower_bound, ">=", -margin.reward, f"{end}, {estimated}")
-    return check, metrics.upper_bound < -margin.reward - ROUNDING
+    check = compared(name, against.lower_bound, ">=", -margin.reward, f"{end}, {estimated}")
+    return check, against.upper_bound < -margin.reward - ROUNDING
 
 
-def _whom(metrics: GateMetrics) -> str:
-    whom = metrics.compared_with
-    return f"the {whom}" if whom == LOGGING_POLICY else whom
+def _against_reference(metrics: GateMetrics, gate: Gate) -> tuple[Check, bool]:
+    """The check of the value against the fixed reference, and whether the candidate is surely worse."""
+    margin, against = gate.reference_margin, metrics.reference
+    if gate.reference is not None and against is not None:
+        check, worse = _value(REFERENCE_CHECK, against, margin, gate)
+        unsupported = _unsupported(against, gate)
+        if not unsupported:
+            return check, worse
+        detail = f"{check.detail}; the log cannot tell what that earns: {unsupported}"
+        return replace(check, passed=False, detail=detail), False
+    if gate.reference is None:
+        reason = "gate.reference is null"
+    elif metrics.production_auc is None:
+        reason = "no model is in production"
+    else:
+        reason = "no version but production itself to look back at"
+    bound = -(margin.share or margin.reward)
+    return Check(REFERENCE_CHECK, None, bound, ">=", None, f"skipped: {reason}"), False
+
+
+def _unsupported(against: Against, gate: Gate) -> str:
+    """Why the log cannot tell what the other policy earns; "" if it can."""
+    if against.weights is not None:
+        _, mean, reach = against.weights
+        check = mean_weight(mean, reach, gate.mean_weight_tolerance)
+        if check.passed is False:
+            return check.detail
+    if against.clipped_weight > gate.max_clipped_weight + ROUNDING:
+        return (
+            f"the clip at {gate.weight_clip:g} takes away {against.clipped_weight:.1%} of its weight, more "
+            f"than gate.max_clipped_weight, {gate.max_clipped_weight:.1%}"
+        )
+    return ""
+
+
+def _whom(against: Against) -> str:
+    if against.whom == LOGGING_POLICY:
+        return f"the {against.whom}"
+    if is_version(against.whom):
+        return f"{against.whom}, published {created_at(against.whom):%Y-%m-%d}"
+    return against.whom
 
 
 def _auc_change(metrics: GateMetrics, gate: Gate) -> Check:

@@ -10,6 +10,33 @@ from newsletter_bandit.off_policy.checks import PartWeight
 
 
 @dataclass(frozen=True)
+class Against:
+    """Candidate minus another policy, paired row by row, in units of reward.
+
+    Attributes:
+      whom: version, or "logging policy".
+      difference: mean paired doubly robust difference; NaN if unknown.
+      lower_bound: lower end of the interval of ``difference`` at `gate.confidence`; -inf if unknown.
+      upper_bound: upper end of that interval; inf if unknown.
+      excess_lower_bound, excess_upper_bound: the same ends of candidate minus the share of the other that it
+        must reach; those of ``difference`` where the margin is no share.
+      baseline: value of the other policy; NaN where it is unknown.
+      weights: mean weight of the other policy; None where that is checked elsewhere, or 1 by nature.
+      clipped_weight: share of the other policy's weight that the clip takes away; 0 likewise.
+    """
+
+    whom: str
+    difference: float
+    lower_bound: float
+    upper_bound: float
+    excess_lower_bound: float
+    excess_upper_bound: float
+    baseline: float
+    weights: PartWeight | None = None
+    clipped_weight: float = 0.0
+
+
+@dataclass(frozen=True)
 class GateMetrics:
     """Figures that the gate uses, of the candidate's serving policy over the whole evaluation split.
 
@@ -20,12 +47,8 @@ class GateMetrics:
       auc: AUC of the reward estimates for clicks, in [0, 1]; NaN if it is undefined.
       production_auc: the same for the model in production; None if there is none.
       clicks: rows with a click, which say how sure an AUC is; infinite takes it as exact.
-      difference: mean paired doubly robust difference, candidate minus `compared_with`, in units of reward.
-      lower_bound: lower end of the interval of ``difference`` at `gate.confidence`; -inf if unknown.
-      upper_bound: upper end of that interval; inf if unknown.
-      excess_lower_bound, excess_upper_bound: the same ends of candidate minus the share of `compared_with`
-        that it must reach; those of ``difference`` where the margin is no share.
-      baseline: value of `compared_with`; NaN where it is unknown.
+      difference, lower_bound, upper_bound, excess_lower_bound, excess_upper_bound, baseline: of the candidate
+        against `compared_with`, as in `Against`.
       compared_with: version in production, or "logging policy".
       clipped_share: share of rows whose weight was clipped, in [0, 1].
       clipped_weight: share of the weight that the clip takes away, the larger of the models', in [0, 1].
@@ -39,6 +62,7 @@ class GateMetrics:
       unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
         the log's; -inf if unknown.
       unsubscribe_excess_upper_bound: upper bound of the same; inf if unknown.
+      reference: candidate against the fixed reference; None if there is none.
     """
 
     rows: int
@@ -65,3 +89,17 @@ class GateMetrics:
     unsubscribe_ratio: float = math.nan
     unsubscribe_excess_bound: float = -math.inf
     unsubscribe_excess_upper_bound: float = math.inf
+    reference: Against | None = None
+
+    @property
+    def against_baseline(self) -> Against:
+        """Candidate against `compared_with`."""
+        return Against(
+            self.compared_with,
+            self.difference,
+            self.lower_bound,
+            self.upper_bound,
+            self.excess_lower_bound,
+            self.excess_upper_bound,
+            self.baseline,
+        )

@@ -27,7 +27,9 @@ def evaluate(
     candidate: Outputs,
     production: Outputs | None = None,
     compared_with: str = LOGGING_POLICY,
-    tried: Sequence[npt.NDArray[np.bool_] | None] = (None, None),
+    tried: Sequence[npt.NDArray[np.bool_] | None] = (None, None, None),
+    reference: Outputs | None = None,
+    reference_name: str = LOGGING_POLICY,
 ) -> tuple[OverallMetrics, Verdict]:
     """Figures and verdict of a candidate on logged rows.
 
@@ -38,6 +40,9 @@ def evaluate(
       production: the same for the model in production, of the same recommenders; None if there is none.
       compared_with: version in production, or "logging policy".
       tried: of each model, the recommenders [K] that it learned from a row at least; None for all.
+      reference: the outputs of the earlier version that the candidate is compared with as well, after one in
+        production; None if there is none. The gate's own reference may be the log, which needs no outputs.
+      reference_name: its version.
 
     Returns:
       The figures of all rows, and the verdict.
@@ -45,13 +50,15 @@ def evaluate(
     Raises:
       DataError: no row shows a recommender of the use case, or a value is out of its range.
     """
-    outputs = [candidate] if production is None else [candidate, production]
+    if reference is not None and production is None:
+        raise ValueError("reference: found one, but no production; use a production model as well")
+    outputs = [one for one in (candidate, production, reference) if one is not None]
     known = [Known(use_case.recommenders, of_model) for _, of_model in zip(outputs, tried, strict=False)]
     rows = table(outcome, outputs, use_case.reward.bounds, known)
     values = PolicyValues(len(outputs), Measuring.of(use_case))
     for start in range(0, len(rows), _BLOCK):
         values.add(rows[start : start + _BLOCK])
     values.add_recommenders(recommender_sums(candidate))
-    figures = dict(zip((results.CANDIDATE, results.PRODUCTION), values.figures(), strict=False))
-    metrics = results.build({results.OVERALL: figures}, use_case, compared_with)
+    figures = dict(zip(results.MODELS, values.figures(), strict=False))
+    metrics = results.build({results.OVERALL: figures}, use_case, compared_with, reference_name)
     return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate)

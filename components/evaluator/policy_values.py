@@ -14,14 +14,17 @@ from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
 from newsletter_bandit.exported_model import EVAL_POLICY, POLICIES, SERVING_POLICY, PolicyName
 from newsletter_bandit.off_policy.auc import AUC
-from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, logged
+from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interval, LoggedBatch, dr, logged
 from newsletter_bandit.off_policy.estimators.base import Mergeable
 from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Overlap, Weights
 from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
 from newsletter_bandit.off_policy.sample_ratio import SampleRatio
+from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.use_case import UseCase
 
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
+# Group of the figures of the candidate minus the reference.
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Measuring:
         allows it to lose; 1 where the allowed margin is not a share.
       max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the
         log's.
+      reference_multiple: share of the reference's value that a candidate must reach, like ``multiple``.
+      reference_is_log: the reference is the policy that logged the rows.
     """
 
     recommenders: int
@@ -46,6 +51,8 @@ class Measuring:
     reward_bounds: tuple[float, float] = (-1.0, 1.0)
     multiple: float = 1.0
     max_unsubscribe_ratio: float | None = None
+    reference_multiple: float = 1.0
+    reference_is_log: bool = False
 
     @property
     def one_sided(self) -> float:
@@ -63,6 +70,8 @@ class Measuring:
             use_case.reward.bounds,
             1.0 - gate.allowed_margin.share,
             gate.max_unsubscribe_ratio,
+            1.0 - gate.reference_margin.share,
+            isinstance(gate.reference, LoggedReference),
         )
 
 
@@ -146,16 +155,14 @@ class _Compared(Mergeable):
         measuring: Measuring,
         kind: type[PolicyDifference | LoggingDifference],
         weight_clip: float | None,
+        multiple: float,
     ) -> None:
         self._confidence = measuring.confidence
         self._one_sided = measuring.one_sided
         self.difference = kind(weight_clip, measuring.reward_bounds)
         # The same sums where the margin is no share.
-        self._multiple = measuring.multiple
         self.excess = (
-            self.difference
-            if self._multiple == 1.0
-            else kind(weight_clip, measuring.reward_bounds, self._multiple)
+            self.difference if multiple == 1.0 else kind(weight_clip, measuring.reward_bounds, multiple)
         )
 
     def add(self, *batches: LoggedBatch) -> None:
@@ -168,44 +175,95 @@ class _Compared(Mergeable):
         if self.excess is not self.difference:
             self.excess.merge(other.excess)
 
-    def figures(self) -> Figures:
+    def figures(self, name: str = "difference") -> Figures:
         found, excess = self.difference, self.excess
         return {
-            **_with_interval("difference", found.estimate(), found.interval(self._confidence)),
-            "difference/lower_bound": found.lower_bound(self._one_sided),
-            "difference/upper_bound": found.upper_bound(self._one_sided),
-            "difference/excess": excess.estimate().value,
-            "difference/excess_lower_bound": excess.lower_bound(self._one_sided),
-            "difference/excess_upper_bound": excess.upper_bound(self._one_sided),
+            **_with_interval(name, found.estimate(), found.interval(self._confidence)),
+            f"{name}/lower_bound": found.lower_bound(self._one_sided),
+            f"{name}/upper_bound": found.upper_bound(self._one_sided),
+            f"{name}/excess": excess.estimate().value,
+            f"{name}/excess_lower_bound": excess.lower_bound(self._one_sided),
+            f"{name}/excess_upper_bound": excess.upper_bound(self._one_sided),
+        }
+
+
+class _Reference(Mergeable):
+    """Candidate minus an earlier version, and what tells whether the log can judge that version.
+
+    What the clip takes away is left to production's estimates, which are low for whatever production does
+    not choose. For the candidate that is the safe side, for the reference it is not, so the gate bounds the
+    share.
+    """
+
+    def __init__(self, measuring: Measuring) -> None:
+        self._confidence = measuring.confidence
+        clip = measuring.weight_clip
+        self._compared = _Compared(measuring, PolicyDifference, clip, measuring.reference_multiple)
+        self._value = dr.Estimator(clip, measuring.reward_bounds)
+        self._weights = Weights(clip)
+        self._mean_weight = MeanWeight()
+
+    def add(self, candidate: LoggedBatch, reference: LoggedBatch) -> None:
+        self._compared.add(candidate, reference)
+        self._value.add(reference)
+        self._weights.add(reference)
+        self._mean_weight.add(reference)
+
+    def merge(self, other: _Reference) -> None:
+        self._compared.merge(other._compared)
+        self._value.merge(other._value)
+        self._weights.merge(other._weights)
+        self._mean_weight.merge(other._mean_weight)
+
+    def compared(self) -> Figures:
+        return self._compared.figures(REFERENCE)
+
+    def figures(self) -> Figures:
+        value = self._value
+        return {
+            **_with_interval("value", value.estimate(), value.interval(self._confidence)),
+            "mean_weight": self._weights.mean,
+            "mean_weight_unclipped": self._mean_weight.mean,
+            "mean_weight_reach": self._mean_weight.reach,
         }
 
 
 class PolicyValues(Mergeable):
-    """Values of the logging policy and of one or two models on the same rows.
+    """Values of the logging policy and of one to three models on the same rows.
 
     A model that does not know a row's recommender never takes it: weight 0, as for any action that it does
     not choose. Leaving such rows out would bias every estimate. Those that the candidate does not know are
     counted.
 
     Args:
-      models: 1 (candidate) or 2 (candidate, production).
+      models: 1 (candidate), 2 (candidate, production) or 3 (and the reference).
       measuring: settings of the measurement.
     """
 
     def __init__(self, models: int, measuring: Measuring) -> None:
-        if models not in (1, 2):
-            raise ValueError(f"models: found {models}; allowed: 1 or 2")
+        if models not in (1, 2, 3):
+            raise ValueError(f"models: found {models}; allowed: 1, 2 or 3")
         self._measuring = measuring
+        self._columns = SHARED + PER_MODEL * models
         self.rows = 0
         self.rows_unknown_recommender = 0
         self._clicks = 0.0
         self._unsubscribes_after_click = 0.0
         self._logged = logged.Estimator(reward_range=measuring.reward_bounds)
-        self._models = [_ModelValues(measuring) for _ in range(models)]
+        self._models = [_ModelValues(measuring) for _ in range(min(models, 2))]
+        self._reference = _Reference(measuring) if models == 3 else None
         self._overlap = Overlap(measuring.recommenders, measuring.weight_clip)
         cap = measuring.max_unsubscribe_ratio
-        self._to_logging = _Compared(measuring, LoggingDifference, None)
-        self._to_production = _Compared(measuring, PolicyDifference, measuring.weight_clip)
+        self._to_logging = _Compared(measuring, LoggingDifference, None, measuring.multiple)
+        self._to_production = _Compared(
+            measuring, PolicyDifference, measuring.weight_clip, measuring.multiple
+        )
+        # Nothing is measured twice: a first model is compared with the log as it is.
+        self._to_log = (
+            _Compared(measuring, LoggingDifference, None, measuring.reference_multiple)
+            if measuring.reference_is_log and models == 2
+            else None
+        )
         self._sample_ratio = SampleRatio(measuring.recommenders)
         self._taken = np.zeros(measuring.recommenders)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
@@ -217,7 +275,7 @@ class PolicyValues(Mergeable):
         Raises:
           DataError: a probability, propensity, reward or estimate is out of its range.
         """
-        table = np.asarray(rows, dtype=np.float64).reshape(len(rows), SHARED + PER_MODEL * len(self._models))
+        table = np.asarray(rows, dtype=np.float64).reshape(len(rows), self._columns)
         if not len(table):
             return
         # Column by column in memory, because everything below reads them so.
@@ -229,7 +287,7 @@ class PolicyValues(Mergeable):
         self.rows_unknown_recommender += int(np.count_nonzero(~known))
         self._clicks += float(shared.clicked.sum())
         self._unsubscribes_after_click += float((shared.clicked * shared.unsubscribed).sum())
-        for values, own, of_model in zip(self._models, seen.models, batches, strict=True):
+        for values, own, of_model in zip(self._models, seen.models, batches, strict=False):
             values.add(shared, own, of_model)
         candidate = batches[0][SERVING_POLICY]
         self._logged.add(candidate)
@@ -244,8 +302,12 @@ class PolicyValues(Mergeable):
         )
         compared = [_compared(shared, own) for own in seen.models]
         self._to_logging.add(compared[0])
-        if len(batches) == 2:
-            self._to_production.add(*compared)
+        if len(self._models) == 2:
+            self._to_production.add(*compared[:2])
+        if self._reference is not None:
+            self._reference.add(compared[0], compared[2])
+        if self._to_log is not None:
+            self._to_log.add(compared[0])
 
     def add_recommenders(self, sums: FloatArray) -> None:
         """Adds sums over all rows, [2, K] as `rows.recommender_sums` gives them."""
@@ -264,6 +326,12 @@ class PolicyValues(Mergeable):
         self._overlap.merge(other._overlap)
         self._to_logging.merge(other._to_logging)
         self._to_production.merge(other._to_production)
+        if self._reference is not None:
+            assert other._reference is not None
+            self._reference.merge(other._reference)
+        if self._to_log is not None:
+            assert other._to_log is not None
+            self._to_log.merge(other._to_log)
         self._unsubscribes.merge(other._unsubscribes)
         self._floors.merge(other._floors)
         self._sample_ratio.merge(other._sample_ratio)
@@ -272,11 +340,12 @@ class PolicyValues(Mergeable):
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
 
-        Each model has `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and `/high`, the policy's
-        weight figures, and `exploration_cost`. The candidate's also holds `rows`, `rows_unknown_recommender`,
-        `logging_policy...`, `difference...` (candidate minus production, or minus the logging policy where
-        nothing is in production), `difference_to_logging...`, `unsubscribes...`, `score_floor...` and
-        `overlap/...` ([K] arrays).
+        The first two models each have `auc`, `<policy>/<estimator>` with `/standard_error`, `/low` and
+        `/high`, the policy's weight figures, and `exploration_cost`. The candidate's also holds `rows`,
+        `rows_unknown_recommender`, `logging_policy...`, `difference...` (candidate minus production, or minus
+        the logging policy where nothing is in production), `difference_to_logging...`, `unsubscribes...`,
+        `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference, `reference...`, candidate
+        minus that. The reference has `value...` and the figures of its mean weight.
         """
         found = [model.figures() for model in self._models]
         logging, confidence = self._logged, self._measuring.confidence
@@ -300,6 +369,11 @@ class PolicyValues(Mergeable):
             "sample_ratio": self._sample_ratio.p_value,
             "overlap/effective_sample_size": self._overlap.effective_sample_size,
         }
+        if self._reference is not None:
+            found[0] |= self._reference.compared()
+            found.append(self._reference.figures())
+        if self._to_log is not None:
+            found[0] |= self._to_log.figures(REFERENCE)
         return found
 
     def _share(self, count: float) -> float:

@@ -19,7 +19,7 @@ class ValueRow(NamedTuple):
 
 
 def policy_values(metrics: Metrics, estimator: str = "dr", slice_name: str = OVERALL) -> list[ValueRow]:
-    """Values of the policies, then the paired difference that the gate looks at.
+    """Values of the policies, then the paired differences that the gate looks at.
 
     Args:
       metrics: of the evaluation.
@@ -37,6 +37,9 @@ def policy_values(metrics: Metrics, estimator: str = "dr", slice_name: str = OVE
             rows.append(_row(f"{name}, eval policy", model.eval_policy.values[estimator]))
     label = "candidate minus " + ("logging policy" if figures.production is None else "production")
     rows.append(_row(label, figures.difference))
+    reference = metrics.overall.reference if slice_name == OVERALL else None
+    if reference is not None:
+        rows.append(_row(f"candidate minus {reference.name}", reference.difference))
     rows.append(_row("cost of exploration", figures.candidate.exploration_cost))
     return rows
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from components.evaluator.gate_metrics import GateMetrics
+from components.evaluator.gate_metrics import Against, GateMetrics
+from components.evaluator.policy_values import REFERENCE
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence import Metrics
-from newsletter_bandit.registry.evidence.metrics import ModelFigures, OverallMetrics, SliceMetrics
+from newsletter_bandit.registry.evidence.metrics import (
+    Difference,
+    Estimate,
+    ModelFigures,
+    OverallMetrics,
+    SliceMetrics,
+)
 from newsletter_bandit.settings.use_case import UseCase
 
-# Figures of one slice: model ("candidate" or "production") -> figure -> number or [K] list.
+# Figures of one slice: model ("candidate", "production" or "reference") -> figure -> number or [K] list.
 SliceFigures = Mapping[str, Mapping[str, Any]]
 OVERALL = "overall"
 CANDIDATE = "candidate"
 PRODUCTION = "production"
+MODELS = (CANDIDATE, PRODUCTION, REFERENCE)
+_OF_WEIGHTS = ("mean_weight", "mean_weight_unclipped", "mean_weight_reach")
 # Groups of figures that are the whole comparison's, though TFMA files them under the candidate.
 _OF_ALL_MODELS = (
     "logging_policy",
@@ -29,16 +39,20 @@ _OF_ALL_MODELS = (
     "unsubscribes",
     "score_floor",
     "overlap",
+    REFERENCE,
 )
 
 
-def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: str) -> Metrics:
+def build(
+    slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: str, reference: str | None = None
+) -> Metrics:
     """The figures of an evaluation.
 
     Args:
       slices: figures by slice; "overall" must be among them.
       use_case: gives the recommenders and the gate's settings.
       compared_with: version in production, or "logging policy".
+      reference: name of what the candidate is compared with as well; None if there is nothing.
 
     Raises:
       DataError: there was no row at all, or a figure is missing.
@@ -48,7 +62,9 @@ def build(slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: 
             "evaluation split: no row with a recommender of this use case; allowed: at least one "
             "(widen the window or raise eval_share)"
         )
-    arranged = {name: _arrange(figures, use_case.recommenders) for name, figures in sorted(slices.items())}
+    arranged = {
+        name: _arrange(figures, use_case.recommenders, reference) for name, figures in sorted(slices.items())
+    }
     content = {
         "compared_with": compared_with,
         "confidence": use_case.gate.confidence,
@@ -96,18 +112,47 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         unsubscribe_ratio=_or(unsubscribes.ratio, math.nan),
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
+        reference=_against_reference(overall, use_case.gate.reference_margin.share),
+    )
+
+
+def _against_reference(overall: OverallMetrics, share: float) -> Against | None:
+    found = overall.reference
+    if found is None:
+        return None
+    difference, earned = found.difference, overall.logging_policy.value
+    weights, clipped = None, 0.0
+    if found.value is not None:
+        earned = found.value.value
+        mean, reach = found.mean_weight_unclipped, found.mean_weight_reach
+        weights = PartWeight(REFERENCE, _or(mean, math.nan), _or(reach, math.inf))
+        clipped = _or(found.clipped_weight, 0.0)
+    return Against(
+        whom=found.name,
+        difference=_or(difference.value, math.nan),
+        lower_bound=_or(difference.lower_bound, -math.inf),
+        upper_bound=_or(difference.upper_bound, math.inf),
+        excess_lower_bound=_or(difference.excess_lower_bound, -math.inf),
+        excess_upper_bound=_or(difference.excess_upper_bound, math.inf),
+        baseline=_compared_value(difference, share, _or(earned, math.nan)),
+        weights=weights,
+        clipped_weight=clipped,
     )
 
 
 def _baseline(overall: OverallMetrics, share: float) -> float:
     """Value of what the candidate is compared with; NaN where it is unknown."""
-    difference = overall.difference
-    if share and difference.value is not None and difference.excess is not None:
-        # By the estimates of the comparison, of which the excess leaves a share out.
-        return (difference.excess - difference.value) / share
+    earned = overall.logging_policy.value
     if overall.production is not None:
-        return _or(overall.production.serving_policy.values["dr"].value, math.nan)
-    return _or(overall.logging_policy.value, math.nan)
+        earned = overall.production.serving_policy.values["dr"].value
+    return _compared_value(overall.difference, share, _or(earned, math.nan))
+
+
+def _compared_value(difference: Difference, share: float, otherwise: float) -> float:
+    """Value of a baseline by the estimates of the comparison, of which the excess leaves a share out."""
+    if share and difference.value is not None and difference.excess is not None:
+        return (difference.excess - difference.value) / share
+    return otherwise
 
 
 def _models(figures: SliceMetrics) -> dict[str, ModelFigures]:
@@ -128,7 +173,7 @@ def _mean_weights(metrics: Metrics, min_rows: int) -> Iterator[PartWeight]:
             )
 
 
-def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, Any]:
+def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: str | None) -> dict[str, Any]:
     """The figures of a slice as `metrics.json` names them."""
     candidate: dict[str, Any] = {}
     shared: dict[str, dict[str, Any]] = {name: {} for name in _OF_ALL_MODELS}
@@ -145,6 +190,7 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, 
         else:
             candidate[name] = _plain(value)
     overlap = shared.pop("overlap")
+    to_reference = shared.pop(REFERENCE)
     production = figures.get(PRODUCTION)
     return {
         **rows,
@@ -156,6 +202,22 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...]) -> dict[str, 
             for index, recommender in enumerate(recommenders)
         },
         "sample_ratio": sample_ratio,
+        REFERENCE: _reference(reference, to_reference, figures.get(REFERENCE)),
+    }
+
+
+def _reference(
+    name: str | None, difference: Mapping[str, Any], own: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Figures of the reference as `metrics.json` names them; None if there is none."""
+    if name is None or not difference:
+        return None
+    plain = {key: _plain(value) for key, value in (own or {}).items()}
+    return {
+        "name": name,
+        "difference": difference,
+        "value": dataclasses.asdict(Estimate.called("value", Fields(plain, REFERENCE))) if plain else None,
+        **{figure: plain.get(figure) for figure in _OF_WEIGHTS},
     }
 
 

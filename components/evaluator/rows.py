@@ -2,7 +2,8 @@
 
 A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`).
 Model 1 is the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in
-production. `table` writes such rows and `view` gives their columns by name; nobody else counts columns.
+production, and model 3 was there earlier. `table` writes such rows and `view` gives their columns by name;
+nobody else counts columns.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class OfModel(NamedTuple):
       serving_value: sum_a pi_s(a | x) q(x, a).
       eval_probability: pi_e(a | x).
       eval_value: sum_a pi_e(a | x) q(x, a).
-      common_estimate: c(x, a), c the reward estimates that the two models share; see `table`.
+      common_estimate: c(x, a), c the reward estimates that the models share; see `table`.
       common_value: sum_a pi_s(a | x) c(x, a).
     """
 
@@ -136,10 +137,11 @@ def table(
 ) -> FloatArray:
     """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
 
-    Two models are compared by reward estimates that they share, the second one's within the reward's bounds:
-    what both policies do alike then cancels, and the candidate is no judge of its own choices. A recommender
-    that only the candidate knows has its estimate. If the names of a model's recommenders are unknown,
-    nothing can be shared, and both go without estimates.
+    Models are compared by reward estimates that they share, the second one's within the reward's bounds:
+    what two policies do alike then cancels, and the candidate is no judge of its own choices. A recommender
+    that the second model does not know has the other model's estimate. If the names of a model's recommenders
+    are unknown, it cannot share any and goes without estimates; and if they are the first's or the second's,
+    so do all.
 
     Nobody knows what a recommender earns that a model never tried. So its serving policy is measured on what
     it does with the others, its probabilities divided by their sum.
@@ -247,20 +249,30 @@ def _common(
     names: Sequence[Sequence[str] | None],
 ) -> list[FloatArray]:
     """Reward estimates [n, K] by which each model is compared, K its own recommenders."""
-    *others, last = (np.clip(one, *reward_bounds) for one in estimates)
-    if not others:
-        return [last]
-    candidate, production = names
-    if candidate is None or production is None:
-        return [np.zeros_like(one) for one in estimates]
-    if list(candidate) == list(production):
-        return [last, last]
-    place = {name: index for index, name in enumerate(production)}
-    both = [(index, place[name]) for index, name in enumerate(candidate) if name in place]
+    own = [np.clip(one, *reward_bounds) for one in estimates]
+    if len(own) == 1:
+        return own
+    production, known = own[1], names[1]
+    if names[0] is None or known is None:
+        return [np.zeros_like(one) for one in own]
+    return [
+        np.zeros_like(one) if its is None else _replaced(one, its, production, known)
+        for one, its in zip(own, names, strict=True)
+    ]
+
+
+def _replaced(
+    estimates: FloatArray, names: Sequence[str], production: FloatArray, known: Sequence[str]
+) -> FloatArray:
+    """The estimates [n, K], those of production in the place of its own wherever production has one."""
+    if list(names) == list(known):
+        return production
+    place = {name: index for index, name in enumerate(known)}
+    both = [(index, place[name]) for index, name in enumerate(names) if name in place]
     if both:
         here, there = (list(indices) for indices in zip(*both, strict=True))
-        others[0][:, here] = last[:, there]
-    return [others[0], last]
+        estimates[:, here] = production[:, there]
+    return estimates
 
 
 def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:

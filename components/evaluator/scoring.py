@@ -12,6 +12,7 @@ from components.evaluator.logged_examples import SliceKey, outcome, slices
 from components.evaluator.rows import Known, Scored, recommender_sums, table
 from components.example_gen.example_files import Decoder, records
 from components.trainer.loaded import bring_up_to_date
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, TRAINING_ROWS, USER_ID
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -21,7 +22,7 @@ _THREADS = 2
 
 
 class Models:
-    """One or two models side by side.
+    """One to three models side by side.
 
     Args:
       folders: folders of their SavedModels, the candidate's first.
@@ -41,6 +42,12 @@ class Models:
         for folder, model in zip(folders, self._models, strict=True):
             if use_case is not None and not bring_up_to_date(model, use_case):
                 logging.warning("%s: too old to know which recommenders are retired or renamed.", folder)
+            if EVALUATION not in model.signatures:
+                raise DataError(
+                    f"{folder}: no signature {EVALUATION}; allowed: a model that has one. If it is the "
+                    "gate's reference, look less far back (gate.reference.age_days) or at none "
+                    "(gate.reference: null)."
+                )
         self._known = [_known(model) for model in self._models]
         signatures = [model.signatures[EVALUATION] for model in self._models]
 

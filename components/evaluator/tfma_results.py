@@ -17,9 +17,8 @@ from newsletter_bandit.settings.use_case import UseCase
 _LABEL = "clicked"
 
 
-def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
-    """TFMA's configuration: models, labels, and slices by each value of the use case's."""
-    names = [results.CANDIDATE, results.PRODUCTION] if has_production else [results.CANDIDATE]
+def eval_config(use_case: UseCase, models: Sequence[str]) -> tfma.EvalConfig:
+    """TFMA's configuration: models by name, labels, and slices by each value of the use case's."""
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -29,7 +28,7 @@ def eval_config(use_case: UseCase, has_production: bool) -> tfma.EvalConfig:
                 prediction_key=LOGGED_SCORE,
                 is_baseline=name == results.PRODUCTION,
             )
-            for name in names
+            for name in models
         ],
         slicing_specs=[
             tfma.SlicingSpec(),

@@ -126,7 +126,7 @@ class SumUp(beam.CombineFn):
     """Rows, block by block -> the `Figures` of each model.
 
     Args:
-      models: 1 or 2.
+      models: 1 to 3.
       measuring: settings of the measurement.
     """
 

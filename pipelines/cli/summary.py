@@ -36,6 +36,8 @@ _VERDICT_WORDS = {
 }
 # Checks that fail where the log's propensities are wrong; more rows would not help.
 _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
+# The check that looks further back than production.
+_REFERENCE = "value against the reference"
 _NOT_PLACED = {
     "superseded": "[bold yellow]Superseded[/]: production changed while this model was trained, so it was "
     "not put there; `newsletter-bandit train` again judges it against what is there now",
@@ -175,7 +177,7 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
     words = (
         f"{_verdict_words(outcome.verdict)} "
-        f"Compared with: {escape(outcome.verdict.compared_with)}.\n"
+        f"Compared with: {_compared_with(outcome.verdict)}.\n"
         f"{_looks(outcome.verdict)}"
     ).rstrip()
     publication = outcome.publication
@@ -190,6 +192,11 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
         words += f"\n{_NOT_PLACED[publication.outcome]} ({escape(publication.reason)})."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
+
+
+def _compared_with(found: Verdict) -> str:
+    reference = "" if found.reference is None else f", and as reference {escape(found.reference)}"
+    return f"{escape(found.compared_with)}{reference}"
 
 
 def judged_before(look: Look) -> str:
@@ -209,6 +216,17 @@ def _verdict_words(found: Verdict) -> str:
         )
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
         return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
+    if found.failed == (_REFERENCE,):
+        whom = f"the reference, {escape(str(found.reference))}"
+        if found.verdict == "not_blessed":
+            return (
+                "[bold red]Not blessed[/]: it loses no more than allowed against production, but measurably "
+                f"more than allowed against {whom}."
+            )
+        return (
+            "[bold yellow]Cannot tell[/]: it loses no more than allowed against production, but the log does "
+            f"not show that against {whom}, so nothing is published."
+        )
     untried = [check for check in found.checks if check.name == "never tried" and check.passed is None]
     told = "".join(f" {escape(_sentence(check.detail))}." for check in untried)
     return _VERDICT_WORDS[found.verdict] + told

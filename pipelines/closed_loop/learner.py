@@ -42,6 +42,7 @@ from components.transform.in_memory import Transformer, analyse
 from components.transform.layout import Layout, vocabulary_sizes
 from newsletter_bandit.exported_model import PROPENSITIES, RECOMMENDERS, SERVING_PROBABILITIES
 from newsletter_bandit.registry.evidence import Decision
+from newsletter_bandit.settings.reference import PublishedReference
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learnt
 
@@ -152,6 +153,8 @@ class BanditLearner:
         self._shared = shared
         self._own: dict[str, Week] = {}
         self._production: _Served | None = None
+        # All that were, oldest first.
+        self._published: list[tuple[dt.date, _Served]] = []
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -178,15 +181,21 @@ class BanditLearner:
             candidate = _call(model.evaluation, examples)
             other = _call(production.model.evaluation, examples) if production is not None else None
             compared_with = production.version if production is not None else LOGGING_POLICY
-            tried = [
-                one.training_rows.numpy() > 0
-                for one in ([model] if production is None else [model, production.model])
-            ]
+            reference = self._reference(day)
+            models = [model, *(one.model for one in (production, reference) if one is not None)]
             figures, verdict = evaluator.evaluate(
-                use_case, _outcome(rows), candidate, other, compared_with, tried
+                use_case,
+                _outcome(rows),
+                candidate,
+                other,
+                compared_with,
+                [one.training_rows.numpy() > 0 for one in models],
+                None if reference is None else _call(reference.model.evaluation, examples),
+                LOGGING_POLICY if reference is None else reference.version,
             )
         if verdict.blessed:
             self._production = _Served(f"{self.name}-{day}", model, use_case)
+            self._published.append((day, self._production))
             model_figures = figures.candidate
             earned = model_figures.eval_policy.values["dr"].value
             decision = decide(model_figures.exploration_cost, earned, figures.score_floor, use_case)
@@ -202,6 +211,16 @@ class BanditLearner:
             production=None if other is None else other[SERVING_PROBABILITIES].astype(np.float64),
         )
         return Learnt(self._production if verdict.blessed else None, gating, seconds)
+
+    def _reference(self, day: dt.date) -> _Served | None:
+        """The earlier model that the gate compares with as well, as the step ReferenceModel finds it."""
+        settings = self._use_case.gate.reference
+        if not isinstance(settings, PublishedReference) or not self._published:
+            return None
+        cutoff = day - dt.timedelta(days=settings.age_days)
+        old = [served for published, served in self._published if published <= cutoff]
+        found = old[-1] if old else self._published[0][1]
+        return None if found is self._production else found
 
     def _warm_start(self) -> WarmStartState | None:
         """State of the model in production, if the settings ask for it, read from its files."""

@@ -24,7 +24,14 @@ RUN_DATE, AGAIN = "run_date", "again"
 # After a minute, then two, up to a quarter of an hour.
 _BACKOFF = {"backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "900s"}
 # Their outputs depend on the day, the raw tables or the registry, which the cache does not know.
-_NEVER_CACHED = ("TableBuilder", "RepeatGuard", "BigQueryExampleGen", "ProductionModel", "PushingFinalizer")
+_NEVER_CACHED = (
+    "TableBuilder",
+    "RepeatGuard",
+    "BigQueryExampleGen",
+    "ProductionModel",
+    "ReferenceModel",
+    "PushingFinalizer",
+)
 
 
 def compiled(workspace: Workspace, pipeline: Pipeline) -> dict[str, Any]:

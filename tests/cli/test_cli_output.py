@@ -222,6 +222,25 @@ def test_the_verdict_says_what_it_rests_on(verdict: VerdictName, failed: list[st
     assert lines(summary.verdict(found, None))[0].startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("not_blessed", "Not blessed: it loses no more than allowed against production, but measurably more"),
+        (
+            "cannot_tell",
+            "Cannot tell: it loses no more than allowed against production, but the log does not",
+        ),
+    ],
+)
+def test_a_verdict_says_that_the_reference_alone_decided(verdict: VerdictName, words: str) -> None:
+    check = Check("value against the reference", -0.12, -0.1, ">=", False, "")
+    found = Verdict(verdict, "v8", (check,), reference="v1")
+    shown = " ".join(lines(summary.verdict(dataclasses.replace(outcome(), verdict=found), None)))
+    assert shown.startswith(words)
+    assert "against the reference, v1" in shown
+    assert "Compared with: v8, and as reference v1." in shown
+
+
 def test_a_verdict_names_what_was_never_tried() -> None:
     detail = "skipped: nothing is known of deals; refill, in no row of the log"
     checks = (Check("never tried", None, None, "<=", None, detail),)

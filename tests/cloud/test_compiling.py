@@ -27,6 +27,7 @@ from rich.console import Console
 from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import VERTEX_STEPS, Vertex
 from newsletter_bandit.settings.reading import load_environment
+from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.release import Release
 from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli import cloud_runs
@@ -109,6 +110,26 @@ def test_the_same_settings_give_the_same_bytes_and_nothing_of_this_machine(
     assert len(text) < 150_000
     for local in (str(CONFIGS.parent), str(tmp_path), os.path.expanduser("~/"), str(run_day())):
         assert local not in text
+
+
+@pytest.mark.parametrize("reference", [None, LoggedReference(policy="logged")])
+def test_a_gate_whose_reference_is_no_version_has_no_step_for_it(
+    specs: dict[Pipeline, dict[str, Any]], reference: LoggedReference | None, tmp_path: Path
+) -> None:
+    tasks = specs[Pipeline.TRAINING]["pipelineSpec"]["root"]["dag"]["tasks"]
+    production = {"producerTask": "ProductionModel", "outputArtifactKey": "model"}
+    earlier = {"producerTask": "ReferenceModel", "outputArtifactKey": "model"}
+    looked_up = tasks["ReferenceModel"]["inputs"]["artifacts"]
+    assert looked_up["production_model"] == {"taskOutputArtifact": production}
+    judged = tasks["Evaluator"]["inputs"]["artifacts"]
+    assert judged["reference_model"] == {"taskOutputArtifact": earlier}
+
+    made = workspace(tmp_path)
+    gate = made.use_case.gate.model_copy(update={"reference": reference})
+    made = dataclasses.replace(made, use_case=made.use_case.model_copy(update={"gate": gate}))
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    assert "ReferenceModel" not in tasks
+    assert set(tasks["Evaluator"]["inputs"]["artifacts"]) == set(judged) - {"reference_model"}
 
 
 def test_the_day_is_a_parameter(specs: dict[Pipeline, dict[str, Any]]) -> None:
@@ -319,6 +340,7 @@ def test_caching_spares_what_depends_on_the_day_or_the_registry(tmp_path: Path) 
         "RepeatGuard",
         "BigQueryExampleGen",
         "ProductionModel",
+        "ReferenceModel",
         "PushingFinalizer",
     }
 

@@ -28,7 +28,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluate(
-    shop: Path, output: Path, use_case: UseCase, model: str, production: str, examples: str = "examples"
+    shop: Path,
+    output: Path,
+    use_case: UseCase,
+    model: str,
+    production: str,
+    examples: str = "examples",
+    reference: str = "none",
 ) -> tuple[Any, Metrics, Verdict]:
     """Runs the executor as the launcher does: blessing artifact, metrics and verdict."""
     from tfx.dsl.components.base import base_beam_executor
@@ -39,9 +45,10 @@ def evaluate(
     rows = standard_artifacts.Examples()
     rows.uri = str(shop / examples)
     rows.split_names = artifact_utils.encode_split_names(["eval"])
-    candidate, baseline = standard_artifacts.Model(), standard_artifacts.Model()
-    candidate.uri, baseline.uri = str(shop / model), str(shop / production)
+    candidate, baseline, earlier = (standard_artifacts.Model() for _ in range(3))
+    candidate.uri, baseline.uri, earlier.uri = (str(shop / name) for name in (model, production, reference))
     baseline.set_string_custom_property("version", "v7")
+    earlier.set_string_custom_property("version", "v1")
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(output / "evaluation"), str(output / "blessing")
     for artifact in (evaluation, blessing):
@@ -50,7 +57,12 @@ def evaluate(
         beam_pipeline_args=BEAM_ARGS, tmp_dir=str(output / "tmp"), unique_id="1"
     )
     Executor(context).Do(
-        {"examples": [rows], "model": [candidate], "baseline_model": [baseline]},
+        {
+            "examples": [rows],
+            "model": [candidate],
+            "baseline_model": [baseline],
+            "reference_model": [earlier],
+        },
         {"evaluation": [evaluation], "blessing": [blessing]},
         {"use_case": use_case.to_json(), "current_component_id": "Evaluator"},
     )
@@ -69,7 +81,9 @@ def test_better_candidate_is_blessed_against_production(shop: Path, tmp_path: Pa
 
     assert verdict.verdict == "blessed"
     assert verdict.compared_with == "v7"
-    assert [check.name for check in verdict.checks if not check.passed] == ["unsubscribes"]
+    skipped = [check.name for check in verdict.checks if not check.passed]
+    assert skipped == ["value against the reference", "unsubscribes"]
+    assert metrics.overall.reference is None
     assert verdict.checks[-1].detail == "skipped: the log holds no unsubscribe"
     assert model_utils.is_model_blessed(blessing)
     assert (tmp_path / "blessing" / "BLESSED").is_file()
@@ -116,6 +130,22 @@ def test_worse_candidate_is_not_blessed(shop: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "blessing").iterdir()] == ["NOT_BLESSED"]
 
 
+def test_a_candidate_as_good_as_production_is_held_to_an_earlier_version(shop: Path, tmp_path: Path) -> None:
+    use_case = shop_use_case(min_auc=0.0)
+    _, metrics, verdict = evaluate(shop, tmp_path, use_case, "wrong", "wrong", reference="right")
+
+    assert (verdict.verdict, verdict.failed) == ("not_blessed", ("value against the reference",))
+    assert (verdict.compared_with, verdict.reference) == ("v7", "v1")
+    found = metrics.overall.reference
+    assert found is not None
+    assert found.value is not None
+    assert found.value.value == pytest.approx(serving_value(0), abs=4 * number(found.value.standard_error))
+    loss = serving_value(1) - serving_value(0)
+    assert found.difference.value == pytest.approx(loss, abs=4 * number(found.difference.standard_error))
+    assert metrics.overall.difference.value == 0.0
+    assert [row.label for row in policy_values(metrics)][-2] == "candidate minus v1"
+
+
 def test_few_rows_cannot_tell(shop: Path, tmp_path: Path) -> None:
     blessing, metrics, verdict = evaluate(shop, tmp_path, shop_use_case(), "right", "none", examples="few")
 
@@ -144,16 +174,18 @@ def make_pipeline(shop: Path, root: Path) -> Any:
     production = tfx.dsl.Importer(source_uri=str(shop / "none"), artifact_type=model_type).with_id(
         "production"
     )
+    reference = tfx.dsl.Importer(source_uri=str(shop / "none"), artifact_type=model_type).with_id("reference")
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
         model=candidate.outputs["result"],
         production_model=production.outputs["result"],
+        reference_model=reference.outputs["result"],
         use_case=shop_use_case(),
     )
     return tfx.dsl.Pipeline(
         pipeline_name="evaluation",
         pipeline_root=str(root),
-        components=[examples, candidate, production, evaluator],
+        components=[examples, candidate, production, reference, evaluator],
         metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
         beam_pipeline_args=BEAM_ARGS,
     )
@@ -168,7 +200,7 @@ def test_first_model_in_a_pipeline(shop: Path, tmp_path: Path) -> None:
     verdict = Verdict.read(evaluation)
     assert (verdict.verdict, verdict.compared_with) == ("blessed", "logging policy")
     skipped = [check.name for check in verdict.checks if check.passed is None]
-    assert skipped == ["AUC against production", "unsubscribes"]
+    assert skipped == ["AUC against production", "value against the reference", "unsubscribes"]
     assert len(list(tmp_path.glob("Evaluator/blessing/*/BLESSED"))) == 1
 
 

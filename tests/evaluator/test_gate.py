@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from components.evaluator.gate import LOGGING_POLICY, decide
-from components.evaluator.gate_metrics import GateMetrics
+from components.evaluator.gate_metrics import Against, GateMetrics
 from newsletter_bandit.checks import Check
 from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.margin import Loss
+from newsletter_bandit.settings.reference import PublishedReference
 from newsletter_bandit.settings.use_case import Gate
 
 GATE = Gate(
@@ -28,6 +29,16 @@ GATE = Gate(
     confidence=0.95,
     allowed_margin=Loss(reward=0.01),
     max_unsubscribe_ratio=1.5,
+)
+EARLIER = Against(
+    "20251129T101500Z-1a2b3c4d",
+    difference=0.02,
+    lower_bound=0.0,
+    upper_bound=0.04,
+    excess_lower_bound=0.0,
+    excess_upper_bound=0.04,
+    baseline=0.11,
+    weights=PartWeight("reference", 0.97, 0.05),
 )
 GOOD = GateMetrics(
     rows=5000,
@@ -49,8 +60,10 @@ GOOD = GateMetrics(
     unsubscribe_ratio=1.1,
     unsubscribe_excess_bound=-0.004,
     unsubscribe_excess_upper_bound=-0.002,
+    reference=EARLIER,
 )
-FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
+FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY, reference=None)
+AGAINST = "value against the reference"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,34 @@ FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
         ({"lower_bound": -math.inf, "upper_bound": math.inf}, "cannot_tell", ["value"]),
         # All of it lies below the margin.
         ({"difference": -0.05, "lower_bound": -0.08, "upper_bound": -0.02}, "not_blessed", ["value"]),
+        # The same of the reference, by its own interval.
+        ({"reference": replace(EARLIER, lower_bound=-0.01)}, "blessed", []),
+        ({"reference": replace(EARLIER, lower_bound=-0.011)}, "cannot_tell", [AGAINST]),
+        ({"reference": replace(EARLIER, lower_bound=-0.04, upper_bound=-0.01)}, "cannot_tell", [AGAINST]),
+        ({"reference": replace(EARLIER, lower_bound=-0.04, upper_bound=-0.02)}, "not_blessed", [AGAINST]),
+        (
+            {"lower_bound": -0.02, "reference": replace(EARLIER, lower_bound=-0.04, upper_bound=-0.02)},
+            "not_blessed",
+            ["value", AGAINST],
+        ),
+        (
+            {"rows": 10, "reference": replace(EARLIER, lower_bound=-0.04, upper_bound=-0.02)},
+            "cannot_tell",
+            ["rows", AGAINST],
+        ),
+        # The log does not do what the reference does, or the margin is all that it earns.
+        (
+            {
+                "reference": replace(
+                    EARLIER, upper_bound=-0.02, lower_bound=-0.04, weights=PartWeight("reference", 0.7, 0.1)
+                )
+            },
+            "cannot_tell",
+            [AGAINST],
+        ),
+        ({"reference": replace(EARLIER, clipped_weight=0.05)}, "blessed", []),
+        ({"reference": replace(EARLIER, upper_bound=-0.02, clipped_weight=0.06)}, "cannot_tell", [AGAINST]),
+        ({"reference": replace(EARLIER, baseline=0.01)}, "cannot_tell", ["margin of the reference"]),
         # More unsubscribes than allowed: estimated, and measured.
         ({"unsubscribe_excess_upper_bound": 0.0}, "blessed", []),
         # The estimate alone never decides: it may be below the cap where the truth is far above.
@@ -107,8 +148,8 @@ FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY)
         ({"auc": 0.5, "lower_bound": -0.02}, "not_blessed", ["AUC", "AUC against production", "value"]),
     ],
 )
-def test_verdicts(changes: dict[str, float], verdict: str, failed: list[str]) -> None:
-    found = decide(replace(GOOD, **changes), GATE)  # type: ignore[arg-type]
+def test_verdicts(changes: dict[str, Any], verdict: str, failed: list[str]) -> None:
+    found = decide(replace(GOOD, **changes), GATE)
     assert found.verdict == verdict
     assert [check.name for check in found.checks if check.passed is False] == failed
     assert found.blessed == (verdict == "blessed")
@@ -119,8 +160,38 @@ def test_first_model_skips_the_comparison_of_auc_alone() -> None:
     verdict = decide(FIRST, GATE)
     assert verdict.blessed
     skipped = [check for check in verdict.checks if check.passed is None]
-    assert [(check.name, check.figure) for check in skipped] == [("AUC against production", None)]
+    assert [check.figure for check in skipped] == [None, None]
+    assert [check.name for check in skipped] == ["AUC against production", AGAINST]
     assert decide(replace(FIRST, lower_bound=-0.02, upper_bound=-0.015), GATE).verdict == "not_blessed"
+
+
+def test_a_reference_has_its_own_margin_and_is_named_with_its_day() -> None:
+    reference = PublishedReference(policy="published", allowed_margin=Loss(share=0.2))
+    gate = GATE.model_copy(update={"reference": reference})
+    found = decide(
+        replace(GOOD, reference=replace(EARLIER, lower_bound=-0.02, excess_lower_bound=0.0011)), gate
+    )
+    assert found.blessed
+    assert found.reference == EARLIER.whom
+    check = next(check for check in found.checks if check.name == AGAINST)
+    # What must be reached is 80% of .11; the bound is .0011 above that.
+    assert (check.figure, check.bound) == (pytest.approx(0.0011 / 0.11 - 0.2), -0.2)
+    assert "the gain over 20251129T101500Z-1a2b3c4d, published 2025-11-29" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("metrics", "gate", "reason"),
+    [
+        (GOOD, GATE.model_copy(update={"reference": None}), "gate.reference is null"),
+        (FIRST, GATE, "no model is in production"),
+        (replace(GOOD, reference=None), GATE, "no version but production itself to look back at"),
+    ],
+)
+def test_without_a_reference_the_check_is_skipped(metrics: GateMetrics, gate: Gate, reason: str) -> None:
+    found = decide(metrics, gate)
+    assert found.blessed
+    check = next(check for check in found.checks if check.name == AGAINST)
+    assert (check.passed, check.detail) == (None, f"skipped: {reason}")
 
 
 def test_unsubscribes_are_not_checked_where_the_cap_is_off_or_the_log_holds_none() -> None:

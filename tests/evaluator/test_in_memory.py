@@ -119,6 +119,51 @@ def test_a_candidate_that_loses_readers_who_never_click_is_stopped_too() -> None
     assert "unsubscribes" in [check.name for check in verdict.checks if check.passed is False]
 
 
+def test_a_chain_of_small_losses_is_stopped_by_the_reference() -> None:
+    """Ten retrainings, each 4% worse than the last, of which a tenth may be lost."""
+    use_case = make_use_case()
+    log, action = outcome(60_000, 11, RATE, EVEN)
+
+    def worth(value: float) -> Outputs:
+        worst = (RATE[2] - value) / (RATE[2] - RATE[0])
+        return model(action, [worst, 0.0, 1.0 - worst], [0.1, 0.2, 0.4])
+
+    chain = [worth(0.4 * 0.96**step) for step in range(11)]
+    alone, referred = [], []
+    for step in range(1, 11):
+        before = chain[step - 1]
+        alone.append(evaluate(use_case, log, chain[step], before, f"v{step - 1}")[1])
+        if step > 1:
+            _, verdict = evaluate(
+                use_case,
+                log,
+                chain[step],
+                before,
+                f"v{step - 1}",
+                reference=chain[0],
+                reference_name="v0",
+            )
+            referred.append(verdict)
+    assert all(verdict.blessed for verdict in alone)
+    # 7.8% are lost by the second, 11.5% by the third, and 33.5% in the end.
+    assert [verdict.verdict for verdict in referred] == ["blessed", *["not_blessed"] * 8]
+    assert {verdict.failed for verdict in referred[1:]} == {("value against the reference",)}
+    assert {verdict.reference for verdict in referred} == {"v0"}
+
+
+def test_the_log_may_be_the_reference() -> None:
+    use_case = make_use_case(gate={"reference": {"policy": "logged"}})
+    log, action = outcome(20_000, 1, RATE, EVEN)
+    good = model(action, [0.05, 0.05, 0.9], [0.1, 0.2, 0.4])
+    bad = model(action, [0.9, 0.05, 0.05], [0.1, 0.2, 0.4])
+    _, verdict = evaluate(use_case, log, bad, bad, "v1")
+    assert (verdict.verdict, verdict.failed) == ("not_blessed", ("value against the reference",))
+    assert verdict.reference == "logging policy"
+    assert evaluate(use_case, log, good, bad, "v1")[1].blessed
+    # A first model is compared with the log as it is.
+    assert evaluate(use_case, log, good)[1].reference is None
+
+
 def test_any_split_gives_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     from components.evaluator import in_memory
 

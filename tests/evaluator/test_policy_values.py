@@ -118,6 +118,45 @@ def test_production_never_takes_a_recommender_that_it_alone_does_not_know() -> N
     assert candidate["difference"] == pytest.approx(candidate["serving_policy/dr"] - 0.25)
 
 
+# By production's estimates the candidate is worth .27, and the reference .2.
+EARLIER = ([0.3, 0.2, 0.1], [0.5, 0.3, 0.2]), ([0.9, 0.9, 0.9], [0.2, 0.6, 0.2])
+
+
+def test_the_reference_by_hand() -> None:
+    """The pair with the reference takes production's estimates, as the pair with production."""
+    measuring = replace(MEASURING, weight_clip=1.1, reference_multiple=0.9)
+    values = PolicyValues(3, measuring)
+    halves = PolicyValues(3, measuring), PolicyValues(3, measuring)
+    for half, (action, reward) in zip(halves, ((0, 1.0), (1, -1.0)), strict=True):
+        one = row(action, reward, *(output(action, *model) for model in EARLIER))
+        values.add([one])
+        half.add([one])
+    candidate, production, reference = values.figures()
+    # Weights .8 / .5, clipped, and .2 / .5 with a residual of .7.
+    # Weights .1 / .5, and .6 / .5, clipped, with a residual of -1.2.
+    ours = [0.27 + 1.1 * 0.7, 0.27 - 0.2 * 1.2]
+    theirs = [0.2 + 0.4 * 0.7, 0.2 - 1.1 * 1.2]
+    assert candidate["reference"] == pytest.approx((sum(ours) - sum(theirs)) / 2)
+    assert candidate["reference/excess"] == pytest.approx((sum(ours) - 0.9 * sum(theirs)) / 2)
+    assert reference["value"] == pytest.approx(sum(theirs) / 2)
+    assert reference["mean_weight"] == pytest.approx(0.75)
+    assert reference["mean_weight_unclipped"] == pytest.approx(0.8)
+    assert "serving_policy/dr" in production
+    merged = (halves[0] + halves[1]).figures()
+    assert merged[0]["reference/excess"] == pytest.approx(candidate["reference/excess"])
+    assert merged[2] == pytest.approx(reference, nan_ok=True)
+
+
+def test_the_log_as_the_reference_by_hand() -> None:
+    values = PolicyValues(2, replace(MEASURING, reference_is_log=True, reference_multiple=0.9))
+    for action, reward in ((0, 1.0), (1, 0.0)):
+        values.add([row(action, reward, output(action, *EARLIER[0]))])
+    candidate, _ = values.figures()
+    ours = (0.27 + 1.6 * 0.7 + 0.27 - 0.2 * 0.2) / 2
+    assert candidate["reference"] == pytest.approx(ours - 0.5)
+    assert candidate["reference/excess"] == pytest.approx(ours - 0.9 * 0.5)
+
+
 def slice_figures(models: int, rows: int = 2) -> dict[str, dict[str, Any]]:
     values = PolicyValues(models, MEASURING)
     values.add([row(0, float(i % 2), *[output(0)] * (models - 1)) for i in range(rows)])

@@ -22,8 +22,8 @@ def content(executions: Executions, step: str, output: str, name: str) -> Any:
     return json.loads((Path(executions.outputs(step)[output]) / name).read_text())
 
 
-def production(executions: Executions) -> Path:
-    return Path(executions.outputs("ProductionModel")["model"]) / "Format-Serving"
+def production(executions: Executions, step: str = "ProductionModel") -> Path:
+    return Path(executions.outputs(step)["model"]) / "Format-Serving"
 
 
 def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_path: Path) -> None:
@@ -66,6 +66,8 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     executions = workplace.run("two", blessed=True)
     assert (production(executions) / "saved_model.pb").is_file()
     after_one = executions.outputs("ProductionModel")["model"]
+    # The oldest version is production itself.
+    assert not production(executions, "ReferenceModel").exists()
     second = content(executions, "PushingFinalizer", "publication", "publication.json")
     assert second["outcome"] == "published"
     assert second["version"] != first["version"]
@@ -73,6 +75,9 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     # Not blessed: nothing moves.
     executions = workplace.run("bad", blessed=False)
     assert executions.outputs("ProductionModel")["model"] != after_one
+    reference = tf.saved_model.load(str(production(executions, "ReferenceModel")))
+    answer = reference.signatures["serving_default"](examples=tf.constant(["a user"]))
+    assert answer["scores"].numpy().tolist() == [[-1.0]]
     refused = content(executions, "PushingFinalizer", "publication", "publication.json")
     assert refused == {
         "outcome": "not_blessed",
@@ -99,6 +104,7 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     workplace.registry.rollback(first["version"])
     executions = workplace.run("bad", blessed=False)
     assert executions.outputs("ProductionModel")["model"] == after_one
+    assert not production(executions, "ReferenceModel").exists()
 
 
 def test_a_damaged_pointer_stops_the_run(tmp_path: Path) -> None:
@@ -118,7 +124,14 @@ def test_the_steps_compile_for_vertex_ai(tmp_path: Path) -> None:
     runner = v2.KubeflowV2DagRunner(config, output_dir=str(tmp_path), output_filename="job.json")
     runner.run(Workplace(tmp_path).pipeline("one", blessed=True))
     spec = json.loads((tmp_path / "job.json").read_text())["pipelineSpec"]
-    ours = {"HyperparametersGen", "ProductionModel", "ServingModelResolver", "Pusher", "PushingFinalizer"}
+    ours = {
+        "HyperparametersGen",
+        "ProductionModel",
+        "ReferenceModel",
+        "ServingModelResolver",
+        "Pusher",
+        "PushingFinalizer",
+    }
     containers = {
         name.removesuffix("_executor"): executor["container"]["args"]
         for name, executor in spec["deploymentSpec"]["executors"].items()

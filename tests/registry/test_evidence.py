@@ -12,16 +12,20 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
-from newsletter_bandit.registry.evidence.metrics import FloorGain
+from newsletter_bandit.registry.evidence.metrics import Difference, FloorGain, Reference
 from newsletter_bandit.registry.evidence.record import Record
 from tests.evidence_records import NO_FLOOR, decision, estimate, metrics, model_figures, verdict
 
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)
+DIFFERENCE = Difference(0.02, 0.01, 0.0, 0.04, 0.0, 0.04, 0.03, 0.01, 0.05)
 RECORDS: list[Record] = [
     metrics(),
     metrics(candidate=model_figures(cost=None), production=model_figures(), floor=FLOOR),
+    metrics(reference=Reference("v1", DIFFERENCE, estimate(0.2), 0.99, 1.01, 0.03)),
+    metrics(reference=Reference("logging policy", DIFFERENCE, None, None, None, None)),
     verdict("blessed"),
     verdict("cannot_tell", "rows", "value"),
+    replace(verdict("blessed"), reference="v1"),
     decision(),
     decision("serving_policy", 0.5, 0.035),
     replace(decision("eval_policy", 0.0), exploration_cost=estimate(None), floor_gain=FLOOR),
@@ -44,6 +48,13 @@ def test_a_file_without_a_format_is_one_from_before_formats_were_counted(
     assert content.pop("format") == 1
     (tmp_path / record.FILE).write_text(json.dumps(content))
     assert type(record).read(tmp_path) == record
+
+
+def test_files_from_before_there_was_a_reference_are_read() -> None:
+    content = metrics(production=model_figures()).content()
+    del content["overall"]["reference"]
+    assert Metrics.from_json(json.dumps(content)) == metrics(production=model_figures())
+    assert "reference" not in verdict("blessed").content()
 
 
 @pytest.mark.parametrize("kind", [Metrics, Verdict, Decision])

@@ -5,9 +5,10 @@
                  "candidate": {"auc": ..., "serving_policy/dr": ...},
                  "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
                  "unsubscribes": {"value": ..., "ratio": ..., "excess": ...},
+                 "reference": {"name": ..., "difference": {"value": ..., "lower_bound": ...}, ...} or null,
                  "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
                  "overlap": {"deals": {"logged_share": ...}}},
-     "slices": {"country=CH": {...as overall, less overlap and score floor...}}}
+     "slices": {"country=CH": {...as overall, less overlap, score floor and reference...}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
 `/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null. Values are in units of
@@ -107,6 +108,43 @@ class Difference(Estimate):
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The fixed reference that the candidate is compared with besides production.
+
+    Attributes:
+      name: a version, or "logging policy".
+      difference: candidate minus the reference; the excess leaves out the share that the reference's own
+        margin allows to lose.
+      value: of a version, by the estimates of the comparison; None for the logging policy, as are the next.
+      mean_weight, mean_weight_unclipped, mean_weight_reach: as in `Weights`.
+    """
+
+    name: str
+    difference: Difference
+    value: Estimate | None
+    mean_weight: Figure
+    mean_weight_unclipped: Figure
+    mean_weight_reach: Figure
+
+    @property
+    def clipped_weight(self) -> Figure:
+        """Share of the weight that the clip takes away; None where it is unknown."""
+        return _clipped_weight(self.mean_weight, self.mean_weight_unclipped)
+
+    @classmethod
+    def of(cls, fields: Fields) -> Reference:
+        """The reference that an object of the file holds."""
+        return cls(
+            name=fields.text("name"),
+            difference=Difference.of(fields.object("difference")),
+            value=fields.optional("value", lambda name: Estimate.of(fields.object(name))),
+            mean_weight=fields.figure("mean_weight"),
+            mean_weight_unclipped=fields.figure("mean_weight_unclipped"),
+            mean_weight_reach=fields.figure("mean_weight_reach"),
+        )
+
+
+@dataclass(frozen=True)
 class Unsubscribes(Estimate):
     """The candidate's rate of unsubscribes.
 
@@ -185,9 +223,7 @@ class Weights(Figures):
     @property
     def clipped_weight(self) -> Figure:
         """Share of the weight that the clip takes away; None where it is unknown."""
-        if self.mean_weight is None or not self.mean_weight_unclipped:
-            return None
-        return max(1.0 - self.mean_weight / self.mean_weight_unclipped, 0.0)
+        return _clipped_weight(self.mean_weight, self.mean_weight_unclipped)
 
 
 @dataclass(frozen=True)
@@ -304,11 +340,13 @@ class OverallMetrics(SliceMetrics):
       score_floor: score floor of the candidate's serving policy.
       overlap: overlap by recommender.
       sample_ratio: p-value of the sample-ratio test.
+      reference: the fixed reference; None if there is none, as in files of earlier versions.
     """
 
     score_floor: FloorGain
     overlap: Mapping[str, ActionOverlap]
     sample_ratio: Figure = None
+    reference: Reference | None = None
 
     @classmethod
     def of(cls, fields: Fields) -> OverallMetrics:
@@ -319,6 +357,11 @@ class OverallMetrics(SliceMetrics):
             score_floor=FloorGain.of(fields.object("score_floor")),
             overlap={name: ActionOverlap.of(overlap.object(name)) for name in overlap.content},
             sample_ratio=fields.later("sample_ratio"),
+            reference=(
+                fields.optional("reference", lambda name: Reference.of(fields.object(name)))
+                if "reference" in fields
+                else None
+            ),
         )
 
     def body(self) -> dict[str, Any]:
@@ -329,6 +372,7 @@ class OverallMetrics(SliceMetrics):
             **self._of_models(),
             "overlap": {name: dataclasses.asdict(figures) for name, figures in self.overlap.items()},
             "sample_ratio": self.sample_ratio,
+            "reference": None if self.reference is None else dataclasses.asdict(self.reference),
         }
 
 
@@ -377,6 +421,10 @@ class Metrics(Record):
             "overall": self.overall.body(),
             "slices": {name: figures.body() for name, figures in self.slices.items()},
         }
+
+
+def _clipped_weight(clipped: Figure, unclipped: Figure) -> Figure:
+    return None if clipped is None or not unclipped else max(1.0 - clipped / unclipped, 0.0)
 
 
 def _of_slice(fields: Fields) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Verdict(Record):
       checks: every check in the order it was made.
       looks: how many candidates the window's evaluation rows have judged, this one included; None where that
         was not counted. The file leaves it out then, as older ones do.
+      reference: what the candidate was compared with as well, a version or "logging policy"; None for
+        nothing. The file leaves it out then, as older ones do.
     """
 
     FILE = "verdict.json"
@@ -30,6 +32,7 @@ class Verdict(Record):
     compared_with: str
     checks: tuple[Check, ...]
     looks: int | None = None
+    reference: str | None = None
 
     @property
     def blessed(self) -> bool:
@@ -54,14 +57,13 @@ class Verdict(Record):
             compared_with=fields.text("compared_with"),
             checks=tuple(_check(one) for one in fields.objects("checks")),
             looks=fields.whole("looks") if "looks" in fields else None,
+            reference=fields.text("reference") if "reference" in fields else None,
         )
 
     def body(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        fields = asdict(self)
-        if self.looks is None:
-            del fields["looks"]
-        return fields
+        later = ("looks", "reference")
+        return {name: value for name, value in asdict(self).items() if name not in later or value is not None}
 
 
 def _check(fields: Fields) -> Check:

@@ -11,7 +11,7 @@ Three verdicts, decided in this order:
     not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many
                   readers
     cannot_tell   the lower bound is below the allowed loss but the upper bound is not: the interval
-                  straddles it
+                  straddles it; for the reference, only where the settings say so
     cannot_tell   the upper bound of the unsubscribes' excess is above 0, but the lower bound is not
     blessed       every check holds
 
@@ -124,11 +124,14 @@ def _against_reference(metrics: GateMetrics, gate: Gate) -> tuple[Check, bool]:
     margin, against = gate.reference_margin, metrics.reference
     if gate.reference is not None and against is not None:
         check, worse = _value(REFERENCE_CHECK, against, margin, gate)
-        unsupported = _unsupported(against, gate)
-        if not unsupported:
+        unsupported = _unsupported(against, gate, worse)
+        if not unsupported and (check.passed or worse):
             return check, worse
-        detail = f"{check.detail}; the log cannot tell what that earns: {unsupported}"
-        return replace(check, passed=False, detail=detail), False
+        reason = f"; the log cannot tell what that earns: {unsupported}" if unsupported else ""
+        detail = f"{check.detail}{reason}"
+        if gate.reference.when_unsure == "wait":
+            return replace(check, passed=False, detail=detail), False
+        return replace(check, passed=None, detail=f"skipped, the log cannot tell: {detail}"), False
     if gate.reference is None:
         reason = "gate.reference is null"
     elif metrics.production_auc is None:
@@ -139,14 +142,18 @@ def _against_reference(metrics: GateMetrics, gate: Gate) -> tuple[Check, bool]:
     return Check(REFERENCE_CHECK, None, bound, ">=", None, f"skipped: {reason}"), False
 
 
-def _unsupported(against: Against, gate: Gate) -> str:
-    """Why the log cannot tell what the other policy earns; "" if it can."""
+def _unsupported(against: Against, gate: Gate, worse: bool) -> str:
+    """Why the log cannot tell what the other policy earns; "" if it can.
+
+    Production's estimates, to which the clip leaves a part, are low for what that policy does. So the clip is
+    no excuse for a candidate that is ``worse`` in spite of them.
+    """
     if against.weights is not None:
         _, mean, reach = against.weights
         check = mean_weight(mean, reach, gate.mean_weight_tolerance)
         if check.passed is False:
             return check.detail
-    if against.clipped_weight > gate.max_clipped_weight + ROUNDING:
+    if not worse and against.clipped_weight > gate.max_clipped_weight + ROUNDING:
         return (
             f"the clip at {gate.weight_clip:g} takes away {against.clipped_weight:.1%} of its weight, more "
             f"than gate.max_clipped_weight, {gate.max_clipped_weight:.1%}"

@@ -126,9 +126,9 @@ def test_scores_that_are_not_numbers() -> None:
         AUC().add(np.array([0.5, math.nan]), np.array([True, False]))
 
 
-def test_more_than_two_models() -> None:
-    with pytest.raises(ValueError, match="allowed: 1 or 2"):
-        PolicyValues(3, Measuring(3, 10.0, 0.95))
+def test_more_than_three_models() -> None:
+    with pytest.raises(ValueError, match="allowed: 1, 2 or 3"):
+        PolicyValues(4, Measuring(3, 10.0, 0.95))
 
 
 def test_an_evaluation_without_rows() -> None:

@@ -29,6 +29,7 @@ GATE = Gate(
     confidence=0.95,
     allowed_margin=Loss(reward=0.01),
     max_unsubscribe_ratio=1.5,
+    reference=PublishedReference(policy="published", when_unsure="wait"),
 )
 EARLIER = Against(
     "20251129T101500Z-1a2b3c4d",
@@ -125,7 +126,13 @@ AGAINST = "value against the reference"
             [AGAINST],
         ),
         ({"reference": replace(EARLIER, clipped_weight=0.05)}, "blessed", []),
-        ({"reference": replace(EARLIER, upper_bound=-0.02, clipped_weight=0.06)}, "cannot_tell", [AGAINST]),
+        ({"reference": replace(EARLIER, clipped_weight=0.06)}, "cannot_tell", [AGAINST]),
+        # The clip favours the candidate: what is worse in spite of that is worse.
+        (
+            {"reference": replace(EARLIER, lower_bound=-0.04, upper_bound=-0.02, clipped_weight=0.06)},
+            "not_blessed",
+            [AGAINST],
+        ),
         ({"reference": replace(EARLIER, baseline=0.01)}, "cannot_tell", ["margin of the reference"]),
         # More unsubscribes than allowed: estimated, and measured.
         ({"unsubscribe_excess_upper_bound": 0.0}, "blessed", []),
@@ -166,7 +173,7 @@ def test_first_model_skips_the_comparison_of_auc_alone() -> None:
 
 
 def test_a_reference_has_its_own_margin_and_is_named_with_its_day() -> None:
-    reference = PublishedReference(policy="published", allowed_margin=Loss(share=0.2))
+    reference = PublishedReference(policy="published", allowed_margin=Loss(share=0.2), when_unsure="wait")
     gate = GATE.model_copy(update={"reference": reference})
     found = decide(
         replace(GOOD, reference=replace(EARLIER, lower_bound=-0.02, excess_lower_bound=0.0011)), gate
@@ -177,6 +184,31 @@ def test_a_reference_has_its_own_margin_and_is_named_with_its_day() -> None:
     # What must be reached is 80% of .11; the bound is .0011 above that.
     assert (check.figure, check.bound) == (pytest.approx(0.0011 / 0.11 - 0.2), -0.2)
     assert "the gain over 20251129T101500Z-1a2b3c4d, published 2025-11-29" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "passed", "words"),
+    [
+        ({}, True, "0 is >= -0.01"),
+        ({"lower_bound": -0.011}, None, "skipped, the log cannot tell: -0.011 is not >= -0.01"),
+        ({"clipped_weight": 0.06}, None, "the clip at 60 takes away 6.0% of its weight"),
+        (
+            {"lower_bound": -0.04, "upper_bound": -0.02, "weights": PartWeight("reference", 0.7, 0.1)},
+            None,
+            "the log cannot tell what that earns: the weights' mean is 0.7",
+        ),
+        ({"lower_bound": -0.04, "upper_bound": -0.02}, False, "-0.04 is not >= -0.01"),
+    ],
+)
+def test_what_holds_against_production_need_not_wait_for_the_reference(
+    changes: dict[str, Any], passed: bool | None, words: str
+) -> None:
+    gate = GATE.model_copy(update={"reference": PublishedReference(policy="published")})
+    found = decide(replace(GOOD, reference=replace(EARLIER, **changes)), gate)
+    assert found.verdict == ("not_blessed" if passed is False else "blessed")
+    check = next(check for check in found.checks if check.name == AGAINST)
+    assert check.passed is passed
+    assert words in check.detail
 
 
 @pytest.mark.parametrize(

@@ -122,24 +122,30 @@ def _value(name: str, against: Against, margin: Loss, gate: Gate) -> tuple[Check
 def _against_reference(metrics: GateMetrics, gate: Gate) -> tuple[Check, bool]:
     """The check of the value against the fixed reference, and whether the candidate is surely worse."""
     margin, against = gate.reference_margin, metrics.reference
-    if gate.reference is not None and against is not None:
-        check, worse = _value(REFERENCE_CHECK, against, margin, gate)
-        unsupported = _unsupported(against, gate, worse)
-        if not unsupported and (check.passed or worse):
-            return check, worse
-        reason = f"; the log cannot tell what that earns: {unsupported}" if unsupported else ""
-        detail = f"{check.detail}{reason}"
-        if gate.reference.when_unsure == "wait":
-            return replace(check, passed=False, detail=detail), False
-        return replace(check, passed=None, detail=f"skipped, the log cannot tell: {detail}"), False
+    if gate.reference is None or against is None:
+        bound = -(margin.share or margin.reward)
+        why = f"skipped: {_no_reference(metrics, gate)}"
+        return Check(REFERENCE_CHECK, None, bound, ">=", None, why), False
+    # Its age is what it stands for.
+    day = f" of {created_at(against.whom):%Y-%m-%d}" if is_version(against.whom) else ""
+    named = replace(against, whom=f"{against.whom}{day}")
+    check, worse = _value(REFERENCE_CHECK, named, margin, gate)
+    unsupported = _unsupported(against, gate, worse)
+    if not unsupported and (check.passed or worse):
+        return check, worse
+    reason = f"; the log cannot tell what that earns: {unsupported}" if unsupported else ""
+    detail = f"{check.detail}{reason}"
+    if gate.reference.when_unsure == "wait":
+        return replace(check, passed=False, detail=detail), False
+    return replace(check, passed=None, detail=f"skipped, the log cannot tell: {detail}"), False
+
+
+def _no_reference(metrics: GateMetrics, gate: Gate) -> str:
     if gate.reference is None:
-        reason = "gate.reference is null"
-    elif metrics.production_auc is None:
-        reason = "no model is in production"
-    else:
-        reason = "no version but production itself to look back at"
-    bound = -(margin.share or margin.reward)
-    return Check(REFERENCE_CHECK, None, bound, ">=", None, f"skipped: {reason}"), False
+        return "gate.reference is null"
+    if metrics.production_auc is None:
+        return "no model is in production"
+    return "no version but production itself to look back at"
 
 
 def _unsupported(against: Against, gate: Gate, worse: bool) -> str:
@@ -164,8 +170,6 @@ def _unsupported(against: Against, gate: Gate, worse: bool) -> str:
 def _whom(against: Against) -> str:
     if against.whom == LOGGING_POLICY:
         return f"the {against.whom}"
-    if is_version(against.whom):
-        return f"{against.whom}, published {created_at(against.whom):%Y-%m-%d}"
     return against.whom
 
 

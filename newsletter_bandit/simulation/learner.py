@@ -50,6 +50,7 @@ class Gating:
       rows: rows [m] of the window's tables, one after the other, that were evaluated.
       candidate: first-slot probabilities [m, K] of the candidate's serving policy.
       production: the same for the model in production; None if the candidate's rival is the logging policy.
+      reference: earlier version that it was compared with as well; None for nothing.
     """
 
     verdict: str
@@ -60,6 +61,7 @@ class Gating:
     rows: Ints
     candidate: Floats
     production: Floats | None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

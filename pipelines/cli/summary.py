@@ -229,6 +229,9 @@ def _verdict_words(found: Verdict) -> str:
         )
     untried = [check for check in found.checks if check.name == "never tried" and check.passed is None]
     told = "".join(f" {escape(_sentence(check.detail))}." for check in untried)
+    if found.reference is not None and any(c.name == _REFERENCE and c.passed is None for c in found.checks):
+        whom = escape(found.reference)
+        told += f" The log cannot tell how much it loses against the reference, {whom}."
     return _VERDICT_WORDS[found.verdict] + told
 
 

@@ -209,6 +209,7 @@ class BanditLearner:
             rows=np.flatnonzero(held_out),
             candidate=candidate[SERVING_PROBABILITIES].astype(np.float64),
             production=None if other is None else other[SERVING_PROBABILITIES].astype(np.float64),
+            reference=verdict.reference,
         )
         return Learnt(self._production if verdict.blessed else None, gating, seconds)
 

@@ -241,6 +241,13 @@ def test_a_verdict_says_that_the_reference_alone_decided(verdict: VerdictName, w
     assert "Compared with: v8, and as reference v1." in shown
 
 
+def test_a_blessed_verdict_says_where_the_log_cannot_tell() -> None:
+    check = Check("value against the reference", None, -0.1, ">=", None, "skipped, the log cannot tell: ...")
+    found = Verdict("blessed", "v8", (check,), reference="v1")
+    shown = " ".join(lines(summary.verdict(dataclasses.replace(outcome(), verdict=found), None)))
+    assert "The log cannot tell how much it loses against the reference, v1. Compared with: v8" in shown
+
+
 def test_a_verdict_names_what_was_never_tried() -> None:
     detail = "skipped: nothing is known of deals; refill, in no row of the log"
     checks = (Check("never tried", None, None, "<=", None, detail),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,8 @@ def test_what_is_served_is_logged_with_its_probability(done: Run, workdir: Path)
     begin = start(use_case, made.setting, 1)
     shared = SharedWeeks(use_case, begin.warm_up, workdir / "closed_loop" / "transform", begin.digest)
     day = monday(begin.world, made.setting.warm_up_weeks)
-    learnt = BanditLearner("lin_ucb", use_case, shared).learn(list(begin.warm_up), day)
+    learner = BanditLearner("lin_ucb", use_case, shared)
+    learnt = learner.learn(list(begin.warm_up), day)
     assert learnt.gating is not None
     assert learnt.model is not None
     np.testing.assert_allclose(learnt.gating.candidate.sum(axis=1), 1.0, atol=1e-5)
@@ -84,6 +86,14 @@ def test_what_is_served_is_logged_with_its_probability(done: Run, workdir: Path)
     assert slots.greedy is not None
     explored = slots.served != slots.greedy
     assert 0.0 < explored.mean() < 0.4
+
+    # While no model is a year old, the first that served is what the gate looks back at.
+    later = [learner.learn(list(begin.warm_up), day + dt.timedelta(weeks=week)).gating for week in (1, 2)]
+    assert [gating and gating.compared_with for gating in later] == [
+        f"lin_ucb-{day}",
+        f"lin_ucb-{day + dt.timedelta(weeks=1)}",
+    ]
+    assert [gating and gating.reference for gating in later] == [None, f"lin_ucb-{day}"]
     assert slots.propensity[explored].mean() < slots.propensity[~explored].mean()
     first = done.weeks[0]
     truth = begin.world.expected_reward(users, day)[np.arange(600), slots.served].mean()

@@ -183,7 +183,7 @@ def test_a_reference_has_its_own_margin_and_is_named_with_its_day() -> None:
     check = next(check for check in found.checks if check.name == AGAINST)
     # What must be reached is 80% of .11; the bound is .0011 above that.
     assert (check.figure, check.bound) == (pytest.approx(0.0011 / 0.11 - 0.2), -0.2)
-    assert "the gain over 20251129T101500Z-1a2b3c4d, published 2025-11-29" in check.detail
+    assert "the gain over 20251129T101500Z-1a2b3c4d of 2025-11-29 as a share" in check.detail
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_merged_differences_and_diagnostics_equal_one_pass(seed: int, n: int, pa
     np.testing.assert_equal(merged[4].value(), whole[4].value())
 
 
-@given(seed=SEEDS, n=st.integers(1, 60), parts=st.integers(1, 5), models=st.integers(1, 2))
+@given(seed=SEEDS, n=st.integers(1, 60), parts=st.integers(1, 5), models=st.integers(1, 3))
 def test_merged_policy_values_equal_one_pass(seed: int, n: int, parts: int, models: int) -> None:
     rng = np.random.default_rng(seed)
     table = rng.uniform(0.01, 1.0, (n, SHARED + PER_MODEL * models))

@@ -60,15 +60,15 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "missing key": (drop("agent"), ["agent: missing"]),
     "reference that is no policy": (
         put("gate", "reference", value={"policy": "production"}),
-        ["gate.reference", "'published', 'logged'"],
+        ['gate.reference.policy: found "production"', "allowed: published or logged"],
     ),
     "reference of no age": (
         put("gate", "reference", value={"policy": "published", "age_days": 0}),
-        ["gate.reference.published.age_days", "greater than or equal to 1", "found 0"],
+        ["gate.reference.age_days: found 0", "allowed: a whole number, at least 1 and at most 3650"],
     ),
     "reference of the log with an age": (
         put("gate", "reference", value={"policy": "logged", "age_days": 365}),
-        ["gate.reference.logged.age_days: unknown key"],
+        ["gate.reference.age_days: unknown key", "allowed: allowed_margin, policy, when_unsure"],
     ),
     "missing recommenders": (drop("recommenders"), ["recommenders: missing"]),
     "repeated recommender": (

@@ -122,5 +122,5 @@ def test_an_agent_from_a_file(tmp_path: Path) -> None:
     assert agents["lin_ts"].agent.type == "lin_ts"
     assert agents["lin_ts"].exploration == made.use_case.exploration
     (tmp_path / "agents" / "bold.yaml").write_text("agent: {type: lin_ucb, alpha: -1}\n")
-    with pytest.raises(SettingsError, match=r"bold\.yaml: agent\.lin_ucb\.alpha"):
+    with pytest.raises(SettingsError, match=r"bold\.yaml: agent\.alpha"):
         planning.plan(made, ["bold"], 1, 600, 1)

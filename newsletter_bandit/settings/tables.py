@@ -1,4 +1,4 @@
-"""Tables, their columns and features, and how a raw file becomes one of them."""
+"""Tables, their columns and features."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from newsletter_bandit.settings.base import Identifier, Matching, Probability, Settings
-from newsletter_bandit.settings.names import QuotedText
+from newsletter_bandit.settings.base import Matching, Probability, Settings
 from serving.ranking import FIELDS
 
 TableName = Annotated[
@@ -122,51 +121,6 @@ class Scaling(Settings):
 
     max_z_score: float = Field(default=10.0, ge=1.0, le=1000.0)
     min_varying_share: float = Field(default=0.001, ge=1e-5, le=0.1)
-
-
-class FromColumn(Settings):
-    """The value of a column of the raw file."""
-
-    column: str
-
-
-class FromConstant(Settings):
-    """A constant value for every row."""
-
-    constant: str | float | bool
-
-
-class FromRowNumber(Settings):
-    """``prefix`` followed by the row's number in the file, from 1."""
-
-    row_number: str
-
-
-ColumnSource = FromColumn | FromConstant | FromRowNumber
-
-
-# Value of a file -> what it stands for; "" is the empty cell.
-ValueNames = dict[QuotedText, str | bool | float]
-
-
-class Ingest(Settings):
-    """How raw files become tables: the columns that a file names or holds differently, and what is refused.
-
-    Attributes:
-      value_names: of a table's column, values of a file and the names that they stand for, such as
-        ``{recommender: {"1": deals}}``. An empty value is the empty cell.
-      max_rejected_share: share of rows that may be refused before nothing is loaded.
-    """
-
-    training: dict[str, ColumnSource] = {}
-    inference: dict[str, ColumnSource] = {}
-    sends: dict[str, ColumnSource] = {}
-    clicks: dict[str, ColumnSource] = {}
-    unsubscribes: dict[str, ColumnSource] = {}
-    users: dict[str, ColumnSource] = {}
-    rankings: dict[str, ColumnSource] = {}
-    value_names: dict[Identifier, ValueNames] = {}
-    max_rejected_share: Probability = 0.001
 
 
 class Tables(Settings):

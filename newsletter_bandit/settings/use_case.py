@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
 from newsletter_bandit.settings.base import Identifier, PlainName, Probability, Settings
 from newsletter_bandit.settings.faults import refusal
+from newsletter_bandit.settings.mapping import Ingest, ValueNames, source_fault
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.names import RecommenderName
 from newsletter_bandit.settings.reference import PublishedReference, Reference
@@ -23,11 +24,9 @@ from newsletter_bandit.settings.tables import (
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
     Feature,
-    Ingest,
     RawTables,
     Scaling,
     Tables,
-    ValueNames,
 )
 from newsletter_bandit.settings.window import Window
 
@@ -222,6 +221,10 @@ class UseCase(Settings):
             unknown = [name for name in getattr(self.ingest, table) if name not in columns]
             if unknown:
                 raise ValueError(f"ingest.{table}: {unknown}; allowed: {list(columns)}")
+            for name, source in getattr(self.ingest, table).items():
+                fault = source_fault(table, name, columns[name], source, (*self.recommenders, *self.renamed))
+                if fault:
+                    raise ValueError(f"ingest.{table}.{name}: {fault}")
         for column, names in self.ingest.value_names.items():
             # Names of recommenders replace those in lists of recommenders too.
             if column not in every or column in LISTS_OF_RECOMMENDERS or every[column] == "ARRAY<FLOAT64>":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from newsletter_bandit.quoting import text
 
@@ -49,9 +50,46 @@ def nonempty(expression: str) -> str:
     return f"nullif({trimmed(expression)}, '')"
 
 
-def boolean(expression: str) -> str:
+@dataclass(frozen=True)
+class Numbers:
+    """How texts write numbers.
+
+    Attributes:
+      decimal: the sign before the decimals, a point or a comma.
+      thousands: signs of which one may stand between thousands; none where it is empty.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """Regular expression of a number, whole."""
+        decimal = re.escape(self.decimal)
+        grouped = rf"\d{{1,3}}([{re.escape(self.thousands)}]\d{{3}})+|" if self.thousands else ""
+        return rf"[-+]?({grouped}\d+)({decimal}\d*)?([eE][-+]?\d+)?|[-+]?{decimal}\d+([eE][-+]?\d+)?"
+
+    def plain(self, expression: str) -> str:
+        """DuckDB expression for the number of a text that fits the pattern, as DuckDB writes it."""
+        for sign in self.thousands:
+            expression = f"replace({expression}, {text(sign)}, '')"
+        return expression if self.decimal == "." else f"replace({expression}, {text(self.decimal)}, '.')"
+
+
+PLAIN_NUMBERS = Numbers()
+
+
+def number(expression: str, written: Numbers = PLAIN_NUMBERS) -> str:
+    """The text as DOUBLE, NULL where it is none."""
+    if written == PLAIN_NUMBERS:
+        return f"TRY_CAST({expression} AS DOUBLE)"
+    whole = f"regexp_full_match({expression}, {text(written.pattern)})"
+    return f"CASE WHEN {whole} THEN TRY_CAST({written.plain(expression)} AS DOUBLE) END"
+
+
+def boolean(expression: str, written: Numbers = PLAIN_NUMBERS) -> str:
     """The text as BOOLEAN: what DuckDB takes for one, and 1.0 and 0.0, as pandas writes a flag with gaps."""
-    number = f"TRY_CAST({expression} AS DOUBLE)"
+    number_ = number(expression, written)
     return (
-        f"coalesce(TRY_CAST({expression} AS BOOLEAN), CASE {number} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END)"
+        f"coalesce(TRY_CAST({expression} AS BOOLEAN), CASE {number_} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END)"
     )

@@ -32,7 +32,7 @@ class Header:
     unnamed: tuple[int, ...]
 
 
-def header_of(path: Path, asked: Collection[str]) -> Header:
+def header_of(path: Path, asked: Collection[str], delimiter: str | None = None) -> Header:
     """The header, by the delimiter that leaves the fewest names unknown, and of these gives the most columns.
 
     Blanks around a name do not count. A column that nobody asked for may have any name, a repeated one or
@@ -41,12 +41,14 @@ def header_of(path: Path, asked: Collection[str]) -> Header:
     Args:
       path: the CSV file, gzip where its name ends with `.gz`.
       asked: names of the columns that are needed.
+      delimiter: one of `DELIMITERS`, if it is known; then it is not looked for.
 
     Raises:
       DataError: there is no header, or a name that was asked for stands in it twice.
     """
     start = _start(path)
-    headers = {delimiter: _split(start, delimiter, asked) for delimiter in DELIMITERS}
+    tried = DELIMITERS if delimiter is None else [delimiter]
+    headers = {each: _split(start, each, asked) for each in tried}
     # The first of equals: a comma, where nothing speaks against it.
     delimiter = min(headers, key=lambda each: (len(set(asked) - set(headers[each])), -len(headers[each])))
     names = headers[delimiter]

@@ -33,7 +33,9 @@ class TableFile:
     said: tuple[str, ...]
 
 
-def open_table(connection: duckdb.DuckDBPyConnection, path: Path, asked: Collection[str]) -> TableFile:
+def open_table(
+    connection: duckdb.DuckDBPyConnection, path: Path, asked: Collection[str], delimiter: str | None = None
+) -> TableFile:
     """The file as a table.
 
     Args:
@@ -41,6 +43,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, path: Path, asked: Collect
       path: `.csv`, `.csv.gz` or `.tsv` (UTF-8, one header line, double quotes), or `.parquet`.
       asked: names of the columns that are needed, by which a CSV's delimiter is found. One may be missing:
         that is for the caller to say.
+      delimiter: between the columns of a CSV; see `header_of`.
 
     Raises:
       DataError: the file is missing, of another kind, or cannot be read.
@@ -57,7 +60,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, path: Path, asked: Collect
         except duckdb.Error as error:
             raise unreadable(path, error) from None
         return TableFile(path, reader, {str(row[0]): str(row[1]) for row in described}, ())
-    header = header_of(path, asked)
+    header = header_of(path, asked, delimiter)
     columns = ", ".join(f"{text(column)}: 'VARCHAR'" for column in header.names)
     reader = (
         f"read_csv({quoted_path(path)}, auto_detect = false, header = true, quote = '\"', escape = '\"', "

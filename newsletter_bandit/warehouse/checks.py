@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.warehouse import remedies
-from newsletter_bandit.warehouse.columns import ALLOWED, MISFIT, Column, source_of
+from newsletter_bandit.warehouse.columns import MISFIT, Column, source_of
 from serving.propensity import LARGEST
 from serving.ranking import MAX_USER_ID_BYTES
 
@@ -65,16 +65,17 @@ def checks(
         Check(
             column.name,
             MISFIT[column.type],
-            ALLOWED[column.type],
+            column.allowed,
             f"{source_of(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL",
             column.type,
         )
         for column in columns
         # An empty list counts as missing.
-        if column.type != "ARRAY<STRING>"
+        if column.type != "ARRAY<STRING>" and not column.of_split
     ]
+    of_split = [column for column in columns if column.of_split]
     for name in contract:
-        if name not in optional:
+        if name not in optional and name not in {column.name for column in of_split}:
             found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
     if "user_id" in contract:
         found += [
@@ -103,6 +104,10 @@ def checks(
             ),
             Check("recommender", UNKNOWN, one_of, f"NOT list_contains({names}, recommender)"),
         ]
+    # After the recommender's own, which is the reason where it is unknown.
+    for column in of_split:
+        missing = f"{quoted(column.name)} IS NULL"
+        found.append(Check(column.name, "no share of this row's recommender", column.allowed, missing))
     if ELIGIBLE in contract:
         found.append(
             Check(

@@ -7,14 +7,27 @@ from dataclasses import dataclass
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.settings.tables import (
+from newsletter_bandit.settings.mapping import (
     ColumnSource,
+    FileFormat,
     FromColumn,
     FromConstant,
+    FromFilled,
     FromRowNumber,
+    FromRule,
+    FromSplit,
+    Split,
     ValueNames,
 )
-from newsletter_bandit.table_files.cells import FLOAT_TYPES, boolean, is_number, trimmed
+from newsletter_bandit.table_files.cells import (
+    FLOAT_TYPES,
+    PLAIN_NUMBERS,
+    Numbers,
+    boolean,
+    is_number,
+    number,
+    trimmed,
+)
 from newsletter_bandit.table_files.faults import names_listed
 
 DUCKDB_TYPE = {
@@ -54,6 +67,8 @@ HOLDS = {
     "VARCHAR[]": "lists of names",
     "DOUBLE[]": "lists of numbers",
 }
+_PLAIN = FileFormat()
+EPOCH_UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
 # Names with spaces, which no column of a table has.
@@ -69,14 +84,18 @@ class Column:
       type: its BigQuery type.
       source: expression over the raw file's columns, their texts trimmed, and `ROW`; NULL where the file has
         no value.
-      value: expression over `source_of` the column, in the table's type; NULL also where it cannot be
-        converted.
+      value: expression over `source_of` the column and the columns before, in the table's type; NULL also
+        where it cannot be converted.
+      allowed: what a file may hold, in words.
+      of_split: whether the value is the recommender's share of a split, and the source only names whose.
     """
 
     name: str
     type: str
     source: str
     value: str
+    allowed: str
+    of_split: bool = False
 
 
 def source_of(name: str) -> str:
@@ -84,10 +103,19 @@ def source_of(name: str) -> str:
     return quoted(f"source of {name}")
 
 
+def file_column(source: ColumnSource) -> str | None:
+    """The column of a file that the source reads by itself; None where it reads none."""
+    if isinstance(source, FromColumn):
+        return source.column
+    if isinstance(source, FromFilled):
+        return source.filled
+    return source.rule if isinstance(source, FromRule) else None
+
+
 def asked(table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource]) -> set[str]:
     """The columns of a file that `plan` looks for."""
-    found = [sources.get(name, FromColumn(column=name)) for name in table_columns]
-    return {source.column for source in found if isinstance(source, FromColumn)}
+    found = [file_column(sources.get(name, FromColumn(column=name))) for name in table_columns]
+    return {name for name in found if name is not None}
 
 
 def plan(
@@ -97,6 +125,7 @@ def plan(
     file: str,
     names: Mapping[str, ValueNames],
     absent: Mapping[str, ColumnSource] | None = None,
+    written: FileFormat = _PLAIN,
 ) -> list[Column]:
     """A plan of how each column of the table is made from the file.
 
@@ -107,31 +136,61 @@ def plan(
       file: named in errors.
       names: column of the table -> the names that replace values of the file.
       absent: sources of the columns that the file may lack.
+      written: how the file writes its values.
 
     Raises:
       DataError: the file lacks a column, or holds it in a type that has no conversion.
     """
-    columns, missing = [], []
+    columns: list[Column] = []
+    missing = []
     for name, type_ in table_columns.items():
         own = FromColumn(column=name)
         otherwise = own if absent is None or name in raw else absent.get(name, own)
         source = sources.get(name, otherwise)
-        if isinstance(source, FromRowNumber):
-            expression, found = f"{text(source.row_number)} || {ROW}", "VARCHAR"
+        of_file = file_column(source)
+        if isinstance(source, FromSplit):
+            (shown,) = (each.source for each in columns if each.name == "recommender")
+            columns.append(_of_split(name, type_, shown, _shares(source.split)))
+        elif isinstance(source, FromRowNumber):
+            expression = f"{text(source.row_number)} || {ROW}"
+            columns.append(column(name, type_, expression, "VARCHAR", file, names.get(name), written))
         elif isinstance(source, FromConstant):
-            expression, found = constant(source)
-        elif source.column in raw:
-            expression, found = quoted(source.column), raw[source.column]
+            columns.append(column(name, type_, *constant(source), file, names.get(name), written))
+        elif of_file is None or of_file not in raw:
+            missing.append(name if of_file == name else f"{of_file} (for {name})")
+        elif isinstance(source, FromRule):
+            by = _source(quoted(source.rule), raw[source.rule], written, {})
+            columns.append(_of_split(name, type_, by, _ruled(source_of(name), source.splits)))
+        elif isinstance(source, FromFilled):
+            filled = _source(quoted(of_file), raw[of_file], written, names.get(name, {}))
+            value = f"{source_of(name)} IS NOT NULL"
+            columns.append(Column(name, type_, filled, value, ALLOWED[type_]))
         else:
-            missing.append(name if source.column == name else f"{source.column} (for {name})")
-            continue
-        columns.append(column(name, type_, expression, found, file, names.get(name)))
+            least = source.at_least if isinstance(source, FromColumn) else None
+            columns.append(
+                column(name, type_, quoted(of_file), raw[of_file], file, names.get(name), written, least)
+            )
     if missing:
         raise DataError(
             f"{file}: no column {', '.join(missing)}; found: {names_listed(raw)}; "
             "if a column has another name, map it under `ingest` of the use case"
         )
     return columns
+
+
+def _of_split(name: str, type_: str, source: str, value: str) -> Column:
+    return Column(name, type_, source, value, "recommenders of the split, each with its share", of_split=True)
+
+
+def _shares(split: Split) -> str:
+    """The share of the row's recommender, whose column stands before."""
+    cases = " ".join(f"WHEN {text(name)} THEN {share!r}" for name, share in split.items())
+    return f"CASE recommender {cases} END"
+
+
+def _ruled(source: str, splits: Mapping[str, Split]) -> str:
+    cases = " ".join(f"WHEN {text(value)} THEN {_shares(split)}" for value, split in splits.items())
+    return f"CASE coalesce(CAST({source} AS VARCHAR), '') {cases} END"
 
 
 def constant(source: FromConstant) -> tuple[str, str]:
@@ -145,29 +204,61 @@ def constant(source: FromConstant) -> tuple[str, str]:
 
 
 def column(
-    name: str, type_: str, expression: str, found: str, file: str, names: ValueNames | None = None
+    name: str,
+    type_: str,
+    expression: str,
+    found: str,
+    file: str,
+    names: ValueNames | None = None,
+    written: FileFormat = _PLAIN,
+    at_least: float | None = None,
 ) -> Column:
     """A column made from an expression whose DuckDB type is `found`; raises `DataError` as `plan` does."""
     nested = found.endswith("]") or found.startswith(("STRUCT", "MAP", "UNION"))
     if (nested and found not in _LISTS.get(type_, ())) or found == "BLOB":
         raise DataError(f"{file}: column {name}: found {found}; allowed: {ALLOWED[type_]}")
-    # NaN is what pandas writes for a missing value of any type.
-    source = (
-        f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in FLOAT_TYPES else expression
-    )
-    if found == "VARCHAR":
-        source = f"nullif({expression}, '')"
-    emptied = [text(value) for value, meaning in (names or {}).items() if meaning == ""]
-    if emptied and not nested:
-        source = f"CASE WHEN CAST({source} AS VARCHAR) NOT IN ({', '.join(emptied)}) THEN {source} END"
+    source = _source(expression, found, written, names or {})
     of = source_of(name)
     if type_ == "ARRAY<STRING>":
         value = _texts(of, found, names)
     elif names:
-        value = _value(type_, _named(of, names), "VARCHAR")
+        value = _value(type_, _named(of, names), "VARCHAR", written, at_least)
     else:
-        value = _value(type_, of, found)
-    return Column(name, type_, source, value)
+        value = _value(type_, of, found, written, at_least)
+    return Column(name, type_, source, value, allowed(type_, written, at_least))
+
+
+def allowed(type_: str, written: FileFormat = _PLAIN, at_least: float | None = None) -> str:
+    """What a file may hold for a column of the type, in words."""
+    words = ALLOWED[type_]
+    if type_ == "FLOAT64":
+        numbers = written.numbers
+        words = words.replace(".", numbers.decimal)
+        words += f" or 1{numbers.thousands[0]}234{numbers.decimal}5" if numbers.thousands else ""
+    if type_ in ("DATE", "TIMESTAMP") and written.date_formats:
+        words = f"{words}, or one of {', '.join(written.date_formats)}"
+    if type_ in ("DATE", "TIMESTAMP") and written.epoch != "none":
+        words = f"{words}, or {written.epoch} since 1970"
+    if type_ == "TIMESTAMP" and written.time_zone != "UTC":
+        words = words.replace("UTC where", f"{written.time_zone} where")
+    return words if at_least is None else f"a count from 0, or {words}"
+
+
+def _source(expression: str, found: str, written: FileFormat, names: ValueNames) -> str:
+    """The value before conversion, NULL where the file has none."""
+    # NaN is what pandas writes for a missing value of any type.
+    source = (
+        f"CASE WHEN NOT isnan({expression}) THEN {expression} END" if found in FLOAT_TYPES else expression
+    )
+    emptied = [value for value, meaning in names.items() if meaning == ""]
+    if found == "VARCHAR":
+        source = f"nullif({expression}, '')"
+        # A text that has a name is not empty.
+        emptied += [value for value in written.nulls if value not in names]
+    if emptied and not found.endswith("]"):
+        listed = ", ".join(map(text, emptied))
+        source = f"CASE WHEN CAST({source} AS VARCHAR) NOT IN ({listed}) THEN {source} END"
+    return source
 
 
 def _texts(source: str, found: str, names: ValueNames | None) -> str:
@@ -188,7 +279,8 @@ def _written(name: str | float | bool) -> str:
     return str(name).lower() if isinstance(name, bool) else str(name)
 
 
-def _value(type_: str, source: str, found: str) -> str:
+def _value(type_: str, source: str, found: str, written: FileFormat, at_least: float | None) -> str:
+    numbers = written.numbers if found == "VARCHAR" else PLAIN_NUMBERS
     if type_ == "ARRAY<FLOAT64>":
         if not found.endswith("]"):
             source = f"string_split(CAST({source} AS VARCHAR), '|')"
@@ -197,14 +289,33 @@ def _value(type_: str, source: str, found: str) -> str:
             f"CASE WHEN len({cast}) > 0 AND len(list_filter({cast}, lambda x: isfinite(x))) = "
             f"len({cast}) THEN {cast} END"
         )
-    if type_ == "BOOL" and is_number(found):
-        return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
-    if type_ == "BOOL" and found == "VARCHAR":
-        return boolean(source)
-    cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"
+    if type_ == "BOOL":
+        return _flag(source, found, numbers, at_least)
     if type_ == "FLOAT64":
+        cast = number(source, numbers)
         return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+    cast = f"TRY_CAST({source} AS {DUCKDB_TYPE[type_]})"
     if type_ in ("DATE", "TIMESTAMP"):
+        if found == "VARCHAR" and written.date_formats:
+            # A year has four digits: %Y would take 26 for the year 26, and a cast takes 01-02-03 for a date.
+            parsed = f"try_strptime({source}, [{', '.join(map(text, written.date_formats))}])"
+            by_format = f"CASE WHEN year({parsed}) >= 1000 THEN CAST({parsed} AS {DUCKDB_TYPE[type_]}) END"
+            cast = f"coalesce({by_format}, CASE WHEN regexp_matches({source}, '^\\d{{4}}-') THEN {cast} END)"
+        if written.epoch != "none":
+            digits, unit = f"CAST({source} AS VARCHAR)", EPOCH_UNITS[written.epoch]
+            since = f"CAST(to_timestamp(TRY_CAST({digits} AS DOUBLE) / {unit}) AS {DUCKDB_TYPE[type_]})"
+            other = cast if found == "VARCHAR" or not is_number(found) else "NULL"
+            cast = f"CASE WHEN regexp_full_match({digits}, '\\d{{9,13}}') THEN {since} ELSE {other} END"
         # The years of BigQuery.
         return f"CASE WHEN isfinite({cast}) AND year({cast}) BETWEEN 1 AND 9999 THEN {cast} END"
     return cast
+
+
+def _flag(source: str, found: str, numbers: Numbers, at_least: float | None) -> str:
+    if at_least is not None and (is_number(found) or found == "VARCHAR"):
+        count = source if is_number(found) else number(source, numbers)
+        flag = f"CASE WHEN isfinite({count}) AND {count} >= 0 THEN {count} >= {at_least!r} END"
+        return flag if is_number(found) else f"coalesce({flag}, TRY_CAST({source} AS BOOLEAN))"
+    if is_number(found):
+        return f"CASE WHEN {source} IN (0, 1) THEN {source} = 1 END"
+    return boolean(source, numbers) if found == "VARCHAR" else f"TRY_CAST({source} AS BOOLEAN)"

@@ -72,7 +72,8 @@ def ingest(
     list as `a|b|c`. An empty `eligible_recommenders` means that all are eligible.
 
     A table grows. A row whose key (`KEY`) is already there stays as it is, so the same file can be ingested
-    twice. Only the inference table is emptied and refilled.
+    twice. Only the inference table is emptied and refilled; of several rows of a user it keeps the newest, by
+    `ingest.newest_by` or by `snapshot_date`.
 
     Args:
       warehouse_path: the DuckDB file; made if it is missing.
@@ -103,8 +104,8 @@ def ingest(
         if rejects is not None:
             write_rejects(connection, staged, files, rejects)
         read = staged.rows
-        good = read - sum(refusal.rows for refusal in refusals)
-        problem = _too_many_refused(read, good, use_case.ingest.max_rejected_share)
+        good = read - staged.older - sum(refusal.rows for refusal in refusals)
+        problem = _too_many_refused(read, good + staged.older, use_case.ingest.max_rejected_share)
         if problem is not None:
             kept = f"; the refused rows are in {rejects}" if rejects is not None and refusals else ""
             listed = "".join(f"\n  {line}" for line in (*refusals, *staged.said))

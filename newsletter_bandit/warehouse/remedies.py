@@ -24,9 +24,12 @@ def of_type(column: str, type_: str, value: str | None) -> str:
     if value is None or type_ not in _MEANING:
         return ""
     if type_ == "FLOAT64" and is_separated(value):
-        return HOW_TO_WRITE_NUMBERS
+        return f"{HOW_TO_WRITE_NUMBERS}; or say how they are written under ingest.format of the use case"
     if type_ in ("DATE", "TIMESTAMP") and _DATE.fullmatch(value):
-        return "write the year first in the file: 2026-11-18, not 18.11.2026 or 11/18/2026"
+        return (
+            "write the year first in the file: 2026-11-18, not 18.11.2026 or 11/18/2026; or say how dates "
+            'are written under ingest.format of the use case, as in date_formats: ["%d.%m.%Y"]'
+        )
     return _named(column, value, _MEANING[type_])
 
 

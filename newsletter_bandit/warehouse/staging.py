@@ -10,16 +10,14 @@ from typing import Literal
 import duckdb
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.quoting import quoted
+from newsletter_bandit.quoting import quoted, text
+from newsletter_bandit.settings.mapping import ColumnSource, FileFormat, FromColumn, FromConstant
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     OPTIONAL_COLUMNS,
     RAW_COLUMNS,
     TRAINING_COLUMNS,
-    ColumnSource,
-    FromColumn,
-    FromConstant,
 )
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.table_files.cells import padded, trimmed
@@ -27,13 +25,14 @@ from newsletter_bandit.table_files.faults import blanks_removed, unreadable
 from newsletter_bandit.table_files.source import TableFile, open_table
 from newsletter_bandit.warehouse.checks import Check, checks
 from newsletter_bandit.warehouse.columns import (
-    ALLOWED,
     DUCKDB_TYPE,
     ROW,
     Column,
+    allowed,
     asked,
     column,
     constant,
+    file_column,
     plan,
     source_of,
 )
@@ -49,11 +48,14 @@ KEY: dict[str, tuple[str, ...]] = {
     "rankings": ("user_id", "campaign", "generated_at"),
 }
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}
-_OPTIONAL = {"eligible_recommenders"}
+_ELIGIBLE = "eligible_recommenders"
+_OPTIONAL = {_ELIGIBLE}
 # A served ranking may provide these two.
 _OPTIONAL_IN_SENDS = {"propensity", "policy_version"}
 # Columns of the staging table besides the table's own; no column of a table has a space in its name.
 ORDINAL, PROBLEM, FOUND = '"ordinal of the row"', '"number of the failed check"', '"value at fault"'
+# The time by which the newest row of a user is found; refusals call it by this name.
+TIME = "time of the row"
 PER_FILE = 1_000_000_000_000  # ordinal = PER_FILE * number of the file + row
 
 
@@ -67,6 +69,7 @@ class Staged:
       raw: name and DuckDB type of the columns of each raw table.
       sources: the columns that are not the files' column of the same name.
       said: sentences on how the files were read.
+      older: rows that are in `raw` alone, because a newer row of the same user is there.
     """
 
     rows: int
@@ -74,12 +77,31 @@ class Staged:
     raw: tuple[dict[str, str], ...]
     sources: Mapping[str, ColumnSource]
     said: tuple[str, ...]
+    older: int = 0
 
     def at_fault(self, problem: int) -> str:
         """The files' name of the column that a check is about."""
         name = self.reasons[problem].column
         source = self.sources.get(name)
-        return source.column if isinstance(source, FromColumn) else name
+        of_file = None if source is None else file_column(source)
+        return name if of_file is None else of_file
+
+
+def use_time_zone(connection: duckdb.DuckDBPyConnection, written: FileFormat) -> None:
+    """Times of the files that name no zone are from now on those of the settings' zone.
+
+    Raises:
+      SettingsError: there is no such zone.
+    """
+    try:
+        connection.execute(f"SET TimeZone = {text(written.time_zone)}")
+    except duckdb.Error as error:
+        _, _, near = str(error).partition("Candidate time zones: ")
+        near = f", perhaps {near.splitlines()[0]}" if near else ""
+        raise SettingsError(
+            f"ingest.format.time_zone: found {written.time_zone!r}; allowed: UTC, or a zone of the IANA "
+            f"database such as Europe/Zurich{near}"
+        ) from None
 
 
 def check_constants(connection: duckdb.DuckDBPyConnection, use_case: UseCase, table: Table) -> None:
@@ -89,13 +111,13 @@ def check_constants(connection: duckdb.DuckDBPyConnection, use_case: UseCase, ta
     types = use_case.table_columns(table)
     for name, source in getattr(use_case.ingest, table).items():
         if isinstance(source, FromConstant):
-            made = column(name, types[name], *constant(source), file="ingest")
+            made = column(name, types[name], *constant(source), file="ingest", written=use_case.ingest.format)
             ((is_null,),) = connection.execute(
                 f"SELECT {made.value} IS NULL FROM (SELECT {made.source} AS {source_of(name)})"
             ).fetchall()
             if is_null and source.constant != "":
                 raise SettingsError(
-                    f"ingest.{table}.{name}: constant {source.constant!r}; allowed: {ALLOWED[types[name]]}"
+                    f"ingest.{table}.{name}: constant {source.constant!r}; allowed: {allowed(types[name])}"
                 )
 
 
@@ -108,35 +130,49 @@ def stage(
     Raises:
       DataError: a file is missing, cannot be read, or lacks a column.
     """
-    types, sources = use_case.table_columns(table), getattr(use_case.ingest, table)
+    types, sources = use_case.table_columns(table), dict(getattr(use_case.ingest, table))
+    written, newest_by = use_case.ingest.format, use_case.ingest.newest_by
+    if table == "inference" and newest_by is not None:
+        types, sources = {**types, TIME: "TIMESTAMP"}, {**sources, TIME: FromColumn(column=newest_by)}
     optional = _OPTIONAL | (_OPTIONAL_IN_SENDS if table == "sends" else set())
     definitions = ", ".join(f"{quoted(name)} {DUCKDB_TYPE[type_]}" for name, type_ in types.items())
     connection.execute(
         f"CREATE TEMP TABLE staged ({ORDINAL} BIGINT, {PROBLEM} SMALLINT, {FOUND} VARCHAR, {definitions})"
     )
+    use_time_zone(connection, written)
     needed = asked(types, sources)
     reasons: list[Check] = []
-    raw, said = [], []
+    raw, said, by_time = [], [], False
     for number, path in enumerate(files):
-        file = open_table(connection, path, needed)
-        columns = plan(types, sources, file.types, str(path), use_case.value_names(), _absent(table))
-        names = (*use_case.recommenders, *use_case.renamed)
-        reasons = checks(columns, _CONTRACT[table], optional, names)
+        file = open_table(connection, path, needed, written.delimiter)
+        names = use_case.value_names()
+        by_time = by_time or newest_by in file.types
+        # A file of users alone names no time.
+        own = sources if newest_by in file.types else {**sources, TIME: FromConstant(constant="")}
+        columns = plan(types, own, file.types, str(path), names, _absent(table, types), written)
+        recommenders = (*use_case.recommenders, *use_case.renamed)
+        reasons = checks(columns, _CONTRACT[table], optional, recommenders)
         _read_raw(connection, file, f"raw_{number}")
         texts = [name for name, type_ in file.types.items() if name in needed and type_ == "VARCHAR"]
         blanks = _padded(connection, number, texts)
         connection.execute(_staging_query(number, columns, reasons, tuple(blanks)))
         raw.append(file.types)
         said += [*file.said, *blanks_removed(path, blanks)]
-    reasons.append(_mark_duplicates(connection, table, len(reasons)))
     ((rows,),) = connection.execute("SELECT count(*) FROM staged").fetchall()
-    return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said))
+    older = _leave_out_older(connection, TIME in types and by_time) if table == "inference" else 0
+    if older:
+        said.append(f"{older:,} older rows of users who have a newer one were left out.")
+    reasons.append(_mark_duplicates(connection, table, len(reasons)))
+    return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said), older)
 
 
-def _absent(table: Table) -> dict[str, ColumnSource]:
-    """Sources of the columns that a file may lack: a click by nobody knows whom, users as they are today."""
+def _absent(table: Table, types: Mapping[str, str]) -> dict[str, ColumnSource]:
+    """Sources of the columns that a file may lack: a click by nobody knows whom, users as they are today, who
+    may get every recommender.
+    """
     day = {"snapshot_date": FromConstant(constant=run_day().isoformat())}
-    return {name: day.get(name, FromConstant(constant="")) for name in OPTIONAL_COLUMNS.get(table, {})}
+    optional = [*OPTIONAL_COLUMNS.get(table, {}), *(name for name in types if name == _ELIGIBLE)]
+    return {name: day.get(name, FromConstant(constant="")) for name in optional}
 
 
 def _read_raw(connection: duckdb.DuckDBPyConnection, file: TableFile, name: str) -> None:
@@ -180,6 +216,23 @@ def _staging_query(
     )
 
 
+def _leave_out_older(connection: duckdb.DuckDBPyConnection, by_time: bool) -> int:
+    """Drops the good rows of users who have a newer good one; returns how many.
+
+    By time, the later row in the files is the newer of two. By day, rows of one day stay, as duplicates.
+    """
+    if by_time:
+        newest = f"{quoted(TIME)} DESC NULLS LAST, {ORDINAL} DESC"
+        rank = f"row_number() OVER (PARTITION BY user_id ORDER BY {newest})"
+    else:
+        rank = "rank() OVER (PARTITION BY user_id ORDER BY snapshot_date DESC NULLS LAST)"
+    ((older,),) = connection.execute(
+        f"DELETE FROM staged WHERE {ORDINAL} IN (SELECT {ORDINAL} FROM (SELECT {ORDINAL}, {rank} AS rank "
+        f"FROM staged WHERE {PROBLEM} IS NULL) WHERE rank > 1)"
+    ).fetchall()
+    return int(older)
+
+
 def _mark_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, number: int) -> Check:
     """Marks all but the first of the good rows that share a key."""
     key = KEY[table]
@@ -191,4 +244,5 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, number
         f"GROUP BY {names} HAVING count(*) > 1) AS twice "
         f"WHERE {PROBLEM} IS NULL AND {same} AND {ORDINAL} > twice.first_one"
     )
-    return Check(key[0], f"a second row of the same {', '.join(key)}", "one row", "FALSE")
+    newest = "; `ingest.newest_by` of the use case keeps the newest" if table == "inference" else ""
+    return Check(key[0], f"a second row of the same {', '.join(key)}", f"one row{newest}", "FALSE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -23,12 +23,16 @@ from pipelines.cli.options import (
 )
 from pipelines.cli.session import Session
 
+if TYPE_CHECKING:
+    from newsletter_bandit.warehouse.ingest import Table as Ingested
+
 
 class Table(enum.StrEnum):
     """Tables of a use case."""
 
     TRAINING = "training"
     INFERENCE = "inference"
+    BOTH = "both"  # these two
     SENDS = "sends"
     CLICKS = "clicks"
     UNSUBSCRIBES = "unsubscribes"
@@ -37,7 +41,7 @@ class Table(enum.StrEnum):
 
 
 def ingest(
-    table: Annotated[Table, typer.Argument(help="Table of the use case.")],
+    table: Annotated[Table, typer.Argument(help="Table of the use case; both: training and inference.")],
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="CSV or Parquet files."),
@@ -54,8 +58,13 @@ def ingest(
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import summary, warehouse
 
-        report = warehouse.ingest(workspace, table.value, files, replace)
-        session.out.print(summary.ingested(report), markup=False, soft_wrap=True)
+        for each in _tables(table):
+            report = warehouse.ingest(workspace, each, files, replace)
+            session.out.print(summary.ingested(report), markup=False, soft_wrap=True)
+
+
+def _tables(table: Table) -> tuple[Ingested, ...]:
+    return ("training", "inference") if table is Table.BOTH else (cast("Ingested", table.value),)
 
 
 def build_tables(

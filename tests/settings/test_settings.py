@@ -255,8 +255,8 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
     "column named without its key": (
         put("ingest", value={"training": {"user_id": "customer"}}),
         [
-            'ingest.training.user_id: found "customer"; allowed: {column: ...}, {constant: ...} or '
-            "{row_number: ...}"
+            'ingest.training.user_id: found "customer"; allowed: {column: ...}, {constant: ...}, '
+            "{row_number: ...}, {filled: ...}, {split: ...} or {rule: ..., splits: ...}"
         ],
     ),
     "misspelt source of a column": (

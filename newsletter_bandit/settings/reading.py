@@ -53,6 +53,10 @@ def _load(path: Path, model: type[_Model]) -> _Model:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return _parse(text, path, model)
+
+
+def _parse(text: str, path: Path, model: type[_Model]) -> _Model:
     try:
         raw = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
@@ -72,6 +76,11 @@ def load_use_case(path: Path) -> UseCase:
       SettingsError: one line per fault, each naming file, key, what was found and what is allowed.
     """
     return _load(path, UseCase)
+
+
+def parse_use_case(text: str, path: Path) -> UseCase:
+    """The use case of a file's text; raises as `load_use_case` does, and names the file ``path``."""
+    return _parse(text, path, UseCase)
 
 
 def load_agent(folder: Path, name: str, use_case: UseCase) -> UseCase:

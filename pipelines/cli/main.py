@@ -15,6 +15,7 @@ from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
+from pipelines.cli.init import init
 from pipelines.cli.models import list_models, pin, rollback, show, unpin
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
@@ -53,6 +54,7 @@ def about(
 
 app.command(cls=Command)(demo)
 app.command(cls=Command)(simulate)
+app.command(cls=Command)(init)
 app.command(cls=Command)(ingest)
 app.command("build-tables", cls=Command)(build_tables)
 app.command(cls=Command)(schema)

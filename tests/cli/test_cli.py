@@ -22,6 +22,7 @@ COMMANDS = [
     [],
     ["demo"],
     ["simulate"],
+    ["init"],
     ["ingest"],
     ["schema"],
     ["train"],

@@ -35,7 +35,7 @@ def use_case() -> UseCase:
 def test_the_committed_schemas_are_those_of_their_use_cases(name: str) -> None:
     import tensorflow_data_validation as tfdv
 
-    from components.example_validator.curate import curated_schema
+    from components.example_validator.implied_schema import curated_schema
 
     committed = tfdv.load_schema_text(str(CONFIGS / "schemas" / f"{name}.pbtxt"))
     assert committed == curated_schema(load_use_case(CONFIGS / f"{name}.yaml"))
@@ -45,7 +45,7 @@ def test_the_contract_parses_dense_and_features_sparse(use_case: UseCase) -> Non
     import tensorflow as tf
     from tensorflow_transform.tf_metadata import schema_utils
 
-    from components.example_validator.curate import curated_schema
+    from components.example_validator.implied_schema import curated_schema
 
     dense, sparse = tf.io.FixedLenFeature, tf.io.VarLenFeature
     assert schema_utils.schema_as_feature_spec(curated_schema(use_case)).feature_spec == {
@@ -68,7 +68,8 @@ def test_the_contract_parses_dense_and_features_sparse(use_case: UseCase) -> Non
 def test_a_schema_is_written_from_examples(tmp_path: Path, use_case: UseCase) -> None:
     import tensorflow_data_validation as tfdv
 
-    from components.example_validator.curate import curated_schema, write_schema
+    from components.example_validator.curate import write_schema
+    from components.example_validator.implied_schema import curated_schema
 
     rows = [{**row, "shoe": 42.5} for row in make_rows(200, seed=1)]
     output = tmp_path / "schemas" / "tiny.pbtxt"
@@ -83,7 +84,8 @@ def test_a_schema_is_written_from_the_warehouse(tmp_path: Path, use_case: UseCas
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.example_validator.curate import curated_schema, write_schema
+    from components.example_validator.curate import write_schema
+    from components.example_validator.implied_schema import curated_schema
     from newsletter_bandit.warehouse.ingest import ingest
 
     rows = [
@@ -130,7 +132,7 @@ def _validate(folder: Path, use_case: UseCase, splits: dict[str, list[dict[str, 
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     from components.example_validator.component import StrictExampleValidator
-    from components.example_validator.curate import curated_schema
+    from components.example_validator.implied_schema import curated_schema
 
     statistics, schema = standard_artifacts.ExampleStatistics(), standard_artifacts.Schema()
     anomalies = standard_artifacts.ExampleAnomalies()

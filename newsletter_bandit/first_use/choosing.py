@@ -1,0 +1,114 @@
+"""How the recommender of each row was chosen: what a person says of it, checked against the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.first_use.answers import Answers
+from newsletter_bandit.first_use.arms import Arm
+from newsletter_bandit.first_use.features import ELIGIBLE
+from newsletter_bandit.first_use.log import Log
+from newsletter_bandit.first_use.misfit import column_misfit, misfit
+from newsletter_bandit.first_use.roles import NO_COLUMN, Roles
+from newsletter_bandit.first_use.splits import groups_of, parse_split
+
+_WRONG = (
+    "A model learnt with wrong probabilities is judged wrongly. Check them, or whether rows are missing; "
+    "`misfit` writes them all the same"
+)
+
+
+@dataclass(frozen=True)
+class ByColumn:
+    """A column holds each row's probability."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class BySplit:
+    """Each recommender had the same share of all rows."""
+
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ByRule:
+    """The shares depended on a column: its value -> the shares; "" is the empty cell."""
+
+    column: str
+    splits: Mapping[str, Mapping[str, float]]
+
+
+Chosen = ByColumn | BySplit | ByRule
+
+
+def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> Chosen:
+    """How the recommender was chosen, by what a person said, checked against the log.
+
+    Raises:
+      SettingsError: nothing was said, more than one thing, or the log contradicts it.
+    """
+    names = [arm.name for arm in arms]
+    if answers.split is not None and answers.rule_column is not None:
+        raise SettingsError("`split`: `rule_column` is given too; use one of them")
+    said = answers.split is not None or answers.rule_column is not None
+    if said and answers.roles.get("propensity", NO_COLUMN) != NO_COLUMN:
+        raise SettingsError("`propensity`: `split` or `rule_column` is given too; use one of them")
+    lists = log.columns.get(ELIGIBLE)
+    if answers.split is not None and lists is not None and lists.different > 1:
+        raise SettingsError(
+            f"`split`: {ELIGIBLE} says that not every user may get all recommenders, so no share holds "
+            "for all rows; use `propensity` with a column of each row's probability"
+        )
+    if answers.split is not None:
+        shares = parse_split(answers.split, names, "`split`")
+        _check_fit("`split`", shares, {arm.name: arm.rows for arm in arms}, answers.misfit_is_known)
+        return BySplit(shares)
+    if answers.rule_column is not None:
+        return _by_rule(log, roles, arms, answers)
+    if "propensity" in roles:
+        fault = column_misfit(log, arms, roles["recommender"], roles["propensity"], roles.get("user"))
+        if fault and not answers.misfit_is_known:
+            raise SettingsError(f"`propensity`: {fault}. {_WRONG}")
+        return ByColumn(roles["propensity"])
+    raise SettingsError(
+        "how the recommender was chosen is missing, and the log cannot tell it; use `split` with the "
+        "share of each recommender, `propensity` with the column of probabilities, `rule_column` if the "
+        "shares depended on a column, or `unknown_choice` to read what follows if nobody knows"
+    )
+
+
+def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> ByRule:
+    column = answers.rule_column
+    assert column is not None
+    splits = {}
+    groups = groups_of(log, arms, roles["recommender"], column)
+    for group in groups:
+        shown = [arm.name for arm in arms if group.rows.get(arm.name)]
+        text = answers.rules.get(group.value or "")
+        if text is None:
+            raise SettingsError(
+                f"`rule`: none for {column} = {group.value!r}, where the log shows {', '.join(shown)}; "
+                f"use one rule per value, such as '{group.value}: "
+                f"{'/'.join(f'{100 / len(shown):.3g}' for _ in shown)}'"
+            )
+        where = f"`rule` {group.value}"
+        shares = parse_split(text, shown, where)
+        _check_fit(where, shares, group.rows, answers.misfit_is_known)
+        splits[group.value or ""] = shares
+    if all(len(shares) == 1 for shares in splits.values()):
+        raise SettingsError(
+            f"`rule_column`: {column} decided alone: each of its values got one recommender. Such a log "
+            "tells nothing about what another recommender would have earned there, so nothing can be "
+            "learnt from it; send some of the next newsletters by a random draw, and log its probability"
+        )
+    return ByRule(column, splits)
+
+
+def _check_fit(where: str, shares: Mapping[str, float], rows: Mapping[str, int], known: bool) -> None:
+    fault = misfit(shares, rows)
+    if fault and not known:
+        raise SettingsError(f"{where}: {fault}. {_WRONG}")

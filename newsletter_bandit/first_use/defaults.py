@@ -26,7 +26,7 @@ WIDE_UNSUBSCRIBE_RATIO = 4.0
 _EVAL_SHARES = ((0.2, 20_000), (0.3, 6_000), (0.5, 0))
 
 _LINEAR: dict[str, Any] = {
-    "agent": {"type": "lin_ucb", "alpha": 0.1, "l2": 10.0},
+    "agent": {"type": "lin_ucb", "alpha": 0.1, "l2": 300.0},
     "propensity_weighting": {"enabled": False},
     "exploration": {"epsilon": 0.05, "max_cost": "15%"},
 }

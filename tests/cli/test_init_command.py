@@ -12,6 +12,7 @@ import pytest
 
 from components.example_validator.implied_schema import schema_text
 from newsletter_bandit.settings.reading import load_use_case
+from tests.cli.conftest import Command, Done
 from tests.messy_log import write_messy_log
 
 PROGRAM = [sys.executable, "-m", "pipelines.cli.main", "init"]
@@ -24,11 +25,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_messy_log(tmp_path_factory.mktemp("log") / "Versand 2026.csv", sends=4_000)
 
 
-def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*PROGRAM, *map(str, arguments), "--to", str(folder), "--workdir", str(folder / "work")]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+def init(command: Command, folder: Path, *arguments: str | Path) -> Done:
+    return command("init", *arguments, "--to", folder, "--workdir", folder / "work")
 
 
 def answered(folder: Path, log: Path, *answers: str) -> tuple[int, str]:
@@ -52,9 +50,11 @@ def answered(folder: Path, log: Path, *answers: str) -> tuple[int, str]:
     return process.wait(), " ".join(shown.decode().split())
 
 
-def test_options_and_answers_write_the_same_files_and_again_without_harm(log: Path, tmp_path: Path) -> None:
+def test_options_and_answers_write_the_same_files_and_again_without_harm(
+    log: Path, tmp_path: Path, command: Command
+) -> None:
     by_option, by_answer = tmp_path / "option", tmp_path / "answer"
-    done = run(by_option, log, *SPLIT, "--time-zone", "Europe/Zurich", "--yes")
+    done = init(command, by_option, log, *SPLIT, "--time-zone", "Europe/Zurich", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert "4,000 of 4,000 rows can be loaded" in done.stdout
     written = by_option / "versand-2026.yaml"
@@ -72,37 +72,37 @@ def test_options_and_answers_write_the_same_files_and_again_without_harm(log: Pa
     assert "But the log does not fit these shares (Editor's picks: 30.0% said" in shown
     assert (by_answer / "versand-2026.yaml").read_text() == written.read_text()
 
-    again = run(by_option, log, *SPLIT, "--time-zone", "Europe/Zurich", "--yes")
+    again = init(command, by_option, log, *SPLIT, "--time-zone", "Europe/Zurich", "--yes")
     assert again.returncode == 0
-    other = run(by_option, log, *SPLIT, "--yes")
+    other = init(command, by_option, log, *SPLIT, "--yes")
     assert other.returncode == 2
     assert "versand-2026.yaml: is there already, with another content; nothing was written" in other.stderr
     assert "use another --name, or --overwrite" in other.stderr
     assert load_use_case(written) == use_case
 
 
-def test_nobody_knows_how_it_was_chosen(log: Path, tmp_path: Path) -> None:
+def test_nobody_knows_how_it_was_chosen(log: Path, tmp_path: Path, command: Command) -> None:
     code, shown = answered(tmp_path, log, "", "", "Betreff", "", "", "", "4")
     assert code == 2
     assert "--action Betreff --reward Klicks --estimate-propensities" in shown
-    done = run(tmp_path, log, "--unknown-choice", "--yes")
+    done = init(command, tmp_path, log, "--unknown-choice", "--yes")
     assert done.returncode == 2
     assert "What it cannot tell: what the others would have clicked." in done.stderr
     assert "--action Variante --reward Klicks --estimate-propensities --context Stufe" in done.stderr
-    silent = run(tmp_path, log, "--yes")
+    silent = init(command, tmp_path, log, "--yes")
     assert silent.returncode == 2
     assert "how the recommender was chosen is missing" in silent.stderr
     assert "use --split with the share of each recommender" in silent.stderr
     assert list(tmp_path.rglob("*.yaml")) == []
 
 
-def test_without_a_terminal_nobody_is_asked(log: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, log)
+def test_without_a_terminal_nobody_is_asked(log: Path, tmp_path: Path, command: Command) -> None:
+    done = init(command, tmp_path, log)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no terminal is there to ask; use --yes" in done.stderr
 
 
-def test_rows_that_cannot_be_used_are_counted_and_bounded(tmp_path: Path) -> None:
+def test_rows_that_cannot_be_used_are_counted_and_bounded(tmp_path: Path, command: Command) -> None:
     lines = write_messy_log(tmp_path / "log.csv", sends=1_000).read_text(encoding="utf-8-sig").splitlines()
     cells = [line.split(";") for line in lines]
 
@@ -112,12 +112,12 @@ def test_rows_that_cannot_be_used_are_counted_and_bounded(tmp_path: Path) -> Non
         path.write_text("\n".join(map(";".join, rows)) + "\n")
         return path
 
-    few = run(tmp_path, spoilt(50), *SPLIT, "--yes")
+    few = init(command, tmp_path, spoilt(50), *SPLIT, "--yes")
     assert few.returncode == 0, few.stderr
     assert "980 of 1,000 rows can be loaded" in few.stdout
     assert "left out: clicked: empty (column Klicks of the file): 20 rows" in " ".join(few.stdout.split())
     assert load_use_case(tmp_path / "every-50.yaml").ingest.max_rejected_share == 0.02
-    many = run(tmp_path, spoilt(10), *SPLIT, "--yes")
+    many = init(command, tmp_path, spoilt(10), *SPLIT, "--yes")
     assert many.returncode == 2
     assert "10.0% of the rows cannot be used" in many.stderr
     assert "raise --max-rejected-share" in many.stderr

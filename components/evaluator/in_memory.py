@@ -58,7 +58,7 @@ def evaluate(
     values = PolicyValues(len(outputs), Measuring.of(use_case))
     for start in range(0, len(rows), _BLOCK):
         values.add(rows[start : start + _BLOCK])
-    values.add_recommenders(recommender_sums(candidate))
+    values.add_recommenders(recommender_sums(candidate, production, known))
     figures = dict(zip(results.MODELS, values.figures(), strict=False))
     metrics = results.build({results.OVERALL: figures}, use_case, compared_with, reference_name)
     return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate)

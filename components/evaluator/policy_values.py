@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluator.rates import Rates
 from components.evaluator.rows import PER_MODEL, SHARED, FloatArray, OfModel, Shared, View, view
 from components.evaluator.score_floor import FloorGains
 from components.evaluator.unsubscribes import Unsubscribes
@@ -266,8 +267,12 @@ class PolicyValues(Mergeable):
         )
         self._sample_ratio = SampleRatio(measuring.recommenders)
         self._taken = np.zeros(measuring.recommenders)
+        self._taken_by_production = np.full(measuring.recommenders, 0.0 if models > 1 else math.nan)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
         self._floors = FloorGains(measuring.reward_bounds, measuring.weight_clip)
+        self._rates = Rates(
+            measuring.weight_clip, measuring.confidence, measuring.reward_bounds, has_production=models > 1
+        )
 
     def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
         """Adds rows, each laid out as `rows` says.
@@ -302,6 +307,8 @@ class PolicyValues(Mergeable):
         )
         compared = [_compared(shared, own) for own in seen.models]
         self._to_logging.add(compared[0])
+        production = compared[1] if len(compared) > 1 else None
+        self._rates.add(shared.clicked, shared.unsubscribed, compared[0], production)
         if len(self._models) == 2:
             self._to_production.add(*compared[:2])
         if self._reference is not None:
@@ -310,9 +317,10 @@ class PolicyValues(Mergeable):
             self._to_log.add(compared[0])
 
     def add_recommenders(self, sums: FloatArray) -> None:
-        """Adds sums over all rows, [2, K] as `rows.recommender_sums` gives them."""
+        """Adds sums over all rows, [3, K] as `rows.recommender_sums` gives them."""
         self._sample_ratio.eligible += sums[0]
         self._taken += sums[1]
+        self._taken_by_production += sums[2]
 
     def merge(self, other: PolicyValues) -> None:
         """Adds the rows that ``other`` has seen."""
@@ -334,8 +342,10 @@ class PolicyValues(Mergeable):
             self._to_log.merge(other._to_log)
         self._unsubscribes.merge(other._unsubscribes)
         self._floors.merge(other._floors)
+        self._rates.merge(other._rates)
         self._sample_ratio.merge(other._sample_ratio)
         self._taken = self._taken + other._taken
+        self._taken_by_production = self._taken_by_production + other._taken_by_production
 
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
@@ -344,8 +354,8 @@ class PolicyValues(Mergeable):
         `/high`, the policy's weight figures, and `exploration_cost`. The candidate's also holds `rows`,
         `rows_unknown_recommender`, `logging_policy...`, `difference...` (candidate minus production, or minus
         the logging policy where nothing is in production), `difference_to_logging...`, `unsubscribes...`,
-        `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference, `reference...`, candidate
-        minus that. The reference has `value...` and the figures of its mean weight.
+        `clicks...`, `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference,
+        `reference...`, candidate minus that. The reference has `value...` and the figures of its mean weight.
         """
         found = [model.figures() for model in self._models]
         logging, confidence = self._logged, self._measuring.confidence
@@ -361,9 +371,11 @@ class PolicyValues(Mergeable):
             **compared.figures(),
             **_with_interval("difference_to_logging", to_logging.estimate(), to_logging.interval(confidence)),
             **self._unsubscribe_figures(),
+            **self._rates.figures(),
             **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,
-            "overlap/serving_policy_share": self._taken / self.rows if self.rows else self._taken,
+            "overlap/serving_policy_share": self._taken / max(self.rows, 1),
+            "overlap/production_share": self._taken_by_production / max(self.rows, 1),
             "overlap/sample_ratio": self._sample_ratio.ratios,
             "overlap/sample_ratio_distance": self._sample_ratio.distances,
             "sample_ratio": self._sample_ratio.p_value,

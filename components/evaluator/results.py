@@ -16,6 +16,8 @@ from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence import Metrics
 from newsletter_bandit.registry.evidence.metrics import (
+    LEAST_SHARE,
+    SHARES,
     Difference,
     Estimate,
     ModelFigures,
@@ -37,6 +39,7 @@ _OF_ALL_MODELS = (
     "difference_to_logging",
     "difference",
     "unsubscribes",
+    "clicks",
     "score_floor",
     "overlap",
     REFERENCE,
@@ -191,16 +194,18 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
             candidate[name] = _plain(value)
     overlap = shared.pop("overlap")
     to_reference = shared.pop(REFERENCE)
+    by_recommender = {
+        recommender: {figure: values[index] for figure, values in overlap.items()}
+        for index, recommender in enumerate(recommenders)
+    }
     production = figures.get(PRODUCTION)
     return {
         **rows,
         **shared,
         CANDIDATE: candidate,
         PRODUCTION: None if production is None else {k: _plain(v) for k, v in production.items()},
-        "overlap": {
-            recommender: {figure: values[index] for figure, values in overlap.items()}
-            for index, recommender in enumerate(recommenders)
-        },
+        "overlap": by_recommender,
+        "shares": {name: figures for name, figures in by_recommender.items() if _shown(figures)},
         "sample_ratio": sample_ratio,
         REFERENCE: _reference(reference, to_reference, figures.get(REFERENCE)),
     }
@@ -219,6 +224,11 @@ def _reference(
         "value": dataclasses.asdict(Estimate.called("value", Fields(plain, REFERENCE))) if plain else None,
         **{figure: plain.get(figure) for figure in _OF_WEIGHTS},
     }
+
+
+def _shown(figures: Mapping[str, float | None]) -> bool:
+    """Somebody shows the recommender often enough for a slice to tell of it."""
+    return any((figures[name] or 0.0) >= LEAST_SHARE for name in SHARES)
 
 
 def _plain(value: Any) -> Any:

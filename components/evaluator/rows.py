@@ -101,7 +101,7 @@ class Known(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Compact rows [n, d], and the sums over the whole batch by recommender; None for a slice of it."""
+    """Compact rows [n, d], and the sums over them by recommender; None where nobody took them."""
 
     rows: FloatArray
     recommender_sums: FloatArray | None
@@ -170,15 +170,32 @@ def table(
     return np.stack([*models[0].shared(logged), *own], axis=1)
 
 
-def recommender_sums(candidate: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
-    """[2, K]: in how many rows each recommender is eligible, and how often the serving policy takes it.
+def recommender_sums(
+    candidate: Mapping[str, npt.NDArray[Any]],
+    production: Mapping[str, npt.NDArray[Any]] | None = None,
+    known: Sequence[Known] = (),
+    index: npt.NDArray[np.int64] | None = None,
+) -> FloatArray:
+    """[3, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
+    takes it, and how often production's does; NaN where that is unknown.
 
     Args:
       candidate: outputs of the candidate's `evaluation` signature.
+      production: the same of the model in production; None if there is none.
+      known: of each model, what is known of its recommenders.
+      index: rows to look at; None for all.
     """
-    eligible = np.asarray(candidate[model.ELIGIBLE_RECOMMENDERS]).astype(bool)
-    taken = np.asarray(candidate[model.SERVING_PROBABILITIES], dtype=np.float64)
-    return np.stack([eligible.sum(axis=0), taken.sum(axis=0)])
+    rows = slice(None) if index is None else index
+    eligible = np.asarray(candidate[model.ELIGIBLE_RECOMMENDERS]).astype(bool)[rows].sum(axis=0)
+    taken = np.asarray(candidate[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
+    names = [of_model.names for of_model in known[:2]]
+    if production is None or None in names:
+        return np.stack([eligible, taken, np.full(len(taken), np.nan)])
+    ours, theirs = (list(of_model or ()) for of_model in names)
+    by_production = np.asarray(production[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
+    place = {name: index for index, name in enumerate(theirs)}
+    found = [by_production[place[name]] if name in place else 0.0 for name in ours]
+    return np.stack([eligible, taken, np.array(found)])
 
 
 def view(rows: FloatArray) -> View:

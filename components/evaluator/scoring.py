@@ -76,8 +76,11 @@ class Models:
             decoded = self._decoder(examples)
             logged = outcome(decoded, outputs[0][USER_ID])
             whole = table(logged, outputs, self._reward_bounds, self._known)
+            production = outputs[1] if len(outputs) > 1 else None
             for key, index in slices(decoded, features):
-                yield key, Scored(whole[index], None) if key else Scored(whole, recommender_sums(outputs[0]))
+                of_rows = index if key else None
+                sums = recommender_sums(outputs[0], production, self._known, of_rows)
+                yield key, Scored(whole[index] if key else whole, sums)
 
 
 def _known(model: Any) -> Known:

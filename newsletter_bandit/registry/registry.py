@@ -6,6 +6,7 @@
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
     <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
+    <root>/<use_case>/<version>/report.html            the evidence as a page for people
 
 A folder without a manifest is not a version. A published version never changes; only the pointer moves.
 """
@@ -30,6 +31,8 @@ from newsletter_bandit.registry.versions import VersionInfo, created_at, is_vers
 
 MANIFEST = "manifest.json"
 MODEL = "model"
+REPORT = "report.html"
+USE_CASE = "use_case.json"
 SERVING = "Format-Serving"
 SAVED_MODEL = "saved_model.pb"
 
@@ -65,6 +68,24 @@ class Registry:
         """
         pointer = self._pointer.read()
         return [self._info(name, pointer) for name in self._names()]
+
+    def info(self, version: str) -> VersionInfo:
+        """One version.
+
+        Raises:
+          DataError: there is no such version, its evidence is damaged, or the pointer is.
+        """
+        self._require(version)
+        return self._info(version, self._pointer.read())
+
+    def use_case(self, version: str) -> str:
+        """The settings that a version was trained with, as JSON.
+
+        Raises:
+          DataError: there is no such version, or it was published without them.
+        """
+        self._require(version)
+        return records.to_json(records.read(os.path.join(self._folder, version, USE_CASE)).content)
 
     def pointer(self) -> Pointer | None:
         """The pointer, whose version may be missing; None if nothing is in production yet.
@@ -210,6 +231,21 @@ class Registry:
         if not placement.placed or self._files.exists(path):
             self._files.write(path, io.BytesIO(_encoded(placement.content())))
         return placement
+
+    def add_report(self, version: str, page: str) -> None:
+        """Puts a page beside a version's evidence, in the place of an earlier one.
+
+        It is not in the manifest: it says nothing that the evidence does not.
+
+        Args:
+          version: a published version.
+          page: HTML.
+
+        Raises:
+          DataError: there is no such version.
+        """
+        self._require(version)
+        self._files.write(os.path.join(self._folder, version, REPORT), io.BytesIO(page.encode()))
 
     def set_current(self, version: str, pinned: bool = False) -> None:
         """Puts a published version into production, whatever is there.

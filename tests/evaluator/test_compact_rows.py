@@ -148,7 +148,17 @@ def test_a_policy_is_measured_on_what_was_tried() -> None:
 def test_the_candidates_shares_are_those_of_its_policy() -> None:
     eligible = np.array([[True, True, False], [True, False, False], [True, True, False]])
     sums = recommender_sums({**OUTPUT, "eligible_recommenders": eligible})
-    assert sums.tolist() == [[3, 2, 0], pytest.approx([2.4, 0.3, 0.3])]
+    assert sums[:2].tolist() == [[3, 2, 0], pytest.approx([2.4, 0.3, 0.3])]
+    assert np.isnan(sums[2]).all()
+    some = recommender_sums({**OUTPUT, "eligible_recommenders": eligible}, index=np.array([1]))
+    assert some[:2].tolist() == [[1, 0, 0], pytest.approx([0.8, 0.1, 0.1])]
+    # Production's stand under the candidate's names; of its own, one is missing there and one is new.
+    ours, theirs = Known(["a", "b", "new"]), Known(["gone", "b", "a"])
+    sums = recommender_sums({**OUTPUT, "eligible_recommenders": eligible}, OUTPUT, [ours, theirs])
+    assert sums[2].tolist() == pytest.approx([0.3, 0.3, 0.0])
+    assert np.isnan(
+        recommender_sums({**OUTPUT, "eligible_recommenders": eligible}, OUTPUT, [ours, Known(None)])[2]
+    ).all()
 
 
 def test_rows_do_not_depend_on_each_other() -> None:

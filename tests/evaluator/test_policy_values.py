@@ -84,10 +84,17 @@ def test_figures_by_hand() -> None:
     assert figures["unsubscribes"] == pytest.approx(0.1)
     assert figures["unsubscribes/ratio"] == pytest.approx(0.2)
     assert figures["unsubscribes/excess"] == pytest.approx(0.1 - 1.5 * 0.5)
+    # The first was clicked: its residual is 0.6, the other's -0.1.
+    assert figures["clicks"] == pytest.approx(0.35 + (1.6 * 0.6 - 0.2 * 0.1) / 2)
+    assert (figures["clicks/baseline"], figures["clicks/difference"]) == (0.5, pytest.approx(0.82 - 0.5))
+    assert figures["clicks/low"] < 0.82 < figures["clicks/high"]
+    assert figures["unsubscribes/baseline"] == 0.5
+    assert figures["unsubscribes/difference"] == pytest.approx(0.1 - 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
     # Both rows have weights 1 / .5, and each recommender was eligible in both.
-    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2]]))
+    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3]))
     (figures,) = values.figures()
+    assert figures["overlap/production_share"] == pytest.approx([math.nan] * 3, nan_ok=True)
     assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.1])
     assert figures["overlap/sample_ratio"] == pytest.approx([1.0, 1.0, math.nan], nan_ok=True)
 
@@ -179,6 +186,9 @@ def test_metrics_json_is_readable_and_feeds_gate_and_table() -> None:
     assert red["candidate"]["serving_policy/dr/standard_error"] is None
     assert red["difference"]["lower_bound"] is None
     assert "overlap" not in red
+    # Of its recommenders, those that somebody shows: here the one that was logged.
+    assert {name: found["logged_share"] for name, found in red["shares"].items()} == {"a": 1.0}
+    assert "shares" not in content["overall"]
     assert "score_floor" not in red
     assert content["overall"]["score_floor"] == {
         "value": None,

@@ -12,17 +12,41 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
-from newsletter_bandit.registry.evidence.metrics import Difference, FloorGain, Reference
+from newsletter_bandit.registry.evidence.metrics import (
+    Clicks,
+    Difference,
+    FloorGain,
+    Reference,
+    SliceShare,
+    Unsubscribes,
+)
 from newsletter_bandit.registry.evidence.record import Record
 from tests.evidence_records import NO_FLOOR, decision, estimate, metrics, model_figures, verdict
 
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)
 DIFFERENCE = Difference(0.02, 0.01, 0.0, 0.04, 0.0, 0.04, 0.03, 0.01, 0.05)
+
+
+def with_clicks() -> Metrics:
+    """Metrics with the figures that earlier versions did not have."""
+    found = metrics()
+    overlap = {"a": replace(found.overall.overlap["a"], production_share=0.25)}
+    later = {"baseline": 0.2, "difference": 0.1, "difference_low": 0.05, "difference_high": 0.15}
+    changes = {
+        "clicks": Clicks(0.3, 0.01, 0.28, 0.32, **later),
+        "unsubscribes": Unsubscribes(0.3, 0.01, 0.28, 0.32, 1.5, 0.1, 0.0, 0.2, **later),
+        "overlap": overlap,
+    }
+    one = replace(found.slices["colour=red"], shares={"a": SliceShare(0.5, 0.6, None)})
+    return replace(found, overall=replace(found.overall, **changes), slices={"colour=red": one})
+
+
 RECORDS: list[Record] = [
     metrics(),
     metrics(candidate=model_figures(cost=None), production=model_figures(), floor=FLOOR),
     metrics(reference=Reference("v1", DIFFERENCE, estimate(0.2), 0.99, 1.01, 0.03)),
     metrics(reference=Reference("logging policy", DIFFERENCE, None, None, None, None)),
+    with_clicks(),
     verdict("blessed"),
     verdict("cannot_tell", "rows", "value"),
     replace(verdict("blessed"), reference="v1"),

@@ -58,6 +58,20 @@ def test_a_published_version_holds_model_and_evidence_and_is_not_in_production(
     assert registry.current() is None
 
 
+def test_a_report_is_no_part_of_what_never_changes(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path), "tiny")
+    registry.publish(FIRST, model, {**EVIDENCE, "use_case.json": {"name": "tiny"}})
+    for page in ("<p>old</p>", "<p>new</p>"):
+        registry.add_report(FIRST, page)
+    assert (tmp_path / "tiny" / FIRST / "report.html").read_text() == "<p>new</p>"
+    registry.publish(FIRST, model, {**EVIDENCE, "use_case.json": {"name": "tiny"}})
+    assert registry.info(FIRST) == registry.versions()[0]
+    assert json.loads(registry.use_case(FIRST)) == {"name": "tiny"}
+    for ask in (registry.info, registry.use_case, lambda version: registry.add_report(version, "")):
+        with pytest.raises(DataError, match=f"no version {SECOND}; available: {FIRST}"):
+            ask(SECOND)
+
+
 def test_the_pointer_moves_forth_and_back(tmp_path: Path, model: str) -> None:
     registry = Registry(str(tmp_path), "tiny")
     for version in (FIRST, SECOND):

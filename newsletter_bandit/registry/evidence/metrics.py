@@ -4,11 +4,13 @@
      "overall": {"rows": ..., "logging_policy": {"value": ...},
                  "candidate": {"auc": ..., "serving_policy/dr": ...},
                  "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
-                 "unsubscribes": {"value": ..., "ratio": ..., "excess": ...},
+                 "unsubscribes": {"value": ..., "ratio": ..., "excess": ..., "difference": ...},
+                 "clicks": {"value": ..., "difference": ...},
                  "reference": {"name": ..., "difference": {"value": ..., "lower_bound": ...}, ...} or null,
                  "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
                  "overlap": {"deals": {"logged_share": ...}}},
-     "slices": {"country=CH": {...as overall, less overlap, score floor and reference...}}}
+     "slices": {"country=CH": {...as overall, less overlap, clicks, score floor and reference...,
+                               "shares": {"deals": {"logged_share": ...}}}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
 `/low` and `/high` (two-sided at `confidence`). An unknown or infinite figure is null. Values are in units of
@@ -27,6 +29,11 @@ from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.record import Record
 
 Figure = float | None  # None where it is unknown
+
+# A slice tells of a recommender whose share reaches this, in the log or in a policy. With all of them, the
+# file of many slices and recommenders would be huge.
+LEAST_SHARE = 0.005
+SHARES = ("logged_share", "serving_policy_share", "production_share")
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,22 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Clicks(Estimate):
+    """The candidate's rate of clicks, doubly robust.
+
+    Attributes:
+      baseline: rate of what it is compared with.
+      difference: candidate minus baseline, paired.
+      difference_low, difference_high: two-sided interval of ``difference``.
+    """
+
+    baseline: Figure
+    difference: Figure
+    difference_low: Figure
+    difference_high: Figure
+
+
+@dataclass(frozen=True)
 class Unsubscribes(Estimate):
     """The candidate's rate of unsubscribes.
 
@@ -152,12 +175,18 @@ class Unsubscribes(Estimate):
       ratio: the rate divided by the log's rate.
       excess: the rate minus the gate's cap times the log's rate.
       excess_lower_bound, excess_upper_bound: bounds of ``excess``.
+      baseline, difference, difference_low, difference_high: as in `Clicks`; None where an earlier version
+        wrote the file.
     """
 
     ratio: Figure
     excess: Figure
     excess_lower_bound: Figure
     excess_upper_bound: Figure = None
+    baseline: Figure = None
+    difference: Figure = None
+    difference_low: Figure = None
+    difference_high: Figure = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +213,8 @@ class ActionOverlap(Figures):
     Attributes:
       logged_share: share of the log.
       serving_policy_share: share of the first slots that the policy gives it.
+      production_share: share that production's serving policy gives it; None where there is no production, or
+        an earlier version wrote the file.
       effective_sample_size: rows of it that the weights leave.
       sample_ratio: rows of it, each weighted by 1 / propensity, over the rows in which it was eligible: 1 if
         the propensities are right; None where it is in no row.
@@ -195,6 +226,7 @@ class ActionOverlap(Figures):
     effective_sample_size: Figure
     sample_ratio: Figure = None
     sample_ratio_distance: Figure = None
+    production_share: Figure = None
 
 
 @dataclass(frozen=True)
@@ -283,6 +315,15 @@ class ModelFigures:
 
 
 @dataclass(frozen=True)
+class SliceShare(Figures):
+    """One recommender in a slice; the figures are those of `ActionOverlap`."""
+
+    logged_share: Figure
+    serving_policy_share: Figure
+    production_share: Figure
+
+
+@dataclass(frozen=True)
 class SliceMetrics:
     """Figures of the rows of one slice.
 
@@ -295,6 +336,8 @@ class SliceMetrics:
       unsubscribes: unsubscribes of the candidate.
       candidate: the model that is judged.
       production: the model in production; None if there is none.
+      shares: of a slice, the recommenders that reach `LEAST_SHARE` of its rows; None of all rows, which have
+        `OverallMetrics.overlap`, and where an earlier version wrote the file.
     """
 
     rows: int
@@ -305,15 +348,17 @@ class SliceMetrics:
     unsubscribes: Unsubscribes
     candidate: ModelFigures
     production: ModelFigures | None
+    shares: Mapping[str, SliceShare] | None = dataclasses.field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, fields: Fields) -> SliceMetrics:
         """The figures of one slice."""
-        return cls(**_of_slice(fields))
+        return cls(**_of_slice(fields), shares=_shares(fields))
 
     def body(self) -> dict[str, Any]:
         """Inverse of `of`."""
-        return {**self._of_all_models(), **self._of_models()}
+        shares = {} if self.shares is None else {"shares": _plain(self.shares)}
+        return {**self._of_all_models(), **self._of_models(), **shares}
 
     def _of_all_models(self) -> dict[str, Any]:
         return {
@@ -341,12 +386,14 @@ class OverallMetrics(SliceMetrics):
       overlap: overlap by recommender.
       sample_ratio: p-value of the sample-ratio test.
       reference: the fixed reference; None if there is none, as in files of earlier versions.
+      clicks: clicks of the candidate; None where an earlier version wrote the file.
     """
 
     score_floor: FloorGain
     overlap: Mapping[str, ActionOverlap]
     sample_ratio: Figure = None
     reference: Reference | None = None
+    clicks: Clicks | None = None
 
     @classmethod
     def of(cls, fields: Fields) -> OverallMetrics:
@@ -362,6 +409,7 @@ class OverallMetrics(SliceMetrics):
                 if "reference" in fields
                 else None
             ),
+            clicks=Clicks.of(fields.object("clicks")) if fields.content.get("clicks") is not None else None,
         )
 
     def body(self) -> dict[str, Any]:
@@ -370,9 +418,10 @@ class OverallMetrics(SliceMetrics):
             **self._of_all_models(),
             "score_floor": dataclasses.asdict(self.score_floor),
             **self._of_models(),
-            "overlap": {name: dataclasses.asdict(figures) for name, figures in self.overlap.items()},
+            "overlap": _plain(self.overlap),
             "sample_ratio": self.sample_ratio,
             "reference": None if self.reference is None else dataclasses.asdict(self.reference),
+            "clicks": None if self.clicks is None else dataclasses.asdict(self.clicks),
         }
 
 
@@ -425,6 +474,17 @@ class Metrics(Record):
 
 def _clipped_weight(clipped: Figure, unclipped: Figure) -> Figure:
     return None if clipped is None or not unclipped else max(1.0 - clipped / unclipped, 0.0)
+
+
+def _plain(by_name: Mapping[str, Figures]) -> dict[str, dict[str, Figure]]:
+    return {name: dataclasses.asdict(figures) for name, figures in by_name.items()}
+
+
+def _shares(fields: Fields) -> Mapping[str, SliceShare] | None:
+    if "shares" not in fields:
+        return None
+    found = fields.object("shares")
+    return {name: SliceShare.of(found.object(name)) for name in found.content}
 
 
 def _of_slice(fields: Fields) -> dict[str, Any]:

@@ -52,19 +52,20 @@ class Record(ABC):
         Raises:
           DataError: the text is not such a record, or one of another format.
         """
-        return cls._known(records.parse(text, source or cls.FILE))
+        return cls.nested(records.parse(text, source or cls.FILE))
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Self:
         """The record in ``folder``, on this machine or in a bucket; raises as `from_json` does."""
-        return cls._known(records.read(os.path.join(folder, cls.FILE)))
+        return cls.nested(records.read(os.path.join(folder, cls.FILE)))
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Makes or replaces the file in ``folder``, whole or not at all."""
         write_text(os.path.join(folder, self.FILE), self.to_json())
 
     @classmethod
-    def _known(cls, fields: Fields) -> Self:
+    def nested(cls, fields: Fields) -> Self:
+        """The record that an object inside another file holds, its format included; raises as `from_json`."""
         found = fields.whole(_KEY) if _KEY in fields else _FIRST
         if found != FORMAT:
             raise DataError(

@@ -75,6 +75,16 @@ class Fields:
         """A list of strings."""
         return tuple(self._take(name, "a list of texts", _is_texts))
 
+    def wholes(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        return tuple(
+            self._take(
+                name,
+                "a list of whole numbers",
+                lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+            )
+        )
+
     def object(self, name: str) -> Fields:
         """An object inside this one."""
         found = self._take(name, "an object", lambda value: isinstance(value, dict))

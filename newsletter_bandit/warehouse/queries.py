@@ -8,6 +8,7 @@ dates themselves.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,29 @@ def render_arms_query(
         table=table_name(use_case.tables.training, warehouse),
         start=start.isoformat(),
         end=end.isoformat(),
+    )
+
+
+def render_window_query(
+    use_case: UseCase,
+    warehouse: Warehouse,
+    start: dt.date,
+    end: dt.date,
+    bounds: Sequence[float],
+    configs: Path | None = None,
+) -> str:
+    """Newsletters by day and by bin of propensities, the bins' lower ends falling; otherwise as
+    `render_training_query`.
+    """
+    _check_window(start, end)
+    return render(
+        "window.sql",
+        configs,
+        use_case,
+        table=table_name(use_case.tables.training, warehouse),
+        start=start.isoformat(),
+        end=end.isoformat(),
+        bounds=[repr(bound) for bound in bounds],
     )
 
 

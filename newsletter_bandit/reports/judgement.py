@@ -1,0 +1,256 @@
+"""The verdict for a product owner: go live or not, and what it means per 100,000 newsletters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from newsletter_bandit.reports.amounts import Amount, more_or_fewer, plain, scaled, share, span, whole
+from newsletter_bandit.reports.evidence import Evidence
+
+Tone = Literal["good", "bad", "unsure"]
+
+# Checks that fail where the log's propensities are wrong: then no figure that rests on them can be believed.
+PROPENSITIES = frozenset({"mean weight off 1", "sample ratio", "value within range"})
+AUCS = frozenset({"AUC", "AUC against production"})
+LOGGING = "logging policy"
+REFERENCE = "value against the reference"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The first thing that a reader sees.
+
+    Attributes:
+      tone: how it is coloured; its words say the same.
+      badge: the answer in a few words, such as "Do not go live".
+      sentence: the verdict in one sentence.
+      because: a further sentence or two on it.
+    """
+
+    tone: Tone
+    badge: str
+    sentence: str
+    because: str
+
+
+def gain(evidence: Evidence) -> Amount:
+    """Net clicks per 100,000 newsletters that the model earns over what it is compared with."""
+    return Amount.of(evidence.metrics.overall.difference, evidence.use_case.reward.click)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """One outcome per 100,000 newsletters: of the model, of what it is compared with, and how they differ."""
+
+    name: str
+    own: Amount
+    baseline: float | None
+    difference: Amount
+
+
+def meanings(evidence: Evidence) -> tuple[Meaning, ...]:
+    """Clicks and unsubscribes; () where an earlier version measured the run."""
+    clicks, unsubscribes = evidence.metrics.overall.clicks, evidence.metrics.overall.unsubscribes
+    if clicks is None:
+        return ()
+    return tuple(
+        Meaning(
+            name,
+            Amount.of(found),
+            scaled(found.baseline),
+            Amount(*map(scaled, (found.difference, found.difference_low, found.difference_high))),
+        )
+        for name, found in (("clicks", clicks), ("unsubscribes", unsubscribes))
+    )
+
+
+def baseline(evidence: Evidence) -> str:
+    """What the model is compared with, as a noun."""
+    if evidence.verdict.compared_with == LOGGING:
+        return "the newsletters as they were sent"
+    if evidence.outcome == "published":
+        return "the model that it replaces"
+    return "the model in production"
+
+
+def propensities_are_wrong(evidence: Evidence) -> bool:
+    """The log contradicts its own propensities, so no estimate can be believed."""
+    verdict = evidence.verdict
+    return verdict.verdict == "cannot_tell" and bool(PROPENSITIES & set(verdict.failed))
+
+
+def headline(evidence: Evidence) -> Headline:
+    """The verdict in words."""
+    if evidence.verdict.verdict == "blessed":
+        return _blessed(evidence)
+    if evidence.verdict.verdict == "not_blessed":
+        return _not_blessed(evidence)
+    return _cannot_tell(evidence)
+
+
+def net_clicks(evidence: Evidence) -> str:
+    """The unit of value, explained."""
+    reward = evidence.use_case.reward
+    if reward.unsubscribe == 0.0:
+        return "A click counts 1; unsubscribes do not count."
+    which = "an unsubscribe after a click" if reward.unsubscribe_counts == "after_click" else "an unsubscribe"
+    counts = plain(reward.unsubscribe / reward.click)
+    return f"Net clicks: a newsletter with a click counts 1, one with {which} counts {counts} instead."
+
+
+def allowed_loss(evidence: Evidence) -> str:
+    """The margin that the settings allow, in words."""
+    margin = evidence.use_case.gate.allowed_margin
+    if margin.share:
+        return f"{share(margin.share, 0)} of what the other earns"
+    return (
+        f"{whole(scaled(margin.reward, evidence.use_case.reward.click))} net clicks per 100,000 newsletters"
+    )
+
+
+def _compared(evidence: Evidence) -> str:
+    """The gain as the end of a sentence."""
+    found, confidence = gain(evidence), share(evidence.metrics.confidence, 0)
+    if not found.known:
+        return f"nothing is known of its gain over {baseline(evidence)}"
+    interval = f"{confidence} interval: {span(found.low, found.high)}"
+    if found.surely_more or found.surely_less:
+        return (
+            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} net clicks than "
+            f"{baseline(evidence)} ({interval})"
+        )
+    return (
+        f"per 100,000 newsletters it is not measurably different from {baseline(evidence)} "
+        f"(net clicks: {span(found.low, found.high)}; {confidence} interval)"
+    )
+
+
+def _meant(evidence: Evidence) -> str:
+    """Clicks and unsubscribes as a sentence; "" where nobody measured them."""
+    parts = [
+        f"{more_or_fewer(one.difference.value)} {one.name} ({span(one.difference.low, one.difference.high)})"
+        for one in meanings(evidence)
+    ]
+    return f"That is {' and '.join(parts)}." if parts else ""
+
+
+def _blessed(evidence: Evidence) -> Headline:
+    found = gain(evidence)
+    sentence = f"This model passed every check: {_compared(evidence)}."
+    if found.surely_more:
+        because = _meant(evidence) or "The gain is larger than chance explains."
+    else:
+        because = (
+            f"It need not be better: the settings allow to lose {allowed_loss(evidence)}, and it surely "
+            "loses less."
+        )
+    if evidence.outcome == "superseded":
+        return Headline(
+            "unsure",
+            "Good, but not live",
+            sentence,
+            "While it was trained, another model went into production, with which it was never compared. It "
+            "was kept out for that reason alone.",
+        )
+    if evidence.outcome == "pinned":
+        return Headline(
+            "unsure",
+            "Good, but not live",
+            sentence,
+            "Production is pinned, so no training may replace the model that is there.",
+        )
+    return Headline("good", "Go live", sentence, f"{because} It is in production since this run.")
+
+
+def _not_blessed(evidence: Evidence) -> Headline:
+    failed = set(evidence.verdict.failed)
+    if failed & AUCS:
+        sentence = (
+            "This model tells clicks from no clicks measurably worse than the settings allow, so it does not "
+            "replace what is in use."
+        )
+        because = "; ".join(check.detail for check in evidence.verdict.checks if check.name in failed & AUCS)
+        return Headline("bad", "Do not go live", sentence, f"{because[:1].upper()}{because[1:]}.")
+    if failed == {"unsubscribes"}:
+        ratio = evidence.metrics.overall.unsubscribes.ratio
+        cap = evidence.use_case.gate.max_unsubscribe_ratio
+        return Headline(
+            "bad",
+            "Do not go live",
+            f"This model loses too many readers: an estimated {plain(ratio)} times as many unsubscribes as "
+            f"the newsletters in the log, where {plain(cap)} times are allowed.",
+            f"By clicks alone, {_compared(evidence)}.",
+        )
+    if "value" not in failed and REFERENCE in failed:
+        detail = next(check.detail for check in evidence.verdict.checks if check.name == REFERENCE)
+        return Headline(
+            "bad",
+            "Do not go live",
+            "This model is measurably worse than the fixed reference allows, so small losses would add up: "
+            f"{detail}.",
+            f"Against what is in use, {_compared(evidence)}. That stays in use.",
+        )
+    return Headline(
+        "bad",
+        "Do not go live",
+        f"This model is measurably worse than allowed: {_compared(evidence)}.",
+        f"{_meant(evidence)} The settings allow to lose {allowed_loss(evidence)}. What is in use stays in "
+        "use.".strip(),
+    )
+
+
+def _cannot_tell(evidence: Evidence) -> Headline:
+    verdict = evidence.verdict
+    if propensities_are_wrong(evidence):
+        return Headline(
+            "bad",
+            "Do not go live",
+            "Nobody can say what this model is worth: the log's propensities are not the shares by which its "
+            "newsletters were sent.",
+            _contradiction(evidence)
+            + " Every estimate below rests on the propensities, so none of them can be believed. More "
+            "newsletters do not help; right propensities do.",
+        )
+    sentences = {
+        "rows": "The log holds too few newsletters to judge this model.",
+        "effective sample size": "The log says too little about what this model would do: it seldom shows "
+        "what the model chooses.",
+        "largest weight": "This verdict would hang on a few newsletters: the model often chooses what was "
+        "hardly ever sent.",
+        "clipped weight": "This verdict would rest on the model's own opinion: it often chooses what was "
+        "hardly ever sent.",
+        "margin": "The settings would allow this model to lose everything that is earned today.",
+        "AUC": "The log holds too few clicks to judge this model.",
+        "AUC against production": "The log holds too few clicks to compare this model with production.",
+        "value": "The log cannot say yet if this model is worse than allowed.",
+        REFERENCE: "The log cannot say yet if this model is worse than the fixed reference allows.",
+        "unsubscribes": "The log cannot say yet if this model loses more readers than allowed.",
+    }
+    first = next((name for name in sentences if name in verdict.failed), None)
+    sentence = sentences[first] if first is not None else "The log cannot say what this model is worth."
+    return Headline(
+        "unsure",
+        "Cannot tell: do not go live yet",
+        sentence,
+        f"So far, {_compared(evidence)}. What is in use stays in use.",
+    )
+
+
+def _contradiction(evidence: Evidence) -> str:
+    """What the log says against its propensities."""
+    off = [
+        (abs(found.sample_ratio - 1.0), name, found.logged_share, found.sample_ratio)
+        for name, found in evidence.metrics.overall.overlap.items()
+        if found.sample_ratio and found.logged_share
+    ]
+    if off and "sample ratio" in evidence.verdict.failed:
+        _, name, logged, ratio = max(off)
+        return (
+            f"{name} was sent in {share(logged)} of the newsletters, but by the propensities it should be "
+            f"{share(logged / ratio)}."
+        )
+    checks = [
+        check for check in evidence.verdict.checks if check.name in PROPENSITIES and check.passed is False
+    ]
+    return " ".join(f"{check.detail[:1].upper()}{check.detail[1:]}." for check in checks)

@@ -1,0 +1,262 @@
+"""What to do next, computed from the figures of the run.
+
+An interval's width falls with the square root of the number of rows. So where an interval reaches over its
+bound by `reach` from an estimate that is `distance` on the right side of it, (reach / distance)^2 times as
+many rows would tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from newsletter_bandit.checks import Check
+from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.reports.amounts import Amount, plain, share, whole
+from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.judgement import AUCS, gain, propensities_are_wrong
+from newsletter_bandit.reports.sections import slices
+
+_WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
+_SURE = 1e9  # times as many rows; more is never
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do; ``command`` is what to type, "" where nothing is."""
+
+    text: str
+    command: str = ""
+
+
+_MEND_PROPENSITIES = (
+    Step(
+        "Find out with which probability each newsletter's recommender was really chosen, and write that "
+        "into the column propensity. The figure below shows by how much each recommender is off."
+    ),
+    Step(
+        "If it was a fixed split, the propensity of a newsletter is its recommender's share in the split, "
+        "not one over the number of recommenders."
+    ),
+    Step(
+        "If a rule chose by user, with no chance in it, no propensity is right: first send a part at random."
+    ),
+    Step("Ingest the corrected rows, then train again.", "ingest training FILE --replace"),
+)
+
+
+def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tuple[Step, ...]:
+    """What to do next, the most useful first."""
+    if evidence.outcome == "superseded":
+        return (
+            Step("Train again: the model is then compared with what is in production now.", "train --again"),
+        )
+    if evidence.outcome == "pinned":
+        return (
+            Step("Take the pin away, if the reason for it has passed.", "models unpin"),
+            Step("Then train again.", "train --again"),
+        )
+    verdict = evidence.verdict
+    if verdict.verdict == "blessed":
+        return tuple(_after_going_live(evidence, versions))
+    if verdict.verdict == "not_blessed":
+        return tuple(_after_refusal(evidence))
+    if propensities_are_wrong(evidence):
+        return _MEND_PROPENSITIES
+    return tuple(_more_evidence(evidence))
+
+
+def rows_factor(evidence: Evidence) -> float | None:
+    """How many times today's rows would decide, if the estimates stay; None where rows are not what lacks,
+    infinite where an estimate stands on its bound.
+    """
+    failed = {check.name: check for check in evidence.verdict.checks if check.passed is False}
+    factors = []
+    for name in ("rows", "effective sample size"):
+        check = failed.pop(name, None)
+        if check is not None and check.figure and check.bound:
+            factors.append(check.bound / check.figure)
+    if "value" in failed and _undecided(evidence):
+        factors.append(_value_factor(evidence))
+    if "unsubscribes" in failed:
+        factors.append(_unsubscribes_factor(evidence))
+    return max(factors) if factors else None
+
+
+def _undecided(evidence: Evidence) -> bool:
+    return evidence.verdict.verdict == "cannot_tell"
+
+
+def _value_factor(evidence: Evidence) -> float:
+    found = evidence.metrics.overall.difference
+    margin = evidence.use_case.gate.allowed_margin
+    if margin.share and found.excess is not None:
+        value, low, high = found.excess, found.excess_lower_bound, found.excess_upper_bound
+        return _factor(value, low, high)
+    shift = margin.reward
+    ends = (found.value, found.lower_bound, found.upper_bound)
+    return _factor(*(None if end is None else end + shift for end in ends))
+
+
+def _unsubscribes_factor(evidence: Evidence) -> float:
+    found = evidence.metrics.overall.unsubscribes
+    return _factor(found.excess, found.excess_lower_bound, found.excess_upper_bound)
+
+
+def _factor(value: float | None, low: float | None, high: float | None) -> float:
+    """How many times the rows until the interval no longer reaches over 0."""
+    if value is None or low is None or high is None or value == 0.0:
+        return math.inf
+    reach = value - low if value > 0.0 else high - value
+    return max(1.0, (reach / value) ** 2)
+
+
+def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> Iterator[Step]:
+    days = evidence.decision.expires_after_days
+    yield Step("Rank the recommenders for all users, so that the next newsletter uses this model.", "predict")
+    yield Step(
+        f"Do so at least every {days} days: after {days} days a ranking is no longer served, and its user "
+        "gets the default recommender."
+    )
+    earlier = [info.version for info in versions if evidence.version and info.version < evidence.version]
+    if earlier:
+        yield Step(
+            "If you see something that this page does not, take it back.", f"models rollback {earlier[-1]}"
+        )
+
+
+def _after_refusal(evidence: Evidence) -> Iterator[Step]:
+    failed = set(evidence.verdict.failed)
+    if failed & AUCS:
+        yield Step(
+            "Look at the features: a column that is empty, late or differently filled in this window makes a "
+            "model blind."
+        )
+    elif "unsubscribes" in failed:
+        yield Step(
+            "See below which recommender this model shows more often, and how many readers that one loses. "
+            "Give unsubscribes more weight (reward.unsubscribe), or take that recommender out (retired)."
+        )
+    else:
+        yield from _explore_less(evidence)
+        groups = slices(evidence)
+        losers = [found.name for found in groups if found.amount.surely_less]
+        gainers = [found.name for found in groups if found.amount.surely_more]
+        if gainers:
+            yield Step(
+                f"It is not worse for everybody: {_listed(gainers)} gain. See below what they have in common."
+            )
+        elif 2 * len(losers) > len(groups):
+            yield Step(
+                f"Nearly everybody loses, {len(losers)} of {len(groups)} groups of users surely. So look at "
+                "the model as a whole: compare its settings with those of the model that is in use."
+            )
+        elif losers:
+            yield Step(f"See who loses, below: {_listed(losers)}.")
+    yield Step("Search for hyperparameters that learn more from this window, then train again.", "tune")
+    yield Step("Or wait for the next window: nothing is lost, because what is in use stays in use.")
+
+
+def _explore_less(evidence: Evidence) -> Iterator[Step]:
+    """Where the model loses because it explores, not because of what it learned."""
+    model, unit = evidence.metrics.overall.candidate, evidence.use_case.reward.click
+    cost, lost = Amount.of(model.exploration_cost, unit), gain(evidence)
+    if (
+        cost.surely_more
+        and cost.value is not None
+        and lost.value is not None
+        and cost.value >= -lost.value / 2
+    ):
+        yield Step(
+            f"Let it explore less: exploring costs it {cost.text()} net clicks per 100,000 newsletters "
+            f"({cost.interval()}) of the {whole(-lost.value)} that it loses. Lower agent.temperature or "
+            "exploration.epsilon."
+        )
+
+
+def _more_evidence(evidence: Evidence) -> Iterator[Step]:
+    failed = {check.name: check for check in evidence.verdict.checks if check.passed is False}
+    factor = rows_factor(evidence)
+    if factor is not None and factor < _SURE:
+        yield Step(_rows_sentence(evidence, factor))
+        yield from _window(evidence, factor)
+    elif factor is not None:
+        yield Step("More newsletters alone will not decide: the estimate stands on its bound.")
+    yield from _explore(evidence, failed)
+    if "margin" in failed:
+        yield Step("Set gate.allowed_margin to less, or to a share such as 10%.")
+    if failed.keys() & AUCS:
+        yield Step("Wait for more clicks: at this number, chance explains how this model orders them.")
+
+
+def _rows_sentence(evidence: Evidence, factor: float) -> str:
+    rows = evidence.metrics.overall.rows
+    total = evidence.newsletters or round(rows / evidence.use_case.eval_share)
+    needed = _rounded(factor * total)
+    # Of the interval alone: if rows are missing as well, nobody knows which way it will go.
+    leaning = ""
+    if "value" in evidence.verdict.failed and "rows" not in evidence.verdict.failed:
+        excess = evidence.metrics.overall.difference.excess
+        worse = excess is not None and excess < 0.0
+        leaning = (
+            " At today's estimate they would say that it is worse."
+            if worse
+            else " At today's estimate they would say that it can go live."
+        )
+    return (
+        f"About {needed:,} newsletters in the window would tell, {plain(round(factor, 1))} times the "
+        f"{total:,} of today: an interval narrows with the square root of their number.{leaning}"
+    )
+
+
+def _window(evidence: Evidence, factor: float) -> Iterator[Step]:
+    weeks = evidence.use_case.window.weeks
+    longer = math.ceil(weeks * factor)
+    if longer <= _WEEKS_OF_PATIENCE:
+        yield Step(
+            f"At today's pace that is a window of {longer} weeks instead of {weeks}: set window.weeks: "
+            f"{longer}."
+        )
+    else:
+        yield Step(
+            f"At today's pace that would take {longer:,} weeks, too long to wait. Send to more users, or "
+            "explore more where this model and what is in use differ."
+        )
+
+
+def _explore(evidence: Evidence, failed: dict[str, Check]) -> Iterator[Step]:
+    overall = evidence.metrics.overall
+    weights = overall.candidate.serving_policy.weights
+    if "largest weight" in failed and evidence.use_case.gate.max_weight:
+        least = 1.0 / evidence.use_case.gate.max_weight
+        largest = plain(weights.max_weight_unclipped)
+        yield Step(
+            f"One newsletter counts {largest} times here. Show each recommender to everybody with a "
+            f"probability of at least {share(least, 2)} (exploration.epsilon), and no newsletter can count "
+            "more than is allowed."
+        )
+    if failed.keys() & {"effective sample size", "clipped weight", "value"}:
+        thin = sorted(
+            (found.effective_sample_size or 0.0, name)
+            for name, found in overall.overlap.items()
+            if (found.serving_policy_share or 0.0) > 2.0 * (found.logged_share or 0.0)
+        )
+        if thin:
+            shown = []
+            for _, name in thin[:3]:
+                found = overall.overlap[name]
+                model, log = share(found.serving_policy_share), share(found.logged_share)
+                shown.append(f"{name} (this model {model}, the log {log})")
+            yield Step(f"Or explore more of what this model would show more often: {', '.join(shown)}.")
+
+
+def _rounded(figure: float) -> int:
+    """Two digits: an extrapolation is no more exact than that."""
+    digits = max(0, math.floor(math.log10(figure)) - 1)
+    return int(round(figure, -digits))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more

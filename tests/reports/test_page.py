@@ -1,0 +1,227 @@
+"""The page as a file: what it says, and what it never holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry.evidence.metrics import SliceShare
+from newsletter_bandit.reports import Evidence, page
+from tests.reports.made import (
+    FIRST,
+    NAMES,
+    SECOND,
+    evidence,
+    overall,
+    refused,
+    version,
+    with_everything,
+    wrong_propensities,
+)
+
+RUNS = (with_everything(), refused(rows=(800.0, 2000.0, "800 is not >= 2000")), wrong_propensities())
+# Elements that fetch, run or send something.
+_ACTIVE = {"script", "img", "iframe", "object", "embed", "video", "audio", "form", "base", "source"}
+
+
+class Parsed(HTMLParser):
+    """Elements and texts of a page; `open` must be empty at its end."""
+
+    VOID = frozenset({"meta", "link", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.cells: list[list[str]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.cells.append([])
+        if tag in ("td", "th"):
+            self.cells[-1].append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+        if self.open and {"td", "th"} & set(self.open):
+            self.cells[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.mark.parametrize("found", RUNS, ids=("blessed", "cannot tell", "wrong propensities"))
+def test_a_page_is_one_small_file_that_refers_to_nothing(found: Evidence) -> None:
+    text = page(
+        found, [version(FIRST), version(SECOND, current=True)], dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    )
+    assert len(text.encode()) < 1_500_000
+    parsed = Parsed(text)
+    assert parsed.open == []
+    assert not _ACTIVE & {tag for tag, _ in parsed.elements}
+    for tag, attributes in parsed.elements:
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("href", "src", "xlink:href", "action", "srcset", "poster"):
+                assert (value or "").startswith(("#", "data:,")), (tag, value)
+    # Names of XML's dialects are no addresses that a browser fetches; nothing else looks like one.
+    rest = text.replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xlink", "")
+    assert "://" not in rest
+    assert "@import" not in rest
+    assert "url(" not in rest.replace("url(#", "")
+    identifiers = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_the_figures_are_those_of_the_evidence() -> None:
+    found = evidence()
+    parsed = Parsed(page(found, [version(SECOND, current=True)]))
+    # Value, gain and unsubscribes per 100,000 newsletters, with their intervals.
+    for said in (
+        "12,000 11,000 to 13,000 per 100,000 newsletters. The newsletters as they were sent: 1,000.",
+        "+2,000 +1,500 to +2,540 net clicks per 100,000 newsletters, compared with the newsletters as they",
+        "400 300 to 500 per 100,000 newsletters. The newsletters as they were sent: 4,000.",
+        "Recommenders were sent as often as their propensities say (sample-ratio test: p = 0.4)",
+        "Window 12 Oct to 8 Nov 2026",
+        "Newsletters in it 100,000",
+        "Kept apart to judge by 20,000",
+        "loaded last by ingest , 2026-11-23 09:00 UTC: 100,010 rows read, 100,000 taken, 3 there already, "
+        "7 left out.",
+        "Gaps: no newsletters on 22 October.",
+    ):
+        assert said in parsed.text, said
+    cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]
+    assert ["c", "20,000", "20.0%", "20.0%", "1.00 times"] in cells
+    assert ["c", "20.0%", "60.0%", "500"] in cells
+    assert ["propensity: out of <range>", "7"] in cells
+    bins = [row for row in cells if row[0].endswith("%") and len(row) == 2]
+    assert bins == [
+        ["25.0% to 50.0%", "60,000"],
+        ["12.5% to 25.0%", "39,999"],
+        ["6.2% to 12.5%", "0"],
+        ["3.1% to 6.2%", "1"],
+    ]
+    assert ["This model", "12,000", "11,000 to 13,000"] in cells
+    assert ["IPS", "This model", "12,000", "11,000 to 13,000"] in cells
+    assert ["colour=red", "500", "+1,000", "0 to +2,000", "cannot tell"] in cells
+
+
+def test_names_are_never_markup() -> None:
+    text = page(replace(evidence(), use_case=evidence().use_case.model_copy(update={"name": "shop-1"})))
+    assert "<b>more</b>" not in text
+    parsed = Parsed(text)
+    rows = [row[0].strip() for row in parsed.cells if row]
+    assert all(name in rows for name in NAMES)
+    # In a figure as well, dollar signs and all.
+    dollars = evidence(figures=overall(overlap={"$a$ <i>": overall().overlap["c"]}))
+    assert "$a$ <i>" in Parsed(page(dollars)).texts
+
+
+def test_nothing_is_promised_where_the_log_contradicts_itself() -> None:
+    parsed = Parsed(page(wrong_propensities()))
+    assert parsed.text.index("Do not go live") < 200
+    assert "No. Recommenders were not sent as often as their propensities say." in parsed.text
+    assert parsed.text.count("Do not use these figures.") == 2
+    assert ("section", {"class": "cards", "aria-label": "Per 100,000 newsletters"}) not in parsed.elements
+
+
+def test_who_gets_what_and_on_what_evidence() -> None:
+    found = evidence()
+    shares = {"c": SliceShare(0.2, 0.6, 0.3), NAMES[1]: SliceShare(0.01, 0.1, None)}
+    one = replace(found.metrics.slices["colour=red"], shares=shares)
+    parsed = Parsed(page(replace(found, metrics=replace(found.metrics, slices={"colour=red": one}))))
+    cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]
+    # The columns are in the order of the model's shares; of the third it shows next to nothing here.
+    assert ["Users", "c", "Kund'in", "deals & <b>more</b>"] in cells
+    assert ["colour=red", "60.0% 100", "–", "10.0% 5 untested"] in cells
+    assert "Who gets what" not in Parsed(page(found)).text
+
+
+def test_a_thousand_recommenders_and_slices_fit() -> None:
+    names = [f"recommender {i}" for i in range(1000)]
+    overlap = {name: replace(overall().overlap["c"], serving_policy_share=0.001) for name in names}
+    found = evidence(figures=overall(overlap=overlap))
+    slices = {f"category={i}": found.metrics.slices["colour=red"] for i in range(1000)}
+    text = page(replace(found, metrics=replace(found.metrics, slices=slices)))
+    assert len(text.encode()) < 1_500_000
+    assert "recommender 999" in text
+    assert "category=999" in text
+
+
+def test_an_untested_recommender_is_marked() -> None:
+    overlap = dict(overall().overlap)
+    overlap["c"] = replace(overlap["c"], logged_share=0.0, sample_ratio=None)
+    parsed = Parsed(page(evidence(figures=overall(overlap=overlap))))
+    assert (
+        "untested No newsletter of the log shows c. What users get from it was judged by nobody."
+        in parsed.text
+    )
+    assert [row[0].split() for row in parsed.cells if row and "untested" in row[0]] == [["c", "untested"]]
+
+
+def test_evidence_of_an_earlier_version_has_a_page_too() -> None:
+    overlap = {name: replace(one, sample_ratio=None) for name, one in overall().overlap.items()}
+    old = replace(
+        evidence(figures=overall(sample_ratio=None, overlap=overlap)), run_date=None, window=None, log=None
+    )
+    parsed = Parsed(page(old))
+    assert "Nobody tested if recommenders were sent as often as their propensities say." in parsed.text
+    assert "Window" not in parsed.text
+    assert "History" not in parsed.text
+
+
+def test_evidence_survives_its_file() -> None:
+    for found in RUNS:
+        assert Evidence.from_json(found.to_json()) == found
+    assert replace(evidence(), window=None, run_date=None, log=None).newsletters is None
+    content = json.loads(evidence().to_json())
+    content["window"] = ["2026-10-12"]
+    with pytest.raises(DataError, match="window has 1 days; allowed: the first, and the day after the last"):
+        Evidence.from_json(json.dumps(content))
+    content["run_date"] = "yesterday"
+    with pytest.raises(DataError, match="run_date is 'yesterday'; allowed: a day"):
+        Evidence.from_json(json.dumps(content))
+    content["metrics"]["format"] = 2
+    with pytest.raises(DataError, match="format is 2; allowed: 1"):
+        Evidence.from_json(json.dumps(content))
+
+
+def test_the_same_evidence_gives_the_same_page() -> None:
+    assert page(evidence()) == page(evidence())
+
+
+def test_a_page_needs_no_tensorflow() -> None:
+    program = (
+        "import sys; from newsletter_bandit.reports import Evidence, page; "
+        "page(Evidence.from_json(sys.stdin.read())); "
+        "sys.exit(str(sorted({'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)) or ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=evidence().to_json(),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) in ((0, ""), (1, "\n")), done.stderr

@@ -1,0 +1,272 @@
+"""From evidence to words: what a product owner reads first, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
+from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
+from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.judgement import headline, meanings, net_clicks
+from newsletter_bandit.reports.next_steps import next_steps
+from newsletter_bandit.reports.sections import (
+    bonferroni,
+    guards,
+    rollback_commands,
+    sent,
+    served,
+    shares,
+    slices,
+)
+from tests.evidence_records import decision, model_figures
+from tests.reports.made import (
+    FIRST,
+    SECOND,
+    difference,
+    evidence,
+    overall,
+    refused,
+    version,
+    wrong_propensities,
+)
+
+COSTLY = Estimate(0.04, 0.005, 0.03, 0.05)
+
+
+def steps(found: Evidence) -> str:
+    return "\n".join(f"{step.text} {step.command}".strip() for step in next_steps(found))
+
+
+def test_a_first_model_that_is_better_goes_live() -> None:
+    said = headline(evidence())
+    assert (said.tone, said.badge) == ("good", "Go live")
+    assert said.sentence == (
+        "This model passed every check: per 100,000 newsletters it earns 2,000 more net clicks than the "
+        "newsletters as they were sent (95% interval: 1,500 to 2,540 more)."
+    )
+    assert "in production since this run" in said.because
+
+
+def test_a_model_within_the_margin_need_not_be_better() -> None:
+    found = evidence(figures=overall(difference=difference(0.001, -0.004, 0.006)), compared_with=FIRST)
+    said = headline(found)
+    assert said.badge == "Go live"
+    assert said.sentence == (
+        "This model passed every check: per 100,000 newsletters it is not measurably different from the "
+        "model that it replaces (net clicks: 400 fewer to 600 more; 95% interval)."
+    )
+    assert said.because.startswith("It need not be better: the settings allow to lose 10% of what the other")
+
+
+def test_what_it_means_in_clicks_and_unsubscribes() -> None:
+    unsubscribes = replace(
+        overall().unsubscribes,
+        baseline=0.005,
+        difference=-0.001,
+        difference_low=-0.002,
+        difference_high=0.0005,
+    )
+    clicks = Clicks(0.13, 0.001, 0.12, 0.14, 0.11, 0.02, 0.015, 0.025)
+    found = evidence(figures=overall(clicks=clicks, unsubscribes=unsubscribes))
+    assert headline(found).because == (
+        "That is 2,000 more clicks (1,500 to 2,500 more) and 100 fewer unsubscribes (200 fewer to 50 more). "
+        "It is in production since this run."
+    )
+    both = [(one.name, one.own.text(), one.baseline, one.difference.text(True)) for one in meanings(found)]
+    assert both == [("clicks", "13,000", 11_000.0, "+2,000"), ("unsubscribes", "400", 500.0, "−100")]
+    assert meanings(evidence()) == ()
+
+
+def test_shares_are_compared_with_production_where_there_is_one() -> None:
+    one = overall().overlap["c"]
+    found = evidence(figures=overall(overlap={"c": replace(one, production_share=0.4)}), compared_with=FIRST)
+    assert [(row.logged, row.now, row.candidate) for row in shares(found)] == [(0.2, 0.4, 0.6)]
+    assert [row.now for row in shares(evidence(figures=overall(overlap={"c": one})))] == [0.2]
+
+
+def test_a_worse_model_says_for_whom() -> None:
+    bad, good = (difference(value, value - 0.01, value + 0.01) for value in (-0.05, 0.05))
+    found = evidence("not_blessed", "not_blessed", {"value": (-0.4, -0.1, "worse")}, overall(difference=bad))
+    one = found.metrics.slices["colour=red"]
+
+    def said(*groups: Difference) -> str:
+        slices = {f"colour={i}": replace(one, difference=group) for i, group in enumerate(groups)}
+        return next_steps(replace(found, metrics=replace(found.metrics, slices=slices)))[0].text
+
+    assert said(bad, bad).startswith("Nearly everybody loses, 2 of 2 groups of users surely.")
+    assert said(bad, good).startswith("It is not worse for everybody: colour=1 gain.")
+    unsure = difference(-0.05, -0.5, 0.4)
+    assert said(bad, unsure, unsure) == "See who loses, below: colour=0."
+
+
+def test_a_model_that_loses_by_exploring_is_told_to_explore_less() -> None:
+    bad = overall(
+        difference=difference(-0.05, -0.06, -0.04),
+        candidate=replace(model_figures(), exploration_cost=COSTLY),
+    )
+    found = evidence("not_blessed", "not_blessed", {"value": (-0.4, -0.1, "worse")}, bad)
+    assert next_steps(found)[0].text == (
+        "Let it explore less: exploring costs it 4,000 net clicks per 100,000 newsletters (3,000 to 5,000) "
+        "of the 5,000 that it loses. Lower agent.temperature or exploration.epsilon."
+    )
+    # Half of the newsletters explore, at half of the cost.
+    halved = replace(found, decision=replace(decision(rate=0.5), exploration_cost=COSTLY))
+    assert served(halved) == (
+        "It explores in 50% of the newsletters, which costs an estimated 2,000 net clicks per 100,000 "
+        "newsletters (1,500 to 2,500)."
+    )
+    assert served(replace(found, decision=decision("eval_policy", 0.0))).startswith("It never explores")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "because", "command"),
+    [
+        ("superseded", "another model went into production", "train --again"),
+        ("pinned", "Production is pinned", "models unpin"),
+    ],
+)
+def test_a_good_model_that_was_kept_out(outcome: str, because: str, command: str) -> None:
+    found = evidence(outcome=outcome)  # type: ignore[arg-type]
+    said = headline(found)
+    assert (said.tone, said.badge) == ("unsure", "Good, but not live")
+    assert because in said.because
+    assert next_steps(found)[0].command == command
+
+
+def test_a_worse_model_says_by_how_much() -> None:
+    figures = overall(difference=difference(-0.03, -0.04, -0.02))
+    found = evidence("not_blessed", "not_blessed", {"value": (-0.4, -0.1, "worse")}, figures, FIRST)
+    said = headline(found)
+    assert (said.tone, said.badge) == ("bad", "Do not go live")
+    assert said.sentence == (
+        "This model is measurably worse than allowed: per 100,000 newsletters it earns 3,000 fewer net "
+        "clicks than the model in production (95% interval: 2,000 to 4,000 fewer)."
+    )
+    assert "What is in use stays in use" in said.because
+
+
+def test_small_losses_that_add_up_are_told_as_such() -> None:
+    failed = {"value against the reference": (-0.3, -0.15, "-0.3 is not >= -0.15 (of what it earns)")}
+    said = headline(evidence("not_blessed", "not_blessed", failed, compared_with=FIRST))
+    assert said.sentence.startswith("This model is measurably worse than the fixed reference allows")
+    assert said.because.startswith("Against what is in use, per 100,000 newsletters it earns 2,000 more")
+
+
+def test_a_model_that_loses_readers_says_how_many() -> None:
+    figures = overall(unsubscribes=Unsubscribes(0.05, 0.01, 0.04, 0.06, 5.25, 0.01, 0.005, 0.02))
+    failed = {"unsubscribes": (5.25, 4.0, "surely above it")}
+    said = headline(evidence("not_blessed", "not_blessed", failed, figures))
+    assert "an estimated 5.25 times as many unsubscribes" in said.sentence
+    assert "where 4 times are allowed" in said.sentence
+    assert "2,000 more net clicks" in said.because
+
+
+def test_wrong_propensities_are_the_first_thing_that_is_said() -> None:
+    found = wrong_propensities()
+    said = headline(found)
+    assert (said.tone, said.badge) == ("bad", "Do not go live")
+    assert "the log's propensities are not the shares by which its newsletters were sent" in said.sentence
+    assert said.because.startswith(
+        "Kund'in was sent in 50.0% of the newsletters, but by the propensities it should be 33.3%. Every"
+    )
+    # No gain is promised, and nobody is sent to wait for more rows.
+    assert "net clicks" not in said.sentence + said.because
+    assert "newsletters in the window would tell" not in steps(found)
+    # Off by a half, by a tenth, and by two fifths; a ratio that chance explains is not marked.
+    assert [row.recommender for row in sent(found) if row.off] == ["Kund'in", "deals & <b>more</b>", "c"]
+    within = replace(found, verdict=evidence().verdict)
+    assert not any(row.off for row in sent(within))
+
+
+def test_too_few_rows_say_how_many_are_missing() -> None:
+    found = refused(rows=(800.0, 2000.0, "800 is not >= 2000"))
+    assert headline(found).sentence == "The log holds too few newsletters to judge this model."
+    # 2,000 of 800 rows is 2.5 times the window's 100,000 newsletters, and 2.5 times its 4 weeks.
+    assert "About 250,000 newsletters in the window would tell, 2.5 times the 100,000 of today" in steps(
+        found
+    )
+    assert "a window of 10 weeks instead of 4: set window.weeks: 10." in steps(found)
+
+
+def test_an_interval_across_the_margin_says_how_many_rows_decide() -> None:
+    # The excess of 0.01 has an interval of 0.02 to both sides: four times the rows make it half as wide.
+    figures = overall(difference=difference(0.0, -0.02, 0.02))
+    found = evidence("cannot_tell", "not_blessed", {"value": (-0.2, -0.1, "straddles")}, figures)
+    assert "About 400,000 newsletters in the window would tell, 4 times" in steps(found)
+    assert "they would say that it can go live" in steps(found)
+    worse = overall(difference=difference(-0.02, -0.04, 0.0))
+    found = evidence("cannot_tell", "not_blessed", {"value": (-0.4, -0.1, "straddles")}, worse)
+    assert "they would say that it is worse" in steps(found)
+    # An estimate on its bound is never decided by rows.
+    on_it = overall(difference=difference(-0.01, -0.02, 0.0))
+    found = evidence("cannot_tell", "not_blessed", {"value": (-0.2, -0.1, "straddles")}, on_it)
+    assert "More newsletters alone will not decide" in steps(found)
+
+
+def test_rows_that_take_too_long_send_to_exploration() -> None:
+    found = refused(effective_sample_size=(20.0, 200.0, "20 is not >= 200"))
+    said = steps(found)
+    assert "that would take 40 weeks, too long to wait" in said
+    assert (
+        "explore more of what this model would show more often: c (this model 60.0%, the log 20.0%)" in said
+    )
+
+
+def test_a_heavy_weight_says_which_probability_is_needed() -> None:
+    said = steps(refused(largest_weight=(900.0, 250.0, "900 is not <= 250")))
+    assert "a probability of at least 0.40% (exploration.epsilon)" in said
+
+
+def test_what_is_live_can_be_taken_back() -> None:
+    versions = [version(FIRST), version(SECOND, current=True)]
+    commands = [step.command for step in next_steps(evidence(), versions)]
+    assert commands == ["predict", "", f"models rollback {FIRST}"]
+    assert list(rollback_commands(versions)) == [f"newsletter-bandit models rollback {FIRST}"]
+    assert not list(rollback_commands([version(FIRST, current=True)]))
+
+
+def test_many_slices_find_no_false_winner() -> None:
+    # 1.96 standard errors are 2.81 for ten intervals that hold together.
+    assert bonferroni(0.95, 10) == pytest.approx(2.807034 / 1.959964, rel=1e-6)
+    assert bonferroni(0.95, 1) == 1.0
+    found = evidence()
+    one = replace(found.metrics.slices["colour=red"], difference=difference(0.02, 0.002, 0.038))
+    few = replace(found, metrics=replace(found.metrics, slices={"colour=red": one}))
+    assert [row.words for row in slices(few)] == ["gains"]
+    many = {f"colour={i}": one for i in range(10)}
+    assert {row.words for row in slices(replace(found, metrics=replace(found.metrics, slices=many)))} == {
+        "cannot tell"
+    }
+
+
+def test_a_check_says_what_is_left_until_its_bound() -> None:
+    found = evidence("not_blessed", "not_blessed", {"unsubscribes": (5.25, 4.0, "surely above it")})
+    rows, skipped, failed = guards(found.verdict.checks)
+    assert (rows.figure, rows.bound, rows.left, rows.result) == (
+        "20,000",
+        "at least 2,000",
+        "18,000",
+        "holds",
+    )
+    assert (skipped.figure, skipped.left, skipped.result) == ("", "", "skipped")
+    assert (failed.figure, failed.bound, failed.left) == ("5.25", "at most 4", "−1.25")
+
+
+def test_the_unit_is_explained_as_the_settings_have_it() -> None:
+    assert net_clicks(evidence()).endswith("one with an unsubscribe after a click counts −1 instead.")
+    always = evidence(reward={"click": 2.0, "unsubscribe": -4.0, "unsubscribe_counts": "any"})
+    assert net_clicks(always).endswith("one with an unsubscribe counts −2 instead.")
+    assert "2,000 more net clicks" in headline(evidence(reward={"click": 1.0, "unsubscribe": 0.0})).sentence
+    # A click that counts 2 is one click all the same.
+    assert "1,000 more net clicks" in headline(always).sentence
+
+
+def test_figures_in_words() -> None:
+    assert [whole(x, True) for x in (1341.6, -80.2, 0.2, None)] == ["+1,342", "−80", "0", "unknown"]
+    assert span(-80.0, 900.0) == "80 fewer to 900 more"
+    assert span(-900.0, -80.0) == "80 to 900 fewer"
+    assert span(None, 1.0) == "interval unknown"
+    assert (share(0.1234), share(None), plain(1234.5), plain(-0.5)) == ("12.3%", "unknown", "1,234", "−0.5")
+    assert not Amount(None).known

@@ -1,0 +1,143 @@
+"""A headless Chromium, driven over its own protocol through a pipe: what a page does in a real browser.
+
+See "Chrome DevTools Protocol". With `--remote-debugging-pipe` the browser speaks it on file descriptors 3 and
+4, one JSON text after another, each ended by a zero byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+# In CI a missing browser is a failure, not a reason to skip.
+_REQUIRED = "REQUIRE_CHROMIUM"
+
+
+def chromium() -> str:
+    """Path of the browser; skips the test where there is none, unless `REQUIRE_CHROMIUM` is set."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get(_REQUIRED) == "1":
+            pytest.fail(f"{_REQUIRED}=1, but Chromium is missing: apt-get install chromium")
+        pytest.skip("needs Chromium: apt-get install chromium")
+    return found
+
+
+class Tab:
+    """One tab of a browser.
+
+    Attributes:
+      events: what the browser reported, oldest first: method and parameters.
+    """
+
+    def __init__(self, profile: Path) -> None:
+        program = chromium()
+        ours_in, theirs_out = os.pipe()
+        theirs_in, ours_out = os.pipe()
+        # The sandbox needs rights that a container does not give; only pages of the tests are opened.
+        flags = (
+            "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
+            "--disable-background-networking --remote-debugging-pipe"
+        )
+        self._process = subprocess.Popen(
+            [
+                "bash",
+                "-c",
+                f'exec "$0" {flags} "$1" 3<&{theirs_in} 4>&{theirs_out}',
+                program,
+                f"--user-data-dir={profile}",
+            ],
+            pass_fds=(theirs_in, theirs_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._in, self._out = os.fdopen(ours_in, "rb"), os.fdopen(ours_out, "wb")
+        self._sent = 0
+        self._session: str | None = None
+        self._rest = b""
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+
+    def __enter__(self) -> Tab:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._in.close()
+        self._out.close()
+        self._process.terminate()
+        self._process.wait()
+
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Asks the browser, and returns its answer."""
+        self._sent += 1
+        message: dict[str, Any] = {"id": self._sent, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        self._out.write(json.dumps(message).encode() + b"\0")
+        self._out.flush()
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._sent:
+                assert "error" not in answer, answer
+                found: dict[str, Any] = answer["result"]
+                return found
+
+    def open(self, page: Path, width: int, height: int = 900, scheme: str = "light", media: str = "") -> None:
+        """Opens a file in a window of so many CSS pixels, and waits until it is loaded."""
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            media=media,
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        self.events.clear()
+        self.ask("Page.navigate", url=page.absolute().as_uri())
+        while not any(method == "Page.loadEventFired" for method, _ in self.events):
+            self._next()
+
+    def evaluate(self, expression: str) -> Any:
+        """Value of a JavaScript expression in the page."""
+        found = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            chunk = os.read(self._in.fileno(), 1 << 16)
+            assert chunk, "Chromium ended"
+            self._rest += chunk
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        if "method" in message:
+            self.events.append((message["method"], message["params"]))
+        return message
+
+
+@contextmanager
+def opened(profile: Path) -> Iterator[Tab]:
+    """A tab of a new browser, which ends with the block."""
+    with Tab(profile) as tab:
+        yield tab

@@ -26,6 +26,7 @@ from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.reference import PublishedReference
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.window_log import WindowLog
 from pipelines import preparation
 from pipelines.beam import with_beam_args
 from pipelines.metadata import connection_config
@@ -43,6 +44,7 @@ def create(
     days: TrainingDays | RuntimeParameter,
     tuned: TunedSet | None = None,
     rows: str = "",
+    log: WindowLog | None = None,
     *,
     build_table: bool = False,
     again: RuntimeParameter | None = None,
@@ -56,6 +58,7 @@ def create(
       days: of the run; or the parameter that tells a compiled pipeline its day when it starts.
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
+      log: what the window holds, for the report; None where nobody looked.
       build_table: build the training table first, from the raw ones.
       again: the parameter that lets a compiled pipeline train on rows that were judged before. With it, the
         pipeline takes the fingerprint itself, and the other steps run only if the training is a new one.
@@ -77,7 +80,7 @@ def create(
         guard.add_upstream_nodes(first)
         first.append(guard)
     with nullcontext() if guard is None else Cond(guard.is_new):
-        example_gen, *others = _steps(use_case, environment, schema_file, days, guard, rows)
+        example_gen, *others = _steps(use_case, environment, schema_file, days, guard, rows, log)
     example_gen.add_upstream_nodes(first)
     name = pipeline_name(use_case)
     return Pipeline(
@@ -96,6 +99,7 @@ def _steps(
     days: TrainingDays | RuntimeParameter,
     guard: RepeatGuard | None,
     rows: str,
+    log: WindowLog | None,
 ) -> list[BaseComponent]:
     """The steps that read, train, judge and publish, ExampleGen first; otherwise as `create`."""
     prepared = preparation.create(use_case, environment, schema_file, days)
@@ -147,6 +151,7 @@ def _steps(
         registry=environment.registry,
         use_case=use_case,
         rows=rows,
+        log=log,
         repeat_check=None if guard is None else guard.outputs["check"],
     )
     return [

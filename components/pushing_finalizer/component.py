@@ -21,11 +21,13 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
+from components.pushing_finalizer.reporting import report, to_text
 from components.repeat_guard.component import ROWS_KEY
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.run_date import RUN_DATE
+from newsletter_bandit.warehouse.window_log import WindowLog
 
 # Property that the driver adds.
 ATTEMPT_KEY = "attempt"
@@ -54,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publishes, and writes `publication.json`.
+        """Publishes, and writes `publication.json`, `report.json` and `report.html`.
 
         Raises:
           DataError: as `finalizing.finalize`.
@@ -67,20 +69,26 @@ class Executor(base_executor.BaseExecutor):
         if input_dict.get("repeat_check"):
             check = artifact_utils.get_single_instance(input_dict["repeat_check"])
             rows = check.get_string_custom_property(ROWS_KEY)
+        registry = Registry(exec_properties["registry"], use_case.name)
+        days = TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE)))
+        evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
+        decision = artifact_utils.get_single_uri(input_dict["decision"])
         publication = finalize(
-            Registry(exec_properties["registry"], use_case.name),
+            registry,
             pushed_model(
                 pushed.uri,
                 pushed.get_int_custom_property("pushed"),
                 pushed.get_string_custom_property("pushed_version"),
             ),
-            artifact_utils.get_single_uri(input_dict["evaluation"]),
-            artifact_utils.get_single_uri(input_dict["decision"]),
+            evaluation,
+            decision,
             use_case,
-            TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE))),
+            days,
             rows,
         )
-        publication.write(artifact_utils.get_single_uri(output_dict["publication"]))
+        folder = artifact_utils.get_single_uri(output_dict["publication"])
+        publication.write(folder)
+        report(registry, publication, evaluation, decision, use_case, days, exec_properties["log"], folder)
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
 
@@ -91,6 +99,7 @@ class PushingFinalizerSpec(component_spec.ComponentSpec):
         "registry": component_spec.ExecutionParameter(type=str),
         "use_case": component_spec.ExecutionParameter(type=str),
         "rows": component_spec.ExecutionParameter(type=str),
+        "log": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
@@ -105,7 +114,8 @@ class PushingFinalizerSpec(component_spec.ComponentSpec):
 class PushingFinalizer(base_component.BaseComponent):
     """Copies a pushed model from the training pipeline to the registry, a curated destination.
 
-    Outputs `publication`, a folder with `publication.json`.
+    Outputs `publication`, a folder with `publication.json` and the run's report: `report.html` for people,
+    and `report.json`, of which it is made. The page also lies beside a published version.
 
     Args:
       pushed_model: channel of the Pusher's PushedModel.
@@ -115,6 +125,7 @@ class PushingFinalizer(base_component.BaseComponent):
       registry: root of the registry, a folder or ``gs://`` path.
       use_case: use case, which is kept beside the model.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
+      log: what the window holds, for the report; None where nobody looked.
       repeat_check: channel of the RepeatGuard's `check`, whose fingerprint then takes the place of ``rows``.
     """
 
@@ -131,6 +142,7 @@ class PushingFinalizer(base_component.BaseComponent):
         registry: str,
         use_case: UseCase,
         rows: str = "",
+        log: WindowLog | None = None,
         repeat_check: BaseChannel | None = None,
     ) -> None:
         spec = PushingFinalizerSpec(
@@ -141,6 +153,7 @@ class PushingFinalizer(base_component.BaseComponent):
             registry=registry,
             use_case=use_case.to_json(),
             rows=rows,
+            log=to_text(log),
             repeat_check=repeat_check,
             publication=Channel(type=simple_artifacts.File),
         )

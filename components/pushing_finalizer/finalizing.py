@@ -19,6 +19,7 @@ from newsletter_bandit.registry import (
     window_of,
 )
 from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.registry import USE_CASE
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -122,7 +123,7 @@ def _published(
         version = new_version(pushed.pushed_at, digest)
         evidence = (Metrics.read(evaluation_dir), verdict, Decision.read(decision_dir))
         files = {record.FILE: record.content() for record in evidence}
-        files["use_case.json"] = json.loads(use_case.to_json())
+        files[USE_CASE] = json.loads(use_case.to_json())
         registry.publish(version, pushed.model_dir, files)
     compared_with = None if verdict.compared_with == LOGGING_POLICY else verdict.compared_with
     placement = registry.place(version, compared_with)

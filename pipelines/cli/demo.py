@@ -76,7 +76,7 @@ def run(
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
     )
     _heading(out, "2  Train, evaluate off-policy, decide, publish")
-    local_runs.train(out, workspace, run_date, again=True)
+    trained = local_runs.train(out, workspace, run_date, again=True)
     _heading(out, "3  Predict for every user and store the rankings")
     local_runs.predict(out, workspace, run_date)
     _heading(out, "4  Ask the endpoint")
@@ -96,6 +96,8 @@ def run(
         f"{command} models list --workdir {workspace.workdir}",
     ):
         out.print(f"  {line}", markup=False, soft_wrap=True)
+    if trained is not None:
+        out.print(summary.report(trained.report), markup=False, soft_wrap=True)
 
 
 def prepare(workdir: Path, *, keep: bool) -> None:

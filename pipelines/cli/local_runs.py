@@ -18,6 +18,7 @@ from pipelines.cli.warehouse import (
     require_users,
     rows_fingerprint,
     training_cost,
+    window_log,
 )
 from pipelines.local import running as local
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
@@ -64,17 +65,19 @@ def train(
     if earlier is not None:
         out.print(summary.judged_before(earlier), soft_wrap=True)
         return None
+    log = window_log(workspace, days.window, arms)
     registry = Registry(workspace.environment.registry, workspace.use_case.name)
     pointer = registry.pointer()
     if pointer is not None and pointer.pinned:
         out.print(summary.pinned(pointer.version))
     with StepProgress(out) as progress:
-        outcome = local.train(workspace, days, progress, reads, rows)
+        outcome = local.train(workspace, days, progress, reads, rows, log)
     out.print()
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.verdict(outcome, registry.current()))
+    out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome
 
 

@@ -17,6 +17,7 @@ from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
 from pipelines.cli.init import init
 from pipelines.cli.models import list_models, pin, rollback, show, unpin
+from pipelines.cli.report import report
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
 from pipelines.cli.simulate import demo, simulate
@@ -59,6 +60,7 @@ app.command(cls=Command)(ingest)
 app.command("build-tables", cls=Command)(build_tables)
 app.command(cls=Command)(schema)
 app.command(cls=Command)(train)
+app.command(cls=Command)(report)
 app.command(cls=Command)(tune)
 app.command(cls=Command)(predict)
 app.command("compile", cls=Command)(compile_)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def of_training(outcome: TrainingOutcome | None) -> dict[str, Any]:
-    """Verdict, decision and publication; `outcome` alone where the training was left out, because the same
-    rows were judged before.
+    """Verdict, decision, publication and the page for people; `outcome` alone where the training was left
+    out, because the same rows were judged before.
     """
     if outcome is None:
         return {"outcome": "judged_before"}
@@ -23,6 +23,7 @@ def of_training(outcome: TrainingOutcome | None) -> dict[str, Any]:
         "window": [first.isoformat(), (after - dt.timedelta(days=1)).isoformat()],
         "verdict": outcome.verdict.content(),
         "decision": outcome.decision.content(),
+        "report": str(outcome.report),
     }
 
 

@@ -16,6 +16,8 @@ from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.warehouse.outcomes import advice, unsubscribes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import Look, VersionInfo
@@ -197,6 +199,11 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
 def _compared_with(found: Verdict) -> str:
     reference = "" if found.reference is None else f", and as reference {escape(found.reference)}"
     return f"{escape(found.compared_with)}{reference}"
+
+
+def report(page: Path) -> str:
+    """Where the report for people is."""
+    return f"Report: {page}"
 
 
 def judged_before(look: Look) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.warehouse.outside import Outside
     from newsletter_bandit.warehouse.tables.build import Plan
     from newsletter_bandit.warehouse.tables.report import BuildReport, DryRun
+    from newsletter_bandit.warehouse.window_log import WindowLog
     from pipelines.workspace import Workspace
 
 
@@ -48,7 +50,12 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
 
     rejects = workspace.workdir / "rejects" / f"{workspace.use_case.name}-{table}.jsonl"
     path = Path(environment.warehouse.path)
-    return ingest_files(path, workspace.use_case, table, files, rejects, replace)
+    report = ingest_files(path, workspace.use_case, table, files, rejects, replace)
+    refused: Counter[str] = Counter()
+    for refusal in report.refusals:
+        refused[refusal.reason] += refusal.rows
+    _note(workspace, table, "ingest", report.read, report.loaded, report.already_there, dict(refused))
+    return report
 
 
 def plan(
@@ -81,8 +88,17 @@ def build_tables(workspace: Workspace, plan: Plan) -> BuildReport:
     """
     require_credentials(workspace)
     from newsletter_bandit.warehouse.tables.build import build
+    from newsletter_bandit.warehouse.tables.report import REASONS
 
-    return build(workspace.environment.warehouse, workspace.use_case, plan)
+    report = build(workspace.environment.warehouse, workspace.use_case, plan)
+    for table in report.tables:
+        if table.table == workspace.use_case.tables.training:
+            left_out = {
+                f"{table.source} {REASONS[reason]}": rows for reason, rows in table.left_out.items() if rows
+            }
+            read = table.written + sum(left_out.values())
+            _note(workspace, "training", "build-tables", read, table.written, 0, left_out)
+    return report
 
 
 def dry_run(workspace: Workspace, plan: Plan) -> DryRun:
@@ -115,6 +131,37 @@ def arm_summary(workspace: Workspace, window: tuple[dt.date, dt.date]) -> list[A
     from newsletter_bandit.warehouse.arms import arm_summary as summarise
 
     return summarise(workspace.environment.warehouse, workspace.use_case, *window)
+
+
+def window_log(
+    workspace: Workspace, window: tuple[dt.date, dt.date], arms: Sequence[ArmSummary]
+) -> WindowLog:
+    """What the window holds, and how its table was loaded last; see `newsletter_bandit.warehouse.window_log`
+    and `newsletter_bandit.warehouse.loading`.
+    """
+    require_credentials(workspace)
+    from newsletter_bandit.warehouse.loading import newest
+    from newsletter_bandit.warehouse.window_log import window_log as look
+
+    load = newest(workspace.workdir, workspace.use_case.name, "training")
+    return look(workspace.environment.warehouse, workspace.use_case, window, tuple(arms), load)
+
+
+def _note(
+    workspace: Workspace,
+    table: str,
+    command: str,
+    read: int,
+    taken: int,
+    already_there: int,
+    left_out: Mapping[str, int],
+) -> None:
+    """Keeps what a load did, for the report of the next training."""
+    from newsletter_bandit.warehouse.loading import Loading, time_of_loading, write
+
+    at = time_of_loading(dt.datetime.now(dt.UTC))
+    loading = Loading(command, at, read, taken, already_there, left_out)
+    write(workspace.workdir, workspace.use_case.name, table, loading)
 
 
 def outside(workspace: Workspace, window: tuple[dt.date, dt.date]) -> Outside | None:

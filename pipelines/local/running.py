@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from newsletter_bandit.errors import UserError
+from newsletter_bandit.files import read_bytes, write_bytes
+from newsletter_bandit.registry.registry import REPORT
+from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.local import libraries
-from pipelines.local.run_report import RunReport
+from pipelines.local.run_record import RunRecord, page_of
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from components.pushing_finalizer.produced import Publication
     from newsletter_bandit.registry import Look
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+    from newsletter_bandit.warehouse.window_log import WindowLog
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
 from pipelines.workspace import Workspace
@@ -36,6 +41,7 @@ class TrainingOutcome:
       metrics: the Evaluator's figures.
       decision: the resolver's.
       publication: what became of the model.
+      report: page for people.
       tuned: tuned hyperparameters that were used, or None if the use case's own were used.
       steps: outcome of each step.
     """
@@ -45,6 +51,7 @@ class TrainingOutcome:
     metrics: Metrics
     decision: Decision
     publication: Publication
+    report: Path
     tuned: TunedSet | None = None
     steps: list[StepEvent] = field(default_factory=list)
 
@@ -93,13 +100,25 @@ def judged_before(workspace: Workspace, days: TrainingDays, rows: str) -> Look |
 
 
 def train(
-    workspace: Workspace, days: TrainingDays, on_event: OnEvent, reads: str | None = None, rows: str = ""
+    workspace: Workspace,
+    days: TrainingDays,
+    on_event: OnEvent,
+    reads: str | None = None,
+    rows: str = "",
+    log: WindowLog | None = None,
 ) -> TrainingOutcome:
     """Trains on the window of ``days``, evaluates, and publishes if the gate blesses the model.
 
-    When the run has ended, even if it failed, the work folder's `runs/` holds a report of it. ``reads`` is
-    what its query is expected to read, ``rows`` a fingerprint of them by which `judged_before` knows them
-    again.
+    When the run has ended, even if it failed, the work folder's `runs/` holds a record of it; and a page for
+    people, if there is a verdict.
+
+    Args:
+      workspace: use case and environment.
+      days: of the run.
+      on_event: called when a step begins or ends.
+      reads: what its query is expected to read.
+      rows: fingerprint of the window's rows, by which `judged_before` knows them again.
+      log: what the window holds, for the page.
 
     Raises:
       SettingsError: there is no curated schema, or the tuned hyperparameters do not fit the use case any
@@ -121,20 +140,25 @@ def train(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, schema_file, days, tuned, rows)
+    pipeline = training.create(use_case, environment, schema_file, days, tuned, rows, log)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
-    steps = run_pipeline(workspace, days.run_date, pipeline, executions, on_event, reads)
+    run = run_pipeline(workspace, days.run_date, pipeline, executions, on_event, reads)
 
     judgement = Judgement.of(executions.outputs("Evaluator"))
-    publication = Publication.of(executions.outputs("PushingFinalizer"))
+    published = executions.outputs("PushingFinalizer")
+    publication = Publication.of(published)
+    record = replace(run, evidence=Evidence.read(published["publication"])).write(workspace.workdir)
+    report = page_of(record)
+    write_bytes(report, read_bytes(os.path.join(published["publication"], REPORT)))
     return TrainingOutcome(
         window=days.window,
         verdict=replace(judgement.verdict, looks=publication.looks),
         metrics=judgement.metrics,
         decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,
         publication=publication,
+        report=report,
         tuned=tuned,
-        steps=steps,
+        steps=list(run.steps),
     )
 
 
@@ -162,7 +186,7 @@ def predict(
 
     pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
-    steps = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
+    run = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
     summary = Summary.of(executions.outputs("PredictionStorer"))
     return PredictionOutcome(
         model_version=summary.model_version,
@@ -170,7 +194,7 @@ def predict(
         rejected=summary.rejected,
         dead_letters=None if summary.dead_letters is None else Path(summary.dead_letters),
         expires_on=dt.datetime.fromisoformat(summary.expires_at).date(),
-        steps=steps,
+        steps=list(run.steps),
     )
 
 
@@ -181,11 +205,11 @@ def run_pipeline(
     executions: Executions,
     on_event: OnEvent,
     reads: str | None,
-) -> list[StepEvent]:
-    """Runs a pipeline step by step, and leaves a report of the run in the work folder.
+) -> RunRecord:
+    """Runs a pipeline step by step, and leaves a record of the run in the work folder.
 
     Args:
-      workspace: workspace whose folder gets the report.
+      workspace: workspace whose folder gets the record.
       run_date: day of the run.
       pipeline: pipeline to run.
       executions: the pipeline's executions, which show what each step produced.
@@ -193,7 +217,7 @@ def run_pipeline(
       reads: what the pipeline's query is expected to read; None if reading costs nothing.
 
     Returns:
-      The outcome of each step.
+      The record.
     """
     from absl import logging as absl_logging
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -202,19 +226,21 @@ def run_pipeline(
     steps = _Steps(executions, on_event)
     logger = logging.getLogger("absl")
     logger.addHandler(steps)
-    started_at, clock, succeeded = dt.datetime.now(dt.UTC), time.monotonic(), False
+    started_at, clock, succeeded, refusal = dt.datetime.now(dt.UTC), time.monotonic(), False, None
     try:
         LocalDagRunner().run(pipeline)
         succeeded = True
     except BaseException as error:
         steps.fail(error)
+        refusal = str(error) if isinstance(error, UserError) else None
         raise
     finally:
         logger.removeHandler(steps)
         seconds = time.monotonic() - clock
         name = pipeline.pipeline_info.pipeline_name
-        RunReport(name, run_date, started_at, seconds, succeeded, reads, steps.ended).write(workspace.workdir)
-    return steps.ended
+        run = RunRecord(name, run_date, started_at, seconds, succeeded, reads, steps.ended, refusal)
+        run.write(workspace.workdir)
+    return run
 
 
 class _Steps(logging.Handler):

@@ -18,6 +18,7 @@ from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_environment
 from newsletter_bandit.settings.use_case import Freshness, UseCase
 from newsletter_bandit.warehouse.ingest import ingest
+from newsletter_bandit.warehouse.loading import newest
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.warehouse import plan
 from pipelines.workspace import Workspace
@@ -124,12 +125,20 @@ def test_the_commands(tmp_path: Path, use_case: UseCase, command: Command) -> No
         "2 of 3 rows loaded into raw.clicks, 1 refused."
         in run("ingest", "clicks", str(files["clicks"])).stdout
     )
+    # What a load left out is kept for the report of the next training.
+    noted = newest(work, "tiny", "clicks")
+    assert noted is not None
+    assert (noted.command, noted.read, noted.taken) == ("ingest", 3, 2)
+    assert noted.left_out == {"clicked_at: not a time": 1}
     dry = run(*days, "--dry-run")
     assert "Build the training table: the SQL can be run" in dry.stdout
     assert "Dry run: nothing was written." in dry.stdout
     done = run(*days)
     assert done.returncode == 0, done.stderr
     assert "tiny.training, sends of 2024-01-08 to 2024-01-14: 2 rows written in place of 0." in done.stdout
+    built = newest(work, "tiny", "training")
+    assert built is not None
+    assert (built.command, built.taken, built.left_out) == ("build-tables", 2, {})
 
     # A day on which its window holds no newsletter, and the users are of long ago.
     late = run("train", "--run-date", "2024-06-01")

@@ -156,6 +156,7 @@ def outcome(**changes: Any) -> TrainingOutcome:
         metrics=metrics(),
         decision=decision("serving_policy", 0.5, 0.03125),
         publication=Publication("not_blessed", None, "failed: AUC"),
+        report=Path("runs/newsletter-training.html"),
     )
     return dataclasses.replace(made, **changes)
 
@@ -326,6 +327,7 @@ def test_outcomes_for_a_program_are_json() -> None:
     assert trained["window"] == ["2026-01-05", "2026-02-01"]
     assert Verdict.from_json(json.dumps(trained["verdict"])) == held.verdict
     assert Decision.from_json(json.dumps(trained["decision"])) == held.decision
+    assert trained["report"] == "runs/newsletter-training.html"
     assert outcomes.of_training(None) == {"outcome": "judged_before"}
     predicted = PredictionOutcome("v1", 1998, 2, Path("dead_letters.jsonl"), dt.date(2028, 5, 9))
     assert outcomes.of_prediction(predicted) == {

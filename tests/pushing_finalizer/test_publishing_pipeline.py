@@ -49,6 +49,12 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     first = content(executions, "PushingFinalizer", "publication", "publication.json")
     assert (first["outcome"], first["reason"]) == ("published", "blessed")
     assert workplace.registry.current() == first["version"]
+    # The page for people lies beside the model's evidence, and what it is made of in the step's folder.
+    page = (tmp_path / "registry" / "tiny" / first["version"] / "report.html").read_text()
+    assert "<title>Go live: tiny, 2026-11-23</title>" in page
+    assert (
+        content(executions, "PushingFinalizer", "publication", "report.json")["version"] == first["version"]
+    )
     served = tf.saved_model.load(f"{workplace.registry.current_model_uri()}/Format-Serving")
     answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))
     assert answer["scores"].numpy().tolist() == [[-1.0]]
@@ -85,6 +91,8 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
         "reason": "not blessed; failed: value",
         "looks": 3,
     }
+    page = (Path(executions.outputs("PushingFinalizer")["publication"]) / "report.html").read_text()
+    assert "<title>Do not go live: tiny, 2026-11-23</title>" in page
     assert workplace.registry.current() == second["version"]
     assert {info.version for info in workplace.registry.versions()} == {first["version"], second["version"]}
 

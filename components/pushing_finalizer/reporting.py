@@ -1,0 +1,71 @@
+"""The run's report: its evidence as one record, and the page that people read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from dataclasses import replace
+
+from components.pushing_finalizer.produced import Publication
+from newsletter_bandit import records
+from newsletter_bandit.files import write_text
+from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.registry import REPORT
+from newsletter_bandit.reports import Evidence, page
+from newsletter_bandit.settings.run_day import TrainingDays
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.window_log import WindowLog
+
+_LOG = "log"
+
+
+def report(
+    registry: Registry,
+    publication: Publication,
+    evaluation_dir: str,
+    decision_dir: str,
+    use_case: UseCase,
+    days: TrainingDays,
+    log: str,
+    folder: str,
+) -> None:
+    """Writes the report of a run, blessed or not, and puts the page beside its version, if it has one.
+
+    Args:
+      registry: registry of the use case.
+      publication: what became of the model.
+      evaluation_dir: folder with `metrics.json` and `verdict.json`.
+      decision_dir: folder with `decision.json`.
+      use_case: the settings that it was trained with.
+      days: of the run.
+      log: what is known of the window's rows, as `to_text` makes it.
+      folder: gets `report.json` and `report.html`.
+
+    Raises:
+      DataError: evidence is missing or damaged.
+    """
+    known = records.parse(log, "what is known of the window")
+    evidence = Evidence(
+        use_case=use_case,
+        metrics=Metrics.read(evaluation_dir),
+        verdict=replace(Verdict.read(evaluation_dir), looks=publication.looks),
+        decision=Decision.read(decision_dir),
+        outcome=publication.outcome,
+        version=publication.version,
+        reason=publication.reason,
+        run_date=days.run_date,
+        window=days.window,
+        log=known.optional(_LOG, lambda name: WindowLog.of(known.object(name))),
+    )
+    made = page(evidence, registry.versions(), dt.datetime.now(dt.UTC))
+    evidence.write(folder)
+    write_text(os.path.join(folder, REPORT), made)
+    if publication.version is not None:
+        registry.add_report(publication.version, made)
+
+
+def to_text(log: WindowLog | None) -> str:
+    """What is known of the window's rows, as the text in which it travels to the step."""
+    return json.dumps({_LOG: None if log is None else log.body()})

@@ -1,0 +1,47 @@
+"""`newsletter-bandit report` as a user meets it: the page, what is said, and what is opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import webbrowser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.local.run_record import RunRecord
+from tests.cli.conftest import Command
+from tests.reports.made import evidence, wrong_propensities
+
+
+def test_the_page_is_made_again_and_opened(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+    settings, work = tmp_path / "tiny.yaml", tmp_path / "work"
+    settings.write_text(yaml.safe_dump(evidence().use_case.model_dump(mode="json")))
+    options = ("--use-case", settings, "--workdir", work)
+
+    nothing = command("report", *options)
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "no training of tiny that came to a verdict; run `newsletter-bandit train` first" in nothing.stderr
+
+    started = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    record = RunRecord(
+        "tiny-training", started.date(), started, 1.0, True, None, [], evidence=wrong_propensities()
+    ).write(work)
+    page = record.with_suffix(".html")
+    done = command("report", *options)
+    assert (done.returncode, done.stdout) == (0, f"Report: {page}\n")
+    assert opened == [page.as_uri()]
+    assert "Do not go live" in page.read_text()
+
+    quiet = command("report", "20261123", "--no-open", "--output", tmp_path / "page.html", *options)
+    assert (quiet.returncode, quiet.stdout) == (0, f"Report: {tmp_path / 'page.html'}\n")
+    assert len(opened) == 1
+    unknown = command("report", "2025", *options)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr == (
+        "Error: 2025: no run with a verdict and no version of tiny; available: 20261123T000000.000000Z\n"
+    )

@@ -1,0 +1,96 @@
+"""The report of a run or a version, made again by its name or the beginning of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.settings.environment import DuckDBWarehouse, Environment, SQLiteStore
+from pipelines.local import reports
+from pipelines.local.run_record import RunRecord
+from pipelines.workspace import Workspace
+from tests.evidence_records import published
+from tests.reports.made import FIRST, SECOND, evidence, wrong_propensities
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    use_case = evidence().use_case
+    environment = Environment(
+        name="local",
+        warehouse=DuckDBWarehouse(kind="duckdb"),
+        store=SQLiteStore(kind="sqlite"),
+        registry=str(tmp_path / "registry"),
+    )
+    return Workspace(use_case, tmp_path / "tiny.yaml", environment, tmp_path)
+
+
+def run(workspace: Workspace, day: int, found: object) -> Path:
+    started = dt.datetime(2026, 11, day, 3, tzinfo=dt.UTC)
+    record = RunRecord("tiny-training", started.date(), started, 1.0, True, None, [], evidence=found)  # type: ignore[arg-type]
+    return record.write(workspace.workdir)
+
+
+def publish(workspace: Workspace, version: str) -> None:
+    found = evidence()
+    model = workspace.workdir / "model"
+    model.mkdir(exist_ok=True)
+    (model / "saved_model.pb").write_text(version)
+    files = published(found.metrics, found.verdict, found.decision)
+    files["use_case.json"] = found.use_case.model_dump(mode="json")
+    registry = Registry(workspace.environment.registry, workspace.use_case.name)
+    registry.publish(version, str(model), files)
+    registry.set_current(version)
+
+
+def test_the_newest_run_with_a_verdict(workspace: Workspace) -> None:
+    with pytest.raises(DataError, match="no training of tiny that came to a verdict; run"):
+        reports.make(workspace)
+    run(workspace, 2, evidence())
+    newest = run(workspace, 23, wrong_propensities())
+    run(workspace, 24, None)  # a run that failed
+    page = reports.make(workspace)
+    assert page == newest.with_suffix(".html")
+    assert "Do not go live" in page.read_text()
+
+
+def test_a_run_or_a_version_by_its_beginning(workspace: Workspace) -> None:
+    first = run(workspace, 2, replace(evidence(), version=FIRST))
+    second = run(workspace, 23, replace(evidence(), version=SECOND))
+    for name, expected in (
+        ("tiny-training-20261102", first),
+        ("20261123T0300", second),
+        (SECOND, second),
+        (FIRST[:12], first),
+    ):
+        assert reports.make(workspace, name) == expected.with_suffix(".html"), name
+    chosen = workspace.workdir / "new folder" / "page.html"
+    assert reports.make(workspace, SECOND, chosen) == chosen
+    assert "Go live" in chosen.read_text()
+    with pytest.raises(
+        DataError, match=r"202611: is the beginning of tiny-training-20261123.*-20261102.*; use a longer one"
+    ):
+        reports.make(workspace, "202611")
+    with pytest.raises(
+        DataError, match=r"2025: no run with a verdict and no version of tiny; available: 2026"
+    ):
+        reports.make(workspace, "2025")
+
+
+def test_a_version_that_another_machine_trained(workspace: Workspace) -> None:
+    publish(workspace, FIRST)
+    publish(workspace, SECOND)
+    looks = Registry(workspace.environment.registry, workspace.use_case.name).looks
+    looks.note(Look(("2026-10-12", "2026-11-09"), "s", "r", "folder", "blessed", "logging policy"))
+    looks.conclude("folder", "published", SECOND)
+    page = reports.make(workspace)
+    assert page == workspace.workdir / "runs" / f"{SECOND}.html"
+    text = page.read_text()
+    assert "12 Oct to 8 Nov 2026" in text
+    assert f"newsletter-bandit models rollback {FIRST}" in text
+    assert reports.make(workspace, FIRST[:12]).name == f"{FIRST}.html"

@@ -169,8 +169,8 @@ def _explore_less(evidence: Evidence) -> Iterator[Step]:
         and cost.value >= -lost.value / 2
     ):
         yield Step(
-            f"Let it explore less: exploring costs it {cost.text()} net clicks per 100,000 newsletters "
-            f"({cost.interval()}) of the {whole(-lost.value)} that it loses. Lower agent.temperature or "
+            f"Let it explore less: it loses {whole(-lost.value)} net clicks per 100,000 newsletters, and "
+            f"exploring alone costs it {cost.text()} ({cost.interval()}). Lower agent.temperature or "
             "exploration.epsilon."
         )
 

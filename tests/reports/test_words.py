@@ -108,8 +108,8 @@ def test_a_model_that_loses_by_exploring_is_told_to_explore_less() -> None:
     )
     found = evidence("not_blessed", "not_blessed", {"value": (-0.4, -0.1, "worse")}, bad)
     assert next_steps(found)[0].text == (
-        "Let it explore less: exploring costs it 4,000 net clicks per 100,000 newsletters (3,000 to 5,000) "
-        "of the 5,000 that it loses. Lower agent.temperature or exploration.epsilon."
+        "Let it explore less: it loses 5,000 net clicks per 100,000 newsletters, and exploring alone costs "
+        "it 4,000 (3,000 to 5,000). Lower agent.temperature or exploration.epsilon."
     )
     # Half of the newsletters explore, at half of the cost.
     halved = replace(found, decision=replace(decision(rate=0.5), exploration_cost=COSTLY))

@@ -12,7 +12,7 @@ from newsletter_bandit.first_use.features import ELIGIBLE
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.misfit import column_misfit, misfit
 from newsletter_bandit.first_use.roles import NO_COLUMN, Roles
-from newsletter_bandit.first_use.splits import groups_of, parse_split
+from newsletter_bandit.first_use.splits import groups_of, parse_part, parse_split
 
 _WRONG = (
     "A model learnt with wrong probabilities is judged wrongly. Check them, or whether rows are missing; "
@@ -85,6 +85,7 @@ def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> B
     column = answers.rule_column
     assert column is not None
     splits = {}
+    names = [arm.name for arm in arms]
     groups = groups_of(log, arms, roles["recommender"], column)
     for group in groups:
         shown = [arm.name for arm in arms if group.rows.get(arm.name)]
@@ -96,7 +97,7 @@ def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> B
                 f"{'/'.join(f'{100 / len(shown):.3g}' for _ in shown)}'"
             )
         where = f"`rule` {group.value}"
-        shares = parse_split(text, shown, where)
+        shares = parse_part(text, shown, names, where)
         _check_fit(where, shares, group.rows, answers.misfit_is_known)
         splits[group.value or ""] = shares
     if all(len(shares) == 1 for shares in splits.values()):

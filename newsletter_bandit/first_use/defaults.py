@@ -86,7 +86,9 @@ def plan(sends: Mapping[dt.date, int], today: dt.date) -> Plan:
       sends: day (UTC) -> newsletters sent on it; at least one.
       today: rows younger than `ATTRIBUTION_DAYS` are not in the window yet.
     """
-    first, last = min(sends), max(sends)
+    # A day in the future is a slip of the pen, unless all are.
+    days = [day for day in sends if day <= today] or list(sends)
+    first, last = min(days), max(days)
     end = min(last + dt.timedelta(days=1), today - dt.timedelta(days=ATTRIBUTION_DAYS))
     if end <= first:  # all of it is of the last days, or of the future
         end = last + dt.timedelta(days=1)

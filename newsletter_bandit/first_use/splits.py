@@ -59,6 +59,19 @@ def parse_split(text: str, names: Sequence[str], where: str) -> dict[str, float]
     return _normalised(shares, where)
 
 
+def parse_part(text: str, shown: Sequence[str], every: Sequence[str], where: str) -> dict[str, float]:
+    """The shares of rows that show only some recommenders: of those, or of all; raises as `parse_split`."""
+    try:
+        return parse_split(text, shown, where)
+    except SettingsError as error:
+        if len(shown) == len(every):
+            raise
+        try:
+            return parse_split(text, every, where)
+        except SettingsError:
+            raise error from None
+
+
 def _normalised(shares: Mapping[str, float], where: str) -> dict[str, float]:
     total = sum(shares.values())
     whole = 100.0 if total > 2.0 else 1.0

@@ -15,7 +15,7 @@ from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.misfit import misfit
 from newsletter_bandit.first_use.named_roles import ROLE_WORDS
 from newsletter_bandit.first_use.roles import NO_COLUMN, propose_roles
-from newsletter_bandit.first_use.splits import groups_of, parse_split
+from newsletter_bandit.first_use.splits import groups_of, parse_part
 from pipelines.cli.init_asking import agreed, ask
 
 UNKNOWN = "4"
@@ -59,7 +59,8 @@ def ask_choice(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) 
     answers = replace(answers, roles={"propensity": NO_COLUMN, **answers.roles})
     names = [arm.name for arm in arms]
     if way == "1":
-        text, known = _shares(out, names, {arm.name: arm.rows for arm in arms}, "Shares in the order above")
+        counts = {arm.name: arm.rows for arm in arms}
+        text, known = _shares(out, names, names, counts, "Shares in the order above")
         return replace(answers, split=text, misfit_is_known=known)
 
     def groups(column: str) -> str:
@@ -71,7 +72,7 @@ def ask_choice(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) 
     for group in groups_of(log, arms, roles["recommender"], column):
         shown = [name for name in names if group.rows.get(name)]
         where = f"{column} = {group.value or '(empty)'}: shares of {', '.join(shown)}"
-        rules[group.value or ""], known = _shares(out, shown, group.rows, where)
+        rules[group.value or ""], known = _shares(out, shown, names, group.rows, where)
         insisted = insisted or known
     return replace(answers, rule_column=column, rules=rules, misfit_is_known=insisted)
 
@@ -87,7 +88,9 @@ def _probability(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]
     return ask(out, f"Column of {ROLE_WORDS['propensity']}", proposed, take)
 
 
-def _shares(out: Console, names: list[str], rows: Mapping[str, int], question: str) -> tuple[str, bool]:
+def _shares(
+    out: Console, names: list[str], every: list[str], rows: Mapping[str, int], question: str
+) -> tuple[str, bool]:
     """The text of a split, and whether the person insists on one that the log contradicts."""
     example = "equal" if len(names) == 1 else "/".join(str(100 // len(names)) for _ in names)
     while True:
@@ -95,11 +98,11 @@ def _shares(out: Console, names: list[str], rows: Mapping[str, int], question: s
         def take(text: str) -> str:
             if not text:
                 raise SettingsError(f"the log cannot tell them; allowed: such as {example}, or equal")
-            parse_split(text, names, "shares")
+            parse_part(text, names, every, "shares")
             return text
 
         text = ask(out, f"{question}, such as {example}, or equal", "", take)
-        fault = misfit(parse_split(text, names, "shares"), rows)
+        fault = misfit(parse_part(text, names, every, "shares"), rows)
         if not fault:
             return text, False
         out.print(f"  But {fault}.", style="yellow", markup=False, soft_wrap=True)

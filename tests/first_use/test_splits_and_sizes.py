@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.first_use.defaults import max_unsubscribe_ratio, plan
 from newsletter_bandit.first_use.misfit import misfit
-from newsletter_bandit.first_use.splits import parse_split
+from newsletter_bandit.first_use.splits import parse_part, parse_split
 from newsletter_bandit.first_use.words import after_sending, fit, words_of
 from newsletter_bandit.first_use.writing import write_all
 from newsletter_bandit.first_use.yaml_text import flow
@@ -60,6 +60,14 @@ def test_shares_that_cannot_be_are_refused(text: str, message: str) -> None:
         parse_split(text, NAMES, "shares")
 
 
+def test_rows_that_miss_a_recommender_take_shares_of_all() -> None:
+    every = ["a", "b", "c"]
+    assert parse_part("50/50", ["a", "b"], every, "x") == {"a": 0.5, "b": 0.5}
+    assert parse_part("50/49/1", ["a", "b"], every, "x") == {"a": 0.5, "b": 0.49, "c": 0.01}
+    with pytest.raises(SettingsError, match="found 1 shares for 2 recommenders"):
+        parse_part("100", ["a", "b"], every, "x")
+
+
 def test_chance_is_no_misfit() -> None:
     assert misfit({"a": 0.5, "b": 0.5}, {"a": 5_060, "b": 4_940}) == ""
     # Far beyond chance, but by less than a twentieth: nothing that matters.
@@ -82,6 +90,12 @@ def test_a_small_log_gets_a_linear_agent_and_a_window_that_holds_it() -> None:
     large = plan(days(first, 56, 20_000), today)
     assert (large.small, large.learning["agent"]["type"]) == (False, "boltzmann")
     assert (large.window["weeks"], large.window["overlap_weeks"], large.eval_share) == (4, 1, 0.2)
+
+
+def test_a_day_in_the_future_is_a_slip_of_the_pen() -> None:
+    today = dt.date(2026, 11, 29)
+    sends = days(dt.date(2026, 5, 4), 56, 100)
+    assert plan({**sends, dt.date(2062, 5, 4): 1}, today).run_date == plan(sends, today).run_date
 
 
 def test_a_log_up_to_yesterday_waits_for_its_outcomes() -> None:

@@ -77,13 +77,14 @@ def show_proposal(out: Console, proposal: Proposal) -> None:
     lines.append(_chosen(p))
     if p.zone_matters:
         lines.append(f"Times without a zone are taken for {p.written.time_zone}.")
-    size = f"{plan.window_rows:,} newsletters in the window of {plan.window['weeks']} weeks"
+    window = f"{plan.window_rows:,} newsletters are in the training window of {plan.window['weeks']} weeks"
     if plan.small:
         lines.append(
-            f"A linear agent, {size}: with fewer than {SMALL_LOG_ROWS:,} in four weeks the log is small."
+            f"{window}. With fewer than {SMALL_LOG_ROWS:,} in its last four weeks the log is small, so a linear "
+            "agent learns from it."
         )
     else:
-        lines.append(f"A network, {size}.")
+        lines.append(f"{window}. A network learns from them.")
     lines.append(f"About {plan.judged:,} of them judge the model; the rest train it.")
     if plan.too_few:
         lines.append(
@@ -166,7 +167,7 @@ def _style(log: Log) -> list[str]:
         found.append(f"Numbers are written {between}{log.numbers.decimal}5.")
     tokens = [*log.nulls, *dict.fromkeys(token for facts in log.columns.values() for token in facts.nulls)]
     if tokens:
-        found.append(f"Taken for an empty cell: {', '.join(tokens)}.")
+        found.append(f"Taken for an empty cell: {', '.join(map(repr, tokens))}.")
     return found
 
 

@@ -11,11 +11,11 @@ from tests.cli.conftest import Command, Done
 from tests.raw_rows import make_typed_use_case, write_csv
 
 
-def ingest(command: Command, folder: Path, file: Path) -> Done:
+def ingest(command: Command, folder: Path, file: Path, table: str = "training") -> Done:
     settings = folder / "tiny.yaml"
     use_case = make_typed_use_case(ingest={"max_rejected_share": 0.001})
     settings.write_text(yaml.safe_dump(use_case.model_dump(mode="json")))
-    return command("ingest", "training", file, "--use-case", settings, "--workdir", folder / "work")
+    return command("ingest", table, file, "--use-case", settings, "--workdir", folder / "work")
 
 
 def test_refusing_most_rows_ends_with_2_and_loads_nothing(tmp_path: Path, command: Command) -> None:
@@ -50,3 +50,10 @@ def test_a_broken_line_is_not_shown(tmp_path: Path, command: Command) -> None:
     everything = [done.stdout, done.stderr, *(log.read_text() for log in tmp_path.glob("work/logs/*"))]
     assert not any("ada@" in text for text in everything)
     assert len(done.stderr) < len(str(file)) + 200
+
+
+def test_one_file_fills_both_tables(tmp_path: Path, command: Command) -> None:
+    done = ingest(command, tmp_path, write_csv(tmp_path / "log.csv", {}, {}), "both")
+    assert done.returncode == 0
+    loaded = [line for line in done.stdout.splitlines() if line.startswith("2 of 2 rows loaded into")]
+    assert loaded == [f"2 of 2 rows loaded into tiny.{table}." for table in ("training", "inference")]

@@ -37,10 +37,13 @@ def show_log(out: Console, log: Log, roles: Roles) -> None:
     out.print(f"{files}: {log.rows:,} rows, {len(log.columns)} columns", style="bold", markup=False)
     for line in (*log.said, *_style(log)):
         _say(out, line)
-    by_column = {column: ROLE_WORDS[role] for role, column in roles.items()}
+    by_column: dict[str, str] = {}
+    for role, column in roles.items():
+        earlier = f"{by_column[column]} and " if column in by_column else ""
+        by_column[column] = f"{earlier}{ROLE_WORDS[role]}"
     table = _table("column", "holds", "proposed as")
     for name, facts in log.columns.items():
-        table.add_row(_plain(name), _held(facts, log.rows), by_column.get(name, ""))
+        _row(table, _plain(name), _held(facts, log.rows), by_column.get(name, ""))
     out.print(table)
 
 
@@ -49,7 +52,7 @@ def show_arms(out: Console, arms: Sequence[Arm]) -> None:
     total = sum(arm.rows for arm in arms)
     table = _table("recommender", "newsletters", "share", "click rate")
     for arm in arms:
-        table.add_row(arm.name, f"{arm.rows:,}", f"{arm.rows / total:.1%}", f"{arm.clicks / arm.rows:.1%}")
+        _row(table, arm.name, f"{arm.rows:,}", f"{arm.rows / total:.1%}", f"{arm.clicks / arm.rows:.1%}")
     out.print(table)
     for arm in arms:
         if arm.renamed:
@@ -60,9 +63,9 @@ def show_features(out: Console, features: Sequence[Feature], left_out: Sequence[
     """The features, and why the other columns are none."""
     table = _table("feature", "used as")
     for feature in features:
-        table.add_row(_plain(feature.column), feature.why)
+        _row(table, _plain(feature.column), feature.why)
     for column in left_out:
-        table.add_row(_plain(column.column), f"left out: {column.why}", style="dim")
+        _row(table, _plain(column.column), f"left out: {column.why}", style="dim")
     out.print(table)
 
 
@@ -80,8 +83,8 @@ def show_proposal(out: Console, proposal: Proposal) -> None:
     window = f"{plan.window_rows:,} newsletters are in the training window of {plan.window['weeks']} weeks"
     if plan.small:
         lines.append(
-            f"{window}. With fewer than {SMALL_LOG_ROWS:,} in its last four weeks the log is small, so a linear "
-            "agent learns from it."
+            f"{window}. With fewer than {SMALL_LOG_ROWS:,} in its last four weeks the log is small, so a "
+            "linear agent learns from it."
         )
     else:
         lines.append(f"{window}. A network learns from them.")
@@ -186,6 +189,11 @@ def _held(facts: Facts, rows: int) -> str:
 def _plain(text: str) -> str:
     one_line = " ".join(text.split())
     return one_line if len(one_line) <= _MOST_SHOWN else f"{one_line[: _MOST_SHOWN - 1]}…"
+
+
+def _row(table: Table, *cells: str, style: str | None = None) -> None:
+    # A name may hold what rich takes for markup.
+    table.add_row(*map(Text, cells), style=style)
 
 
 def _table(*columns: str) -> Table:

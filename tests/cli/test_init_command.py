@@ -122,3 +122,13 @@ def test_rows_that_cannot_be_used_are_counted_and_bounded(tmp_path: Path, comman
     assert "10.0% of the rows cannot be used" in many.stderr
     assert "raise --max-rejected-share" in many.stderr
     assert not (tmp_path / "every-10.yaml").exists()
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path, command: Command) -> None:
+    log = tmp_path / "log.csv"
+    cells = [f"k{n},2026-11-18 08:00Z,{('[/b]', 'b')[n % 2]},{n % 2},{n}.5" for n in range(60)]
+    log.write_text("\n".join(["user,sent,variant,clicked,spend [EUR]", *cells]) + "\n")
+    done = init(command, tmp_path, log, "--split", "equal", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert " [/b] " in done.stdout
+    assert " spend [EUR] " in done.stdout

@@ -22,7 +22,8 @@ MOST_WORDS = 1000  # different values of a text that is looked up in a vocabular
 _ROWS_PER_WORD = 20
 # More dates than this after the newsletter: the column is filled later.
 _MOST_AFTER = 0.01
-# A value of a column that goes with a click this often is known by the click.
+# A value of a column that goes with a click this often, or never where so many clicks are to be expected, is
+# known by the click.
 _TELLS, _TELLING_ROWS = 0.98, 30
 _MOST_TELLING = 20
 
@@ -99,7 +100,7 @@ def _unusable(log: Log, facts: Facts, sent: str, recommender: str, clicked: Flag
     if facts.different <= MOST_WORDS and _follows(log, facts.name, recommender):
         return "follows from the recommender, so it is the same fact twice"
     if _tells_click(log, facts, clicked):
-        return "one of its values goes with a click nearly always, so it is known only afterwards"
+        return "one of its values goes with a click nearly always, or never, so it is known only afterwards"
     return ""
 
 
@@ -133,9 +134,13 @@ def _tells_click(log: Log, facts: Facts, clicked: Flag) -> bool:
     rows = log.connection.execute(
         f"SELECT count(*), count_if({clicked.sql}) FROM log GROUP BY {group}"
     ).fetchall()
-    if sum(clicks for _, clicks in rows) > 0.9 * log.rows:
+    rate = sum(clicks for _, clicks in rows) / log.rows
+    if rate > 0.9:
         return False
-    return any(count >= _TELLING_ROWS and clicks > _TELLS * count for count, clicks in rows)
+    return any(
+        (count >= _TELLING_ROWS and clicks > _TELLS * count) or (not clicks and count * rate >= _TELLING_ROWS)
+        for count, clicks in rows
+    )
 
 
 def _treated(facts: Facts) -> tuple[dict[str, Any], str]:

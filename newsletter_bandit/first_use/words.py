@@ -13,34 +13,31 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _WORDS: dict[Role, dict[str, int]] = {
     "user": {
         "user id": 10, "userid": 10, "customer id": 10, "customerid": 10, "subscriber id": 10,
-        "recipient id": 10,
-        "contact id": 9, "member id": 9, "client id": 9, "kunden nr": 10, "kundennr": 10, "kundennummer": 10,
-        "kunden id": 10, "kundenid": 10, "nutzer id": 10, "empfaenger id": 10, "profile id": 8, "user": 8,
-        "customer": 8, "subscriber": 8, "recipient": 8, "kunde": 8, "nutzer": 8, "empfaenger": 7, "email": 7,
-        "e mail": 6, "uid": 7, "contact": 6, "id": 2,
+        "recipient id": 10, "contact id": 9, "member id": 9, "client id": 9, "kunden nr": 10,
+        "kundennr": 10, "kundennummer": 10, "kunden id": 10, "kundenid": 10, "nutzer id": 10,
+        "empfaenger id": 10, "profile id": 8, "user": 8, "customer": 8, "subscriber": 8, "recipient": 8,
+        "kunde": 8, "nutzer": 8, "empfaenger": 7, "email": 7, "e mail": 6, "uid": 7, "contact": 6,
+        "id": 2,
     },
     "time": {
         "sent at": 10, "sent on": 10, "send time": 10, "send date": 10, "sent": 9, "sending": 8,
-        "delivered": 7,
-        "versendet": 10, "versanddatum": 10, "versandzeit": 10, "versandzeitpunkt": 10, "versand": 9,
-        "gesendet": 10, "verschickt": 10, "timestamp": 7, "datum": 6, "date": 6, "zeitpunkt": 6, "zeit": 5,
-        "time": 5, "day": 4, "tag": 4,
+        "delivered": 7, "versendet": 10, "versanddatum": 10, "versandzeit": 10, "versandzeitpunkt": 10,
+        "versand": 9, "gesendet": 10, "verschickt": 10, "timestamp": 7, "datum": 6, "date": 6,
+        "zeitpunkt": 6, "zeit": 5, "time": 5, "day": 4, "tag": 4,
     },
     "recommender": {
         "recommender": 10, "empfehler": 10, "algorithm": 9, "algorithmus": 9, "algo": 9, "arm": 9,
-        "variant": 8,
-        "variante": 8, "treatment": 8, "strategy": 8, "strategie": 8, "action": 7, "template": 6,
-        "vorlage": 6,
-        "group": 4, "gruppe": 4, "content": 4, "inhalt": 4, "version": 4,
+        "variant": 8, "variante": 8, "treatment": 8, "strategy": 8, "strategie": 8, "action": 7,
+        "template": 6, "vorlage": 6, "group": 4, "gruppe": 4, "content": 4, "inhalt": 4, "version": 4,
     },
     "clicked": {
         "clicked": 10, "geklickt": 10, "click": 9, "clicks": 9, "klick": 9, "klicks": 9, "visit": 4,
-        "visited": 4,
-        "converted": 4, "conversion": 4, "response": 4,
+        "visited": 4, "converted": 4, "conversion": 4, "response": 4,
     },
     "unsubscribed": {
-        "unsubscribed": 10, "unsubscribe": 10, "unsubscribes": 10, "unsub": 10, "optout": 9, "opt out": 9,
-        "opted out": 9, "abgemeldet": 10, "abmeldung": 10, "abmeldungen": 10, "abbestellt": 10,
+        "unsubscribed": 10, "unsubscribe": 10, "unsubscribes": 10, "unsub": 10, "optout": 9,
+        "opt out": 9, "opted out": 9, "abgemeldet": 10, "abmeldung": 10, "abmeldungen": 10,
+        "abbestellt": 10,
     },
     "propensity": {
         "propensity": 10, "pscore": 9, "probability": 8, "prob": 8, "wahrscheinlichkeit": 8,
@@ -52,90 +49,21 @@ _WORDS: dict[Role, dict[str, int]] = {
     "policy_version": {"policy version": 10, "policy": 8, "model version": 8},
 }  # fmt: skip
 # A name with one of these is about the time before, or a rate: no outcome of this newsletter.
-_OF_THE_PAST = frozenset(
-    [
-        "last",
-        "past",
-        "previous",
-        "prior",
-        "before",
-        "rate",
-        "ratio",
-        "share",
-        "avg",
-        "mean",
-        "month",
-        "week",
-        "year",
-        "months",
-        "weeks",
-        "years",
-        "total",
-        "letzte",
-        "letzten",
-        "letzter",
-        "vorher",
-        "quote",
-        "monat",
-        "woche",
-        "jahr",
-        "7d",
-        "30d",
-        "90d",
-        "365d",
-    ]
-)
+_OF_THE_PAST = frozenset((
+    "last", "past", "previous", "prior", "before", "rate", "ratio", "share", "avg", "mean", "month",
+    "week", "year", "months", "weeks", "years", "total", "letzte", "letzten", "letzter", "vorher",
+    "quote", "monat", "woche", "jahr", "7d", "30d", "90d", "365d",
+))  # fmt: skip
 # A name with one of these is known only after sending, unless it is about the past.
-_OF_THE_FUTURE = frozenset(
-    [
-        "click",
-        "clicks",
-        "clicked",
-        "klick",
-        "klicks",
-        "geklickt",
-        "open",
-        "opens",
-        "opened",
-        "oeffnung",
-        "oeffnungen",
-        "geoeffnet",
-        "unsub",
-        "unsubscribe",
-        "unsubscribed",
-        "optout",
-        "abmeldung",
-        "abgemeldet",
-        "bounce",
-        "bounced",
-        "complaint",
-        "complained",
-        "spam",
-        "converted",
-        "conversion",
-    ]
-)
-_IDS = frozenset(
-    [
-        "id",
-        "ids",
-        "uid",
-        "uuid",
-        "guid",
-        "nr",
-        "nummer",
-        "number",
-        "code",
-        "key",
-        "plz",
-        "zip",
-        "postcode",
-        "postal",
-        "email",
-        "mail",
-        "hash",
-    ]
-)
+_OF_THE_FUTURE = frozenset((
+    "click", "clicks", "clicked", "klick", "klicks", "geklickt", "open", "opens", "opened", "oeffnung",
+    "oeffnungen", "geoeffnet", "unsub", "unsubscribe", "unsubscribed", "optout", "abmeldung",
+    "abgemeldet", "bounce", "bounced", "complaint", "complained", "spam", "converted", "conversion",
+))  # fmt: skip
+_IDS = frozenset((
+    "id", "ids", "uid", "uuid", "guid", "nr", "nummer", "number", "code", "key", "plz", "zip",
+    "postcode", "postal", "email", "mail", "hash",
+))  # fmt: skip
 OUTCOMES: tuple[Role, ...] = ("clicked", "unsubscribed")
 
 

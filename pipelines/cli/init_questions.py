@@ -173,6 +173,8 @@ def _without(out: Console, log: Log, answers: Answers) -> tuple[str, ...]:
     roles = propose_roles(log, answers.roles)
     clicked = outcome(log, roles, answers, "clicked")
     features, left_out = choose_features(log, roles, answers.sent_on, clicked, ())
+    if not features:  # the proposal says why
+        return ()
     out.print()
     init_report.show_features(out, features, left_out)
 

@@ -199,14 +199,16 @@ def test_a_mark_for_nothing_is_no_click(tmp_path: Path) -> None:
 def test_what_is_known_only_afterwards_is_no_feature(tmp_path: Path) -> None:
     log = coin_log(
         tmp_path / "log.csv",
+        rows=400,
         seconds=lambda number: str(number) if number % 3 == 0 else "0",
         reached=lambda number: "landing" if number % 3 == 0 else "none",
+        inbox=lambda number: "full" if number % 3 == 1 else "free",
         opened_at=lambda number: "2026-11-28" if number % 2 else "",
         answered_on=lambda _: "2026-12-24",
         clicks_last_month=lambda number: str(number % 7),
     )
     left_out = {each.column: each.why for each in found(log, Answers()).proposal.left_out}
-    assert set(left_out) == {"seconds", "reached", "opened_at", "answered_on"}
+    assert set(left_out) == {"seconds", "reached", "inbox", "opened_at", "answered_on"}
     assert "goes with a click nearly always" in left_out["seconds"]
     assert "known only after sending" in left_out["opened_at"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ _TIME_WORDS = frozenset(
         "zeitstempel",
     ]
 )
+_COMPACT_DAY = "%Y%m%d"
 _CENTURY = (946_684_800, 4_102_444_800)  # seconds from 1970 to 2000 and to 2100
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -174,7 +176,7 @@ def _sniffed(
     columns, in_doubt = {}, []
     for name, count in counts.items():
         formats, doubt = formats_of(connection, name, count, style.month_first)
-        columns[name] = _as_epoch(facts_of(connection, name, count, numbers, formats))
+        columns[name] = _as_time(facts_of(connection, name, count, numbers, formats))
         in_doubt += [name] if doubt else []
     left_out = [name for name in tables[0].types if name not in names]
     if left_out:
@@ -192,13 +194,22 @@ def _sniffed(
     )
 
 
-def _as_epoch(facts: Facts) -> Facts:
+def _as_time(facts: Facts) -> Facts:
     """A time, where the column is named as one and holds numbers that are times of this century."""
     if facts.kind == "number" and facts.whole and _TIME_WORDS & set(words_of(facts.name)):
+        if all(_is_compact_day(value) for value, _ in facts.values):
+            return replace(facts, kind="day", formats=(_COMPACT_DAY,))
         for unit, parts in EPOCH_UNITS.items():
             if _CENTURY[0] <= facts.low / parts and facts.high / parts < _CENTURY[1]:
                 return replace(facts, kind="time", epoch=unit, zoned=True)
     return facts
+
+
+def _is_compact_day(text: str) -> bool:
+    try:
+        return len(text) == 8 and dt.datetime.strptime(text, _COMPACT_DAY).year >= 1900
+    except ValueError:
+        return False
 
 
 def _nulls(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> tuple[str, ...]:

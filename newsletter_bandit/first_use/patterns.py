@@ -6,13 +6,12 @@ LEADING_ZERO = r"0\d+"
 DATE = r"(\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})"
 TIME = rf"{DATE}[ T]\d.*"
 ISO = r"\d{4}-\d{2}-\d{2}([ T].*)?"
-ZONED = r".*\d([ ]?Z|[ ]?[+-]\d{2}(:?\d{2})?)"
+ZONED = r".*\d([ ]?Z|[ ]?UTC|[ ]?[+-]\d{2}(:?\d{2})?)"
 
 # Formats of days besides 2026-01-31. Those of two digits come first: %Y would take 26 for the year 26.
 DAYS = (
     "%d.%m.%y", "%d.%m.%Y", "%d/%m/%y", "%d/%m/%Y", "%m/%d/%y", "%m/%d/%Y", "%d-%m-%Y", "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
+    "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
 )  # fmt: skip
 HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 MONTH_FIRST = ("%m/%d/%Y", "%m/%d/%y")

@@ -224,11 +224,24 @@ def test_dates_that_may_begin_with_the_month_are_asked_for(tmp_path: Path) -> No
     assert found(log, Answers(without=["joined"])).use_case.ingest.format.date_formats == ()
 
 
-def test_days_of_one_digit_are_days(tmp_path: Path) -> None:
-    log = coin_log(tmp_path / "log.csv", sent_at=lambda n: f"2026-{n % 3 + 9}-{n % 28 + 1} 8:0{n // 28}")
-    one = found(log, Answers(time_zone="UTC"))
-    assert one.use_case.ingest.format.date_formats == ("%Y-%m-%d %H:%M",)
-    assert try_out(one.use_case, "training", [log]).good == 200
+@pytest.mark.parametrize(
+    ("written", "formats"),
+    [
+        ("2026-{month}-{day} 8:{minute:02}", ("%Y-%m-%d %H:%M",)),
+        ("2026{month:02}{day:02}", ("%Y%m%d",)),
+        ("{day:02}.{month:02}.26", ("%d.%m.%y",)),
+        ("{month}/{day}/2026 8:{minute:02} PM", ("%m/%d/%Y %I:%M %p",)),
+        ("2026-{month:02}-{day:02} 08:{minute:02}:00 UTC", ()),
+    ],
+)
+def test_dates_are_found_as_people_write_them(tmp_path: Path, written: str, formats: tuple[str, ...]) -> None:
+    def sent(n: int) -> str:
+        return written.format(month=n % 3 + 9, day=n % 28 + 1, minute=n // 28)
+
+    one = found(coin_log(tmp_path / "log.csv", sent_at=sent, customer_id=lambda n: f"c{n}"), Answers())
+    assert one.use_case.ingest.format.date_formats == formats
+    assert one.proposal.zone_matters == ("UTC" not in written)
+    assert try_out(one.use_case, "training", [one.file]).good == 200
 
 
 @pytest.mark.parametrize(("unit", "zeros"), [("seconds", ""), ("milliseconds", "000")])

@@ -21,12 +21,17 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _INTEGERS = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
 
 
+class HeldError(DataError):
+    """Another process writes to the warehouse; it can be opened again when that has ended."""
+
+
 @contextmanager
 def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file, closed at the end; a query of a reader cannot reach other files.
 
     Raises:
-      DataError: there is no such file to read, it is not a DuckDB file, or another process holds it.
+      DataError: there is no such file to read, it is not a DuckDB file, or another process holds it
+        (`HeldError`).
     """
     path = Path(path)
     if path.exists():
@@ -42,7 +47,7 @@ def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnec
     except duckdb.Error as error:
         text = _one_line(error)
         if "lock" in text:
-            raise DataError(
+            raise HeldError(
                 f"{path}: another process holds this warehouse; try again when it has ended: {text}"
             ) from error
         raise DataError(f"{path}: cannot be opened: {text}") from error

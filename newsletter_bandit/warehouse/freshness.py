@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.ages import day_of, has_column, reading
 from newsletter_bandit.warehouse.queries import Warehouse, table_name
-from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
 from newsletter_bandit.warehouse.tables.literals import midnight_literal
 
 _SETTING = "freshness.max_input_age_days"
-_COMMAND = "check-age"  # label of BigQuery's jobs
 
 
 def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) -> dt.date | None:
@@ -30,10 +25,10 @@ def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) ->
       DataError: they are older than `freshness.max_input_age_days`.
     """
     table, allowed = use_case.tables.inference, use_case.freshness.max_input_age_days
-    with _reading(warehouse, use_case) as engine:
-        if engine is None or not _has(engine, table, "snapshot_date"):
+    with reading(warehouse, use_case) as engine:
+        if engine is None or not has_column(engine, table, "snapshot_date"):
             return None
-        newest = _date(engine, f"SELECT MAX(snapshot_date) AS day FROM {table_name(table, warehouse)}")
+        newest = day_of(engine, f"SELECT MAX(snapshot_date) AS day FROM {table_name(table, warehouse)}")
     age = 0 if newest is None else (run_date - newest).days
     if allowed is not None and age > allowed:
         raise DataError(
@@ -54,17 +49,17 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
     start, end = days.window
     filled_by = _filled_by("training", use_case.raw.sends, days.run_date)
     window = f"the window {start} to {end - dt.timedelta(days=1)}"
-    with _reading(warehouse, use_case) as engine:
-        if engine is None or not _has(engine, table, "sent_at"):
+    with reading(warehouse, use_case) as engine:
+        if engine is None or not has_column(engine, table, "sent_at"):
             return
         of_table = f"AS day FROM {table_name(table, warehouse)} WHERE sent_at"
         newest_of = f"SELECT DATE(MAX(sent_at)) {of_table}"
         until = f"sent_at < {midnight_literal(end)}"
-        newest = _date(engine, f"{newest_of} >= {midnight_literal(start)} AND {until}")
+        newest = day_of(engine, f"{newest_of} >= {midnight_literal(start)} AND {until}")
         if newest is None:
-            before = _date(engine, f"{newest_of} < {midnight_literal(start)}")
+            before = day_of(engine, f"{newest_of} < {midnight_literal(start)}")
             since = "" if before is None else f"; the newest before is of {before}"
-            after = _date(engine, f"SELECT DATE(MIN(sent_at)) {of_table} >= {midnight_literal(end)}")
+            after = day_of(engine, f"SELECT DATE(MIN(sent_at)) {of_table} >= {midnight_literal(end)}")
             if after is not None:
                 since += (
                     f"; the oldest after is of {after}, which a later run date takes, or another "
@@ -78,26 +73,6 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
             f"at most {allowed} days ({_SETTING}); {filled_by}, or raise the "
             "setting if none was sent since"
         )
-
-
-@contextmanager
-def _reading(warehouse: Warehouse, use_case: UseCase) -> Iterator[Engine | None]:
-    """The warehouse's engine; None where there is no such file."""
-    if isinstance(warehouse, DuckDBWarehouse) and not Path(warehouse.path).exists():
-        yield None
-        return
-    with open_engine(warehouse, use_case.name, _COMMAND, read_only=True) as engine:
-        yield engine
-
-
-def _has(engine: Engine, table: str, column: str) -> bool:
-    return column in {name.lower() for name in engine.columns(table) or {}}
-
-
-def _date(engine: Engine, query: str) -> dt.date | None:
-    (row,) = engine.rows(query)
-    day: dt.date | None = row["day"]
-    return day
 
 
 def _filled_by(table: str, source: str, run_date: dt.date) -> str:

@@ -21,6 +21,7 @@ from pipelines.cli.report import report
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
 from pipelines.cli.simulate import demo, simulate
+from pipelines.cli.status import status
 from pipelines.cli.tables import build_tables, ingest, schema
 
 
@@ -63,6 +64,7 @@ app.command(cls=Command)(train)
 app.command(cls=Command)(report)
 app.command(cls=Command)(tune)
 app.command(cls=Command)(predict)
+app.command(cls=Command)(status)
 app.command("compile", cls=Command)(compile_)
 app.command(cls=Command)(submit)
 app.command(cls=Command)(schedule)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..ranking import Ranking
@@ -22,6 +24,25 @@ def foreign(where: str, found: str, wanted: str) -> str:
         f"{where}: holds rankings of the use case {found}; allowed: those of {wanted}. Each use case needs a "
         "store of its own: a file for SQLite, a namespace for Datastore"
     )
+
+
+@dataclass(frozen=True)
+class Ages:
+    """How old the rankings of a store are.
+
+    Attributes:
+      rankings: how many there are, at least one.
+      expired: how many of them are not served any more.
+      generated_at: start of the newest day that one was made for, UTC.
+      expires_at: end of the newest one's life, UTC.
+      model_version: the version that made the newest one.
+    """
+
+    rankings: int
+    expired: int
+    generated_at: dt.datetime
+    expires_at: dt.datetime
+    model_version: str
 
 
 class RankingStore(Protocol):
@@ -44,6 +65,12 @@ class RankingStore(Protocol):
 
     def count(self) -> int:
         """Number of rankings."""
+
+    def ages(self, now: dt.datetime) -> Ages | None:
+        """How old the rankings are at ``now``, an aware time; None if there are none.
+
+        The newest ranking is the one that expires last.
+        """
 
     def close(self) -> None:
         """Releases files and connections."""

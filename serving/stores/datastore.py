@@ -7,6 +7,7 @@ of this module, so only processes that use Datastore load it.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import datastore
+from google.cloud.datastore.query import PropertyFilter
 
 from ..ranking import UNINDEXED_PROPERTIES, Ranking, RankingError
-from .base import CorruptRankingError, StoreError, foreign
+from .base import Ages, CorruptRankingError, StoreError, foreign
 
 # Datastore's limits: 500 writes and 10 MiB per commit, 1000 keys per look-up.
 _WRITES_PER_COMMIT = 500
@@ -91,10 +93,25 @@ class DatastoreStore:
 
     def count(self) -> int:
         """See `RankingStore.count`."""
+        return self._count(self._client.query(kind=self._kind))
+
+    def ages(self, now: dt.datetime) -> Ages | None:
+        """See `RankingStore.ages`; reads one entity and counts in the index, one read per thousand."""
         with _store_errors(self._client.project):
-            query = self._client.aggregation_query(self._client.query(kind=self._kind)).count(alias="all")
-            (results,) = query.fetch()
-            return int(results[0].value)
+            newest = list(self._client.query(kind=self._kind, order=["-expires_at"]).fetch(limit=1))
+        if not newest:
+            return None
+        ranking = ranking_from(newest[0].key.name, newest[0])
+        living = self._client.query(kind=self._kind)
+        living.add_filter(filter=PropertyFilter("expires_at", ">", now))
+        rankings = self.count()
+        expired = max(0, rankings - self._count(living))
+        return Ages(rankings, expired, ranking.generated_at, ranking.expires_at, ranking.model_version)
+
+    def _count(self, query: Any) -> int:
+        with _store_errors(self._client.project):
+            (results,) = self._client.aggregation_query(query).count(alias="all").fetch()
+        return int(results[0].value)
 
     def close(self) -> None:
         """Does nothing: the client belongs to the process."""

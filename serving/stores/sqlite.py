@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..fields import ColumnType
 from ..ranking import FIELDS, PROPERTIES, Ranking, RankingError, format_timestamp
-from .base import CorruptRankingError, StoreError, foreign
+from .base import Ages, CorruptRankingError, StoreError, foreign
 
 # SQLite's type for each kind of column, and the format of its text.
 _COLUMN: dict[ColumnType, tuple[str, str]] = {
@@ -136,6 +136,20 @@ class SQLiteStore:
         """See `RankingStore.count`."""
         with self._connection() as connection:
             return int(connection.execute("SELECT count(*) FROM rankings").fetchone()[0])
+
+    def ages(self, now: dt.datetime) -> Ages | None:
+        """See `RankingStore.ages`; looks at every row once."""
+        with self._connection() as connection:
+            # Beside a maximum, SQLite gives the other columns of its row. The times sort as they are written.
+            count, expired, expires_at, generated_at, version = connection.execute(
+                "SELECT count(*), total(expires_at <= ?), max(expires_at), generated_at, model_version "
+                "FROM rankings",
+                (format_timestamp(now.replace(microsecond=0)),),
+            ).fetchone()
+        if not count:
+            return None
+        generated, expires = map(dt.datetime.fromisoformat, (generated_at, expires_at))
+        return Ages(count, int(expired), generated, expires, version)
 
     def close(self) -> None:
         """Closes the connections of all threads; none may be reading or writing."""

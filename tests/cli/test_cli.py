@@ -29,6 +29,7 @@ COMMANDS = [
     ["tune"],
     ["evaluate"],
     ["predict"],
+    ["status"],
     ["serve"],
     ["build-tables"],
     ["compile"],

@@ -14,6 +14,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.ages import Newest, newest
 from newsletter_bandit.warehouse.fingerprint import fingerprint
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.queries import render_training_query
@@ -218,6 +219,26 @@ def test_a_table_of_long_ago_is_refused(bigquery_client: bigquery.Client) -> Non
         DataError, match=r"no newsletter of the window .*; the newest before is of 2024-01-14"
     ):
         require_newsletters(WAREHOUSE, use_case, later)
+
+
+def test_the_newest_days_are_those_of_the_embedded_warehouse(
+    tmp_path: Path, bigquery_client: bigquery.Client
+) -> None:
+    use_case = _own_dataset(bigquery_client)
+    embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
+    assert newest(WAREHOUSE, use_case, "training", RUN_DATE, RUN_DATE).exists is False
+    fill_bigquery(bigquery_client, use_case, RAW)
+    fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
+    tables = use_case.tables
+    for warehouse in (WAREHOUSE, embedded):
+        build(warehouse, use_case, Plan(START, END, RUN_DATE))
+        day, later = dt.date(2024, 1, 20), dt.date(2024, 1, 23)
+        assert newest(warehouse, use_case, "inference", later, day) == Newest(
+            tables.inference, use_case.raw.users, True, True, day, None
+        )
+        # The raw table is looked at where the other one is not new enough.
+        assert newest(warehouse, use_case, "inference", later, later).source_day == later
+        assert newest(warehouse, use_case, "training", later, START).newest == dt.date(2024, 1, 14)
 
 
 def _comparable(rows: list[Row]) -> list[list[str]]:

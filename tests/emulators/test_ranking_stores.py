@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.ranking import Ranking
-from serving.stores.base import RankingStore, StoreError
+from serving.stores.base import Ages, RankingStore, StoreError
 from serving.stores.sqlite import SQLiteStore
 from tests.emulators.server_processes import PROJECT
 from tests.rankings import GENERATED_AT, make_ranking
@@ -117,3 +117,15 @@ def test_a_whole_number_stays_a_number(store: RankingStore) -> None:
     found = store.get("user-1")
     assert found is not None
     assert [type(score) for score in found.scores] == [float, float]
+
+
+def test_the_ages_are_those_of_the_newest_and_of_all(store: RankingStore) -> None:
+    assert store.ages(GENERATED_AT) is None
+    for number, user_id in enumerate(("user-1", "user-2", "user-3")):
+        generated_at = GENERATED_AT - dt.timedelta(days=4 * number)
+        store.put_many(
+            [make_ranking(user_id=user_id, generated_at=generated_at, model_version=f"version-{number}")]
+        )
+    ends = GENERATED_AT + dt.timedelta(days=8)
+    for now, expired in ((GENERATED_AT, 1), (ends - dt.timedelta(seconds=1), 2), (ends, 3)):
+        assert store.ages(now) == Ages(3, expired, GENERATED_AT, ends, "version-0")

@@ -1,0 +1,107 @@
+"""Findings on the registry: the model in production, and what became of the last trainings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.registry.versions import created_at
+from newsletter_bandit.settings.run_day import TrainingDays
+from pipelines.status.findings import Finding, Limits, Severity, days
+from pipelines.workspace import Workspace
+
+_SHOWN = 5  # trainings
+_TRAIN = "`newsletter-bandit train` publishes a first one if the gate says so"
+_NOT_CONCLUDED = "judged"
+_KEPT_OUT = {"pinned": "blessed (kept out by a pin)", "superseded": "blessed (superseded)"}
+
+
+def model(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
+    """The version in production, its age and its pin.
+
+    Raises:
+      UserError: the registry cannot be read, or its pointer is damaged.
+    """
+    registry = registry_of(workspace)
+    version, pointer = registry.current(), registry.pointer()
+    if version is None or pointer is None:
+        return Finding("model", Severity.CRITICAL, "none is in production yet", _TRAIN, {"version": None})
+    created = created_at(version)
+    age = max(0, (now - created).days)
+    limit = limits.max_windows * _step(workspace).days
+    words = f"{version}, published {created:%Y-%m-%d}, {days(age)} ago; expected within {days(limit)}"
+    if pointer.pinned:
+        words += "; pinned, so no training replaces it"
+    figures = {
+        "version": version,
+        "created_at": created.isoformat(),
+        "age_days": age,
+        "max_age_days": limit,
+        "pinned": pointer.pinned,
+    }
+    if age <= limit:
+        return Finding("model", Severity.OK, words, figures=figures)
+    advice = (
+        "`newsletter-bandit models unpin` lets the next training replace it"
+        if pointer.pinned
+        else "see why no training replaced it: the next line, and `newsletter-bandit models list`"
+    )
+    return Finding("model", Severity.WARNING, words, advice, figures)
+
+
+def trainings(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
+    """The last verdicts, how many trainings in a row published nothing, and the windows without a training;
+    raises as `model` does.
+    """
+    looks = registry_of(workspace).looks.all()
+    if not looks:
+        figures = {"verdicts": [], "unpublished": 0, "windows_not_judged": None}
+        return Finding("trainings", Severity.WARNING, "none was judged yet", _TRAIN, figures)
+    concluded = [look for look in reversed(looks) if look.outcome != _NOT_CONCLUDED]
+    in_a_row = len(list(itertools.takewhile(lambda look: look.outcome != "published", concluded)))
+    missed = _missed(workspace, today, looks[-1])
+    last = [_words(look) for look in reversed(looks[-_SHOWN:])]
+    words = f"last verdicts, the newest first: {', '.join(last)}; {in_a_row} in a row published nothing"
+    first, after = map(dt.date.fromisoformat, looks[-1].window)
+    words += f"; the last window judged is {first} to {after - dt.timedelta(days=1)}"
+    if missed:
+        words += f", {missed} newer {'is' if missed == 1 else 'are'} complete"
+    figures = {"verdicts": last, "unpublished": in_a_row, "windows_not_judged": missed}
+    advice = []
+    if in_a_row >= limits.max_unpublished:
+        advice.append('docs/operations.md, "When something is refused", says what each verdict asks for')
+    if missed >= limits.max_windows:
+        advice.append("see that `newsletter-bandit train` still starts, and what it exits with")
+    return Finding(
+        "trainings", Severity.WARNING if advice else Severity.OK, words, "; ".join(advice), figures
+    )
+
+
+def registry_of(workspace: Workspace) -> Registry:
+    """The registry of the workspace's use case."""
+    return Registry(workspace.environment.registry, workspace.use_case.name)
+
+
+def _step(workspace: Workspace) -> dt.timedelta:
+    window = workspace.use_case.window
+    return dt.timedelta(weeks=window.weeks - window.overlap_weeks)
+
+
+def _missed(workspace: Workspace, today: dt.date, last: Look) -> int:
+    """Windows that are complete and newer than the one that was judged last."""
+    try:
+        _, end = TrainingDays.of(workspace.use_case, today).window
+    except SettingsError:  # none is complete
+        return 0
+    return max(0, (end - dt.date.fromisoformat(last.window[1])) // _step(workspace))
+
+
+def _words(look: Look) -> str:
+    verdict = look.verdict.replace("_", " ")
+    if look.outcome == "published":
+        return "published"
+    if look.outcome == _NOT_CONCLUDED:
+        return f"{verdict} (not concluded)"
+    return _KEPT_OUT.get(look.outcome, verdict)

@@ -1,0 +1,56 @@
+"""The finding on the stored rankings: how many users have one, made when, served until when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from newsletter_bandit.settings.environment import SQLiteStore
+from pipelines.endpoint import open_store
+from pipelines.status.findings import Finding, Limits, Severity
+from pipelines.workspace import Workspace
+
+_PREDICT = "`newsletter-bandit predict` ranks for every user and stores the rankings"
+
+
+def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
+    """How many rankings are served at ``now``, and until when; the newest's own expiry is the limit.
+
+    Raises:
+      StoreError: the store cannot be read.
+      CorruptRankingError: its newest ranking breaks the contract.
+    """
+    store = workspace.environment.store
+    missing = isinstance(store, SQLiteStore) and not Path(store.path).exists()
+    if missing:
+        return _none()
+    opened = open_store(store)
+    try:
+        ages = opened.ages(now)
+    finally:
+        opened.close()
+    if ages is None:
+        return _none()
+    served = ages.rankings - ages.expired
+    life, age = ages.expires_at - ages.generated_at, now - ages.generated_at
+    words = f"made for {ages.generated_at:%Y-%m-%d} by {ages.model_version}"
+    figures = {
+        "users": served,
+        "expired_users": ages.expired,
+        "generated_at": ages.generated_at.isoformat(),
+        "expires_at": ages.expires_at.isoformat(),
+        "model_version": ages.model_version,
+    }
+    if not served:
+        words = f"all {ages.rankings:,} expired on {ages.expires_at:%Y-%m-%d %H:%M} UTC; {words}"
+        return Finding("rankings", Severity.CRITICAL, words, _PREDICT, figures)
+    words = f"{served:,} users, {words}, served until {ages.expires_at:%Y-%m-%d %H:%M} UTC"
+    if ages.expired:
+        words += f"; those of {ages.expired:,} more have expired"
+    if age > limits.warning_share * life:
+        return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
+    return Finding("rankings", Severity.OK, words, figures=figures)
+
+
+def _none() -> Finding:
+    return Finding("rankings", Severity.CRITICAL, "none are stored yet", _PREDICT, {"users": 0})

@@ -1,0 +1,256 @@
+"""The status of a use case: each line against its limit, and what is missing or broken as a line too."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from rich.console import Console
+
+from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.settings.environment import Environment
+from newsletter_bandit.settings.use_case import Freshness, UseCase
+from newsletter_bandit.warehouse.tables.build import Plan, build
+from pipelines.cli.status import lines
+from pipelines.status.findings import Finding, Limits, Severity
+from pipelines.status.looking import look
+from pipelines.workspace import Workspace
+from serving.stores.sqlite import SQLiteStore
+from tests.evidence_records import decision, metrics, published, verdict
+from tests.rankings import make_ranking
+from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
+
+ROOT = Path(__file__).parents[2]
+OK, WARNING, CRITICAL = Severity
+VERSION = "20240120T101500Z-1a2b3c4d"
+TODAY = dt.datetime(2024, 1, 22, 6, tzinfo=dt.UTC)
+WINDOW = ("2024-01-08", "2024-01-15")
+
+
+def use_case(**changes: object) -> UseCase:
+    """Windows of one week each; on `TODAY` the newest complete one is `WINDOW`."""
+    window = {"weeks": 1, "overlap_weeks": 0, "anchor": "2024-01-08"}
+    return make_raw_use_case(window=window, name="newsletter", **changes)
+
+
+def placed(settings: UseCase, workdir: Path) -> Workspace:
+    local = yaml.safe_load((ROOT / "configs" / "environments" / "local.yaml").read_text())
+    environment = Environment.model_validate(local).in_workdir(workdir, settings)
+    return Workspace(settings, workdir / "use_case.yaml", environment, workdir)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Tables, a model, a training and rankings of two users, one of them expired; all as they should be."""
+    workspace = placed(use_case(), tmp_path_factory.mktemp("status"))
+    environment = workspace.environment
+    fill_duckdb(Path(environment.warehouse.path), workspace.use_case, RAW)  # type: ignore[union-attr]
+    with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
+        connection.execute("DELETE FROM raw.users WHERE snapshot_date > DATE '2024-01-20'")
+    build(environment.warehouse, workspace.use_case, Plan(START, END, RUN_DATE))
+    registry = Registry(environment.registry, "newsletter")
+    model = workspace.workdir / "model"
+    model.mkdir()
+    (model / "saved_model.pb").write_text("a model")
+    registry.publish(VERSION, str(model), published(metrics(), verdict(), decision()))
+    registry.set_current(VERSION)
+    _note(registry, 1, "published")
+    store = SQLiteStore(environment.store.path)  # type: ignore[union-attr]
+    for user, day in (("user-1", 22), ("user-2", 12)):
+        generated = dt.datetime(2024, 1, day, tzinfo=dt.UTC)
+        store.put_many([make_ranking(user_id=user, generated_at=generated, model_version=VERSION)])
+    store.close()
+    return workspace
+
+
+@pytest.fixture
+def workspace(filled: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of `filled` that a test may change."""
+    shutil.copytree(filled.workdir, tmp_path / "work")
+    return placed(filled.use_case, tmp_path / "work")
+
+
+def _note(registry: Registry, number: int, outcome: str, found: str = "blessed") -> None:
+    evaluation = f"evaluation/{number}"
+    registry.looks.note(Look(WINDOW, "settings", "rows", evaluation, found, "logging policy"))
+    registry.looks.conclude(evaluation, outcome, VERSION if outcome == "published" else None)
+
+
+def found(workspace: Workspace, now: dt.datetime = TODAY, limits: Limits | None = None) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in look(workspace, now, limits).findings}
+
+
+def severities(workspace: Workspace, now: dt.datetime = TODAY) -> list[Severity]:
+    return [finding.severity for finding in look(workspace, now).findings]
+
+
+def test_all_is_well(filled: Workspace) -> None:
+    status = look(filled, TODAY)
+    assert status.summary == "ok: newsletters, users, model, trainings, rankings"
+    assert [finding.words for finding in status.findings] == [
+        "newest of 2024-01-14, 8 days old, 1 day before the end of the window 2024-01-08 to 2024-01-14; at "
+        "most 14 days (freshness.max_input_age_days)",
+        "snapshot of 2024-01-20, 2 days old; at most 14 days (freshness.max_input_age_days)",
+        f"{VERSION}, published 2024-01-20, 1 day ago; expected within 21 days",
+        "last verdicts, the newest first: published; 0 in a row published nothing; the last window judged is "
+        "2024-01-08 to 2024-01-14",
+        f"1 users, made for 2024-01-22 by {VERSION}, served until 2024-01-30 00:00 UTC; those of 1 more have "
+        "expired",
+    ]
+    assert not any(finding.advice for finding in status.findings)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2024-01-29T00:00", [OK, OK, OK, OK, OK]),
+        ("2024-01-29T12:00", [OK, OK, OK, OK, WARNING]),  # rankings are served for half a day more
+        ("2024-02-02T00:00", [WARNING, WARNING, OK, OK, CRITICAL]),  # 13 of 14 days, and nothing is served
+        ("2024-02-04T00:00", [WARNING, CRITICAL, OK, OK, CRITICAL]),  # users of 15 days ago
+        ("2024-02-11T12:00", [WARNING, CRITICAL, WARNING, WARNING, CRITICAL]),  # three windows on
+    ],
+)
+def test_the_days_go_by(filled: Workspace, day: str, expected: list[Severity]) -> None:
+    assert severities(filled, dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)) == expected
+
+
+def test_any_age_is_allowed_where_the_settings_say_so(filled: Workspace) -> None:
+    unbounded = filled.use_case.model_copy(update={"freshness": Freshness(max_input_age_days=None)})
+    late = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    ages = found(dataclasses.replace(filled, use_case=unbounded), late)
+    assert (ages["newsletters"].severity, ages["users"].severity) == (OK, OK)
+    assert ages["users"].words == "snapshot of 2024-01-20, 347 days old"
+
+
+def test_newer_raw_rows_count_because_a_run_can_build_from_them(workspace: Workspace) -> None:
+    with duckdb.connect(workspace.environment.warehouse.path) as connection:  # type: ignore[union-attr]
+        for table, column in (("raw.sends", "sent_at"), ("raw.users", "snapshot_date")):
+            connection.execute(f"UPDATE {table} SET {column} = DATE '2024-02-03'")
+    later = found(workspace, dt.datetime(2024, 2, 5, tzinfo=dt.UTC))
+    assert (later["newsletters"].severity, later["users"].severity) == (OK, OK)
+    words = "snapshot of 2024-02-03 in raw.users, which --build-table takes, 2 days"
+    assert later["users"].words.startswith(words)
+    # Tomorrow's rows are not there yet.
+    assert found(workspace, dt.datetime(2024, 2, 2, tzinfo=dt.UTC))["users"].figures["newest"] == "2024-01-20"
+
+
+def test_what_is_missing_is_a_line_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    empty = found(placed(use_case(), tmp_path / "work"))
+    assert {subject: finding.severity for subject, finding in empty.items()} == {
+        "newsletters": WARNING,
+        "users": CRITICAL,
+        "model": CRITICAL,
+        "trainings": WARNING,
+        "rankings": CRITICAL,
+    }
+    for subject, command in (
+        ("newsletters", "ingest training FILE"),
+        ("users", "ingest inference FILE"),
+        ("model", "train"),
+        ("trainings", "train"),
+        ("rankings", "predict"),
+    ):
+        assert f"`newsletter-bandit {command}`" in empty[subject].advice
+    assert not (tmp_path / "work").exists()
+
+
+def test_trainings_that_publish_nothing_and_a_pin(workspace: Workspace) -> None:
+    registry = Registry(workspace.environment.registry, "newsletter")
+    for number, (outcome, verdict_name) in enumerate(
+        [("not_blessed", "not_blessed"), ("cannot_tell", "cannot_tell"), ("pinned", "blessed")], start=2
+    ):
+        assert found(workspace)["trainings"].severity is OK
+        _note(registry, number, outcome, verdict_name)
+    # A training that is still under way says nothing yet.
+    registry.looks.note(Look(WINDOW, "settings", "rows", "evaluation/5", "blessed", VERSION))
+    trainings = found(workspace)["trainings"]
+    assert trainings.severity is WARNING
+    assert trainings.words.startswith(
+        "last verdicts, the newest first: blessed (not concluded), blessed (kept out by a pin), cannot tell, "
+        "not blessed, published; 3 in a row published nothing"
+    )
+    assert found(workspace, limits=Limits(max_unpublished=4))["trainings"].severity is OK
+    registry.pin()
+    assert "; pinned, so no training replaces it" in found(workspace)["model"].words
+    old = found(workspace, TODAY + dt.timedelta(days=30))["model"]
+    assert (old.severity, "models unpin" in old.advice) == (WARNING, True)
+
+
+def test_a_part_that_cannot_be_read_is_a_line_and_the_others_stay(workspace: Workspace) -> None:
+    (workspace.workdir / "registry" / "newsletter" / "CURRENT").write_text("{}")
+    Path(workspace.environment.store.path).write_text("not a database, but a text")  # type: ignore[union-attr]
+    broken = found(workspace)
+    for subject in ("model", "rankings"):
+        assert broken[subject].severity is CRITICAL
+        assert broken[subject].words.startswith("cannot be read: ")
+    assert broken["users"].severity is broken["trainings"].severity is OK
+
+
+def test_a_warehouse_that_is_being_filled_is_no_alarm(workspace: Workspace) -> None:
+    path = workspace.environment.warehouse.path  # type: ignore[union-attr]
+    program = f"import duckdb; c = duckdb.connect({path!r}); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        held = found(workspace)
+        writer.communicate("\n")
+    assert held["users"].severity is WARNING
+    assert "another process holds this warehouse" in held["users"].words
+    assert held["model"].severity is OK
+
+
+def test_eighty_columns_hold_it(workspace: Workspace) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    console.print(lines(look(workspace, dt.datetime(2024, 2, 4, tzinfo=dt.UTC)), quiet=True))
+    shown = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert max(map(len, shown)) <= 80
+    assert [line.split()[:2] for line in shown if not line.startswith(" ")] == [
+        ["warning", "newsletters"],
+        ["critical", "users"],
+        ["critical", "rankings"],
+    ]
+
+
+def test_the_command_exits_by_severity_and_imports_nothing_slow(filled: Workspace) -> None:
+    settings = filled.workdir / "use_case.yaml"
+    settings.write_text(yaml.safe_dump(filled.use_case.model_dump(mode="json")))
+    environment = ROOT / "configs" / "environments" / "local.yaml"
+    options = ["--use-case", settings, "--environment", environment, "--workdir", filled.workdir]
+    program = f"""
+import sys
+from pipelines.cli import main
+days = ["2024-01-22", "2024-02-02", "2024-02-02 --json", "2024-01-22 -q", "2024-01-29 -q --warning-share .8"]
+for day in days:
+    sys.argv = ["newsletter-bandit", "status", *{list(map(str, options))!r}, "--run-date", *day.split()]
+    try:
+        main.main()
+    except SystemExit as end:
+        print("== exit", end.code, flush=True)
+slow = {{"tensorflow", "tfx", "apache_beam", "pandas", "google.cloud.bigquery"}} & set(sys.modules)
+assert not slow, slow
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    well, late, as_json, quiet, early, _ = done.stdout.split("== exit ")
+    assert well.startswith("newsletter: ok: newsletters, users, model, trainings, rankings\nok ")
+    assert late.startswith("0\nnewsletter: critical: rankings; warning: newsletters, users\n")
+    code, _, body = as_json.partition("\n")
+    content = json.loads(body)
+    assert (code, content["status"], content["use_case"]) == ("5", "critical", "newsletter")
+    assert {one["subject"]: one["severity"] for one in content["findings"]}["rankings"] == "critical"
+    assert quiet == "5\n"
+    assert early.startswith("0\nnewsletter: warning: rankings\nwarning ")
+    assert done.stdout.endswith("== exit 4\n")
+    assert not (filled.workdir / "logs").exists()

@@ -19,6 +19,7 @@ from pipelines.cli.options import (
     UseCaseOption,
     WorkdirOption,
     date_of,
+    settings_file,
     workspace_of,
 )
 from pipelines.cli.session import Session
@@ -92,14 +93,63 @@ def schedule(
     environment: EnvironmentOption = VERTEX,
     workdir: WorkdirOption = WORKDIR,
     dry_run: DryRunOption = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="One machine: units of systemd only.")] = False,
+    crontab: Annotated[bool, typer.Option("--crontab", help="One machine: lines of a crontab only.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="One machine: write the files to this folder instead of printing."),
+    ] = None,
+    train_at: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            metavar="HH:MM",
+            formats=["%H:%M"],
+            help="One machine: start of the training, UTC (default: 03:00).",
+        ),
+    ] = None,
+    predict_at: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            metavar="HH:MM",
+            formats=["%H:%M"],
+            help="One machine: start of the prediction, UTC (default: 05:00).",
+        ),
+    ] = None,
+    check_at: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            metavar="HH:MM",
+            formats=["%H:%M"],
+            help="One machine: start of the check of the status, UTC (default: 07:00).",
+        ),
+    ] = None,
+    build_table: Annotated[
+        bool | None,
+        typer.Option(
+            "--build-table/--no-build-table",
+            help="One machine: runs build their table first (default: if there are raw tables).",
+        ),
+    ] = None,
 ) -> None:
-    """Create or update the schedules of the pipelines on Vertex AI."""
+    """Create or update the pipelines' schedules on Vertex AI; for one machine, print systemd units and cron
+    lines.
+
+    An environment without `vertex` is one machine's. Nothing is installed there.
+    """
     with Session("schedule", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli.local_schedule import Wishes
+        from pipelines.cli.local_schedule import schedule as schedule_here
+
+        chosen = list(dict.fromkeys(pipelines or Pipeline))
+        wishes = Wishes(systemd, crontab, output, train_at, predict_at, check_at, build_table)
+        if workspace.environment.vertex is None:
+            schedule_here(session.out, workspace, settings_file(environment), chosen, wishes)
+            return
+        wishes.refuse(workspace.environment.name)
         from pipelines.cli import cloud_runs
 
         session.open_log()
-        chosen = list(dict.fromkeys(pipelines or Pipeline))
         if dry_run:
             cloud_runs.describe(session.out, workspace, chosen, None, scheduled=True)
         else:

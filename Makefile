@@ -8,7 +8,7 @@ SHELL := bash
 LIGHT := $(addprefix tests/,architecture docs files first_use off_policy quoting registry reports serving settings setup simulation status table_files threads warehouse)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check light test test-all lint lock emulators peers force
+.PHONY: help setup demo check light test test-all lint json-schema lock emulators peers force
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
@@ -39,6 +39,9 @@ lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/shellcheck setup.sh .ci/* tests/emulators/*.sh
+
+json-schema: $(INSTALLED) ## Writes the JSON Schemas of the settings files anew, after a change of their classes.
+	$(PYTHON) -m newsletter_bandit.settings.json_schema configs/json_schema
 
 emulators: ## Installs the emulators of BigQuery and Cloud Storage for their tests; they need Python 3.13.
 	bash tests/emulators/setup_bigquery.sh

@@ -57,5 +57,16 @@ Margin = Annotated[
     Loss,
     PlainValidator(parse),
     PlainSerializer(lambda loss: str(loss) if loss.share else loss.reward),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "string",
+                    "pattern": r"^\s*0*[0-9]{1,2}(\.[0-9]+)? ?%\s*$",
+                    "description": "a share of what is earned, below 100%, such as 10%",
+                },
+                {"type": "number", "minimum": 0, "description": "units of reward, such as 0.01"},
+            ]
+        }
+    ),
 ]

@@ -178,6 +178,31 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"newsletter-bandit {metadata.version('newsletter-bandit')}\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("newsletter-bandit sta", ["status"]),
+        ("newsletter-bandit models r", ["rollback"]),
+        ("newsletter-bandit train --use", ["--use-case"]),
+        ("newsletter-bandit schedule pre", ["prediction"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_choices(words: str, offered: list[str]) -> None:
+    asked = {
+        "_NEWSLETTER_BANDIT_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        [Path(sys.executable).with_name("newsletter-bandit")],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == offered
+
+
 def test_help_has_a_short_flag_everywhere() -> None:
     for words in ([], ["train"], ["models", "rollback"]):
         assert CliRunner().invoke(app, [*words, "-h"]).stdout.startswith("Usage: ")

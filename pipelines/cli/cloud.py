@@ -123,6 +123,9 @@ def schedule(
             help="One machine: start of the check of the status, UTC (default: 07:00).",
         ),
     ] = None,
+    check_wait_minutes: Annotated[
+        int, typer.Option(min=0, help="One machine: how long the check waits for a job that is running.")
+    ] = 60,
     build_table: Annotated[
         bool | None,
         typer.Option(
@@ -142,7 +145,9 @@ def schedule(
         from pipelines.cli.local_schedule import schedule as schedule_here
 
         chosen = list(dict.fromkeys(pipelines or Pipeline))
-        wishes = Wishes(systemd, crontab, output, train_at, predict_at, check_at, build_table)
+        wishes = Wishes(
+            systemd, crontab, output, train_at, predict_at, check_at, check_wait_minutes, build_table
+        )
         if workspace.environment.vertex is None:
             schedule_here(session.out, workspace, settings_file(environment), chosen, wishes)
             return

@@ -25,6 +25,7 @@ class Wishes:
       systemd, crontab: what to print; neither means both.
       output: folder to write the files to instead of printing them.
       train_at, predict_at, check_at: times of day, UTC.
+      check_wait_minutes: how long the check waits for a job that is running.
       build_table: whether runs build the table that they read first.
     """
 
@@ -34,12 +35,13 @@ class Wishes:
     train_at: dt.datetime | None = None
     predict_at: dt.datetime | None = None
     check_at: dt.datetime | None = None
+    check_wait_minutes: int = 60
     build_table: bool | None = None
 
     def refuse(self, environment: str) -> None:
         """Raises `SettingsError` if one was given with an environment that runs on Vertex AI."""
         unset = vars(Wishes())
-        given = [f"`{name}`" for name, value in vars(self).items() if value is not unset[name]]
+        given = [f"`{name}`" for name, value in vars(self).items() if value != unset[name]]
         if given:
             raise SettingsError(
                 f"{', '.join(given)}: found with the environment {environment}, whose schedules run "
@@ -66,16 +68,14 @@ def schedule(
     from pipelines.local.schedule import Times, jobs, lock_file
     from pipelines.local.systemd import units
 
-    usual = Times()
+    def at(given: dt.datetime | None, usual: dt.time) -> dt.time:
+        return usual if given is None else given.time()
+
     times = Times(
-        *(
-            default if given is None else given.time()
-            for given, default in (
-                (wishes.train_at, usual.train),
-                (wishes.predict_at, usual.predict),
-                (wishes.check_at, usual.check),
-            )
-        )
+        train=at(wishes.train_at, Times.train),
+        predict=at(wishes.predict_at, Times.predict),
+        check=at(wishes.check_at, Times.check),
+        check_wait_minutes=wishes.check_wait_minutes,
     )
     planned = jobs(workspace, environment_path, pipelines, times, wishes.build_table)
     lock, both = lock_file(workspace), wishes.systemd == wishes.crontab

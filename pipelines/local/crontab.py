@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from newsletter_bandit.errors import SettingsError
-from pipelines.local.schedule import Job
+from pipelines.local.schedule import WAITED, Job
 
 # Cron cuts off what is longer.
 _MOST_CHARACTERS = 998
@@ -41,11 +41,14 @@ def crontab(jobs: Sequence[Job], lock: Path) -> str:
 
 
 def _command(job: Job, lock: Path) -> str:
-    command = shlex.join(("flock", str(lock), *job.command))
+    command = shlex.join(("flock", *job.lock_options, str(lock), *job.command))
     if not job.reports:
         # Its output is kept, and shown, which cron sends as a mail, only after a failure.
         output = shlex.quote(str(lock.with_name(f"schedule-{job.name}.txt")))
         good = "|".join(map(str, (0, *job.good)))
         command = f"{command} > {output} 2>&1; case $? in {good}) ;; *) cat {output} ;; esac"
+    elif job.wait_minutes is not None:
+        words = f"{job.words}: not done, as a job has held {lock} for {job.wait_minutes} minutes"
+        command = f"{command}; test $? -ne {WAITED} || echo {shlex.quote(words)}"
     condition = None if job.weeks is None else job.weeks.condition
     return command if condition is None else f"if {condition}; then {command}; fi"

@@ -18,15 +18,23 @@ _EPOCH = dt.date(1970, 1, 1)
 _WEEK = 7
 # Exit code of a training whose verdict keeps production as it is.
 _NOT_IN_PRODUCTION = 3
+# Exit code of a check that has waited in vain; of flock's own, and none of this program's.
+WAITED = 75
 
 
 @dataclass(frozen=True)
 class Times:
-    """Times of day, UTC, at which the jobs start."""
+    """When the jobs start.
+
+    Attributes:
+      train, predict, check: times of day, UTC.
+      check_wait_minutes: how long the check waits for a job that is running.
+    """
 
     train: dt.time = dt.time(3, 0)
     predict: dt.time = dt.time(5, 0)
     check: dt.time = dt.time(7, 0)
+    check_wait_minutes: int = 60
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class Job:
       at: time of day, UTC.
       weeks: when it runs; None is daily.
       good: exit codes besides 0 that are no failure.
+      wait_minutes: how long it waits for another job to end; None is for ever. A job that hangs must not
+        silence the check.
       reports: what it prints is always worth reading.
     """
 
@@ -82,7 +92,15 @@ class Job:
     at: dt.time
     weeks: Weeks | None = None
     good: tuple[int, ...] = ()
+    wait_minutes: int | None = None
     reports: bool = False
+
+    @property
+    def lock_options(self) -> tuple[str, ...]:
+        """Options of flock."""
+        if self.wait_minutes is None:
+            return ()
+        return ("--timeout", str(60 * self.wait_minutes), "--conflict-exit-code", str(WAITED))
 
 
 def lock_file(workspace: Workspace) -> Path:
@@ -145,7 +163,11 @@ def jobs(
             )
         )
     check = command("status", "--quiet")
-    return [*made, Job("status", f"{name}: check the ages", check, times.check, reports=True)]
+    wait = times.check_wait_minutes
+    return [
+        *made,
+        Job("status", f"{name}: check the ages", check, times.check, wait_minutes=wait, reports=True),
+    ]
 
 
 def has_raw_tables(workspace: Workspace) -> bool:

@@ -39,7 +39,7 @@ def _service(job: Job, user: str, lock: Path) -> str:
         f"User={user}",
         # Skips the start, and is no failure.
         *([f"ExecCondition=/bin/sh -c {_quoted(condition)}"] if condition else []),
-        f"ExecStart={' '.join(map(_quoted, (FLOCK, str(lock), *job.command)))}",
+        f"ExecStart={' '.join(map(_quoted, (FLOCK, *job.lock_options, str(lock), *job.command)))}",
         *([f"SuccessExitStatus={' '.join(map(str, job.good))}"] if job.good else []),
     ]
     return "\n".join(lines) + "\n"

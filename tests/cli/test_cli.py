@@ -119,6 +119,10 @@ def test_refused_settings_create_nothing(name: str, tmp_path: Path, command: Com
         (["models", "rollback", "20260101T000000Z-00000000"], "no version 20260101T000000Z-00000000"),
         (["models", "unpin"], "nothing is in production"),
         (["predict"], "nothing is in production"),
+        (
+            ["status", "--environment", "configs/environments/vertex.yaml"],
+            "no credentials were found; run `gcloud auth application-default login`",
+        ),
         (["compile", "tuning"], "'training', 'prediction'"),
         (["compile", "training", "--environment", "configs/environments/local.yaml"], "vertex: missing"),
         (["submit", "prediction"], "no credentials were found; run `gcloud auth application-default login`"),

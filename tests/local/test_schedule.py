@@ -75,7 +75,7 @@ def test_systemd_takes_the_units(workspace: Workspace, tmp_path: Path) -> None:
         unit = made[f"newsletter-bandit-newsletter-{job.name}.service"]
         (start,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
         words = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(start)]
-        assert words == ["/usr/bin/flock", str(lock_file(workspace)), *job.command]
+        assert words == ["/usr/bin/flock", *job.lock_options, str(lock_file(workspace)), *job.command]
         assert ("--build-table" in words) == (job.name != "status")
         assert str(workspace.workdir) in words
     if shutil.which("systemd-analyze") is None:
@@ -106,7 +106,15 @@ def test_the_lines_of_a_crontab_run_and_print_what_has_to_be_read(workspace: Wor
     assert done.stdout.startswith(
         "newsletter: critical: users, model, rankings; warning: newsletters, trainings\n"
     )
-    assert done.returncode == 5
+    # A job that hangs is told of too.
+    with subprocess.Popen(["flock", str(lock_file(workspace)), "cat"], stdin=subprocess.PIPE) as hangs:
+        (*_, check) = planned(workspace)
+        impatient = dataclasses.replace(check, wait_minutes=0)
+        ((_, command),) = cron_lines(crontab([impatient], lock_file(workspace)))
+        while "not done, as a job has held" not in run(command).stdout:
+            assert hangs.poll() is None
+        assert hangs.stdin is not None
+        hangs.stdin.close()
 
 
 @pytest.mark.parametrize(("code", "shown"), [(0, False), (3, False), (1, True), (2, True), (130, True)])

@@ -143,6 +143,17 @@ def test_newer_raw_rows_count_because_a_run_can_build_from_them(workspace: Works
     assert found(workspace, dt.datetime(2024, 2, 2, tzinfo=dt.UTC))["users"].figures["newest"] == "2024-01-20"
 
 
+def test_a_table_that_is_empty_or_names_no_day(workspace: Workspace) -> None:
+    with duckdb.connect(workspace.environment.warehouse.path) as connection:  # type: ignore[union-attr]
+        connection.execute("DELETE FROM tiny.training; DELETE FROM raw.sends")
+        connection.execute("ALTER TABLE tiny.inference DROP COLUMN snapshot_date")
+    lines_now = found(workspace)
+    assert lines_now["newsletters"].severity is WARNING
+    assert lines_now["newsletters"].words == "tiny.training holds none"
+    assert lines_now["users"].severity is OK
+    assert "tiny.inference has no column snapshot_date, so their age is not known" in lines_now["users"].words
+
+
 def test_what_is_missing_is_a_line_with_the_command_that_makes_it(tmp_path: Path) -> None:
     empty = found(placed(use_case(), tmp_path / "work"))
     assert {subject: finding.severity for subject, finding in empty.items()} == {

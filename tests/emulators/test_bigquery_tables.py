@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ages import Newest, newest
 from newsletter_bandit.warehouse.fingerprint import fingerprint
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.queries import render_training_query
-from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
+from newsletter_bandit.warehouse.tables.build import Plan, build, dry_run
 from tests import raw_sources
+from tests.emulators.bigquery_raw import WAREHOUSE, fill_bigquery
 from tests.emulators.server_processes import PROJECT
 from tests.raw_sources import (
     END,
@@ -27,7 +27,6 @@ from tests.raw_sources import (
     RUN_DATE,
     START,
     Row,
-    arrow_table,
     duckdb_rows,
     fill_duckdb,
     make_raw_use_case,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.emulator
 
 LIST = "eligible_recommenders"
-WAREHOUSE = BigQueryWarehouse(kind="bigquery", project=PROJECT, location="US")
 
 
 def _own_dataset(client: bigquery.Client) -> UseCase:
@@ -59,24 +57,6 @@ def use_case(bigquery_client: bigquery.Client) -> UseCase:
     use_case = _own_dataset(bigquery_client)
     fill_bigquery(bigquery_client, use_case, RAW)
     return use_case
-
-
-def fill_bigquery(client: bigquery.Client, use_case: UseCase, raw: dict[str, list[Row]]) -> None:
-    """Adds the rows to the raw tables, made where they are missing, with one load job per table."""
-    import pyarrow.parquet as pq
-    from google.cloud import bigquery
-
-    create_raw(WAREHOUSE, use_case)
-    options = bigquery.ParquetOptions()
-    options.enable_list_inference = True
-    config = bigquery.LoadJobConfig(
-        source_format="PARQUET", write_disposition="WRITE_APPEND", parquet_options=options
-    )
-    for table, rows in raw.items():
-        file = io.BytesIO()
-        pq.write_table(arrow_table(use_case, table, rows), file)
-        file.seek(0)
-        client.load_table_from_file(file, use_case.table_name(table), job_config=config).result()
 
 
 def bigquery_rows(client: bigquery.Client, table: str) -> list[Row]:

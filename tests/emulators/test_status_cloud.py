@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from newsletter_bandit.settings.environment import BigQueryWarehouse, DatastoreStore, Environment
+from newsletter_bandit.settings.environment import DatastoreStore, Environment
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.endpoint import open_store
 from pipelines.status.findings import Severity
 from pipelines.status.looking import look
 from pipelines.workspace import Workspace
+from tests.emulators.bigquery_raw import WAREHOUSE, fill_bigquery
 from tests.emulators.server_processes import PROJECT
-from tests.emulators.test_bigquery_tables import fill_bigquery
 from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, make_raw_use_case
 
@@ -36,9 +36,8 @@ def test_what_is_missing_and_then_what_is_there(
         tables={"training": f"{dataset}.training", "inference": f"{dataset}.inference"},
         raw={name: f"{dataset}.{name}" for name in ("sends", "clicks", "unsubscribes", "users", "rankings")},
     )
-    warehouse = BigQueryWarehouse(kind="bigquery", project=PROJECT, location="US")
     store = DatastoreStore(kind="datastore", project=PROJECT, namespace=namespace)
-    environment = Environment(name="cloud", warehouse=warehouse, store=store)
+    environment = Environment(name="cloud", warehouse=WAREHOUSE, store=store)
     workspace = Workspace(
         use_case, tmp_path / "use_case.yaml", environment.in_workdir(tmp_path, use_case), tmp_path
     )
@@ -51,7 +50,7 @@ def test_what_is_missing_and_then_what_is_there(
 
     bigquery_client.create_dataset(dataset)
     fill_bigquery(bigquery_client, use_case, RAW)
-    build(warehouse, use_case, Plan(START, END, RUN_DATE))
+    build(WAREHOUSE, use_case, Plan(START, END, RUN_DATE))
     generated = dt.datetime(2024, 1, 22, tzinfo=dt.UTC)
     open_store(store).put_many([make_ranking(generated_at=generated)])
     newsletters, users, *_, rankings = look(workspace, now).findings

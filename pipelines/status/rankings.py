@@ -44,7 +44,8 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     if not served:
         words = f"all {ages.rankings:,} expired on {ages.expires_at:%Y-%m-%d %H:%M} UTC; {words}"
         return Finding("rankings", Severity.CRITICAL, words, _PREDICT, figures)
-    words = f"{served:,} users, {words}, served until {ages.expires_at:%Y-%m-%d %H:%M} UTC"
+    words = f"{served:,} user{'' if served == 1 else 's'}, {words}, served until "
+    words += f"{ages.expires_at:%Y-%m-%d %H:%M} UTC"
     if ages.expired:
         words += f"; those of {ages.expired:,} more have expired"
     if age > limits.warning_share * life:

@@ -58,5 +58,5 @@ def test_what_is_missing_and_then_what_is_there(
         "newest of 2024-01-14, 8 days old, 1 day before the end of the window"
     )
     assert users.words.startswith("snapshot of 2024-01-20, 2 days old")
-    assert rankings.words == "1 users, made for 2024-01-22 by 7, served until 2024-01-30 00:00 UTC"
+    assert rankings.words == "1 user, made for 2024-01-22 by 7, served until 2024-01-30 00:00 UTC"
     assert [one.severity for one in (newsletters, users, rankings)] == [Severity.OK] * 3

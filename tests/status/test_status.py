@@ -103,7 +103,7 @@ def test_all_is_well(filled: Workspace) -> None:
         f"{VERSION}, published 2024-01-20, 1 day ago; expected within 21 days",
         "last verdicts, the newest first: published; 0 in a row published nothing; the last window judged is "
         "2024-01-08 to 2024-01-14",
-        f"1 users, made for 2024-01-22 by {VERSION}, served until 2024-01-30 00:00 UTC; those of 1 more have "
+        f"1 user, made for 2024-01-22 by {VERSION}, served until 2024-01-30 00:00 UTC; those of 1 more have "
         "expired",
     ]
     assert not any(finding.advice for finding in status.findings)

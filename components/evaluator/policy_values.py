@@ -12,6 +12,7 @@ import numpy.typing as npt
 from components.evaluator.rates import Rates
 from components.evaluator.rows import PER_MODEL, SHARED, FloatArray, OfModel, Shared, View, view
 from components.evaluator.score_floor import FloorGains
+from components.evaluator.singles import Singles
 from components.evaluator.unsubscribes import Unsubscribes
 from newsletter_bandit.exported_model import EVAL_POLICY, POLICIES, SERVING_POLICY, PolicyName
 from newsletter_bandit.off_policy.auc import AUC
@@ -270,6 +271,7 @@ class PolicyValues(Mergeable):
         self._taken_by_production = np.full(measuring.recommenders, 0.0 if models > 1 else math.nan)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
         self._floors = FloorGains(measuring.reward_bounds, measuring.weight_clip)
+        self._singles = Singles(measuring.recommenders)
         self._rates = Rates(
             measuring.weight_clip, measuring.confidence, measuring.reward_bounds, has_production=models > 1
         )
@@ -308,6 +310,9 @@ class PolicyValues(Mergeable):
         compared = [_compared(shared, own) for own in seen.models]
         self._to_logging.add(compared[0])
         production = compared[1] if len(compared) > 1 else None
+        self._singles.add(
+            shared.action.astype(np.int64), shared.reward, shared.propensity, shared.user.astype(np.uint64)
+        )
         self._rates.add(shared.clicked, shared.unsubscribed, compared[0], production)
         if len(self._models) == 2:
             self._to_production.add(*compared[:2])
@@ -343,6 +348,7 @@ class PolicyValues(Mergeable):
         self._unsubscribes.merge(other._unsubscribes)
         self._floors.merge(other._floors)
         self._rates.merge(other._rates)
+        self._singles.merge(other._singles)
         self._sample_ratio.merge(other._sample_ratio)
         self._taken = self._taken + other._taken
         self._taken_by_production = self._taken_by_production + other._taken_by_production
@@ -372,6 +378,7 @@ class PolicyValues(Mergeable):
             **_with_interval("difference_to_logging", to_logging.estimate(), to_logging.interval(confidence)),
             **self._unsubscribe_figures(),
             **self._rates.figures(),
+            **self._single_figures(),
             **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,
             "overlap/serving_policy_share": self._taken / max(self.rows, 1),
@@ -399,6 +406,18 @@ class PolicyValues(Mergeable):
             "unsubscribes/excess": found.excess().value,
             "unsubscribes/excess_lower_bound": found.lower_bound(how.one_sided),
             "unsubscribes/excess_upper_bound": found.upper_bound(how.one_sided),
+        }
+
+    def _single_figures(self) -> Figures:
+        each = self._singles.each(self._measuring.confidence)
+        uniform = self._singles.uniform(self._measuring.confidence)
+        return {
+            "uniform": float(uniform.value[0]),
+            "uniform/low": float(uniform.low[0]),
+            "uniform/high": float(uniform.high[0]),
+            "overlap/value": each.value,
+            "overlap/value_low": each.low,
+            "overlap/value_high": each.high,
         }
 
     def _floor_figures(self) -> Figures:

@@ -40,6 +40,7 @@ _OF_ALL_MODELS = (
     "difference",
     "unsubscribes",
     "clicks",
+    "uniform",
     "score_floor",
     "overlap",
     REFERENCE,

@@ -91,6 +91,7 @@ def _context(
                 "net clicks per 100,000 newsletters",
             )
         ),
+        "singles": sections.singles(evidence),
         "estimators": sections.by_estimator(evidence),
         "shares": shares,
         "shares_figure": _shares(shares),

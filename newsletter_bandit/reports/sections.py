@@ -122,6 +122,7 @@ def compared(evidence: Evidence) -> list[Compared]:
                 other_model(evidence), Amount.of(overall.production.serving_policy.values[ESTIMATOR], unit)
             )
         )
+    rows += _unlearned(evidence)
     rows.append(
         Compared("This model", Amount.of(overall.candidate.serving_policy.values[ESTIMATOR], unit), own=True)
     )
@@ -131,6 +132,33 @@ def compared(evidence: Evidence) -> list[Compared]:
         )
     )
     return rows
+
+
+def _unlearned(evidence: Evidence) -> Iterator[Compared]:
+    """What needs no model: the best recommender for all, and each of them equally often."""
+    alone, uniform = singles(evidence), evidence.metrics.overall.uniform
+    if alone:
+        yield Compared(f"Only {alone[0].label}, the best single one", alone[0].amount)
+    if uniform is not None:
+        unit = evidence.use_case.reward.click
+        yield Compared(
+            "Each equally often",
+            Amount(*(scaled(one, unit) for one in (uniform.value, uniform.low, uniform.high))),
+        )
+
+
+def singles(evidence: Evidence) -> list[Compared]:
+    """Each recommender alone, the best first. Whoever picks the best of many picks luck too, so the intervals
+    hold all together (Bonferroni).
+    """
+    unit = evidence.use_case.reward.click
+    known = {name: one for name, one in evidence.metrics.overall.overlap.items() if one.value is not None}
+    factor = bonferroni(evidence.metrics.confidence, len(known))
+    rows = []
+    for name, one in known.items():
+        found = Amount(*(scaled(figure, unit) for figure in (one.value, one.value_low, one.value_high)))
+        rows.append(Compared(name, found.wider(factor)))
+    return sorted(rows, key=lambda row: -(row.amount.value or 0.0))
 
 
 def by_estimator(evidence: Evidence) -> list[tuple[str, list[Compared]]]:

@@ -88,6 +88,8 @@ def test_figures_by_hand() -> None:
     assert figures["clicks"] == pytest.approx(0.35 + (1.6 * 0.6 - 0.2 * 0.1) / 2)
     assert (figures["clicks/baseline"], figures["clicks/difference"]) == (0.5, pytest.approx(0.82 - 0.5))
     assert figures["clicks/low"] < 0.82 < figures["clicks/high"]
+    assert figures["uniform"] == 0.0
+    assert figures["overlap/value"] == pytest.approx([1.0, -1.0, math.nan], nan_ok=True)
     assert figures["unsubscribes/baseline"] == 0.5
     assert figures["unsubscribes/difference"] == pytest.approx(0.1 - 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])

@@ -18,6 +18,7 @@ from newsletter_bandit.registry.evidence.metrics import (
     FloorGain,
     Reference,
     SliceShare,
+    Uniform,
     Unsubscribes,
 )
 from newsletter_bandit.registry.evidence.record import Record
@@ -30,12 +31,13 @@ DIFFERENCE = Difference(0.02, 0.01, 0.0, 0.04, 0.0, 0.04, 0.03, 0.01, 0.05)
 def with_clicks() -> Metrics:
     """Metrics with the figures that earlier versions did not have."""
     found = metrics()
-    overlap = {"a": replace(found.overall.overlap["a"], production_share=0.25)}
+    overlap = {"a": replace(found.overall.overlap["a"], production_share=0.25, value=0.2)}
     later = {"baseline": 0.2, "difference": 0.1, "difference_low": 0.05, "difference_high": 0.15}
     changes = {
         "clicks": Clicks(0.3, 0.01, 0.28, 0.32, **later),
         "unsubscribes": Unsubscribes(0.3, 0.01, 0.28, 0.32, 1.5, 0.1, 0.0, 0.2, **later),
         "overlap": overlap,
+        "uniform": Uniform(0.1, 0.05, None),
     }
     one = replace(found.slices["colour=red"], shares={"a": SliceShare(0.5, 0.6, None)})
     return replace(found, overall=replace(found.overall, **changes), slices={"colour=red": one})

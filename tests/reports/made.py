@@ -16,6 +16,7 @@ from newsletter_bandit.registry.evidence.metrics import (
     Difference,
     OverallMetrics,
     SliceShare,
+    Uniform,
     Unsubscribes,
 )
 from newsletter_bandit.reports import Evidence, Outcome
@@ -135,12 +136,16 @@ def wrong_propensities() -> Evidence:
 def with_everything() -> Evidence:
     """Evidence against a production model, with all that earlier versions did not measure."""
     later = {"baseline": 0.11, "difference": 0.02, "difference_low": 0.015, "difference_high": 0.025}
-    overlap = {name: replace(one, production_share=0.3) for name, one in overall().overlap.items()}
+    overlap = {
+        name: replace(one, production_share=0.3, value=value, value_low=value - 0.01, value_high=value + 0.01)
+        for (name, one), value in zip(overall().overlap.items(), (0.04, 0.09, 0.08), strict=True)
+    }
     figures = overall(
         overlap=overlap,
         clicks=Clicks(0.13, 0.001, 0.12, 0.14, **later),
         unsubscribes=Unsubscribes(0.004, 0.001, 0.003, 0.005, 0.8, -0.016, -0.02, -0.012, **later),
         production=model_figures(value=0.1),
+        uniform=Uniform(0.07, 0.065, 0.075),
     )
     found = evidence(figures=figures, compared_with=FIRST)
     shares = {name: SliceShare(0.3, share, 0.3) for name, share in zip(NAMES, (0.9, 0.02, 0.08), strict=True)}

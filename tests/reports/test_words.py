@@ -13,11 +13,13 @@ from newsletter_bandit.reports.judgement import headline, meanings, net_clicks
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import (
     bonferroni,
+    compared,
     guards,
     rollback_commands,
     sent,
     served,
     shares,
+    singles,
     slices,
 )
 from tests.evidence_records import decision, model_figures
@@ -29,6 +31,7 @@ from tests.reports.made import (
     overall,
     refused,
     version,
+    with_everything,
     wrong_propensities,
 )
 
@@ -84,6 +87,25 @@ def test_shares_are_compared_with_production_where_there_is_one() -> None:
     found = evidence(figures=overall(overlap={"c": replace(one, production_share=0.4)}), compared_with=FIRST)
     assert [(row.logged, row.now, row.candidate) for row in shares(found)] == [(0.2, 0.4, 0.6)]
     assert [row.now for row in shares(evidence(figures=overall(overlap={"c": one})))] == [0.2]
+
+
+def test_what_needs_no_model_is_compared_as_well() -> None:
+    rows = {row.label: row.amount for row in compared(with_everything())}
+    assert list(rows) == [
+        "Newsletters as they were sent",
+        "Model that it replaces",
+        "Only deals & <b>more</b>, the best single one",
+        "Each equally often",
+        "This model",
+        "This model, never exploring",
+    ]
+    assert rows["Each equally often"].interval() == "6,500 to 7,500"
+    # The best of three: 2.39 standard errors instead of 1.96.
+    best = rows["Only deals & <b>more</b>, the best single one"]
+    assert best.value == 9000.0
+    assert best.high == pytest.approx(9000.0 + 1000.0 * 2.393980 / 1.959964)
+    assert [row.label for row in singles(with_everything())] == ["deals & <b>more</b>", "c", "Kund'in"]
+    assert [row.label for row in compared(evidence())][1] == "This model"
 
 
 def test_a_worse_model_says_for_whom() -> None:

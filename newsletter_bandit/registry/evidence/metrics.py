@@ -5,11 +5,11 @@
                  "candidate": {"auc": ..., "serving_policy/dr": ...},
                  "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
                  "unsubscribes": {"value": ..., "ratio": ..., "excess": ..., "difference": ...},
-                 "clicks": {"value": ..., "difference": ...},
+                 "clicks": {"value": ..., "difference": ...}, "uniform": {"value": ...},
                  "reference": {"name": ..., "difference": {"value": ..., "lower_bound": ...}, ...} or null,
                  "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
                  "overlap": {"deals": {"logged_share": ...}}},
-     "slices": {"country=CH": {...as overall, less overlap, clicks, score floor and reference...,
+     "slices": {"country=CH": {...as overall, less overlap, clicks, uniform, score floor and reference...,
                                "shares": {"deals": {"logged_share": ...}}}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
@@ -22,13 +22,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.record import Record
 
 Figure = float | None  # None where it is unknown
+_Figures = TypeVar("_Figures", bound="Figures")
 
 # A slice tells of a recommender whose share reaches this, in the log or in a policy. With all of them, the
 # file of many slices and recommenders would be huge.
@@ -168,6 +169,15 @@ class Clicks(Estimate):
 
 
 @dataclass(frozen=True)
+class Uniform(Figures):
+    """Reward per newsletter if each eligible recommender were sent equally often, with its interval."""
+
+    value: Figure
+    low: Figure
+    high: Figure
+
+
+@dataclass(frozen=True)
 class Unsubscribes(Estimate):
     """The candidate's rate of unsubscribes.
 
@@ -219,6 +229,8 @@ class ActionOverlap(Figures):
       sample_ratio: rows of it, each weighted by 1 / propensity, over the rows in which it was eligible: 1 if
         the propensities are right; None where it is in no row.
       sample_ratio_distance: distance of that from 1 in standard errors.
+      value, value_low, value_high: reward per newsletter if everybody who may get it got it, with its
+        interval; None where it is in no row, or an earlier version wrote the file.
     """
 
     logged_share: Figure
@@ -227,6 +239,9 @@ class ActionOverlap(Figures):
     sample_ratio: Figure = None
     sample_ratio_distance: Figure = None
     production_share: Figure = None
+    value: Figure = None
+    value_low: Figure = None
+    value_high: Figure = None
 
 
 @dataclass(frozen=True)
@@ -387,6 +402,7 @@ class OverallMetrics(SliceMetrics):
       sample_ratio: p-value of the sample-ratio test.
       reference: the fixed reference; None if there is none, as in files of earlier versions.
       clicks: clicks of the candidate; None where an earlier version wrote the file.
+      uniform: a policy that learns nothing; None likewise.
     """
 
     score_floor: FloorGain
@@ -394,6 +410,7 @@ class OverallMetrics(SliceMetrics):
     sample_ratio: Figure = None
     reference: Reference | None = None
     clicks: Clicks | None = None
+    uniform: Uniform | None = None
 
     @classmethod
     def of(cls, fields: Fields) -> OverallMetrics:
@@ -409,7 +426,8 @@ class OverallMetrics(SliceMetrics):
                 if "reference" in fields
                 else None
             ),
-            clicks=Clicks.of(fields.object("clicks")) if fields.content.get("clicks") is not None else None,
+            clicks=_later(fields, "clicks", Clicks),
+            uniform=_later(fields, "uniform", Uniform),
         )
 
     def body(self) -> dict[str, Any]:
@@ -421,6 +439,7 @@ class OverallMetrics(SliceMetrics):
             "overlap": _plain(self.overlap),
             "sample_ratio": self.sample_ratio,
             "reference": None if self.reference is None else dataclasses.asdict(self.reference),
+            "uniform": None if self.uniform is None else dataclasses.asdict(self.uniform),
             "clicks": None if self.clicks is None else dataclasses.asdict(self.clicks),
         }
 
@@ -478,6 +497,13 @@ def _clipped_weight(clipped: Figure, unclipped: Figure) -> Figure:
 
 def _plain(by_name: Mapping[str, Figures]) -> dict[str, dict[str, Figure]]:
     return {name: dataclasses.asdict(figures) for name, figures in by_name.items()}
+
+
+def _later(fields: Fields, name: str, kind: type[_Figures]) -> _Figures | None:
+    """Figures that older files do not have."""
+    if name not in fields:
+        return None
+    return fields.optional(name, lambda name: kind.of(fields.object(name)))
 
 
 def _shares(fields: Fields) -> Mapping[str, SliceShare] | None:

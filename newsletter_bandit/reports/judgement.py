@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports.amounts import Amount, more_or_fewer, plain, scaled, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
 
 Tone = Literal["good", "bad", "unsure"]
+Standing = Literal["live", "replaced", "superseded", "pinned", "refused"]
 
 # Checks that fail where the log's propensities are wrong: then no figure that rests on them can be believed.
 PROPENSITIES = frozenset({"mean weight off 1", "sample ratio", "value within range"})
@@ -80,10 +83,25 @@ def propensities_are_wrong(evidence: Evidence) -> bool:
     return verdict.verdict == "cannot_tell" and bool(PROPENSITIES & set(verdict.failed))
 
 
-def headline(evidence: Evidence) -> Headline:
-    """The verdict in words."""
+def standing(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Standing:
+    """Where the model is now, as far as the published versions tell; without them, where the run left it."""
+    if evidence.outcome == "not_blessed":
+        return "refused"
+    now = in_production(versions)
+    if now == evidence.version or (now is None and evidence.outcome == "published"):
+        return "live"
+    return "replaced" if evidence.outcome == "published" else evidence.outcome
+
+
+def in_production(versions: Sequence[VersionInfo]) -> str | None:
+    """The version in production; None where none is, or nobody asked."""
+    return next((info.version for info in versions if info.is_current), None)
+
+
+def headline(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Headline:
+    """The verdict in words, with what became of the model since, as far as the published versions tell."""
     if evidence.verdict.verdict == "blessed":
-        return _blessed(evidence)
+        return _blessed(evidence, versions)
     if evidence.verdict.verdict == "not_blessed":
         return _not_blessed(evidence)
     return _cannot_tell(evidence)
@@ -135,7 +153,7 @@ def _meant(evidence: Evidence) -> str:
     return f"That is {' and '.join(parts)}." if parts else ""
 
 
-def _blessed(evidence: Evidence) -> Headline:
+def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
     found = gain(evidence)
     sentence = f"This model passed every check: {_compared(evidence)}."
     if found.surely_more:
@@ -145,7 +163,11 @@ def _blessed(evidence: Evidence) -> Headline:
             f"It need not be better: the settings allow to lose {allowed_loss(evidence)}, and it surely "
             "loses less."
         )
-    if evidence.outcome == "superseded":
+    now = standing(evidence, versions)
+    if now == "replaced":
+        replaced = f"It went into production with this run. In production now: {in_production(versions)}."
+        return Headline("unsure", "Was live, replaced since", sentence, f"{because} {replaced}")
+    if now == "superseded":
         return Headline(
             "unsure",
             "Good, but not live",
@@ -153,14 +175,15 @@ def _blessed(evidence: Evidence) -> Headline:
             "While it was trained, another model went into production, with which it was never compared. It "
             "was kept out for that reason alone.",
         )
-    if evidence.outcome == "pinned":
+    if now == "pinned":
         return Headline(
             "unsure",
             "Good, but not live",
             sentence,
             "Production is pinned, so no training may replace the model that is there.",
         )
-    return Headline("good", "Go live", sentence, f"{because} It is in production since this run.")
+    since = "since this run" if evidence.outcome == "published" else "now"
+    return Headline("good", "Go live", sentence, f"{because} It is in production {since}.")
 
 
 def _not_blessed(evidence: Evidence) -> Headline:

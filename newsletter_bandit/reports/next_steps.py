@@ -15,8 +15,8 @@ from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import AUCS, gain, propensities_are_wrong
-from newsletter_bandit.reports.sections import slices
+from newsletter_bandit.reports.judgement import AUCS, gain, propensities_are_wrong, standing
+from newsletter_bandit.reports.sections import rollbacks, slices
 
 _WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
 _SURE = 1e9  # times as many rows; more is never
@@ -48,11 +48,17 @@ _MEND_PROPENSITIES = (
 
 def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tuple[Step, ...]:
     """What to do next, the most useful first."""
-    if evidence.outcome == "superseded":
+    now = standing(evidence, versions)
+    if now == "replaced":
+        return (
+            Step("Nothing: another model is in production now."),
+            Step("To bring this one back, and to keep it there:", f"models rollback {evidence.version}"),
+        )
+    if now == "superseded":
         return (
             Step("Train again: the model is then compared with what is in production now.", "train --again"),
         )
-    if evidence.outcome == "pinned":
+    if now == "pinned":
         return (
             Step("Take the pin away, if the reason for it has passed.", "models unpin"),
             Step("Then train again.", "train --again"),
@@ -119,11 +125,9 @@ def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> It
         f"Do so at least every {days} days: after {days} days a ranking is no longer served, and its user "
         "gets the default recommender."
     )
-    earlier = [info.version for info in versions if evidence.version and info.version < evidence.version]
-    if earlier:
-        yield Step(
-            "If you see something that this page does not, take it back.", f"models rollback {earlier[-1]}"
-        )
+    earlier = next(rollbacks(versions), None)
+    if earlier is not None:
+        yield Step("If you see something that this page does not, take it back.", earlier)
 
 
 def _after_refusal(evidence: Evidence) -> Iterator[Step]:

@@ -65,7 +65,7 @@ def _context(
         "name": evidence.use_case.name,
         "days": _days(evidence),
         "made_at": made_at,
-        "headline": headline(evidence),
+        "headline": headline(evidence, versions),
         "doubtful": propensities_are_wrong(evidence),
         "steps": next_steps(evidence, versions),
         "confidence": amounts.share(evidence.metrics.confidence, 0),
@@ -103,7 +103,7 @@ def _context(
         "slices_figure": _slices(slices),
         "guards": sections.guards(evidence.verdict.checks),
         "history": sections.history(evidence, versions),
-        "rollbacks": list(sections.rollback_commands(versions)),
+        "rollbacks": list(sections.rollbacks(versions)),
     }
 
 

@@ -14,6 +14,7 @@ from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.registry.evidence.metrics import LEAST_SHARE, Figure, SliceMetrics
 from newsletter_bandit.reports.amounts import Amount, plain, scaled, share
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.judgement import in_production
 from newsletter_bandit.warehouse.window_log import BOUNDS
 
 _Row = TypeVar("_Row")
@@ -415,13 +416,13 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
     )
 
 
-def rollback_commands(versions: Sequence[VersionInfo]) -> Iterator[str]:
-    """Commands that bring an earlier version back, the newest first."""
-    current = next((info.version for info in versions if info.is_current), None)
+def rollbacks(versions: Sequence[VersionInfo]) -> Iterator[str]:
+    """Commands that bring an earlier version back, the newest first, without the program's name."""
+    current = in_production(versions)
     for info in sorted(versions, key=lambda info: info.version, reverse=True):
         placed = info.placement is None or info.placement.placed
         if current is not None and info.version < current and placed:
-            yield f"newsletter-bandit models rollback {info.version}"
+            yield f"models rollback {info.version}"
 
 
 def served(evidence: Evidence) -> str:

@@ -27,6 +27,7 @@ from tests.evidence_records import decision, metrics, model_figures
 from tests.tiny import make_use_case
 
 FIRST, SECOND = "20261102T101500Z-11111111", "20261123T101500Z-22222222"
+THIRD = "20261214T101500Z-33333333"
 # Names that a page must not take for markup.
 NAMES = ("Kund'in", "deals & <b>more</b>", "c")
 

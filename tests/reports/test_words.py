@@ -15,7 +15,7 @@ from newsletter_bandit.reports.sections import (
     bonferroni,
     compared,
     guards,
-    rollback_commands,
+    rollbacks,
     sent,
     served,
     shares,
@@ -26,6 +26,7 @@ from tests.evidence_records import decision, model_figures
 from tests.reports.made import (
     FIRST,
     SECOND,
+    THIRD,
     difference,
     evidence,
     overall,
@@ -245,8 +246,22 @@ def test_what_is_live_can_be_taken_back() -> None:
     versions = [version(FIRST), version(SECOND, current=True)]
     commands = [step.command for step in next_steps(evidence(), versions)]
     assert commands == ["predict", "", f"models rollback {FIRST}"]
-    assert list(rollback_commands(versions)) == [f"newsletter-bandit models rollback {FIRST}"]
-    assert not list(rollback_commands([version(FIRST, current=True)]))
+    assert list(rollbacks(versions)) == [f"models rollback {FIRST}"]
+    assert not list(rollbacks([version(FIRST, current=True)]))
+
+
+def test_a_page_that_is_made_later_says_where_the_model_is_then() -> None:
+    replaced = [version(FIRST), version(SECOND), version(THIRD, current=True)]
+    said = headline(evidence(), replaced)
+    assert (said.tone, said.badge) == ("unsure", "Was live, replaced since")
+    assert said.because.endswith(f"It went into production with this run. In production now: {THIRD}.")
+    assert [step.command for step in next_steps(evidence(), replaced)] == ["", f"models rollback {SECOND}"]
+    # A version that was kept out, and brought in by hand later.
+    kept_out = evidence(outcome="pinned")
+    assert headline(kept_out, replaced).badge == "Good, but not live"
+    live = [version(FIRST), version(SECOND, current=True)]
+    assert headline(kept_out, live).because.endswith("It is in production now.")
+    assert headline(evidence(), live).because.endswith("It is in production since this run.")
 
 
 def test_many_slices_find_no_false_winner() -> None:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from newsletter_bandit.registry import VersionInfo
-from newsletter_bandit.reports.amounts import Amount, more_or_fewer, plain, scaled, share, span, whole
+from newsletter_bandit.reports.amounts import more_or_fewer, plain, share, span
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings
 
 Tone = Literal["good", "bad", "unsure"]
 Standing = Literal["live", "replaced", "superseded", "pinned", "refused"]
 
 # Checks that fail where the log's propensities are wrong: then no figure that rests on them can be believed.
-PROPENSITIES = frozenset({"mean weight off 1", "sample ratio", "value within range"})
+SAMPLE_RATIO = "sample ratio"
+PROPENSITIES = frozenset({"mean weight off 1", SAMPLE_RATIO, "value within range"})
 AUCS = frozenset({"AUC", "AUC against production"})
-LOGGING = "logging policy"
 REFERENCE = "value against the reference"
 
 
@@ -37,50 +38,17 @@ class Headline:
     because: str
 
 
-def gain(evidence: Evidence) -> Amount:
-    """Net clicks per 100,000 newsletters that the model earns over what it is compared with."""
-    return Amount.of(evidence.metrics.overall.difference, evidence.use_case.reward.click)
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """One outcome per 100,000 newsletters: of the model, of what it is compared with, and how they differ."""
-
-    name: str
-    own: Amount
-    baseline: float | None
-    difference: Amount
-
-
-def meanings(evidence: Evidence) -> tuple[Meaning, ...]:
-    """Clicks and unsubscribes; () where an earlier version measured the run."""
-    clicks, unsubscribes = evidence.metrics.overall.clicks, evidence.metrics.overall.unsubscribes
-    if clicks is None:
-        return ()
-    return tuple(
-        Meaning(
-            name,
-            Amount.of(found),
-            scaled(found.baseline),
-            Amount(*map(scaled, (found.difference, found.difference_low, found.difference_high))),
-        )
-        for name, found in (("clicks", clicks), ("unsubscribes", unsubscribes))
-    )
-
-
-def baseline(evidence: Evidence) -> str:
-    """What the model is compared with, as a noun."""
-    if evidence.verdict.compared_with == LOGGING:
-        return "the newsletters as they were sent"
-    if evidence.outcome == "published":
-        return "the model that it replaces"
-    return "the model in production"
-
-
 def propensities_are_wrong(evidence: Evidence) -> bool:
     """The log contradicts its own propensities, so no estimate can be believed."""
     verdict = evidence.verdict
     return verdict.verdict == "cannot_tell" and bool(PROPENSITIES & set(verdict.failed))
+
+
+def wrong_propensities(evidence: Evidence) -> str:
+    """What is wrong with the propensities, as the end of a sentence."""
+    if SAMPLE_RATIO in evidence.verdict.failed:
+        return "recommenders were not sent as often as the log's propensities say"
+    return "the log's propensities do not fit what it holds"
 
 
 def standing(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Standing:
@@ -105,26 +73,6 @@ def headline(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Headli
     if evidence.verdict.verdict == "not_blessed":
         return _not_blessed(evidence)
     return _cannot_tell(evidence)
-
-
-def net_clicks(evidence: Evidence) -> str:
-    """The unit of value, explained."""
-    reward = evidence.use_case.reward
-    if reward.unsubscribe == 0.0:
-        return "A click counts 1; unsubscribes do not count."
-    which = "an unsubscribe after a click" if reward.unsubscribe_counts == "after_click" else "an unsubscribe"
-    counts = plain(reward.unsubscribe / reward.click)
-    return f"Net clicks: a newsletter with a click counts 1, one with {which} counts {counts} instead."
-
-
-def allowed_loss(evidence: Evidence) -> str:
-    """The margin that the settings allow, in words."""
-    margin = evidence.use_case.gate.allowed_margin
-    if margin.share:
-        return f"{share(margin.share, 0)} of what the other earns"
-    return (
-        f"{whole(scaled(margin.reward, evidence.use_case.reward.click))} net clicks per 100,000 newsletters"
-    )
 
 
 def _compared(evidence: Evidence) -> str:
@@ -229,8 +177,7 @@ def _cannot_tell(evidence: Evidence) -> Headline:
         return Headline(
             "bad",
             "Do not go live",
-            "Nobody can say what this model is worth: the log's propensities are not the shares by which its "
-            "newsletters were sent.",
+            f"Nobody can say what this model is worth: {wrong_propensities(evidence)}.",
             _contradiction(evidence)
             + " Every estimate below rests on the propensities, so none of them can be believed. More "
             "newsletters do not help; right propensities do.",
@@ -267,7 +214,7 @@ def _contradiction(evidence: Evidence) -> str:
         for name, found in evidence.metrics.overall.overlap.items()
         if found.sample_ratio and found.logged_share
     ]
-    if off and "sample ratio" in evidence.verdict.failed:
+    if off and SAMPLE_RATIO in evidence.verdict.failed:
         _, name, logged, ratio = max(off)
         return (
             f"{name} was sent in {share(logged)} of the newsletters, but by the propensities it should be "

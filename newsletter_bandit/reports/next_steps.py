@@ -15,8 +15,10 @@ from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import AUCS, gain, propensities_are_wrong, standing
-from newsletter_bandit.reports.sections import rollbacks, slices
+from newsletter_bandit.reports.judgement import AUCS, propensities_are_wrong, standing
+from newsletter_bandit.reports.meaning import gain
+from newsletter_bandit.reports.sections.history import rollbacks
+from newsletter_bandit.reports.sections.slices import slices
 
 _WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
 _SURE = 1e9  # times as many rows; more is never

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
 
 from newsletter_bandit.registry import VersionInfo
-from newsletter_bandit.reports import amounts, figures, sections
+from newsletter_bandit.reports import amounts, figures
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import (
-    baseline,
-    gain,
-    headline,
-    meanings,
-    net_clicks,
-    propensities_are_wrong,
-)
+from newsletter_bandit.reports.judgement import headline, propensities_are_wrong, wrong_propensities
+from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks
 from newsletter_bandit.reports.next_steps import next_steps
+from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, history, slices
 
+_DRAWN = 30  # rows of a figure; its table has them all
+_Row = TypeVar("_Row")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -55,34 +52,34 @@ def _context(
 ) -> dict[str, Any]:
     overall = evidence.metrics.overall
     unit = evidence.use_case.reward.click
-    shares, sent = sections.shares(evidence), sections.sent(evidence)
-    heat_map = sections.heat_map(evidence)
-    slices, compared = sections.slices(evidence), sections.compared(evidence)
+    shares, heat_map, sent = customers.shares(evidence), customers.heat_map(evidence), data.sent(evidence)
+    groups, compared = slices.slices(evidence), comparisons.compared(evidence)
     return {
         "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "evidence": evidence,
         "overall": overall,
         "name": evidence.use_case.name,
-        "days": _days(evidence),
+        "days": data.window_days(evidence),
         "made_at": made_at,
         "headline": headline(evidence, versions),
         "doubtful": propensities_are_wrong(evidence),
+        "wrong": wrong_propensities(evidence),
         "steps": next_steps(evidence, versions),
         "confidence": amounts.share(evidence.metrics.confidence, 0),
         "gain": gain(evidence),
         "baseline": baseline(evidence),
         "net_clicks": net_clicks(evidence),
         "meanings": meanings(evidence),
-        "now": sections.other_model(evidence) if overall.production is not None else "In the log",
-        "value": Amount.of(overall.candidate.serving_policy.values[sections.ESTIMATOR], unit),
+        "now": comparisons.other_model(evidence) if overall.production is not None else "In the log",
+        "value": Amount.of(overall.candidate.serving_policy.values[comparisons.ESTIMATOR], unit),
         "baseline_value": compared[1 if overall.production is not None else 0].amount,
         "unsubscribes": Amount.of(overall.unsubscribes),
         "log_unsubscribes": Amount(amounts.scaled(overall.logging_policy.unsubscribe_rate)),
         "sent": sent,
         "sent_figure": _sent(sent),
-        "empty_days": sections.empty_days(evidence),
-        "propensities": sections.propensities(evidence),
-        "propensities_figure": _propensities(sections.propensities(evidence)),
+        "empty_days": data.empty_days(evidence),
+        "propensities": data.propensities(evidence),
+        "propensities_figure": _propensities(data.propensities(evidence)),
         "compared": compared,
         "compared_figure": Markup(
             figures.intervals(
@@ -91,32 +88,24 @@ def _context(
                 "net clicks per 100,000 newsletters",
             )
         ),
-        "singles": sections.singles(evidence),
-        "estimators": sections.by_estimator(evidence),
+        "singles": comparisons.singles(evidence),
+        "estimators": comparisons.by_estimator(evidence),
         "shares": shares,
         "shares_figure": _shares(shares),
         "heat_map": heat_map,
-        "evidence_needed": sections.EVIDENCE,
+        "evidence_needed": customers.EVIDENCE,
         "heat_figure": _heat(heat_map),
-        "served": sections.served(evidence),
-        "slices": slices,
-        "slices_figure": _slices(slices),
-        "guards": sections.guards(evidence.verdict.checks),
-        "history": sections.history(evidence, versions),
-        "rollbacks": list(sections.rollbacks(versions)),
+        "served": customers.served(evidence),
+        "slices": groups,
+        "slices_figure": _slices(groups),
+        "guards": guardrails.guards(evidence.verdict.checks),
+        "history": history.history(evidence, versions),
+        "rollbacks": list(history.rollbacks(versions)),
     }
 
 
-def _days(evidence: Evidence) -> str:
-    """First and last day of the window; "" where it is unknown."""
-    if evidence.window is None:
-        return ""
-    first, last = evidence.window[0], evidence.window[1] - dt.timedelta(days=1)
-    return f"{first:%-d %b}{'' if first.year == last.year else f' {first.year}'} to {last:%-d %b %Y}"
-
-
-def _sent(rows: Sequence[sections.Sent]) -> Markup:
-    shown = sections.drawn(rows, lambda row: row.off + (row.observed or 0.0))
+def _sent(rows: Sequence[data.Sent]) -> Markup:
+    shown = _drawn(rows, lambda row: row.off + (row.observed or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.expected, row.observed) for row in shown],
@@ -132,8 +121,8 @@ def _propensities(rows: Sequence[tuple[str, int]]) -> Markup:
     return Markup(figures.bars(rows, "Newsletters by their propensity", "newsletters"))
 
 
-def _shares(rows: Sequence[sections.Share]) -> Markup:
-    shown = sections.drawn(rows, lambda row: max(row.now or 0.0, row.candidate or 0.0))
+def _shares(rows: Sequence[customers.Share]) -> Markup:
+    shown = _drawn(rows, lambda row: max(row.now or 0.0, row.candidate or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.now, row.candidate) for row in shown],
@@ -143,17 +132,17 @@ def _shares(rows: Sequence[sections.Share]) -> Markup:
     )
 
 
-def _heat(found: sections.HeatMap | None) -> Markup:
+def _heat(found: customers.HeatMap | None) -> Markup:
     if found is None:
         return Markup("")
     rows = [(name, [figures.Heat(cell.share, cell.untested) for cell in cells]) for name, cells in found.rows]
     return Markup(figures.heat(rows, found.recommenders, "Share of each recommender in each group of users"))
 
 
-def _slices(rows: Sequence[sections.Slice]) -> Markup:
+def _slices(rows: Sequence[slices.Slice]) -> Markup:
     if not rows:
         return Markup("")
-    shown = sections.drawn(rows, lambda row: row.rows)
+    shown = _drawn(rows, lambda row: row.rows)
     return Markup(
         figures.intervals(
             [figures.Row(row.name, row.amount, row.words != "cannot tell") for row in shown],
@@ -162,3 +151,9 @@ def _slices(rows: Sequence[sections.Slice]) -> Markup:
             zero=True,
         )
     )
+
+
+def _drawn(rows: Sequence[_Row], weight: Callable[[_Row], float]) -> list[_Row]:
+    """The rows that a figure shows, in their order: all, or so many with the largest weight."""
+    kept = sorted(range(len(rows)), key=lambda index: -weight(rows[index]))[:_DRAWN]
+    return [rows[index] for index in sorted(kept)]

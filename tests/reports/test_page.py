@@ -141,7 +141,7 @@ def test_names_are_never_markup() -> None:
 def test_nothing_is_promised_where_the_log_contradicts_itself() -> None:
     parsed = Parsed(page(wrong_propensities()))
     assert parsed.text.index("Do not go live") < 200
-    assert "No. Recommenders were not sent as often as their propensities say." in parsed.text
+    assert "No: recommenders were not sent as often as the log's propensities say." in parsed.text
     assert parsed.text.count("Do not use these figures.") == 2
     assert ("section", {"class": "cards", "aria-label": "Per 100,000 newsletters"}) not in parsed.elements
 

@@ -9,19 +9,16 @@ import pytest
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import headline, meanings, net_clicks
+from newsletter_bandit.reports.judgement import headline
+from newsletter_bandit.reports.meaning import meanings, net_clicks
 from newsletter_bandit.reports.next_steps import next_steps
-from newsletter_bandit.reports.sections import (
-    bonferroni,
-    compared,
-    guards,
-    rollbacks,
-    sent,
-    served,
-    shares,
-    singles,
-    slices,
-)
+from newsletter_bandit.reports.sections.comparisons import compared, singles
+from newsletter_bandit.reports.sections.correction import bonferroni
+from newsletter_bandit.reports.sections.customers import served, shares
+from newsletter_bandit.reports.sections.data import sent
+from newsletter_bandit.reports.sections.guardrails import guards
+from newsletter_bandit.reports.sections.history import rollbacks
+from newsletter_bandit.reports.sections.slices import slices
 from tests.evidence_records import decision, model_figures
 from tests.reports.made import (
     FIRST,
@@ -190,7 +187,10 @@ def test_wrong_propensities_are_the_first_thing_that_is_said() -> None:
     found = wrong_propensities()
     said = headline(found)
     assert (said.tone, said.badge) == ("bad", "Do not go live")
-    assert "the log's propensities are not the shares by which its newsletters were sent" in said.sentence
+    assert said.sentence == (
+        "Nobody can say what this model is worth: recommenders were not sent as often as the log's "
+        "propensities say."
+    )
     assert said.because.startswith(
         "Kund'in was sent in 50.0% of the newsletters, but by the propensities it should be 33.3%. Every"
     )
@@ -201,6 +201,16 @@ def test_wrong_propensities_are_the_first_thing_that_is_said() -> None:
     assert [row.recommender for row in sent(found) if row.off] == ["Kund'in", "deals & <b>more</b>", "c"]
     within = replace(found, verdict=evidence().verdict)
     assert not any(row.off for row in sent(within))
+
+
+def test_propensities_that_only_the_weights_contradict_are_wrong_as_well() -> None:
+    found = refused(
+        mean_weight_off_1=(0.6, 0.1, "the weights' mean is 0.4: the policy does what was never logged")
+    )
+    said = headline(found)
+    assert (said.badge, said.tone) == ("Do not go live", "bad")
+    assert said.sentence.endswith("the log's propensities do not fit what it holds.")
+    assert said.because.startswith("The weights' mean is 0.4: the policy does what was never logged. Every")
 
 
 def test_too_few_rows_say_how_many_are_missing() -> None:

@@ -1,0 +1,1 @@
+"""The sections of the page, one module each: evidence in, rows of tables and figures out."""

@@ -1,0 +1,66 @@
+"""History: the published versions, and how to go back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.reports.amounts import Amount, scaled
+from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.judgement import in_production
+from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version in the history; net clicks per 100,000 newsletters on the log that judged it."""
+
+    version: str
+    published: str
+    verdict: str
+    compared_with: str
+    net_clicks: str
+    gained: str
+    state: str
+    own: bool
+
+
+def history(evidence: Evidence, versions: Sequence[VersionInfo]) -> list[Version]:
+    """Every published version, newest first."""
+    return [
+        _version(info, evidence) for info in sorted(versions, key=lambda info: info.version, reverse=True)
+    ]
+
+
+def _version(info: VersionInfo, evidence: Evidence) -> Version:
+    unit = evidence.use_case.reward.click
+    overall = None if info.metrics is None else info.metrics.overall
+    value = None if overall is None else overall.candidate.serving_policy.values.get(ESTIMATOR)
+    gained = None if overall is None else overall.difference
+    state = "in production" if info.is_current else ""
+    if info.is_pinned:
+        state = "in production, pinned"
+    elif not info.is_current and info.placement is not None and not info.placement.placed:
+        state = {"superseded": "superseded", "pinned": "kept out by a pin"}[info.placement.outcome]
+    return Version(
+        info.version,
+        f"{info.created:%Y-%m-%d %H:%M} UTC",
+        "unknown" if info.verdict is None else info.verdict.words,
+        "unknown" if info.verdict is None else info.verdict.compared_with,
+        Amount(None if value is None else scaled(value.value, unit)).text(),
+        "unknown"
+        if gained is None
+        else f"{Amount.of(gained, unit).text(True)} ({Amount.of(gained, unit).interval(True)})",
+        state,
+        own=info.version == evidence.version,
+    )
+
+
+def rollbacks(versions: Sequence[VersionInfo]) -> Iterator[str]:
+    """Commands that bring an earlier version back, the newest first, without the program's name."""
+    current = in_production(versions)
+    for info in sorted(versions, key=lambda info: info.version, reverse=True):
+        placed = info.placement is None or info.placement.placed
+        if current is not None and info.version < current and placed:
+            yield f"models rollback {info.version}"

@@ -147,7 +147,7 @@ def _slices(rows: Sequence[slices.Slice]) -> Markup:
         figures.intervals(
             [figures.Row(row.name, row.amount, row.words != "cannot tell") for row in shown],
             "Gain of each group of users, with its interval",
-            "net clicks per 100,000 newsletters, more (right) or fewer (left)",
+            "net clicks gained per 100,000 newsletters",
             zero=True,
         )
     )

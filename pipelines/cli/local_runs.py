@@ -20,6 +20,7 @@ from pipelines.cli.warehouse import (
     training_cost,
     window_log,
 )
+from pipelines.local import reports
 from pipelines.local import running as local
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
 from pipelines.tuning import running as tuning
@@ -64,6 +65,9 @@ def train(
     earlier = None if again else local.judged_before(workspace, days, rows)
     if earlier is not None:
         out.print(summary.judged_before(earlier), soft_wrap=True)
+        page = reports.of_window(workspace, days.window)
+        if page is not None:
+            out.print(summary.report(page), markup=False, soft_wrap=True)
         return None
     log = window_log(workspace, days.window, arms)
     registry = Registry(workspace.environment.registry, workspace.use_case.name)

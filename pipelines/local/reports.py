@@ -7,6 +7,7 @@ from pathlib import Path
 
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import write_text
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.reports import Evidence, page
 from newsletter_bandit.reports.evidence import of_version
@@ -32,15 +33,34 @@ def make(workspace: Workspace, name: str | None = None, output: Path | None = No
     registry = Registry(workspace.environment.registry, workspace.use_case.name)
     evidence, place = _found(workspace, registry, name)
     path = output or place
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(evidence, registry.versions(), dt.datetime.now(dt.UTC)), encoding="utf-8")
+    write_text(path, page(evidence, registry.versions(), dt.datetime.now(dt.UTC)))
     return path
 
 
+def of_window(workspace: Workspace, window: tuple[dt.date, dt.date]) -> Path | None:
+    """The report of the newest run that judged a model on a window; None if this folder has none.
+
+    Raises:
+      DataError: the record of a run is damaged.
+    """
+    for path in _runs(workspace):
+        evidence = evidence_of(path)
+        if evidence is not None and evidence.window == window and page_of(path).is_file():
+            return page_of(path)
+    return None
+
+
+def _pipeline(workspace: Workspace) -> str:
+    return f"{workspace.use_case.name}-training-"
+
+
+def _runs(workspace: Workspace) -> list[Path]:
+    """The records of trainings, the newest first."""
+    return sorted((workspace.workdir / FOLDER).glob(f"{_pipeline(workspace)}*.json"), reverse=True)
+
+
 def _found(workspace: Workspace, registry: Registry, name: str | None) -> tuple[Evidence, Path]:
-    pipeline = f"{workspace.use_case.name}-training-"
-    # The newest first.
-    runs = sorted((workspace.workdir / FOLDER).glob(f"{pipeline}*.json"), reverse=True)
+    pipeline, runs = _pipeline(workspace), _runs(workspace)
     versions = [info.version for info in registry.versions()]
     if name is None:
         for path in runs:

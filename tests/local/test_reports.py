@@ -82,6 +82,18 @@ def test_a_run_or_a_version_by_its_beginning(workspace: Workspace) -> None:
         reports.make(workspace, "2025")
 
 
+def test_the_report_of_a_window(workspace: Workspace) -> None:
+    window = evidence().window
+    assert window is not None
+    assert reports.of_window(workspace, window) is None
+    judged = run(workspace, 2, evidence())
+    run(workspace, 23, replace(evidence(), window=(window[1], window[1] + dt.timedelta(days=7))))
+    # A record whose page is gone.
+    assert reports.of_window(workspace, window) is None
+    page = reports.make(workspace, "20261102")
+    assert reports.of_window(workspace, window) == page == judged.with_suffix(".html")
+
+
 def test_a_version_that_another_machine_trained(workspace: Workspace) -> None:
     publish(workspace, FIRST)
     publish(workspace, SECOND)

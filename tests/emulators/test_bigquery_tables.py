@@ -106,6 +106,7 @@ def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_ware
 ) -> None:
     from components.example_validator.curate import write_schema
     from newsletter_bandit.warehouse.arms import arm_summary
+    from newsletter_bandit.warehouse.window_log import window_log
 
     fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
     embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
@@ -114,6 +115,11 @@ def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_ware
     arms = arm_summary(WAREHOUSE, use_case, START, END)
     assert arms == arm_summary(embedded, use_case, START, END)
     assert [arm.newsletters for arm in arms] == [6, 2, 0]
+    there, here = (
+        window_log(warehouse, use_case, (START, END), tuple(arms)) for warehouse in (WAREHOUSE, embedded)
+    )
+    assert there == here
+    assert sum(there.days) == sum(there.propensities) == 8
     there, here = (
         write_schema(use_case, warehouse, tmp_path / f"{warehouse.kind}.pbtxt")
         for warehouse in (WAREHOUSE, embedded)

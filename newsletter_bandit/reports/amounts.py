@@ -45,6 +45,11 @@ class Amount:
         """The whole interval is below 0."""
         return self.high is not None and self.high < 0.0
 
+    @property
+    def may_be_chance(self) -> bool:
+        """It is no sure difference: the interval reaches over 0, or is unknown."""
+        return not (self.surely_more or self.surely_less)
+
     def text(self, signed: bool = False) -> str:
         """Such as "1,342" or "+1,342"."""
         return whole(self.value, signed)
@@ -54,6 +59,14 @@ class Amount:
         if self.low is None or self.high is None:
             return f"interval {UNKNOWN}"
         return f"{whole(self.low, signed)} to {whole(self.high, signed)}"
+
+    def of_newsletters(self) -> Amount:
+        """The amount within what newsletters can have, 0 to all of them; an estimate may stray from that."""
+
+        def within(figure: float | None) -> float | None:
+            return None if figure is None else min(max(figure, 0.0), float(NEWSLETTERS))
+
+        return Amount(within(self.value), within(self.low), within(self.high))
 
     def wider(self, factor: float) -> Amount:
         """The amount with ends so many times as far from the value."""

@@ -33,7 +33,7 @@ def meanings(evidence: Evidence) -> tuple[Meaning, ...]:
     return tuple(
         Meaning(
             name,
-            Amount.of(found),
+            Amount.of(found).of_newsletters(),
             scaled(found.baseline),
             Amount(*map(scaled, (found.difference, found.difference_low, found.difference_high))),
         )

@@ -18,6 +18,7 @@ from tests.reports.made import (
     FIRST,
     NAMES,
     SECOND,
+    difference,
     evidence,
     overall,
     refused,
@@ -125,6 +126,14 @@ def test_the_figures_are_those_of_the_evidence() -> None:
     assert ["This model", "12,000", "11,000 to 13,000"] in cells
     assert ["IPS", "This model", "12,000", "11,000 to 13,000"] in cells
     assert ["colour=red", "500", "+1,000", "0 to +2,000", "cannot tell"] in cells
+
+
+def test_what_may_be_chance_is_said_to_be() -> None:
+    parsed = Parsed(page(with_everything()))
+    assert "may be chance" not in parsed.text
+    unsure = replace(with_everything().metrics.overall, difference=difference(0.001, -0.004, 0.006))
+    found = replace(with_everything(), metrics=replace(with_everything().metrics, overall=unsure))
+    assert Parsed(page(found)).text.count("+100 −400 to +600: may be chance") == 1
 
 
 def test_names_are_never_markup() -> None:

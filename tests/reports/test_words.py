@@ -317,3 +317,10 @@ def test_figures_in_words() -> None:
     assert span(None, 1.0) == "interval unknown"
     assert (share(0.1234), share(None), plain(1234.5), plain(-0.5)) == ("12.3%", "unknown", "1,234", "−0.5")
     assert not Amount(None).known
+    # An estimate may stray from what there can be, and a page does not repeat it.
+    assert Amount(-3.0, -900.0, 100_500.0).of_newsletters() == Amount(0.0, 0.0, 100_000.0)
+    assert [Amount(1.0, *ends).may_be_chance for ends in ((0.5, 2.0), (-0.5, 2.0), (None, None))] == [
+        False,
+        True,
+        True,
+    ]

@@ -79,10 +79,13 @@ class Tab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if self._process.poll() is None:
+            # Of the browser, not of the tab: it then ends its other processes as well.
+            self._session = None
+            self.ask("Browser.close")
+        self._process.wait()
         self._in.close()
         self._out.close()
-        self._process.terminate()
-        self._process.wait()
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Asks the browser, and returns its answer."""

@@ -62,9 +62,23 @@ class PointerFile:
         """
         return self._parsed(self._files.latest(self.path))
 
-    def set(self, pointer: Pointer) -> None:
-        """Replaces the pointer, whatever it was; a damaged one too."""
-        self._files.change(self.path, lambda _: pointer.to_bytes())
+    def set(self, pointer: Pointer, seen: str | None = None) -> None:
+        """Replaces the pointer, whatever it was; a damaged one too.
+
+        Args:
+          pointer: the new one.
+          seen: version that the caller takes for the one in production; None does not look.
+
+        Raises:
+          DataError: ``seen`` is given, and another version is in production; or the file is damaged.
+        """
+
+        def change(content: bytes | None) -> bytes:
+            if seen is not None:
+                self._as_seen(self._parsed(content), seen)
+            return pointer.to_bytes()
+
+        self._files.change(self.path, change)
 
     def place(self, version: str, compared_with: str | None) -> Placement:
         """Points at ``version`` if ``compared_with`` is still in production, and not pinned.
@@ -100,22 +114,36 @@ class PointerFile:
         self._files.change(self.path, change)
         return answers[-1]
 
-    def pin(self, pinned: bool) -> Pointer:
+    def pin(self, pinned: bool, seen: str | None = None) -> Pointer:
         """Pins the version in production, or takes its pin away; returns the pointer as it is then.
 
+        Args:
+          pinned: whether it is pinned from now on.
+          seen: version that the caller takes for the one in production; None does not look.
+
         Raises:
-          DataError: nothing is in production, or the file is damaged.
+          DataError: nothing is in production, another version than ``seen`` is, or the file is damaged.
         """
         answers: list[Pointer] = []
 
         def change(content: bytes | None) -> bytes | None:
-            answers.append(replace(self._required(content), pinned=pinned))
+            found = self._required(content)
+            if seen is not None:
+                self._as_seen(found, seen)
+            answers.append(replace(found, pinned=pinned))
             return answers[-1].to_bytes()
 
         # A refusal leaves no folder behind.
         self._required(self._files.latest(self.path))
         self._files.change(self.path, change)
         return answers[-1]
+
+    def _as_seen(self, found: Pointer | None, seen: str) -> None:
+        now = "nothing" if found is None else found.version
+        if now != seen:
+            raise DataError(
+                f"{self.path}: production changed meanwhile: it was {seen}, and is {now}; look again"
+            )
 
     def _required(self, content: bytes | None) -> Pointer:
         found = self._parsed(content)

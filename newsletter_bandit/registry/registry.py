@@ -247,18 +247,20 @@ class Registry:
         self._require(version)
         self._files.write(os.path.join(self._folder, version, REPORT), io.BytesIO(page.encode()))
 
-    def set_current(self, version: str, pinned: bool = False) -> None:
+    def set_current(self, version: str, pinned: bool = False, seen: str | None = None) -> None:
         """Puts a published version into production, whatever is there.
 
         Args:
           version: a published version.
           pinned: whether trainings may not replace it until `unpin`.
+          seen: version that must be in production at that moment; None does not look.
 
         Raises:
-          DataError: there is no such version; names the existing ones.
+          DataError: there is no such version, which names the existing ones; or another version than
+            ``seen`` is in production.
         """
         self._require(version)
-        self._pointer.set(Pointer(version, pinned))
+        self._pointer.set(Pointer(version, pinned), seen)
 
     def named(self, beginning: str) -> str:
         """The version with this name, or the only one whose name begins so.
@@ -273,14 +275,15 @@ class Registry:
             raise DataError(f"{self._folder}: {beginning} begins {len(found)} versions: {', '.join(found)}")
         raise DataError(f"{self._folder}: no version {beginning}; {self._available()}")
 
-    def rollback(self, version: str | None = None) -> str:
+    def rollback(self, version: str | None = None, seen: str | None = None) -> str:
         """Puts an earlier version back into production, pins it, and returns its name.
 
         Args:
           version: None means the newest that is older than the one in production and was not kept out of it.
+          seen: as in `set_current`.
 
         Raises:
-          DataError: there is no such version; names the existing ones.
+          DataError: as in `set_current`.
         """
         if version is None:
             pointer = self._pointer.read()
@@ -290,20 +293,36 @@ class Registry:
             if not older:
                 raise DataError(f"{self._folder}: no version before {current}; {self._available()}")
             version = older[-1]
-        self.set_current(version, pinned=True)
+        self.set_current(version, pinned=True, seen=seen)
         return version
 
-    def pin(self) -> str:
+    def pin(self, seen: str | None = None) -> str:
         """Keeps trainings from replacing the version in production, and returns its name.
 
-        Raises:
-          DataError: nothing is in production, or the pointer is damaged.
-        """
-        return self._pointer.pin(True).version
+        Args:
+          seen: as in `set_current`.
 
-    def unpin(self) -> str:
-        """Lets trainings replace the version in production again, and returns its name; raises as `pin`."""
-        return self._pointer.pin(False).version
+        Raises:
+          DataError: nothing is in production, another version than ``seen`` is, or the pointer is damaged.
+        """
+        return self._pointer.pin(True, seen).version
+
+    def unpin(self, seen: str | None = None) -> str:
+        """Lets trainings replace the version in production again, and returns its name; as `pin`."""
+        return self._pointer.pin(False, seen).version
+
+    def report(self, version: str) -> bytes | None:
+        """The page beside a version's evidence; None if an earlier version of newsletter-bandit published it.
+
+        Raises:
+          DataError: there is no such version.
+        """
+        self._require(version)
+        path = os.path.join(self._folder, version, REPORT)
+        if not self._files.exists(path):
+            return None
+        with self._files.read(path) as file:
+            return file.read()
 
     def _require(self, version: str) -> None:
         created_at(version)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry, model_digest, new_version
+from newsletter_bandit.registry.pointer import Pointer
 from tests.evidence_records import decision, metrics, model_figures, published, verdict
 
 FIRST = "20261123T101500Z-1a2b3c4d"
@@ -56,6 +57,16 @@ def test_a_published_version_holds_model_and_evidence_and_is_not_in_production(
     assert (folder / "model/Format-Serving/variables/variables.index").read_bytes() == b"\0\1"
     assert json.loads((folder / "metrics.json").read_text()) == EVIDENCE["metrics.json"]
     assert registry.current() is None
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    registry.publish(FIRST, model, EVIDENCE)
+    assert registry.report(FIRST) is None
+    registry.add_report(FIRST, "<p>Käse")
+    assert registry.report(FIRST) == "<p>Käse".encode()
+    with pytest.raises(DataError, match=f"no version {SECOND}"):
+        registry.report(SECOND)
 
 
 def test_a_report_is_no_part_of_what_never_changes(tmp_path: Path, model: str) -> None:
@@ -163,6 +174,22 @@ def test_nothing_is_placed_over_a_pin(tmp_path: Path, model: str) -> None:
     assert registry.pin() == FIRST
     assert registry.unpin() == FIRST
     assert registry.versions()[0].is_pinned is False
+
+
+def test_who_saw_another_version_in_production_changes_nothing(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    for version in (FIRST, SECOND, THIRD):
+        registry.publish(version, model, EVIDENCE)
+    with pytest.raises(DataError, match=f"it was {FIRST}, and is nothing; look again"):
+        registry.rollback(SECOND, seen=FIRST)
+    registry.set_current(SECOND)
+    for act in (registry.pin, registry.unpin, lambda seen: registry.rollback(THIRD, seen)):
+        with pytest.raises(DataError, match=f"it was {FIRST}, and is {SECOND}; look again"):
+            act(FIRST)
+        assert registry.pointer() == Pointer(SECOND)
+    assert registry.pin(seen=SECOND) == registry.unpin(seen=SECOND) == SECOND
+    assert registry.rollback(FIRST, seen=SECOND) == FIRST
+    assert registry.pointer() == Pointer(FIRST, pinned=True)
 
 
 def test_versions_are_listed_oldest_first_with_their_evidence(tmp_path: Path, model: str) -> None:

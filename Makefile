@@ -5,7 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 # The rooms of which no test imports TensorFlow, TFX or Beam; tests/light.py holds them to it.
-LIGHT := $(addprefix tests/,architecture docs files first_use off_policy quoting registry reports serving settings setup simulation status table_files threads warehouse)
+LIGHT := $(addprefix tests/,architecture console docs files first_use off_policy quoting registry reports serving settings setup simulation status table_files threads warehouse)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo check light test test-all lint json-schema lock emulators peers force

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import jinja2
@@ -18,10 +17,10 @@ from newsletter_bandit.reports.judgement import headline, propensities_are_wrong
 from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, history, slices
+from newsletter_bandit.reports.style import TEMPLATES, stylesheet
 
 _DRAWN = 30  # rows of a figure; its table has them all
 _Row = TypeVar("_Row")
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.datetime | None = None) -> str:
@@ -33,7 +32,7 @@ def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.d
       made_at: when the page is made, for the history's sake; None leaves it out.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,
@@ -55,7 +54,7 @@ def _context(
     shares, heat_map, sent = customers.shares(evidence), customers.heat_map(evidence), data.sent(evidence)
     groups, compared = slices.slices(evidence), comparisons.compared(evidence)
     return {
-        "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        "css": Markup(stylesheet()),
         "evidence": evidence,
         "overall": overall,
         "name": evidence.use_case.name,

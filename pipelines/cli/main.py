@@ -13,6 +13,7 @@ import typer
 
 from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
+from pipelines.cli.console import console
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command
 from pipelines.cli.init import init
@@ -61,6 +62,7 @@ app.command("build-tables", cls=Command)(build_tables)
 app.command(cls=Command)(schema)
 app.command(cls=Command)(train)
 app.command(cls=Command)(report)
+app.command(cls=Command)(console)
 app.command(cls=Command)(tune)
 app.command(cls=Command)(predict)
 app.command(cls=Command)(status)

@@ -21,6 +21,29 @@ import pytest
 # In CI a missing browser is a failure, not a reason to skip.
 _REQUIRED = "REQUIRE_CHROMIUM"
 
+# Width of all that sticks out to the right, in CSS pixels, and of what.
+TOO_WIDE = """
+(() => { const room = document.documentElement.clientWidth;
+  return [document.documentElement.scrollWidth - room,
+    [...document.querySelectorAll("body *:not(svg *)")].filter(e => e.checkVisibility()
+      && e.getBoundingClientRect().right > room + 1 && getComputedStyle(e).clipPath == "none"
+      && !e.closest("thead")).map(e => e.outerHTML.slice(0, 80))]; })()
+"""
+# Of each visible text its contrast with the ground behind it, the least first.
+CONTRAST = """
+(() => { const rgb = c => c.match(/[\\d.]+/g).map(Number);
+  const light = c => { const [r, g, b] = rgb(c).map(v => v / 255).map(
+    v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+    if (rgb(c).length == 3 || rgb(c)[3] == 1) return c; } return "rgb(255, 255, 255)"; };
+  return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility()
+    && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim())).map(e => {
+      const svg = e.closest("svg"), s = getComputedStyle(e);
+      const [a, b] = [light(svg ? s.fill : s.color), light(ground(e))].sort((x, y) => y - x);
+      return [(a + .05) / (b + .05), e.textContent.trim().slice(0, 40)]; }
+    ).sort((x, y) => x[0] - y[0])[0]; })()
+"""
+
 
 def chromium() -> str:
     """Path of the browser; skips the test where there is none, unless `REQUIRE_CHROMIUM` is set."""
@@ -102,8 +125,10 @@ class Tab:
                 found: dict[str, Any] = answer["result"]
                 return found
 
-    def open(self, page: Path, width: int, height: int = 900, scheme: str = "light", media: str = "") -> None:
-        """Opens a file in a window of so many CSS pixels, and waits until it is loaded."""
+    def open(
+        self, page: Path | str, width: int, height: int = 900, scheme: str = "light", media: str = ""
+    ) -> None:
+        """Opens a file or an address in a window of so many CSS pixels, and waits until it is loaded."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -117,9 +142,35 @@ class Tab:
             features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
         self.events.clear()
-        self.ask("Page.navigate", url=page.absolute().as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
+        self.loaded()
+
+    def loaded(self) -> None:
+        """Waits until a page is loaded; none may have been since the events were cleared."""
         while not any(method == "Page.loadEventFired" for method, _ in self.events):
             self._next()
+
+    def press(self, key: str) -> None:
+        """Presses and releases a key, such as "Tab" or "Enter"."""
+        number, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
+        told = {"key": key, "code": key, "windowsVirtualKeyCode": number}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    def write(self, text: str) -> None:
+        """Types a text where the focus is."""
+        self.ask("Input.insertText", text=text)
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Errors and messages of the page since it was opened."""
+        told = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        return [parameters for method, parameters in self.events if method in told]
+
+    def asked_for(self) -> list[str]:
+        """Addresses that the page asked for since it was opened."""
+        return [
+            told["request"]["url"] for method, told in self.events if method == "Network.requestWillBeSent"
+        ]
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression in the page."""

@@ -1,0 +1,107 @@
+"""What the console changes: each action is asked for on one page, and done by that page's form."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from newsletter_bandit.errors import DataError
+from pipelines.console.guard import Access, token_is_right
+from pipelines.console.pages import Pages
+from pipelines.console.published import Published, current
+from pipelines.console.refusal import Refusal
+
+_FORM_BYTES = 4096
+
+
+class Actions:
+    """Roll back, pin and unpin.
+
+    Args:
+      published: the versions.
+      pages: the templates.
+      access: holds the token of the forms.
+    """
+
+    def __init__(self, published: Published, pages: Pages, access: Access) -> None:
+        self._published = published
+        self._pages = pages
+        self._access = access
+        self.routes = [
+            Route("/versions/{version}/rollback", self.ask_rollback, methods=["GET"]),
+            Route("/versions/{version}/rollback", self.rollback, methods=["POST"]),
+        ]
+        for action in ("pin", "unpin"):
+            self.routes += [
+                Route(f"/{action}", functools.partial(self.ask_pinning, action), methods=["GET"]),
+                Route(f"/{action}", functools.partial(self.pinning, action), methods=["POST"]),
+            ]
+
+    def ask_rollback(self, request: Request) -> Response:
+        """Asks whether to put a version into production; changes nothing."""
+        found = self._published.models()
+        model = self._published.named(request.path_params["version"], found)
+        return self._pages.page("confirm.html", action="rollback", model=model, current=current(found))
+
+    async def rollback(self, request: Request) -> Response:
+        """Puts a version into production, pinned."""
+        seen = await self._seen(request)
+        return await run_in_threadpool(self._roll_back, request.path_params["version"], seen)
+
+    def ask_pinning(self, action: str, _: Request) -> Response:
+        """Asks whether to pin what is in production, or to take its pin away; changes nothing."""
+        now = current(self._published.models())
+        if now is None:
+            raise Refusal(HTTPStatus.CONFLICT, "Nothing is in production, so there is nothing to pin.")
+        return self._pages.page("confirm.html", action=action, model=now, current=now)
+
+    async def pinning(self, action: str, request: Request) -> Response:
+        """Pins what is in production, or takes its pin away."""
+        seen = await self._seen(request)
+        registry = self._published.registry
+        act = registry.pin if action == "pin" else registry.unpin
+        return await run_in_threadpool(_done, action, lambda: act(seen))
+
+    def _roll_back(self, version: str, seen: str) -> Response:
+        model, registry = self._published.named(version, self._published.models()), self._published.registry
+        if not seen and registry.pointer() is not None:
+            raise Refusal(
+                HTTPStatus.CONFLICT, "Production changed meanwhile: there is a model in it now; look again."
+            )
+        return _done("rollback", lambda: registry.rollback(model.version, seen or None))
+
+    async def _seen(self, request: Request) -> str:
+        """The version that the person saw in production, from a form that is one of ours."""
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _FORM_BYTES:
+                raise Refusal(
+                    HTTPStatus.BAD_REQUEST, f"The form is longer than {_FORM_BYTES} bytes; none of ours is."
+                )
+        form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+        if not token_is_right(form.get("token", [None])[0], self._access):
+            raise Refusal(
+                HTTPStatus.FORBIDDEN,
+                "The form does not hold the token of this console. If the console was started anew since, "
+                "open the page again.",
+            )
+        if "seen" not in form:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "The form does not say what was in production.")
+        return form["seen"][0]
+
+
+def _done(action: str, act: Callable[[], str]) -> Response:
+    """Acts, and leads to a page that tells of it and may be loaded again."""
+    try:
+        act()
+    except DataError as error:
+        raise Refusal(HTTPStatus.CONFLICT, str(error)) from error
+    return RedirectResponse(f"/?done={action}", HTTPStatus.SEE_OTHER)

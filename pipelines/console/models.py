@@ -1,0 +1,97 @@
+"""The published versions, as rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newsletter_bandit.exported_model import SERVING_POLICY
+from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.evidence import Decision, Placement
+from newsletter_bandit.reports.amounts import Amount, share
+from pipelines.console.past_runs import Tone
+
+
+@dataclass(frozen=True)
+class Model:
+    """One published version; figures are net clicks per 100,000 newsletters, on the log that judged it.
+
+    Attributes:
+      version: its name.
+      published: when, such as "23 Nov 2026, 10:15".
+      tone, state: where it stands, such as "in production, pinned", and how that is coloured.
+      is_current, is_pinned: as in `VersionInfo`.
+      kept_out: why it was not put into production, as a phrase; "" where nothing stood in the way.
+      verdict: of the gate, in words.
+      compared_with: what the gate compared it with.
+      gain: over what it was compared with.
+      served: how it is served, in words.
+    """
+
+    version: str
+    published: str
+    tone: Tone
+    state: str
+    is_current: bool
+    is_pinned: bool
+    kept_out: str
+    verdict: str
+    compared_with: str
+    gain: Amount
+    served: str
+
+
+def models(versions: Sequence[VersionInfo], click: float) -> list[Model]:
+    """The versions, the newest first.
+
+    Args:
+      versions: of the registry.
+      click: reward of a click.
+    """
+    return [_model(info, click) for info in sorted(versions, key=lambda one: one.version, reverse=True)]
+
+
+def _model(info: VersionInfo, click: float) -> Model:
+    overall = None if info.metrics is None else info.metrics.overall
+    tone, state = _state(info)
+    return Model(
+        version=info.version,
+        published=f"{info.created:%-d %b %Y, %H:%M}",
+        tone=tone,
+        state=state,
+        is_current=info.is_current,
+        is_pinned=info.is_pinned,
+        kept_out=_kept_out(info.placement),
+        verdict="unknown" if info.verdict is None else info.verdict.words,
+        compared_with="unknown" if info.verdict is None else info.verdict.compared_with,
+        gain=Amount(None) if overall is None else Amount.of(overall.difference, click),
+        served=served(info.decision),
+    )
+
+
+def _kept_out(placement: Placement | None) -> str:
+    if placement is None or placement.placed:
+        return ""
+    if placement.outcome == "pinned":
+        return f"{placement.found} was pinned"
+    compared_with = placement.compared_with or "the newsletters as they were sent"
+    return f"it was compared with {compared_with}, while {placement.found or 'nothing'} was in production"
+
+
+def _state(info: VersionInfo) -> tuple[Tone, str]:
+    if info.is_pinned:
+        return "good", "in production, pinned"
+    if info.is_current:
+        return "good", "in production"
+    if info.placement is not None and not info.placement.placed:
+        return "unsure", "superseded" if info.placement.outcome == "superseded" else "kept out by a pin"
+    return "plain", "replaced"
+
+
+def served(decision: Decision | None) -> str:
+    """How a version is served, such as "explores in 20% of the newsletters"."""
+    if decision is None:
+        return "unknown"
+    if decision.policy != SERVING_POLICY:
+        return "never explores"
+    return f"explores in {share(decision.exploration_rate, 0)} of the newsletters"

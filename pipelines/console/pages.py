@@ -45,6 +45,7 @@ class Pages:
             "share": share,
             "duration": duration,
             "minute": minute,
+            "clock": clock,
         }
         self._environment.globals |= {"use_case": use_case, "token": token}
 
@@ -73,6 +74,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock(moment: dt.datetime) -> str:
+    """Such as "10:15:07"; UTC."""
+    return f"{moment.astimezone(dt.UTC):%H:%M:%S}"
 
 
 def minute(moment: dt.datetime) -> str:

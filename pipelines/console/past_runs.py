@@ -12,6 +12,8 @@ from typing import Literal
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
+from pipelines.local import progress
+from pipelines.local.progress import Progress
 from pipelines.local.run_record import FOLDER, page_of
 from pipelines.workspace import Workspace
 
@@ -78,6 +80,8 @@ class PastRuns:
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workdir = workspace.workdir
+        self._use_case = workspace.use_case.name
         self._folder = workspace.workdir / FOLDER
         name = re.escape(workspace.use_case.name)
         self._name = re.compile(rf"{name}-(?P<pipeline>[a-z]+)-(?P<time>\d{{8}}T\d{{6}}\.\d{{6}}Z)\.json")
@@ -94,6 +98,11 @@ class PastRuns:
     def read(self, names: Sequence[str]) -> list[Run]:
         """The runs of `names`; a record that cannot be read is a run that says so."""
         return [self._read(name) for name in names]
+
+    def under_way(self) -> list[Progress]:
+        """The runs that have no record yet; raises as `progress.under_way` does."""
+        found = progress.under_way(self._workdir)
+        return [run for run in found if run.pipeline.rpartition("-")[0] == self._use_case]
 
     def _read(self, name: str) -> Run:
         path = self._folder / f"{name}.json"

@@ -70,6 +70,8 @@ class Views:
             # It names a version that is not there.
             lost=pointer.version if pointer is not None and current(found) is None else None,
             models=found,
+            going_on=self._runs.under_way(),
+            now=self._now(),
             runs=self._runs.read(self._runs.names()[:_NEWEST]),
             done=done if done in _DONE else None,
         )

@@ -15,7 +15,7 @@ from newsletter_bandit.files import read_bytes, write_bytes
 from newsletter_bandit.registry.registry import REPORT
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.settings.run_day import TrainingDays
-from pipelines.local import libraries
+from pipelines.local import libraries, progress
 from pipelines.local.run_record import RunRecord, page_of
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def run_pipeline(
     on_event: OnEvent,
     reads: str | None,
 ) -> RunRecord:
-    """Runs a pipeline step by step, and leaves a record of the run in the work folder.
+    """Runs a pipeline step by step; the work folder shows how far it is, and keeps a record of it.
 
     Args:
       workspace: workspace whose folder gets the record.
@@ -223,23 +223,24 @@ def run_pipeline(
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     absl_logging.set_verbosity(absl_logging.INFO)
-    steps = _Steps(executions, on_event)
+    name = pipeline.pipeline_info.pipeline_name
     logger = logging.getLogger("absl")
-    logger.addHandler(steps)
     started_at, clock, succeeded, refusal = dt.datetime.now(dt.UTC), time.monotonic(), False, None
-    try:
-        LocalDagRunner().run(pipeline)
-        succeeded = True
-    except BaseException as error:
-        steps.fail(error)
-        refusal = str(error) if isinstance(error, UserError) else None
-        raise
-    finally:
-        logger.removeHandler(steps)
-        seconds = time.monotonic() - clock
-        name = pipeline.pipeline_info.pipeline_name
-        run = RunRecord(name, run_date, started_at, seconds, succeeded, reads, steps.ended, refusal)
-        run.write(workspace.workdir)
+    with progress.shown(workspace.workdir, name, started_at, on_event) as on_shown_event:
+        steps = _Steps(executions, on_shown_event)
+        logger.addHandler(steps)
+        try:
+            LocalDagRunner().run(pipeline)
+            succeeded = True
+        except BaseException as error:
+            steps.fail(error)
+            refusal = str(error) if isinstance(error, UserError) else None
+            raise
+        finally:
+            logger.removeHandler(steps)
+            seconds = time.monotonic() - clock
+            run = RunRecord(name, run_date, started_at, seconds, succeeded, reads, steps.ended, refusal)
+            run.write(workspace.workdir)
     return run
 
 

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from newsletter_bandit.registry.pointer import Pointer
 from pipelines.console.app import make_app
 from pipelines.console.guard import Access
+from pipelines.events import StepEvent
+from pipelines.local import progress
 from pipelines.workspace import Workspace
 from tests.console.made import (
     FAILED,
@@ -335,6 +337,25 @@ def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, access: A
     pointer.write_text("?")
     answer = browser.get("/")
     assert (answer.status_code, "CURRENT: not JSON" in words(answer.text)) == (500, True)
+
+
+def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path, access: Access) -> None:
+    found = workspace(tmp_path)
+    browser = client(found, access)
+    killed = tmp_path / "runs" / "tiny-prediction-20261201T060000.000000Z.running"
+    started = NOW - dt.timedelta(minutes=12)
+    with progress.shown(tmp_path, "tiny-training", started, lambda _: None) as note:
+        note(StepEvent("StatisticsGen", "finished", 3.0, "80,000 <rows>"))
+        note(StepEvent("Trainer", "running"))
+        killed.write_text('{"step": "BulkInferrer", "state": "running", "at": "2026-12-01", "detail": ""}\n')
+        (tmp_path / "runs" / "other-training-20261201T060000.000000Z.running").touch()
+        told = words(browser.get("/").text)
+    assert "Going on Training , since 1 Dec 2026, 11:48: 12 min 0 s so far. Step State Since" in told
+    assert re.search(r"StatisticsGen 80,000 &lt;rows&gt; ✓ finished \d\d:\d\d:\d\d Trainer … running", told)
+    assert "Prediction of 1 Dec 2026, 06:00: killed at the step BulkInferrer. It left no record." in told
+    assert "other" not in told
+    killed.unlink()
+    assert "Training" not in words(browser.get("/").text)
 
 
 def test_many_runs_come_in_pages(tmp_path: Path, access: Access) -> None:

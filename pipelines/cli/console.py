@@ -35,13 +35,13 @@ def console(
         session.open_log()
         from pipelines.console import server
 
-        def opened(address: str) -> None:
+        def opened(address: str, file: str) -> None:
             session.out.print(
                 f"Console of {workspace.use_case.name}, for this machine alone (Ctrl-C stops):\n{address}",
                 markup=False,
                 soft_wrap=True,
             )
             if not no_open:
-                webbrowser.open(address)
+                webbrowser.open(file)
 
         server.serve(workspace, port, opened)

@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _KEY = "key"  # of the address that the command prints
@@ -30,6 +30,10 @@ REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; sandbox"
 )
+_OPENED = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>The console</title><link rel="icon" href="data:,">
+<meta http-equiv="refresh" content="0; url=/"><p><a href="/">To the console</a></p></html>
+"""
 _HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     # The pages are about persons, and old by tomorrow.
@@ -154,7 +158,9 @@ class Guard:
                 "The key in this address is not that of the console that runs now; each start has a new one. "
                 "Open the address that the command printed last.",
             )
-        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        # Where a page from elsewhere opened the address, such as the command's file, a redirection would not
+        # send the cookie; the refresh of a page of ours does.
+        response = HTMLResponse(_OPENED)
         response.set_cookie(self._access.cookie, key, httponly=True, samesite="strict")
         return response
 

@@ -64,13 +64,24 @@ def address(used: Workspace) -> Iterator[str]:
         yield process.stdout.readline().strip()
         process.send_signal(2)
         assert process.wait() == 0
+    assert not list(used.workdir.glob("console-*.html"))
 
 
 @pytest.fixture(scope="module")
-def tab(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """A tab to which the key was given."""
+def tab(address: str, used: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """A tab to which the key was given by the file that the command opens."""
+    (file,) = used.workdir.glob("console-*.html")
+    assert file.stat().st_mode & 0o777 == 0o600
     with opened(tmp_path_factory.mktemp("chromium")) as found:
-        found.open(address, 1280)
+        found.open(home(address), 1280)
+        assert "This browser was not given the key of the console." in found.evaluate(
+            "document.body.innerText"
+        )
+        found.open(file, 1280)
+        for _ in range(2):  # the file and the page of the key each lead on
+            found.events.clear()
+            found.loaded()
+        assert found.evaluate("document.querySelector('h1').innerText") == "Model of 23 Nov 2026, 10:15"
         yield found
 
 

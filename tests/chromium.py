@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -172,6 +173,18 @@ class Tab:
             told["request"]["url"] for method, told in self.events if method == "Network.requestWillBeSent"
         ]
 
+    def axe(self) -> list[str]:
+        """What axe-core finds wrong for people who do not see the page, or not well; a line per rule.
+
+        A page in a sandbox, where no script may run, would never answer.
+        """
+        self.evaluate(_axe())
+        line = "`${one.impact} ${one.id}: ${one.nodes[0].html}`"
+        run = f"axe.run().then(found => found.violations.map(one => {line}))"
+        found = self.ask("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
+        violations: list[str] = found["result"]["value"]
+        return violations
+
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression in the page."""
         found = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
@@ -188,6 +201,11 @@ class Tab:
         if "method" in message:
             self.events.append((message["method"], message["params"]))
         return message
+
+
+def _axe() -> str:
+    """axe-core's script."""
+    return resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 @contextmanager

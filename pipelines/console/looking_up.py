@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from http import HTTPStatus
 
-from newsletter_bandit.errors import DataError
 from pipelines import endpoint
+from pipelines.console.refusal import Refusal
 from pipelines.workspace import Workspace
 from serving.ranking import Ranking, RankingError, check_user_id
 from serving.stores.base import CorruptRankingError, StoreError
@@ -57,17 +58,22 @@ def look_up(workspace: Workspace, user_id: str, now: dt.datetime) -> Found:
       now: an aware time.
 
     Raises:
-      DataError: the id cannot be one, the store cannot be read, or the stored ranking breaks the contract.
+      Refusal: the id cannot be one, the store cannot be read, or the stored ranking breaks the contract.
     """
     try:
         check_user_id(user_id)
+    except RankingError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+    try:
         store = endpoint.open_store(workspace.environment.store)
         try:
             ranking = store.get(user_id)
         finally:
             store.close()
-    except (RankingError, StoreError, CorruptRankingError) as error:
-        raise DataError(str(error)) from error
+    except StoreError as error:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+    except CorruptRankingError as error:
+        raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error
     if ranking is None:
         return Found(user_id, None)
     places = zip(ranking.recommenders, ranking.scores, ranking.propensities, strict=True)

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter_bandit.errors import UserError
 from newsletter_bandit.reports import page as report_page
 from newsletter_bandit.reports.evidence import of_version
 from pipelines.console.comparing import compare
@@ -131,16 +130,16 @@ class Views:
     def users(self, request: Request) -> Response:
         """One user's stored ranking; the form alone without a user."""
         user_id = request.query_params.get("user")
-        found, wrong = None, ""
+        found, wrong, status = None, "", HTTPStatus.OK
         if user_id is not None:
             try:
                 found = look_up(self._workspace, user_id, self._now())
-            except UserError as error:
-                wrong = str(error)
+            except Refusal as refusal:
+                wrong, status = refusal.words, refusal.status
         use_case = self._workspace.use_case
         return self._pages.page(
             "users.html",
-            HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK,
+            status,
             user_id=user_id or "",
             found=found,
             wrong=wrong,

@@ -315,9 +315,9 @@ def test_a_work_folder_in_which_nothing_was_run_yet(tmp_path: Path, access: Acce
     )
     assert "There are none here." in words(browser.get("/runs").text)
     assert "No version is published so far; it takes two." in words(browser.get("/compare").text)
-    assert "rankings-tiny.sqlite: no such file; run a batch prediction" in words(
-        browser.get("/users?user=a").text
-    )
+    answer = browser.get("/users?user=a")
+    assert answer.status_code == 503
+    assert "rankings-tiny.sqlite: no such file; run a batch prediction" in words(answer.text)
     assert "Nothing is in production, so there is nothing to pin." in words(browser.get("/pin").text)
 
 

@@ -60,6 +60,10 @@ class Registry:
         self._pointer = PointerFile(self._folder, self._available)
         self.looks = Looks(self._folder)
 
+    def names(self) -> list[str]:
+        """Names of all versions, oldest first; no evidence is read."""
+        return self._names()
+
     def versions(self) -> list[VersionInfo]:
         """All versions, oldest first.
 

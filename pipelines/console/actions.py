@@ -15,7 +15,7 @@ from starlette.routing import Route
 from newsletter_bandit.errors import DataError
 from pipelines.console.guard import Access, token_is_right
 from pipelines.console.pages import Pages
-from pipelines.console.published import Published, current
+from pipelines.console.published import Published
 from pipelines.console.refusal import Refusal
 
 _FORM_BYTES = 4096
@@ -46,9 +46,10 @@ class Actions:
 
     def ask_rollback(self, request: Request) -> Response:
         """Asks whether to put a version into production; changes nothing."""
-        found = self._published.models()
-        model = self._published.named(request.path_params["version"], found)
-        return self._pages.page("confirm.html", action="rollback", model=model, current=current(found))
+        model = self._published.model(request.path_params["version"])
+        return self._pages.page(
+            "confirm.html", action="rollback", model=model, current=self._published.current()
+        )
 
     async def rollback(self, request: Request) -> Response:
         """Puts a version into production, pinned."""
@@ -57,7 +58,7 @@ class Actions:
 
     def ask_pinning(self, action: str, _: Request) -> Response:
         """Asks whether to pin what is in production, or to take its pin away; changes nothing."""
-        now = current(self._published.models())
+        now = self._published.current()
         if now is None:
             raise Refusal(HTTPStatus.CONFLICT, "Nothing is in production, so there is nothing to pin.")
         return self._pages.page("confirm.html", action=action, model=now, current=now)
@@ -70,12 +71,12 @@ class Actions:
         return await run_in_threadpool(_done, action, lambda: act(seen))
 
     def _roll_back(self, version: str, seen: str) -> Response:
-        model, registry = self._published.named(version, self._published.models()), self._published.registry
-        if not seen and registry.pointer() is not None:
+        self._published.required(version)
+        if not seen and self._published.pointed_at() is not None:
             raise Refusal(
                 HTTPStatus.CONFLICT, "Production changed meanwhile: there is a model in it now; look again."
             )
-        return _done("rollback", lambda: registry.rollback(model.version, seen or None))
+        return _done("rollback", lambda: self._published.registry.rollback(version, seen or None))
 
     async def _seen(self, request: Request) -> str:
         """The version that the person saw in production, from a form that is one of ours."""

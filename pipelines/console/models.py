@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from newsletter_bandit.exported_model import SERVING_POLICY
@@ -41,17 +40,13 @@ class Model:
     served: str
 
 
-def models(versions: Sequence[VersionInfo], click: float) -> list[Model]:
-    """The versions, the newest first.
+def model_of(info: VersionInfo, click: float) -> Model:
+    """The version as a row.
 
     Args:
-      versions: of the registry.
+      info: what the registry holds.
       click: reward of a click.
     """
-    return [_model(info, click) for info in sorted(versions, key=lambda one: one.version, reverse=True)]
-
-
-def _model(info: VersionInfo, click: float) -> Model:
     overall = None if info.metrics is None else info.metrics.overall
     tone, state = _state(info)
     return Model(

@@ -1,15 +1,19 @@
-"""The registry as the pages need it."""
+"""The registry as the pages need it: no page reads the evidence of more versions than it shows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from newsletter_bandit.registry import Registry
-from pipelines.console.models import Model, models
+from newsletter_bandit.registry.versions import created_at
+from pipelines.console.models import Model, model_of
+from pipelines.console.pages import minute
 from pipelines.console.refusal import no_version
 from pipelines.workspace import Workspace
 
 
 class Published:
-    """The published versions of a use case.
+    """The published versions of a use case; each method raises `DataError` where what it reads is damaged.
 
     Args:
       workspace: use case, and environment with the registry.
@@ -22,22 +26,44 @@ class Published:
         self._use_case = workspace.use_case
         self.registry = Registry(workspace.environment.registry, workspace.use_case.name)
 
-    def models(self) -> list[Model]:
-        """All versions, the newest first; raises as `Registry.versions` does."""
-        return models(self.registry.versions(), self._use_case.reward.click)
+    def names(self) -> list[str]:
+        """Names of all versions, the newest first."""
+        return self.registry.names()[::-1]
 
-    def named(self, version: str, found: list[Model]) -> Model:
-        """The version of that name.
+    def models(self, names: Sequence[str]) -> list[Model]:
+        """The versions of these names."""
+        click = self._use_case.reward.click
+        return [model_of(self.registry.info(name), click) for name in names]
+
+    def required(self, version: str) -> str:
+        """The name of a version that is there.
 
         Raises:
-          Refusal: there is none.
+          Refusal: there is none of that name.
         """
-        for model in found:
-            if model.version == version:
-                return model
-        raise no_version(self._use_case.name, version, [model.version for model in found])
+        names = self.names()
+        if version not in names:
+            raise no_version(self._use_case.name, version, names)
+        return version
 
+    def model(self, version: str) -> Model:
+        """One version; raises as `required` does."""
+        return self.models([self.required(version)])[0]
 
-def current(found: list[Model]) -> Model | None:
-    """The version in production; None if there is none."""
-    return next((model for model in found if model.is_current), None)
+    def pointed_at(self) -> str | None:
+        """The version that should be in production, there or not; None if none should."""
+        pointer = self.registry.pointer()
+        return None if pointer is None else pointer.version
+
+    def current(self) -> Model | None:
+        """The version in production; None if there is none, or it is missing."""
+        version = self.pointed_at()
+        return self.models([version])[0] if version is not None and version in self.names() else None
+
+    def labels(self) -> dict[str, str]:
+        """Each version, the newest first, with words to choose it by."""
+        now = self.pointed_at()
+        return {
+            name: f"{minute(created_at(name))}{' (in production)' if name == now else ''} · {name[-8:]}"
+            for name in self.names()
+        }

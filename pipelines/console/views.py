@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -15,15 +16,37 @@ from newsletter_bandit.reports.evidence import of_version
 from pipelines.console.comparing import compare
 from pipelines.console.guard import REPORT_POLICY, STYLE
 from pipelines.console.looking_up import look_up
+from pipelines.console.models import Model
 from pipelines.console.pages import Pages, css
 from pipelines.console.past_runs import PastRuns, Run
-from pipelines.console.published import Published, current
+from pipelines.console.published import Published
 from pipelines.console.refusal import Refusal
 from pipelines.workspace import Workspace
+from serving.ranking import Ranking
 
-_RUNS = 25  # of one page
-_NEWEST = 5  # of the first page
+_ROWS = 25  # of one page
+_NEWEST = 5  # of a list on the first page
 _DONE = ("rollback", "pin", "unpin")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a long list; ``newer`` and ``older`` are where the parts beside it begin, None without one."""
+
+    names: list[str]
+    newer: int | None
+    older: int | None
+
+    @classmethod
+    def of(cls, request: Request, names: list[str]) -> _Part:
+        text = request.query_params.get("from", "0")
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"from is {text[:80]}; allowed: a whole number from 0.")
+        start = int(text)
+        end = start + _ROWS
+        return cls(
+            names[start:end], max(start - _ROWS, 0) if start else None, end if end < len(names) else None
+        )
 
 
 class Views:
@@ -50,6 +73,7 @@ class Views:
             Route("/runs", self.runs),
             Route("/runs/{name}", self.run),
             Route("/runs/{name}/report", self.run_report),
+            Route("/versions", self.versions),
             Route("/compare", self.compare),
             Route("/users", self.users),
             Route("/versions/{version}/report", self.version_report),
@@ -61,14 +85,14 @@ class Views:
 
     def production(self, request: Request) -> Response:
         """What is in production, all versions, and the newest runs."""
-        found = self._published.models()
-        done, pointer = request.query_params.get("done"), self._published.registry.pointer()
+        names, done = self._published.names(), request.query_params.get("done")
+        current, pointed_at = self._published.current(), self._published.pointed_at()
         return self._pages.page(
             "production.html",
-            current=current(found),
-            # It names a version that is not there.
-            lost=pointer.version if pointer is not None and current(found) is None else None,
-            models=found,
+            current=current,
+            lost=pointed_at if current is None else None,
+            models=self._published.models(names[:_NEWEST]),
+            versions=len(names),
             going_on=self._runs.under_way(),
             now=self._now(),
             runs=self._runs.read(self._runs.names()[:_NEWEST]),
@@ -77,16 +101,13 @@ class Views:
 
     def runs(self, request: Request) -> Response:
         """All runs, the newest first."""
-        text = request.query_params.get("from", "0")
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"from is {text[:80]}; allowed: a whole number from 0.")
-        start, names = int(text), self._runs.names()
-        return self._pages.page(
-            "runs.html",
-            runs=self._runs.read(names[start : start + _RUNS]),
-            newer=max(start - _RUNS, 0) if start else None,
-            older=start + _RUNS if start + _RUNS < len(names) else None,
-        )
+        part = _Part.of(request, self._runs.names())
+        return self._pages.page("runs.html", runs=self._runs.read(part.names), part=part)
+
+    def versions(self, request: Request) -> Response:
+        """All versions, the newest first."""
+        part = _Part.of(request, self._published.names())
+        return self._pages.page("versions.html", models=self._published.models(part.names), part=part)
 
     def run(self, request: Request) -> Response:
         """One run, step by step."""
@@ -101,27 +122,26 @@ class Views:
 
     def version_report(self, request: Request) -> Response:
         """The report beside a version's evidence; made of that where an earlier version published it."""
-        model = self._published.named(request.path_params["version"], self._published.models())
+        version = self._published.required(request.path_params["version"])
         registry = self._published.registry
-        stored = registry.report(model.version)
+        stored = registry.report(version)
         if stored is None:
-            made = report_page(of_version(registry, model.version), registry.versions(), self._now())
+            made = report_page(of_version(registry, version), registry.versions(), self._now())
             stored = made.encode()
         return _report(stored)
 
     def compare(self, request: Request) -> Response:
         """Two versions side by side: those that are asked for, else production and the newest other one."""
-        found = self._published.models()
         asked = [request.query_params.get(name) for name in ("first", "second")]
         for version in asked:
             if version is not None:
-                self._published.named(version, found)
-        names, now = [model.version for model in found], current(found)
-        first = asked[0] or (now.version if now else next(iter(names), None))
-        second = asked[1] or next((name for name in names if name != first), None)
+                self._published.required(version)
+        labels, now = self._published.labels(), self._published.pointed_at()
+        first = asked[0] or (now if now in labels else next(iter(labels), None))
+        second = asked[1] or next((name for name in labels if name != first), None)
         return self._pages.page(
             "compare.html",
-            models=found,
+            labels=labels,
             first=first,
             second=second,
             comparison=compare(self._published.registry, first, second) if first and second else None,
@@ -145,8 +165,13 @@ class Views:
             wrong=wrong,
             answers_default=use_case.serving.unknown_user == "default",
             default_ranking=use_case.default_ranking,
-            versions={model.version: model for model in self._published.models()} if found else {},
+            made_by=None if found is None or found.ranking is None else self._maker(found.ranking),
         )
+
+    def _maker(self, ranking: Ranking) -> Model | None:
+        """The version that made a ranking; None where it is not in the registry."""
+        version = ranking.model_version
+        return self._published.model(version) if version in self._published.names() else None
 
     def _run(self, request: Request) -> Run:
         name: str = request.path_params["name"]

@@ -26,11 +26,12 @@ from tests.console.made import (
     TRAINED,
     UNSURE,
     lived_in,
+    publish,
     registry_of,
     run,
     workspace,
 )
-from tests.reports.made import FIRST, SECOND
+from tests.reports.made import FIRST, SECOND, evidence
 
 PORT = 8090
 HOST = f"127.0.0.1:{PORT}"
@@ -356,6 +357,27 @@ def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path, access: Acce
     assert "other" not in told
     killed.unlink()
     assert "Training" not in words(browser.get("/").text)
+
+
+def test_the_first_page_reads_the_evidence_of_the_newest_versions_alone(
+    tmp_path: Path, access: Access
+) -> None:
+    found = workspace(tmp_path)
+    versions = [f"2026110{day}T101500Z-11111111" for day in range(1, 8)]
+    for version in versions:
+        publish(found, version, evidence())
+    registry_of(found).set_current(versions[1])
+    (Path(found.environment.registry) / "tiny" / versions[0] / "metrics.json").write_text("?")
+    browser = client(found, access)
+    page = browser.get("/").text
+    assert [version in page for version in versions] == [False, *[True] * 6]
+    assert 'href="/versions">All 7 versions<' in page
+    answer = browser.get("/versions")
+    assert (answer.status_code, f"{versions[0]}/metrics.json: not JSON" in answer.text) == (500, True)
+    publish(found, "20261109T101500Z-11111111", evidence())
+    (Path(found.environment.registry) / "tiny" / versions[0] / "manifest.json").unlink()
+    told = words(browser.get("/versions").text)
+    assert [version in told for version in versions] == [False, *[True] * 6]
 
 
 def test_many_runs_come_in_pages(tmp_path: Path, access: Access) -> None:

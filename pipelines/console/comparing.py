@@ -107,7 +107,7 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
 
         return of
 
-    per = "per 100,000 newsletters, with its interval"
+    per = "with its interval"
     yield row("Verdict", lambda found: found.verdict.words)
     yield row("Judged by newsletters of", _days)
     yield row("Newsletters judged", lambda found: f"{found.metrics.overall.rows:,}")

@@ -31,7 +31,7 @@ _DONE = ("rollback", "pin", "unpin")
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a long list; ``newer`` and ``older`` are where the parts beside it begin, None without one."""
+    """Part of a long list; ``newer`` and ``older`` are where the parts beside it begin, None without one."""
 
     names: list[str]
     newer: int | None

@@ -65,9 +65,11 @@ def css() -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Such as "12 s", "4 min 10 s" or "1 h 2 min"."""
+    """Such as "under 1 s", "12 s", "4 min 10 s" or "1 h 2 min"."""
     if seconds is None:
         return "unknown"
+    if seconds < 0.5:
+        return "under 1 s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

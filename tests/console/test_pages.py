@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from newsletter_bandit.registry.pointer import Pointer
 from pipelines.console.app import make_app
 from pipelines.console.guard import Access
+from pipelines.console.pages import duration
 from pipelines.events import StepEvent
 from pipelines.local import progress
 from pipelines.workspace import Workspace
@@ -336,6 +337,14 @@ def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, access: A
     pointer.write_text("?")
     answer = browser.get("/")
     assert (answer.status_code, "CURRENT: not JSON" in words(answer.text)) == (500, True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "under 1 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599.7, "1 h 0 min"), (None, "unknown")],
+)
+def test_how_long_something_took(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
 
 
 def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path, access: Access) -> None:

@@ -12,8 +12,8 @@ from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence.metrics import Figure
 from newsletter_bandit.reports.amounts import Amount, plain, scaled, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence, of_version
-from newsletter_bandit.reports.judgement import LOGGING, gain, meanings
-from newsletter_bandit.reports.sections import ESTIMATOR
+from newsletter_bandit.reports.meaning import LOGGING, gain, meanings
+from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
 from pipelines.console.models import served
 
 _MISSING = "–"

@@ -173,7 +173,7 @@ def test_a_training_first_asks_whether_it_would_only_repeat_an_earlier_one(
     for name in others:
         assert "metadata['found'] == 'new'" in tasks[name]["triggerPolicy"]["condition"]
         assert "RepeatGuard" in tasks[name]["dependentTasks"]
-    assert len(others) == 12
+    assert len(others) == 13
     assert "RepeatGuard" not in specs[Pipeline.PREDICTION]["pipelineSpec"]["root"]["dag"]["tasks"]
 
 

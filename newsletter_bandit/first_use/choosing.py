@@ -22,24 +22,30 @@ _WRONG = (
 
 @dataclass(frozen=True)
 class ByColumn:
-    """A column holds each row's probability."""
+    """A column holds each row's probability; `misfit` is how the log contradicts it, "" where it does not."""
 
     column: str
+    misfit: str = ""
 
 
 @dataclass(frozen=True)
 class BySplit:
-    """Each recommender had the same share of all rows."""
+    """Each recommender had the same share of all rows; `misfit` as in `ByColumn`."""
 
     shares: Mapping[str, float]
+    misfit: str = ""
 
 
 @dataclass(frozen=True)
 class ByRule:
-    """The shares depended on a column: its value -> the shares; "" is the empty cell."""
+    """The shares depended on a column: its value -> the shares; "" is the empty cell.
+
+    `misfit` is as in `ByColumn`.
+    """
 
     column: str
     splits: Mapping[str, Mapping[str, float]]
+    misfit: str = ""
 
 
 Chosen = ByColumn | BySplit | ByRule
@@ -65,15 +71,15 @@ def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) ->
         )
     if answers.split is not None:
         shares = parse_split(answers.split, names, "`split`")
-        _check_fit("`split`", shares, {arm.name: arm.rows for arm in arms}, answers.misfit_is_known)
-        return BySplit(shares)
+        rows = {arm.name: arm.rows for arm in arms}
+        return BySplit(shares, _check_fit("`split`", shares, rows, answers.misfit_is_known))
     if answers.rule_column is not None:
         return _by_rule(log, roles, arms, answers)
     if "propensity" in roles:
         fault = column_misfit(log, arms, roles["recommender"], roles["propensity"], roles.get("user"))
         if fault and not answers.misfit_is_known:
             raise SettingsError(f"`propensity`: {fault}. {_WRONG}")
-        return ByColumn(roles["propensity"])
+        return ByColumn(roles["propensity"], fault)
     raise SettingsError(
         "how the recommender was chosen is missing, and the log cannot tell it; use `split` with the "
         "share of each recommender, `propensity` with the column of probabilities, `rule_column` if the "
@@ -84,7 +90,7 @@ def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) ->
 def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> ByRule:
     column = answers.rule_column
     assert column is not None
-    splits = {}
+    splits, faults = {}, []
     names = [arm.name for arm in arms]
     groups = groups_of(log, arms, roles["recommender"], column)
     for group in groups:
@@ -98,7 +104,8 @@ def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> B
             )
         where = f"`rule` {group.value}"
         shares = parse_part(text, shown, names, where)
-        _check_fit(where, shares, group.rows, answers.misfit_is_known)
+        fault = _check_fit(where, shares, group.rows, answers.misfit_is_known)
+        faults += [f"{column} = {group.value or '(empty)'}: {fault}"] if fault else []
         splits[group.value or ""] = shares
     if all(len(shares) == 1 for shares in splits.values()):
         raise SettingsError(
@@ -106,10 +113,12 @@ def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> B
             "tells nothing about what another recommender would have earned there, so nothing can be "
             "learnt from it; send some of the next newsletters by a random draw, and log its probability"
         )
-    return ByRule(column, splits)
+    return ByRule(column, splits, "; ".join(faults))
 
 
-def _check_fit(where: str, shares: Mapping[str, float], rows: Mapping[str, int], known: bool) -> None:
+def _check_fit(where: str, shares: Mapping[str, float], rows: Mapping[str, int], known: bool) -> str:
+    """How the log contradicts the shares, "" where it does not; raises unless a person insists on them."""
     fault = misfit(shares, rows)
     if fault and not known:
         raise SettingsError(f"{where}: {fault}. {_WRONG}")
+    return fault

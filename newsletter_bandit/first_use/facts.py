@@ -17,6 +17,21 @@ KIND_WORDS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
+class Odd:
+    """A text that is not what nearly all of its column is.
+
+    Attributes:
+      value: the text.
+      rows: rows that hold it.
+      row: the first of them, from 1, over all files in their order.
+    """
+
+    value: str
+    rows: int
+    row: int
+
+
+@dataclass(frozen=True)
 class Facts:
     """What one column of the files holds; empty cells, and texts that stand for them, do not count.
 
@@ -32,6 +47,9 @@ class Facts:
       zoned: whether each time names its zone.
       low, median, high: of a number; 0 elsewhere.
       whole: whether each number is whole.
+      mostly: of a text, what most of its values are or look like: times, numbers, or "" for neither.
+      odd: the commonest values that the column's kind, or what it is `mostly`, cannot read.
+      odd_rows: rows of all such values.
     """
 
     name: str
@@ -47,6 +65,9 @@ class Facts:
     median: float = 0.0
     high: float = 0.0
     whole: bool = False
+    mostly: Literal["", "time", "number"] = ""
+    odd: tuple[Odd, ...] = ()
+    odd_rows: int = 0
 
     @property
     def complete(self) -> bool:

@@ -77,7 +77,7 @@ def choose_features(
             left_out.append(LeftOut(column, "says which recommenders the user may get; `ingest` reads it"))
             continue
         why = "you left it out" if column in without else _unusable(log, facts, sent, recommender, clicked)
-        settings, words = _treated(facts) if not why else ({}, why)
+        settings, words = _treated(log, facts) if not why else ({}, why)
         if not settings:
             left_out.append(LeftOut(column, words))
             continue
@@ -143,7 +143,7 @@ def _tells_click(log: Log, facts: Facts, clicked: Flag) -> bool:
     )
 
 
-def _treated(facts: Facts) -> tuple[dict[str, Any], str]:
+def _treated(log: Log, facts: Facts) -> tuple[dict[str, Any], str]:
     """Settings of the feature and what it is; no settings, and why, where it has too many values."""
     kind, different = facts.kind, facts.different
     if kind == "flag":
@@ -159,7 +159,13 @@ def _treated(facts: Facts) -> tuple[dict[str, Any], str]:
             }, f"number, logarithm, as it goes up to {facts.high:g}"
         return {"type": "number", "treatment": "z_score"}, "number"
     if different > MOST_WORDS or (different > 50 and facts.filled < _ROWS_PER_WORD * different):
-        return {}, f"{different:,} different values, too many to learn from"
+        seem = ""
+        if facts.mostly and not an_id(facts.name):
+            seem = (
+                f"; they look like {facts.mostly}s, but {facts.odd_rows:,} of {facts.filled:,} cannot be "
+                f"read: {log.odd(facts.name)}"
+            )
+        return {}, f"{different:,} different values, too many to learn from{seem}"
     settings = {
         "type": "string",
         "max_vocabulary": max(2, math.ceil(1.25 * different)),

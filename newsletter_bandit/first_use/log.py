@@ -12,13 +12,20 @@ from pathlib import Path
 import duckdb
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.first_use import patterns
 from newsletter_bandit.first_use.facts import Facts
-from newsletter_bandit.first_use.sniffing import Decimal, counts_of, facts_of, formats_of, listed, numbers_of
+from newsletter_bandit.first_use.sniffing import (
+    Decimal,
+    counts_of,
+    facts_of,
+    formats_of,
+    listed,
+    numbers_of,
+    time_of,
+)
 from newsletter_bandit.first_use.words import words_of
 from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.table_files.cells import Numbers, nonempty
-from newsletter_bandit.table_files.faults import names_listed, unreadable
+from newsletter_bandit.table_files.cells import NULLS, Numbers, nonempty
+from newsletter_bandit.table_files.faults import found_text, names_listed, unreadable
 from newsletter_bandit.table_files.repeats import check_different
 from newsletter_bandit.table_files.source import TableFile, open_table
 from newsletter_bandit.warehouse.columns import EPOCH_UNITS
@@ -77,6 +84,7 @@ class Log:
       nulls: texts found that stand for an empty cell in every column.
       said: sentences on how the files were read.
       in_doubt: columns whose dates could begin with the day or the month.
+      file_rows: rows of each file.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -88,6 +96,7 @@ class Log:
     nulls: tuple[str, ...]
     said: tuple[str, ...]
     in_doubt: tuple[str, ...]
+    file_rows: tuple[int, ...]
 
     def value(self, column: str) -> str:
         """DuckDB expression for a column's text, NULL where it stands for an empty cell."""
@@ -101,10 +110,26 @@ class Log:
         epoch = self.columns[column].epoch
         if epoch:
             return f"to_timestamp(TRY_CAST({value} AS DOUBLE) / {EPOCH_UNITS[epoch]})"
-        if not formats:
-            return f"TRY_CAST({value} AS TIMESTAMPTZ)"
-        parsed = f"CAST(try_strptime({value}, [{listed(formats)}]) AS TIMESTAMPTZ)"
-        return f"coalesce({parsed}, TRY_CAST({value} AS TIMESTAMPTZ))"
+        return time_of(value, formats)
+
+    def place(self, row: int) -> str:
+        """Where a row of all files stands: `row 3`, with its file where there are several."""
+        for path, rows in zip(self.files, self.file_rows, strict=True):
+            if row <= rows:
+                return f"row {row:,}" if len(self.files) == 1 else f"{path.name} row {row:,}"
+            row -= rows
+        raise IndexError(row)
+
+    def odd(self, column: str, most: int = 3) -> str:
+        """The values of a column that it does not read, with their rows: `'31.11.2026' (row 17)`."""
+        facts = self.columns[column]
+        shown = [
+            f"{found_text(each.value)} ({'' if each.rows == 1 else f'{each.rows:,} rows, first '}"
+            f"{self.place(each.row)})"
+            for each in facts.odd[:most]
+        ]
+        more = facts.odd_rows - sum(each.rows for each in facts.odd[:most])
+        return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 @contextmanager
@@ -127,11 +152,10 @@ def reading(files: Sequence[Path], style: Style | None = None) -> Iterator[Log]:
         tables = [open_table(connection, path, (), style.delimiter) for path in files]
         _check_columns(tables)
         names = [name for name, type_ in tables[0].types.items() if not _nested(type_)]
-        _fill(connection, tables, names)
-        ((rows,),) = connection.execute("SELECT count(*) FROM log").fetchall()
-        if not rows:
+        file_rows = _fill(connection, tables, names)
+        if not sum(file_rows):
             raise DataError(f"{files[0]}: no row; allowed: a line of column names, then one line per send")
-        yield _sniffed(connection, tables, names, int(rows), style)
+        yield _sniffed(connection, tables, names, file_rows, style)
 
 
 def _check_columns(tables: Sequence[TableFile]) -> None:
@@ -152,21 +176,27 @@ def _nested(type_: str) -> bool:
     return type_.endswith("]") or type_.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, tables: Sequence[TableFile], names: Sequence[str]) -> None:
+def _fill(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[TableFile], names: Sequence[str]
+) -> tuple[int, ...]:
+    """Makes table `log`; gives the rows of each file."""
     texts = ", ".join(f"{nonempty(f'CAST({quoted(name)} AS VARCHAR)')} AS {quoted(name)}" for name in names)
+    rows = []
     for number, table in enumerate(tables):
         how = "INSERT INTO log" if number else "CREATE TEMP TABLE log AS"
         try:
-            connection.execute(f"{how} SELECT {texts} FROM {table.reader}")
+            ((made,),) = connection.execute(f"{how} SELECT {texts} FROM {table.reader}").fetchall()
         except duckdb.Error as error:
             raise unreadable(table.path, error) from None
+        rows.append(int(made))
+    return tuple(rows)
 
 
 def _sniffed(
     connection: duckdb.DuckDBPyConnection,
     tables: Sequence[TableFile],
     names: Sequence[str],
-    rows: int,
+    file_rows: tuple[int, ...],
     style: Style,
 ) -> Log:
     counts = {name: counts_of(connection, name) for name in names}
@@ -177,14 +207,15 @@ def _sniffed(
     for name, count in counts.items():
         formats, doubt = formats_of(connection, name, count, style.month_first)
         columns[name] = _as_time(facts_of(connection, name, count, numbers, formats))
-        in_doubt += [name] if doubt else []
+        in_doubt += [name] if doubt and columns[name].dated else []
     left_out = [name for name in tables[0].types if name not in names]
     if left_out:
         said.append(f"{tables[0].path}: columns that hold lists are left out: {names_listed(left_out)}.")
     return Log(
         connection=connection,
         files=tuple(table.path for table in tables),
-        rows=rows,
+        rows=sum(file_rows),
+        file_rows=file_rows,
         columns=columns,
         style=style,
         numbers=numbers,
@@ -197,7 +228,8 @@ def _sniffed(
 def _as_time(facts: Facts) -> Facts:
     """A time, where the column is named as one and holds numbers that are times of this century."""
     if facts.kind == "number" and facts.whole and _TIME_WORDS & set(words_of(facts.name)):
-        if all(_is_compact_day(value) for value, _ in facts.values):
+        odd = {each.value for each in facts.odd}
+        if all(_is_compact_day(value) for value, _ in facts.values if value not in odd):
             return replace(facts, kind="day", formats=(_COMPACT_DAY,))
         for unit, parts in EPOCH_UNITS.items():
             if _CENTURY[0] <= facts.low / parts and facts.high / parts < _CENTURY[1]:
@@ -215,6 +247,6 @@ def _is_compact_day(text: str) -> bool:
 def _nulls(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> tuple[str, ...]:
     found: set[str] = set()
     for name in map(quoted, names):
-        query = f"SELECT DISTINCT {name} FROM log WHERE {name} IN ({listed(patterns.NULLS)})"
+        query = f"SELECT DISTINCT {name} FROM log WHERE {name} IN ({listed(NULLS)})"
         found |= {value for (value,) in connection.execute(query).fetchall()}
-    return tuple(token for token in patterns.NULLS if token in found)
+    return tuple(token for token in NULLS if token in found)

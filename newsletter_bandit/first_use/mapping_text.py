@@ -7,8 +7,9 @@ from typing import Any
 from newsletter_bandit.first_use.choosing import ByColumn, ByRule, BySplit
 from newsletter_bandit.first_use.flags import Flag, flag_names
 from newsletter_bandit.first_use.log import Log
+from newsletter_bandit.first_use.odd_values import gaps_of
 from newsletter_bandit.first_use.proposal import ROW_PREFIX, Proposal
-from newsletter_bandit.first_use.yaml_text import flow, plain, scalar
+from newsletter_bandit.first_use.yaml_text import flow, one_line, plain, scalar
 from newsletter_bandit.settings.mapping import Ingest
 
 NEXT_CAMPAIGN = "next"
@@ -77,12 +78,14 @@ def _flag(flag: Flag) -> str:
 
 
 def _propensity(p: Proposal) -> list[str]:
+    contradicted = [f"    # NOTE: {one_line(p.chosen.misfit)}."] if p.chosen.misfit else []
     if isinstance(p.chosen, ByColumn):
-        return [f"    propensity: {_column(p.chosen.column)}"]
+        return [*contradicted, f"    propensity: {_column(p.chosen.column)}"]
     if isinstance(p.chosen, BySplit):
         return [
             "    # The probability with which each was drawn, as you said it; not what the log happens to "
             "show.",
+            *contradicted,
             "    propensity:",
             "      split:",
             *(f"        {scalar(name)}: {scalar(share)}" for name, share in p.chosen.shares.items()),
@@ -90,6 +93,7 @@ def _propensity(p: Proposal) -> list[str]:
     assert isinstance(p.chosen, ByRule)
     return [
         "    # The probability with which each was drawn, as you said it, by the value of a column.",
+        *contradicted,
         "    propensity:",
         f"      rule: {scalar(p.chosen.column)}",
         "      splits:",
@@ -107,6 +111,7 @@ def _value_names(log: Log, p: Proposal) -> dict[str, dict[str, Any]]:
         **({"propensity": p.chosen.column} if isinstance(p.chosen, ByColumn) else {}),
         **{each.name: each.column for each in p.features},
     }
+    features = {each.name for each in p.features}
     found: dict[str, dict[str, Any]] = {"recommender": {v: arm.name for arm in p.arms for v in arm.renamed}}
     for name, column in columns.items():
         facts = log.columns[column]
@@ -117,5 +122,6 @@ def _value_names(log: Log, p: Proposal) -> dict[str, dict[str, Any]]:
             words = flag_names(log, facts)
         else:
             words = {}
-        found[name] = {**words, **dict.fromkeys(facts.nulls, "")}
+        gaps = gaps_of(facts) if name in features else ()
+        found[name] = {**words, **dict.fromkeys((*facts.nulls, *gaps), "")}
     return {name: meanings for name, meanings in found.items() if meanings}

@@ -9,21 +9,26 @@ from typing import Literal
 import duckdb
 
 from newsletter_bandit.first_use import patterns
-from newsletter_bandit.first_use.facts import Facts, Kind
+from newsletter_bandit.first_use.facts import Facts, Kind, Odd
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.settings.mapping import THOUSANDS
-from newsletter_bandit.table_files.cells import Numbers, number
+from newsletter_bandit.table_files.cells import NULLS, Numbers, number
 
 Decimal = Literal["point", "comma"]
 # Ways to write numbers; `1,234` may be a thousand or not, so of two that fit alike the first is taken. Where
 # semicolons stand between the columns, the comma is taken: it is the decimal sign.
 _BOTH_FIRST = (Numbers(".", ""), Numbers(".", THOUSANDS["apostrophe"]))
-_POINT_FIRST = (*_BOTH_FIRST, Numbers(".", ","), Numbers(",", ""), Numbers(",", "."))
-_COMMA_FIRST = (*_BOTH_FIRST, Numbers(",", ""), Numbers(",", "."), Numbers(".", ","))
+_COMMA = (Numbers(",", ""), Numbers(",", THOUSANDS["apostrophe"]), Numbers(",", "."))
+_POINT_FIRST = (*_BOTH_FIRST, Numbers(".", ","), *_COMMA)
+_COMMA_FIRST = (*_BOTH_FIRST, *_COMMA, Numbers(".", ","))
 _BLANKS_LAST = (Numbers(".", THOUSANDS["blank"]), Numbers(",", THOUSANDS["blank"]))
 WAYS = (*_POINT_FIRST, *_BLANKS_LAST)
 # Values of a column that are looked at one by one.
 MOST_VALUES = 200
+# A column is what this share of its values is; with fewer, but this many, it is a text that is mostly that.
+NEARLY_ALL, MOSTLY = 0.99, 0.5
+# Odd values of a column that are kept one by one.
+MOST_ODD = 20
 # Different dates that rule out most formats before all are looked at.
 _FIRST_LOOK = 500
 # More different words for yes and no than this are no flag.
@@ -43,11 +48,21 @@ class Counts:
     iso: int
     zoned: int
     flags: int
+    separated: int
     numbers: Mapping[Numbers, int] = field(kw_only=True)
+
+    @property
+    def values(self) -> int:
+        """Rows with a value, without the texts that stand for an empty cell."""
+        return self.filled - self.nulls - self.typed_nulls
 
     def all_are(self, matching: int) -> bool:
         """All values match, but for texts that stand for an empty cell among them."""
-        return 0 < matching == self.filled - self.nulls - self.typed_nulls
+        return 0 < matching == self.values
+
+    def nearly_all_are(self, matching: int, share: float = NEARLY_ALL) -> bool:
+        """As `all_are`, but for a few values."""
+        return matching > 0 and matching >= share * self.values
 
 
 def counts_of(connection: duckdb.DuckDBPyConnection, column: str) -> Counts:
@@ -58,7 +73,7 @@ def counts_of(connection: duckdb.DuckDBPyConnection, column: str) -> Counts:
         return f"regexp_full_match({name}, {text(pattern)})"
 
     conditions = (
-        f"{name} IN ({listed(patterns.NULLS)})",
+        f"{name} IN ({listed(NULLS)})",
         f"{name} IN ({listed(patterns.TYPED_NULLS)})",
         matching(patterns.LEADING_ZERO),
         matching(patterns.DATE),
@@ -66,6 +81,7 @@ def counts_of(connection: duckdb.DuckDBPyConnection, column: str) -> Counts:
         matching(patterns.ISO),
         matching(patterns.ZONED),
         f"lower({name}) IN ({listed((*patterns.TRUE, *patterns.FALSE))})",
+        matching(patterns.SEPARATED),
     )
     numbers = [matching(way.pattern) for way in WAYS]
     counted = ", ".join(f"count_if({condition})" for condition in (*conditions, *numbers))
@@ -91,7 +107,13 @@ def numbers_of(counts: Sequence[Counts], semicolon: bool, decimal: Decimal | Non
     ways = [*(_COMMA_FIRST if semicolon else _POINT_FIRST), *_BLANKS_LAST]
     sign = None if decimal is None else {"point": ".", "comma": ","}[decimal]
     allowed = [way for way in ways if sign in (None, way.decimal)]
-    return max(allowed, key=lambda way: sum(each.all_are(each.numbers[way]) for each in counts))
+
+    def fit(way: Numbers) -> tuple[int, int]:
+        # Of ways that read nearly all of a column, the one that reads most of it.
+        read = [each.numbers[way] for each in counts if each.nearly_all_are(each.numbers[way])]
+        return len(read), sum(read)
+
+    return max(allowed, key=fit)
 
 
 def formats_of(
@@ -99,41 +121,60 @@ def formats_of(
 ) -> tuple[tuple[str, ...], bool]:
     """The strptime formats of a column's dates, and whether day and month may be the other way round.
 
-    No format: the texts are no dates, or all are written 2026-01-31.
+    No format: too few texts are dates, or those that are dates are written 2026-01-31.
     """
-    if not counts.all_are(counts.days + counts.times) or counts.iso == counts.days + counts.times:
+    dates = counts.days + counts.times
+    if not counts.nearly_all_are(dates, MOSTLY) or counts.iso == dates:
         return (), False
     name = quoted(column)
-    tokens = listed((*patterns.NULLS, *patterns.TYPED_NULLS))
+    tokens = listed((*NULLS, *patterns.TYPED_NULLS))
     others = f"{name} NOT IN ({tokens}) AND NOT regexp_full_match({name}, {text(patterns.ISO)})"
-    texts = f"SELECT DISTINCT {name} AS value FROM log WHERE {others}"
+    texts = f"SELECT {name} AS value, count(*) AS rows FROM log WHERE {others} GROUP BY 1"
     few = _fitting(connection, f"{texts} LIMIT {_FIRST_LOOK}", patterns.DAYS)
     fitting = _fitting(connection, texts, tuple(few))
-    month = [day for day in fitting if day in patterns.MONTH_FIRST]
-    day_ = [day for day in fitting if day in patterns.DAY_FIRST]
+    # Those that read the most: a few dates tell 13/01 from 01/13, and a few others may be no dates at all.
+    most = max((rows for rows, _ in fitting.values()), default=0)
+    best = {day: formats for day, (rows, formats) in fitting.items() if rows == most}
+    month = [day for day in best if day in patterns.MONTH_FIRST]
+    day_ = [day for day in best if day in patterns.DAY_FIRST]
     if month_first is not None:
-        wrong = day_ if month_first else month
-        fitting = {day: formats for day, formats in fitting.items() if day not in wrong}
+        wrong = patterns.DAY_FIRST if month_first else patterns.MONTH_FIRST
+        right = {day: found for day, found in fitting.items() if day not in wrong}
+        most = max((rows for rows, _ in right.values()), default=0)
+        best = {day: formats for day, (rows, formats) in right.items() if rows == most}
     in_doubt = month_first is None and bool(month) and bool(day_)
-    return next(iter(fitting.values()), ()), in_doubt
+    return next(iter(best.values()), ()), in_doubt
 
 
 def _fitting(
     connection: duckdb.DuckDBPyConnection, texts: str, days: tuple[str, ...]
-) -> dict[str, tuple[str, ...]]:
-    """The formats of days that fit all texts, each with the formats, hours included, that it takes."""
+) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """The formats of days that fit most texts, each with the rows that it reads, and with the formats, hours
+    included, that it takes.
+    """
     tried = [day + hour for day in days for hour in patterns.HOURS]
     if not tried:
         return {}
-    parsed = ", ".join(f"count(try_strptime(value, {text(each)}))" for each in tried)
-    (row,) = connection.execute(f"SELECT count(*), {parsed} FROM ({texts})").fetchall()
+    parsed = ", ".join(
+        f"coalesce(sum(rows) FILTER (try_strptime(value, {text(each)}) IS NOT NULL), 0)" for each in tried
+    )
+    (row,) = connection.execute(f"SELECT coalesce(sum(rows), 0), {parsed} FROM ({texts})").fetchall()
     found = dict(zip(tried, map(int, row[1:]), strict=True))
     fitting = {}
     for day in days:
         formats = [day + hour for hour in patterns.HOURS]
-        if sum(found[each] for each in formats) == int(row[0]):
-            fitting[day] = tuple(each for each in formats if found[each])
+        rows = sum(found[each] for each in formats)
+        if rows and rows >= MOSTLY * int(row[0]):
+            fitting[day] = (rows, tuple(each for each in formats if found[each]))
     return fitting
+
+
+def time_of(value: str, formats: Sequence[str]) -> str:
+    """DuckDB expression for a text as TIMESTAMPTZ in the zone of the connection; NULL where it is no time."""
+    if not formats:
+        return f"TRY_CAST({value} AS TIMESTAMPTZ)"
+    parsed = f"CAST(try_strptime({value}, [{listed(formats)}]) AS TIMESTAMPTZ)"
+    return f"coalesce({parsed}, TRY_CAST({value} AS TIMESTAMPTZ))"
 
 
 def facts_of(
@@ -144,9 +185,16 @@ def facts_of(
     formats: tuple[str, ...],
 ) -> Facts:
     """The facts of a column of table `log`."""
-    kind = _kind(counts, numbers, formats)
-    tokens = patterns.NULLS if kind == "text" else (*patterns.NULLS, *patterns.TYPED_NULLS)
     name = quoted(column)
+    every = listed((*NULLS, *patterns.TYPED_NULLS))
+    like = _looks(counts, numbers, formats)
+    odd: tuple[Odd, ...] = ()
+    odd_rows = 0
+    if like and not counts.all_are(counts.flags):
+        read = time_of(name, formats) if like == "time" else number(name, numbers)
+        odd, odd_rows = odd_of(connection, name, f"{name} NOT IN ({every}) AND {read} IS NULL")
+    kind = _kind(counts, like, odd_rows)
+    tokens = NULLS if kind == "text" else (*NULLS, *patterns.TYPED_NULLS)
     kept = f"{name} IS NOT NULL AND {name} NOT IN ({listed(tokens)})"
     ((different, filled),) = connection.execute(
         f"SELECT count(DISTINCT {name}), count(*) FROM log WHERE {kept}"
@@ -177,21 +225,46 @@ def facts_of(
         different=int(different),
         values=tuple((str(value), int(rows)) for value, rows in values),
         nulls=nulls,
-        formats=formats,
-        zoned=counts.zoned > 0 and counts.zoned == counts.times,
+        formats=formats if kind in ("time", "day") else (),
+        zoned=kind == "time" and counts.nearly_all_are(counts.zoned),
         low=low,
         median=median,
         high=high,
         whole=whole,
+        mostly=like if kind == "text" else "",
+        odd=odd,
+        odd_rows=odd_rows,
     )
 
 
-def _kind(counts: Counts, numbers: Numbers, formats: tuple[str, ...]) -> Kind:
+def _looks(counts: Counts, numbers: Numbers, formats: tuple[str, ...]) -> Literal["", "time", "number"]:
+    """What most values of a column are, or look like."""
+    if formats or counts.nearly_all_are(counts.iso, MOSTLY):
+        return "time"
+    # An id or a postal code begins with 0, a number does not.
+    if counts.leading_zero > (1.0 - NEARLY_ALL) * counts.values:
+        return ""
+    seem = max(counts.numbers[numbers], counts.separated)
+    return "number" if counts.nearly_all_are(seem, MOSTLY) else ""
+
+
+def odd_of(connection: duckdb.DuckDBPyConnection, name: str, condition: str) -> tuple[tuple[Odd, ...], int]:
+    """The commonest texts of a column for which the condition holds, and the rows of all of them."""
+    rows = connection.execute(
+        f"SELECT {name}, count(*), min(rowid) + 1, sum(count(*)) OVER () FROM log WHERE {condition} "
+        f"GROUP BY 1 ORDER BY 2 DESC, 3 LIMIT {MOST_ODD}"
+    ).fetchall()
+    odd = tuple(Odd(str(value), int(count), int(first)) for value, count, first, _ in rows)
+    return odd, int(rows[0][3]) if rows else 0
+
+
+def _kind(counts: Counts, like: Literal["", "time", "number"], odd_rows: int) -> Kind:
     if counts.filled == counts.nulls:
         return "empty"
     if counts.all_are(counts.flags):
         return "flag"
-    if formats or counts.all_are(counts.iso):
-        return "time" if counts.times else "day"
-    # An id or a postal code begins with 0, a number does not.
-    return "number" if counts.all_are(counts.numbers[numbers]) and not counts.leading_zero else "text"
+    if not like or not counts.nearly_all_are(counts.values - odd_rows):
+        return "text"
+    if like == "number":
+        return "number"
+    return "time" if counts.times else "day"

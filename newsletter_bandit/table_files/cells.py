@@ -9,6 +9,8 @@ from newsletter_bandit.quoting import text
 
 # Blanks that people and programs leave around a text; the last is the no-break space.
 BLANKS = " \t\r\n\u00a0"
+# Texts that programs write for an empty cell, whatever the column holds.
+NULLS = ("NULL", "null", "(null)", "\\N", "#N/A", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>")
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
 NUMBER_TYPES = (
     *FLOAT_TYPES, "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 from newsletter_bandit.table_files.cells import HOW_TO_WRITE_NUMBERS, is_separated
 from newsletter_bandit.table_files.faults import found_text
 
 # Day and month before the year, or any order with other separators than hyphens.
-_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([T ].*)?")
+_DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})([T ].*)?")
 _EMPTY = '""'
 _MEANING = {"BOOL": "true", "FLOAT64": _EMPTY, "DATE": _EMPTY, "TIMESTAMP": _EMPTY}
 
@@ -25,12 +26,26 @@ def of_type(column: str, type_: str, value: str | None) -> str:
         return ""
     if type_ == "FLOAT64" and is_separated(value):
         return f"{HOW_TO_WRITE_NUMBERS}; or say how they are written under ingest.format of the use case"
-    if type_ in ("DATE", "TIMESTAMP") and _DATE.fullmatch(value):
+    date = _DATE.fullmatch(value) if type_ in ("DATE", "TIMESTAMP") else None
+    if date is not None and not _exists(*map(int, date.groups()[:3])):
+        return "write a day that exists in the file, or leave the cell empty where the column may be"
+    if date is not None:
         return (
             "write the year first in the file: 2026-11-18, not 18.11.2026 or 11/18/2026; or say how dates "
             'are written under ingest.format of the use case, as in date_formats: ["%d.%m.%Y"]'
         )
     return _named(column, value, _MEANING[type_])
+
+
+def _exists(first: int, second: int, third: int) -> bool:
+    """Whether the numbers of a date name a day in any order in which people write them."""
+    for year, month, day in ((first, second, third), (third, second, first), (third, first, second)):
+        try:
+            dt.date(year, month, day)
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def of_recommender(value: str | None) -> str:

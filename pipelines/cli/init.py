@@ -81,7 +81,7 @@ def _run(out: Console, log: Log, options: InitOptions) -> None:
         init_report.show_arms(out, proposal.arms)
         init_report.show_features(out, proposal.features, proposal.left_out)
     out.print()
-    init_report.show_proposal(out, proposal)
+    init_report.show_proposal(out, log, proposal)
     _write(out, log, proposal, options)
 
 
@@ -151,14 +151,16 @@ def _tried(
     if share <= allowed and training.good:
         return text, use_case, (training, inference)
     reasons = "".join(f"\n  {refusal}" for refusal in training.refusals or inference.refusals)
-    problem = f"{share:.1%} of the rows cannot be used, more than {allowed:.1%}{reasons}"
-    if not training.good or options.max_rejected_share is not None or (options.yes and share > MOST_REFUSED):
+    problem = f"{share:.1%} of the rows cannot be used"
+    most = MOST_REFUSED if options.max_rejected_share is None else options.max_rejected_share
+    if not training.good or options.max_rejected_share is not None or (options.yes and share > most):
         raise DataError(
-            f"{log.files[0]}: {problem}\nNothing was written. {_advice(training)}Such rows are seldom a "
+            f"{log.files[0]}: {problem}; allowed: up to {most:.1%}{reasons}\nNothing was written. "
+            f"{_advice(training)}Such rows are seldom a "
             "random part of the data; mend them, or raise `max_rejected_share`"
         )
     if not options.yes:
-        out.print(problem, style="yellow", markup=False)
+        out.print(f"{problem}{reasons}", style="yellow", markup=False)
         if not agreed(out, "Such rows are seldom a random part of the log. Leave them out?"):
             raise DataError("nothing was written")
     text = use_case_text(log, proposal, math.ceil(share * 1000.0) / 1000.0)

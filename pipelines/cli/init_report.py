@@ -17,6 +17,7 @@ from newsletter_bandit.first_use.choosing import ByColumn, ByRule, BySplit
 from newsletter_bandit.first_use.defaults import SMALL_LOG_ROWS
 from newsletter_bandit.first_use.facts import KIND_WORDS, Facts
 from newsletter_bandit.first_use.named_roles import ROLE_WORDS
+from newsletter_bandit.first_use.odd_values import odd_sentences
 from newsletter_bandit.first_use.proposal import Proposal
 from newsletter_bandit.settings.use_case import Gate
 from newsletter_bandit.table_files.cells import Numbers
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.first_use.roles import Roles
     from newsletter_bandit.warehouse.trial import Trial
 
+ZONE_HINT = "A Swiss or German shop's times are usually of Europe/Zurich or Europe/Berlin, 1 to 2 hours off"
 _MOST_SHOWN = 24  # characters of a column's name or of an example
 
 
@@ -69,7 +71,7 @@ def show_features(out: Console, features: Sequence[Feature], left_out: Sequence[
     out.print(table)
 
 
-def show_proposal(out: Console, proposal: Proposal) -> None:
+def show_proposal(out: Console, log: Log, proposal: Proposal) -> None:
     """How rows are read and learnt from, in sentences."""
     p, plan = proposal, proposal.plan
     lines = [f"Click: {p.clicked.column} ({p.clicked.words})."]
@@ -78,8 +80,11 @@ def show_proposal(out: Console, proposal: Proposal) -> None:
     else:
         lines.append(f"Unsubscribe: {p.unsubscribed.column} ({p.unsubscribed.words}).")
     lines.append(_chosen(p))
+    if p.chosen.misfit:
+        lines.append(f"But {p.chosen.misfit}. You insist on them; if they are wrong, so is every judgement.")
+    lines += odd_sentences(log, p)
     if p.zone_matters:
-        lines.append(f"Times without a zone are taken for {p.written.time_zone}.")
+        lines.append(f"Times without a zone are taken for {p.written.time_zone}{_doubt(p)}.")
     window = f"{plan.window_rows:,} newsletters are in the training window of {plan.window['weeks']} weeks"
     if plan.small:
         lines.append(
@@ -156,11 +161,15 @@ def _say(out: Console, line: str) -> None:
 def _chosen(p: Proposal) -> str:
     if isinstance(p.chosen, BySplit):
         shares = ", ".join(f"{name} {100 * share:.4g}%" for name, share in p.chosen.shares.items())
-        return f"Chosen by known shares, which fit the log: {shares}."
+        return f"Chosen by known shares{'' if p.chosen.misfit else ', which fit the log'}: {shares}."
     if isinstance(p.chosen, ByRule):
         return f"Chosen by shares that depend on {p.chosen.column}."
     assert isinstance(p.chosen, ByColumn)
     return f"Chosen with the probability in {p.chosen.column}."
+
+
+def _doubt(p: Proposal) -> str:
+    return f". {ZONE_HINT}; --time-zone sets it" if p.written.time_zone == "UTC" else ""
 
 
 def _style(log: Log) -> list[str]:
@@ -176,7 +185,9 @@ def _style(log: Log) -> list[str]:
 
 def _held(facts: Facts, rows: int) -> str:
     words = KIND_WORDS[facts.kind]
-    if facts.kind == "number":
+    if facts.mostly:
+        words = f"text, {facts.different:,} different, most like {facts.mostly}s"
+    elif facts.kind == "number":
         words = f"number, {facts.low:g} to {facts.high:g}"
     elif facts.kind == "text":
         words = f"text, {facts.different:,} different"

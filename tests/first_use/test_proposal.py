@@ -17,6 +17,7 @@ import pytest
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.first_use.answers import Answers
 from newsletter_bandit.first_use.log import Log, Style, reading
+from newsletter_bandit.first_use.odd_values import odd_sentences
 from newsletter_bandit.first_use.proposal import Proposal, propose
 from newsletter_bandit.first_use.settings_file import use_case_text
 from newsletter_bandit.settings.reading import parse_use_case
@@ -127,7 +128,9 @@ def test_shares_that_the_log_contradicts_are_refused_unless_insisted_on(tmp_path
     log = coin_log(tmp_path / "log.csv")
     with pytest.raises(SettingsError, match=r"`split`: the log does not fit .*a: 80\.0% said, 50\.0% found"):
         found(log, Answers(split="80/20"))
-    assert found(log, Answers(split="80/20", misfit_is_known=True)).use_case.ingest.training["propensity"]
+    insisted = found(log, Answers(split="80/20", misfit_is_known=True))
+    assert insisted.use_case.ingest.training["propensity"]
+    assert "# NOTE: the log does not fit these shares (a: 80.0% said, 50.0% found; b: 20.0%" in insisted.text
 
 
 def test_without_a_word_on_the_choice_nothing_is_proposed(tmp_path: Path) -> None:
@@ -368,7 +371,58 @@ def test_points_and_commas_are_told_apart(tmp_path: Path) -> None:
         "a;b\n1'234.50;x\n5.5;y\n": (".", "'’"),
         "a;b\n1 234,50;x\n5,5;y\n": (",", " \u00a0\u202f"),
         "a;b\n12;1.234\n5;1.5\n": (".", ""),
+        "a;b\n3'173,67;x\n5,5;y\n": (",", "'’"),
+        "a;b\n3’173,67;x\n5,5;y\n": (",", "'’"),
     }
     for number, (content, (decimal, thousands)) in enumerate(cases.items()):
         (tmp_path / f"{number}.csv").write_text(content, encoding="utf-8")
         assert _read(tmp_path / f"{number}.csv").numbers == Numbers(decimal, thousands), content
+
+
+def spoilt_log(path: Path, bad: int) -> Path:
+    """Of 400 rows, the first few have a time, a day and a number that are none."""
+    return coin_log(
+        path,
+        rows=400,
+        sent_at=lambda n: "31.11.2026 10:00" if n < bad else f"{n % 20 + 1:02}.11.2026 08:{n // 20:02}",
+        joined=lambda n: "31.11.2024" if n < bad else f"{n % 28 + 1:02}.{n % 12 + 1:02}.20{n % 9 + 10}",
+        spend=lambda n: "k.A. (alt)" if n < bad else f"{n}.25",
+    )
+
+
+def test_a_few_bad_cells_do_not_make_a_column_text(tmp_path: Path) -> None:
+    log = spoilt_log(tmp_path / "log.csv", bad=2)
+    with reading([log]) as read:
+        proposal = propose(read, Answers(), TODAY)
+        assert odd_sentences(read, proposal) == [
+            "sent_at: 2 of 400 values are no time: '31.11.2026 10:00' (2 rows, first row 1); their rows are "
+            "left out.",
+            "spend: 2 of 400 values are no number: 'k.A. (alt)' (2 rows, first row 1); they become "
+            "empty cells.",
+            "joined: 2 of 400 values are no time: '31.11.2024' (2 rows, first row 1); they become "
+            "empty cells.",
+        ]
+        use_case = parse_use_case(use_case_text(read, proposal, 0.01), Path("own.yaml"))
+    assert proposal.roles["time"] == "sent_at"
+    types = {feature.column: feature.settings["type"] for feature in proposal.features}
+    assert (types["joined"], types["spend"]) == ("date", "number")
+    trial = try_out(use_case, "training", [log])
+    assert (trial.good, [str(each.found) for each in trial.refusals]) == (398, ["31.11.2026 10:00"])
+    assert trial.refusals[0].remedy.startswith("write a day that exists")
+
+
+def test_too_many_bad_cells_are_named_and_no_other_column_takes_the_role(tmp_path: Path) -> None:
+    log = spoilt_log(tmp_path / "log.csv", bad=20)
+    named = r"20 of its 400 values are no times: '31\.11\.2026 10:00' \(20 rows, first row 1\); allowed"
+    with pytest.raises(SettingsError, match=named):
+        found(log, Answers(roles={"time": "sent_at"}))
+    with pytest.raises(SettingsError, match=f"no column was found for the time of sending .*{named}"):
+        found(log, Answers())
+    two = coin_log(tmp_path / "two.csv", rows=400, spend=lambda n: f"{n}.5" if n % 3 else f'"1 {n:03},5"')
+    left_out = {each.column: each.why for each in found(two, Answers()).proposal.left_out}
+    assert "they look like numbers, but 134 of 400 cannot be read: '1 000,5' (row 1)" in left_out["spend"]
+
+
+def test_one_odd_date_does_not_decide_between_day_and_month(tmp_path: Path) -> None:
+    log = coin_log(tmp_path / "log.csv", rows=400, joined=lambda n: f"{n % 28 + 1}/{1 + n // 399 * 12}/2025")
+    assert found(log, Answers()).use_case.ingest.format.date_formats == ("%d/%m/%Y",)

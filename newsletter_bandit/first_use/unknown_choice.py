@@ -6,12 +6,27 @@ import re
 from collections.abc import Sequence
 
 from newsletter_bandit.first_use.log import Log
+from newsletter_bandit.first_use.yaml_text import one_line
+from newsletter_bandit.quoting import quoted_path, text
+
+_WITH_POLICY = "with-policy.csv"
 
 
 def unknown(log: Log, recommender: str, clicked: str, context: Sequence[str]) -> str:
     """What can and cannot be learnt from a log of which nobody knows how the recommender was chosen."""
     columns = " ".join(f"--context {_shell(column)}" for column in context[:3]) or "--context COLUMN"
-    file = _shell(str(log.files[0]))
+    policy = "always"
+    while policy in log.columns:
+        policy += "_"
+    arm = log.columns[recommender].example
+    readers = [
+        f"read_parquet({quoted_path(file)})"
+        if file.name.lower().endswith(".parquet")
+        else f"read_csv({quoted_path(file)}, all_varchar = true)"
+        for file in log.files
+    ]
+    rows = " UNION ALL BY NAME ".join(f"SELECT *, {text(arm)} AS {policy} FROM {each}" for each in readers)
+    code = f"import duckdb; duckdb.sql({f'COPY ({rows}) TO {text(_WITH_POLICY)}'!r})"
     return (
         "How the recommender was chosen is not known, so nothing was written.\n"
         "  What this log tells: the click rate of each recommender, among those who\n"
@@ -26,11 +41,13 @@ def unknown(log: Log, recommender: str, clicked: str, context: Sequence[str]) ->
         "  - Send the next newsletters by a random draw, and log its probability.\n"
         "  - If columns of this log decided, compare policies with estimated\n"
         "    propensities. Every figure then says ESTIMATED, and holds only if these\n"
-        "    columns are all that decided:\n"
-        f"    newsletter-bandit evaluate {file} --action {_shell(recommender)} --reward {_shell(clicked)} "
-        f"--estimate-propensities {columns} --evaluation-probability COLUMN"
+        "    columns are all that decided. The policy stands in a column of the file.\n"
+        f"    Always {one_line(arm)}, say, is judged by\n"
+        f"    python -c {_shell(code)}\n"
+        f"    newsletter-bandit evaluate {_WITH_POLICY} --action {_shell(recommender)} "
+        f"--reward {_shell(clicked)} --estimate-propensities {columns} --evaluation-action {policy}"
     )
 
 
-def _shell(text: str) -> str:
-    return text if re.fullmatch(r"[\w./-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+def _shell(word: str) -> str:
+    return word if re.fullmatch(r"[\w./-]+", word) else "'" + word.replace("'", "'\\''") + "'"

@@ -36,6 +36,7 @@ from newsletter_bandit.warehouse.columns import (
     plan,
     source_of,
 )
+from newsletter_bandit.warehouse.zones import nearest_zone
 
 Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "users", "rankings"]
 KEY: dict[str, tuple[str, ...]] = {
@@ -95,9 +96,10 @@ def use_time_zone(connection: duckdb.DuckDBPyConnection, written: FileFormat) ->
     """
     try:
         connection.execute(f"SET TimeZone = {text(written.time_zone)}")
-    except duckdb.Error as error:
-        _, _, near = str(error).partition("Candidate time zones: ")
-        near = f", perhaps {near.splitlines()[0]}" if near else ""
+    except duckdb.Error:
+        names = connection.execute("SELECT name FROM pg_timezone_names() WHERE name LIKE '%/%'").fetchall()
+        nearest = nearest_zone(written.time_zone, (str(name) for (name,) in names))
+        near = f", perhaps {nearest}" if nearest else ""
         raise SettingsError(
             f"ingest.format.time_zone: found {written.time_zone!r}; allowed: UTC, or a zone of the IANA "
             f"database such as Europe/Zurich{near}"

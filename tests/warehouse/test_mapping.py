@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.warehouse.ingest import IngestReport, Table, ingest
+from newsletter_bandit.warehouse.zones import nearest_zone
 from tests.tiny import make_use_case
 
 # A log as a shop exports it: neither campaign nor list, local times, a known split, counts.
@@ -163,6 +164,21 @@ def test_a_zone_that_is_none_is_refused_with_its_neighbours(tmp_path: Path) -> N
     written = {**MAPPED["format"], "time_zone": "Europe/Zürich"}
     with pytest.raises(SettingsError, match=r"format\.time_zone: found 'Europe/Zürich'.*Europe/Zurich"):
         load(tmp_path, "1;18.11.2026;a;0;;1;;x\n", format=written)
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("Europa/Zürich", "Europe/Zurich"),
+        ("zurich", "Europe/Zurich"),
+        ("Europe/Berln", "Europe/Berlin"),
+        ("Amerika/New York", "America/New_York"),
+        ("Mars/Olympus", None),
+    ],
+)
+def test_the_zone_that_was_meant_is_the_one_of_that_place(given: str, nearest: str | None) -> None:
+    zones = ("Africa/Tunis", "America/New_York", "Europe/Berlin", "Europe/Tirane", "Europe/Zurich")
+    assert nearest_zone(given, zones) == nearest
 
 
 @pytest.mark.parametrize(

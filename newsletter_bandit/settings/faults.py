@@ -7,6 +7,7 @@ of the place where it lies (`allowed.py`).
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -98,7 +99,10 @@ def _fault(detail: _Detail) -> Fault:
     if kind == "json_invalid":
         return Fault(place.key, f"not JSON: {detail.of['ctx']['error']}; found {found(value)}")
     if kind == "extra_forbidden" and place.within is not None:
-        return Fault(place.key, f"unknown key; allowed: {', '.join(sorted(place.within.model_fields))}")
+        keys = sorted(place.within.model_fields)
+        meant = difflib.get_close_matches(place.key.rpartition(".")[2], keys, 1)
+        hint = f"; did you mean {meant[0]}" if meant else ""
+        return Fault(place.key, f"unknown key{hint}; allowed: {', '.join(keys)}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         name = discriminator(place.metadata) or ""
         key = f"{place.key}.{name}".removeprefix(".")

@@ -52,10 +52,13 @@ def drop(key: str) -> Change:
 
 # What is wrong, the change, then the key and the words that the message must hold.
 REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
-    "unknown key": (put("recomenders", value=[]), ["recomenders: unknown key", "allowed:", "recommenders"]),
+    "unknown key": (
+        put("recomenders", value=[]),
+        ["recomenders: unknown key; did you mean recommenders"],
+    ),
     "unknown key below": (
         put("gate", "min_row", value=1),
-        ["gate.min_row: unknown key", "allowed:", "min_rows"],
+        ["gate.min_row: unknown key; did you mean min_rows", "allowed:"],
     ),
     "missing key": (drop("agent"), ["agent: missing"]),
     "reference that is no policy": (

@@ -16,6 +16,7 @@ from newsletter_bandit.off_policy.checks import SAMPLE_SIZE
 from newsletter_bandit.off_policy.logged_table.figures import PartFigures, Value
 from newsletter_bandit.off_policy.logged_table.overlap import ActionFigures
 from newsletter_bandit.off_policy.logged_table.result import Evaluation
+from newsletter_bandit.off_policy.logged_table.users import ESTIMATED_FROM, USERS
 
 MAX_ACTIONS = 15
 _WORDS = {
@@ -79,9 +80,11 @@ def _values(found: Evaluation) -> Group:
 def _weights(found: Evaluation) -> Group:
     table = _table("support", "found", "needed", "", left=(3,))
     for check in found.checks:
+        estimated = check.name == USERS and (check.figure or 0.0) >= ESTIMATED_FROM
+        about = "about " if estimated else ""
         table.add_row(
             escape(check.name),
-            _plain(check.figure),
+            about + _plain(check.figure),
             f"{check.relation} {_plain(check.bound)}",
             "[green]pass[/]" if check.passed else "[red]fail[/]",
         )

@@ -148,6 +148,15 @@ def test_the_terminal_shows_everything_within_its_width(tmp_path: Path, width: i
     assert "Supported if the estimated propensities are right" in words
 
 
+def test_a_number_of_users_that_is_an_estimate_says_about(tmp_path: Path) -> None:
+    users = {"user": [f"u{row}" for row in range(4500)]}
+    path = write(tmp_path / "log.parquet", random_log(3, 4500) | users)
+    found = evaluate([path], Columns("action", "reward", "p", "pi", user="user"), Options())
+    out = Console(width=80, record=True, file=(tmp_path / "shown.txt").open("w"))
+    evaluation_report.show(out, found)
+    assert re.search(r"users +about 4,\d{3} ", out.export_text())
+
+
 def test_how_a_file_was_read_is_no_warning(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("action;reward;p;pi\n" + "".join(f"a;{i % 2};0.5;0.5\n" for i in range(40)))

@@ -80,11 +80,11 @@ def test_slices_and_loggers_are_the_figures_of_their_rows(tmp_path: Path) -> Non
 
 
 def test_an_empty_slice_is_a_slice(tmp_path: Path) -> None:
-    path = write(tmp_path / "log.csv", FOUR_ROWS | {"country": ["CH", None, "CH", "CH"]})
+    path = write(tmp_path / "log.csv", FOUR_ROWS | {"country": ["CH", None, "NULL", "CH"]})
     found = evaluate([path], replace(COLUMNS, slices=("country",)), options())
     assert {name: part.weights.rows for name, part in found.slices["country"].items()} == {
-        "(empty)": 1,
-        "CH": 3,
+        "(empty)": 2,
+        "CH": 2,
     }
 
 

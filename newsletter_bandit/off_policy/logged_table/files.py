@@ -15,8 +15,8 @@ import duckdb
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.logged_table.columns import Columns
-from newsletter_bandit.quoting import quoted
-from newsletter_bandit.table_files.cells import is_number, nonempty, padded, trimmed
+from newsletter_bandit.quoting import quoted, text
+from newsletter_bandit.table_files.cells import NULLS, is_number, nonempty, padded, trimmed
 from newsletter_bandit.table_files.faults import names_listed
 from newsletter_bandit.table_files.source import open_table
 
@@ -64,6 +64,13 @@ class Source:
         """Expression for the column as VARCHAR without blanks around it; NULL where nothing is left."""
         name = quoted(column)
         return nonempty(name) if self.types[column] == "VARCHAR" else f"CAST({name} AS VARCHAR)"
+
+    def label(self, column: str) -> str:
+        """As `text`; NULL also for a text that programs write for an empty cell."""
+        cell = self.text(column)
+        if self.types[column] != "VARCHAR":
+            return cell
+        return f"CASE WHEN {cell} NOT IN ({', '.join(map(text, NULLS))}) THEN {cell} END"
 
     def blanks(self, column: str) -> str:
         """Expression that is true where a text has blanks around it."""

@@ -180,7 +180,7 @@ class LoggedTable:
         source = self._sources[number]
         selected = [f"{number} AS file", "row_number() OVER () AS row"]
         selected += [f"{source.text(c)} AS {quoted('text_' + r)}" for r, c in self.columns.texts.items()]
-        selected += [f"{source.text(c)} AS {quoted('label_' + c)}" for c in self.columns.labels]
+        selected += [f"{source.label(c)} AS {quoted('label_' + c)}" for c in self.columns.labels]
         if self.columns.user is not None:
             selected.append(f"hash({source.text(self.columns.user)}) AS hash_user")
         selected += [f"{source.blanks(c)} AS {quoted('padded_' + c)}" for c in self._texts]

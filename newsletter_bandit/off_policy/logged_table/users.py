@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from newsletter_bandit.checks import Check, compared
 
-# Exact below this many users; above, the count's standard error is 1 / sqrt(`_KEPT`), 1.6%.
-_KEPT = 4096
+# From this many users on a count is an estimate, whose standard error is 1 / sqrt(`_KEPT`), 1.6%.
+ESTIMATED_FROM = _KEPT = 4096
+USERS = "users"
 _HASHES = 2.0**64
 
 
@@ -39,7 +40,8 @@ def enough_users(users: int, min_users: int) -> tuple[Check, ...]:
     """The check of the users; none where the log does not name any."""
     if not users:
         return ()
-    check = compared("users", users, ">=", min_users, "different users")
-    few = "1 user says" if users == 1 else f"{users:,} users say"
+    check = compared(USERS, users, ">=", min_users, "different users")
+    about = "about " if users >= ESTIMATED_FROM else ""
+    few = "1 user says" if users == 1 else f"{about}{users:,} users say"
     detail = "" if check.passed else f"{few} nothing about others, however many rows they have"
     return (Check(check.name, check.figure, check.bound, check.relation, check.passed, detail),)

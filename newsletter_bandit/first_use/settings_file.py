@@ -36,6 +36,7 @@ def use_case_text(log: Log, proposal: Proposal, max_rejected_share: float = 0.00
         "order.",
         *block("default_ranking", _by_clicks(p)),
         "",
+        *(["# Underscores, as no warehouse takes the hyphens of `name`."] if "-" in p.name else []),
         "tables:",
         f"  training: {_schema(p.name)}.training",
         f"  inference: {_schema(p.name)}.inference",

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.days import day
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -58,7 +59,7 @@ def submit(
         typer.Option(
             "--run-date",
             metavar="YYYY-MM-DD",
-            formats=["%Y-%m-%d"],
+            parser=day,
             help="Day of the run (default: the day on which it starts, UTC).",
         ),
     ] = None,

@@ -97,7 +97,10 @@ def _shares(
 
         def take(text: str) -> str:
             if not text:
-                raise SettingsError(f"the log cannot tell them; allowed: such as {example}, or equal")
+                raise SettingsError(
+                    "found nothing; the log cannot tell the shares; allowed: shares such as "
+                    f"{example}, or equal"
+                )
             parse_part(text, names, every, "shares")
             return text
 

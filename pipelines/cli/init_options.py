@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from newsletter_bandit.errors import SettingsError
+from pipelines.cli.days import day
 from pipelines.cli.options import WORKDIR, WorkdirOption, date_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class InitOptions:
     ] = None
     sent_on: Annotated[
         dt.datetime | None,
-        typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Day on which all were sent."),
+        typer.Option(metavar="YYYY-MM-DD", parser=day, help="Day on which all were sent."),
     ] = None
     recommender: Annotated[str | None, _column("Column with the recommender that filled the newsletter.")] = (
         None
@@ -130,7 +131,10 @@ class InitOptions:
     max_rejected_share: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=1.0, help="Share of rows that may be left out as unusable (default: up to 0.05)."
+            min=0.0,
+            max=1.0,
+            help="Share of rows that may be left out as unusable (default: 0.05 with --yes; without it, more "
+            "than 0.001 is a question).",
         ),
     ] = None
     folder: Annotated[

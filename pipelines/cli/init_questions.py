@@ -77,6 +77,7 @@ def complete(out: Console, log: Log, answers: Answers, folder: Path | None) -> A
         answers = ask_choice(out, log, answers, arms)
     out.print()
     if answers.time_zone is None and "time" in roles and not log.columns[roles["time"]].zoned:
+        out.print(f"Times without a zone are taken as UTC. {init_report.ZONE_HINT}.", markup=False)
         zone = ask(out, "Time zone of the times, such as Europe/Zurich", "UTC", lambda text: _zone(log, text))
         answers = replace(answers, time_zone=zone)
     if not answers.without:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter_bandit.settings.run_day import run_day
+from pipelines.cli.days import day
 
 if TYPE_CHECKING:
     from newsletter_bandit.registry import Registry
@@ -32,7 +33,7 @@ RunDateOption = Annotated[
     typer.Option(
         "--run-date",
         metavar="YYYY-MM-DD",
-        formats=["%Y-%m-%d"],
+        parser=day,
         help="Day of the run, UTC; today unless given.",
     ),
 ]

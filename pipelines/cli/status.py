@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.days import day
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -37,7 +38,7 @@ def status(
         typer.Option(
             "--run-date",
             metavar="YYYY-MM-DD",
-            formats=["%Y-%m-%d"],
+            parser=day,
             help="Judge as at the beginning of this day, UTC (default: now).",
         ),
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from newsletter_bandit.errors import SettingsError
+from pipelines.cli.days import day
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -74,11 +75,11 @@ def build_tables(
     workdir: WorkdirOption = WORKDIR,
     first: Annotated[
         dt.datetime | None,
-        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First day of sends (UTC)."),
+        typer.Option("--from", metavar="YYYY-MM-DD", parser=day, help="First day of sends (UTC)."),
     ] = None,
     last: Annotated[
         dt.datetime | None,
-        typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last day of sends (UTC)."),
+        typer.Option("--to", metavar="YYYY-MM-DD", parser=day, help="Last day of sends (UTC)."),
     ] = None,
     campaign: Annotated[
         str | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -89,11 +90,37 @@ def test_nobody_knows_how_it_was_chosen(log: Path, tmp_path: Path, command: Comm
     assert done.returncode == 2
     assert "What it cannot tell: what the others would have clicked." in done.stderr
     assert "--action Variante --reward Klicks --estimate-propensities --context Stufe" in done.stderr
+    made, judged = [shlex.split(line) for line in done.stderr.splitlines()[-2:]]
+    subprocess.run([sys.executable, *made[1:]], cwd=tmp_path, check=True)
+    policy = tmp_path / judged[2]
+    evaluated = command("evaluate", policy, *judged[3:])
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "propensities ESTIMATED" in evaluated.stdout
     silent = init(command, tmp_path, log, "--yes")
     assert silent.returncode == 2
     assert "how the recommender was chosen is missing" in silent.stderr
     assert "use --split with the share of each recommender" in silent.stderr
     assert list(tmp_path.rglob("*.yaml")) == []
+
+
+def test_a_misfit_that_is_insisted_on_is_said_and_so_is_the_zone(
+    log: Path, tmp_path: Path, command: Command
+) -> None:
+    done = init(command, tmp_path, log, "--split", "equal", "--despite-misfit", "--yes")
+    shown = " ".join(done.stdout.split())
+    assert "fit the log:" not in shown
+    assert "But the log does not fit these shares (Editor's picks: 20.0% said" in shown
+    assert "usually of Europe/Zurich or Europe/Berlin, 1 to 2 hours off; --time-zone sets it" in shown
+
+
+def test_a_day_that_does_not_exist_is_told_from_one_that_is_written_otherwise(
+    log: Path, tmp_path: Path, command: Command
+) -> None:
+    for day, words in (("2026-02-30", "a day that does not exist"), ("18.11.2026", "a day YYYY-MM-DD")):
+        done = init(command, tmp_path, log, "--time", "-", "--sent-on", day, "--yes")
+        assert done.returncode == 2
+        assert f"found '{day}'" in done.stderr
+        assert words in done.stderr
 
 
 def test_without_a_terminal_nobody_is_asked(log: Path, tmp_path: Path, command: Command) -> None:

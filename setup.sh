@@ -89,7 +89,7 @@ install() {
     if [[ ! -e .venv/requirements.lock ]] && ((available_kb < needed_gb * 1000 * 1000)); then
       fail "Only $((available_kb / 1000)) MB of disk are free here; setting up needs $needed_gb GB"
     fi
-    echo "Installing what requirements.lock names into .venv for Python $(version_of $python) (once, about 4 GB)"
+    echo "Installing what requirements.lock names into .venv for Python $(version_of $python) (once, about 5 GB with downloads)"
     "$uv" pip sync --quiet --compile-bytecode --python $python --require-hashes requirements.lock
     cp requirements.lock .venv/requirements.lock
   fi

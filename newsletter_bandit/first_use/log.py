@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,14 +11,17 @@ from pathlib import Path
 import duckdb
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.first_use.facts import Facts
+from newsletter_bandit.first_use import patterns
+from newsletter_bandit.first_use.facts import Facts, Odd
 from newsletter_bandit.first_use.sniffing import (
+    NEARLY_ALL,
     Decimal,
     counts_of,
     facts_of,
     formats_of,
     listed,
     numbers_of,
+    odd_of,
     time_of,
 )
 from newsletter_bandit.first_use.words import words_of
@@ -48,6 +50,8 @@ _TIME_WORDS = frozenset(
     ]
 )
 _COMPACT_DAY = "%Y%m%d"
+# A number since 1970 as `ingest` reads it.
+_EPOCH = "regexp_full_match({}, '[0-9]{{9,13}}')"
 _CENTURY = (946_684_800, 4_102_444_800)  # seconds from 1970 to 2000 and to 2100
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -109,7 +113,8 @@ class Log:
         value, formats = self.value(column), self.columns[column].formats
         epoch = self.columns[column].epoch
         if epoch:
-            return f"to_timestamp(TRY_CAST({value} AS DOUBLE) / {EPOCH_UNITS[epoch]})"
+            since = f"to_timestamp(TRY_CAST({value} AS DOUBLE) / {EPOCH_UNITS[epoch]})"
+            return f"CASE WHEN {_EPOCH.format(value)} THEN {since} END"
         return time_of(value, formats)
 
     def place(self, row: int) -> str:
@@ -206,7 +211,7 @@ def _sniffed(
     columns, in_doubt = {}, []
     for name, count in counts.items():
         formats, doubt = formats_of(connection, name, count, style.month_first)
-        columns[name] = _as_time(facts_of(connection, name, count, numbers, formats))
+        columns[name] = _as_time(connection, facts_of(connection, name, count, numbers, formats))
         in_doubt += [name] if doubt and columns[name].dated else []
     left_out = [name for name in tables[0].types if name not in names]
     if left_out:
@@ -225,23 +230,31 @@ def _sniffed(
     )
 
 
-def _as_time(facts: Facts) -> Facts:
-    """A time, where the column is named as one and holds numbers that are times of this century."""
-    if facts.kind == "number" and facts.whole and _TIME_WORDS & set(words_of(facts.name)):
-        odd = {each.value for each in facts.odd}
-        if all(_is_compact_day(value) for value, _ in facts.values if value not in odd):
-            return replace(facts, kind="day", formats=(_COMPACT_DAY,))
-        for unit, parts in EPOCH_UNITS.items():
-            if _CENTURY[0] <= facts.low / parts and facts.high / parts < _CENTURY[1]:
-                return replace(facts, kind="time", epoch=unit, zoned=True)
+def _as_time(connection: duckdb.DuckDBPyConnection, facts: Facts) -> Facts:
+    """A time, where the column is named as one and nearly all of it are numbers that are times of this
+    century.
+    """
+    if facts.kind != "number" or not _TIME_WORDS & set(words_of(facts.name)):
+        return facts
+    name = quoted(facts.name)
+    filled = f"{name} NOT IN ({listed((*NULLS, *patterns.TYPED_NULLS))})"
+
+    def others(condition: str) -> tuple[tuple[Odd, ...], int]:
+        return odd_of(connection, name, f"{filled} AND NOT coalesce({condition}, FALSE)")
+
+    def few(rows: int) -> bool:
+        return rows <= (1.0 - NEARLY_ALL) * facts.filled
+
+    odd, rows = others(f"length({name}) = 8 AND year(try_strptime({name}, {text(_COMPACT_DAY)})) >= 1900")
+    if few(rows):
+        return replace(facts, kind="day", formats=(_COMPACT_DAY,), odd=odd, odd_rows=rows)
+    for unit, parts in EPOCH_UNITS.items():
+        low, high = (parts * end for end in _CENTURY)
+        _, rows = others(f"{_EPOCH.format(name)} AND TRY_CAST({name} AS DOUBLE) BETWEEN {low} AND {high}")
+        if few(rows):
+            odd, rows = others(_EPOCH.format(name))
+            return replace(facts, kind="time", epoch=unit, zoned=True, odd=odd, odd_rows=rows)
     return facts
-
-
-def _is_compact_day(text: str) -> bool:
-    try:
-        return len(text) == 8 and dt.datetime.strptime(text, _COMPACT_DAY).year >= 1900
-    except ValueError:
-        return False
 
 
 def _nulls(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> tuple[str, ...]:

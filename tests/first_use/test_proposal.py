@@ -423,6 +423,30 @@ def test_too_many_bad_cells_are_named_and_no_other_column_takes_the_role(tmp_pat
     assert "they look like numbers, but 134 of 400 cannot be read: '1 000,5' (row 1)" in left_out["spend"]
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "format_"), [("202611{day}", "20261131", ("%Y%m%d",)), ("17930{day}000", "0", ())]
+)
+def test_one_bad_cell_among_times_written_as_numbers_is_one(
+    tmp_path: Path, good: str, bad: str, format_: tuple[str, ...]
+) -> None:
+    log = coin_log(
+        tmp_path / "log.csv",
+        sent_at=lambda n: bad if n == 7 else good.format(day=f"{n % 20 + 10}"),
+        customer_id=lambda n: f"c{n}",
+    )
+    parts = [tmp_path / "a.csv", log]
+    parts[0].write_text("\n".join(log.read_text().splitlines()[:1] + log.read_text().splitlines()[101:]))
+    log.write_text("\n".join(log.read_text().splitlines()[:101]) + "\n")
+    with reading(parts) as read:
+        proposal = propose(read, Answers(), TODAY)
+        (said,) = odd_sentences(read, proposal)
+        use_case = parse_use_case(use_case_text(read, proposal, 0.01), Path("own.yaml"))
+    assert said == f"sent_at: 1 of 200 values is no time: '{bad}' (log.csv row 8); its row is left out."
+    assert use_case.ingest.format.date_formats == format_
+    assert proposal.days[0].year == 2026
+    assert try_out(use_case, "training", parts).refused == 1
+
+
 def test_one_odd_date_does_not_decide_between_day_and_month(tmp_path: Path) -> None:
     log = coin_log(tmp_path / "log.csv", rows=400, joined=lambda n: f"{n % 28 + 1}/{1 + n // 399 * 12}/2025")
     assert found(log, Answers()).use_case.ingest.format.date_formats == ("%d/%m/%Y",)

@@ -132,7 +132,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"values": {"agent.learning_rate": 2.0}},
         "values.agent.learning_rate: found 2.0; allowed: a number, more than 0 and at most 1",
     ),
-    "unknown field": ({"value": 1}, "value: unknown key; allowed: agent, found, use_case, values"),
+    "unknown field": (
+        {"value": 1},
+        "value: unknown key; did you mean values; allowed: agent, found, use_case, values",
+    ),
     "missing field": ({"found": {}}, "found.value: missing"),
 }
 

@@ -45,6 +45,7 @@ def create(
     tuned: TunedSet | None = None,
     rows: str = "",
     log: WindowLog | None = None,
+    options: str | None = None,
     *,
     build_table: bool = False,
     again: RuntimeParameter | None = None,
@@ -59,6 +60,7 @@ def create(
       tuned: hyperparameters that `newsletter-bandit tune` found, in the place of the use case's own.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
       log: what the window holds, for the report; None where nobody looked.
+      options: options of the command that trains, for the commands in the report; None where unknown.
       build_table: build the training table first, from the raw ones.
       again: the parameter that lets a compiled pipeline train on rows that were judged before. With it, the
         pipeline takes the fingerprint itself, and the other steps run only if the training is a new one.
@@ -80,7 +82,7 @@ def create(
         guard.add_upstream_nodes(first)
         first.append(guard)
     with nullcontext() if guard is None else Cond(guard.is_new):
-        example_gen, *others = _steps(use_case, environment, schema_file, days, guard, rows, log)
+        example_gen, *others = _steps(use_case, environment, schema_file, days, guard, rows, log, options)
     example_gen.add_upstream_nodes(first)
     name = pipeline_name(use_case)
     return Pipeline(
@@ -100,6 +102,7 @@ def _steps(
     guard: RepeatGuard | None,
     rows: str,
     log: WindowLog | None,
+    options: str | None,
 ) -> list[BaseComponent]:
     """The steps that read, train, judge and publish, ExampleGen first; otherwise as `create`."""
     prepared = preparation.create(use_case, environment, schema_file, days)
@@ -152,6 +155,7 @@ def _steps(
         use_case=use_case,
         rows=rows,
         log=log,
+        options=options,
         repeat_check=None if guard is None else guard.outputs["check"],
     )
     return [

@@ -12,12 +12,22 @@ from newsletter_bandit.settings.use_case import UseCase
 
 @dataclass(frozen=True)
 class Workspace:
-    """A use case and where it runs; the environment's paths are already placed in the work folder."""
+    """A use case and where it runs; the environment's paths are already placed in the work folder.
+
+    Attributes:
+      use_case: what is decided.
+      use_case_path: file that it was read from.
+      environment: where it runs.
+      workdir: work folder.
+      options: options that name file, environment and folder on the command line, such as "--workdir shop";
+        "" where all are the defaults, None where no command line named them.
+    """
 
     use_case: UseCase
     use_case_path: Path
     environment: Environment
     workdir: Path
+    options: str | None = None
 
     @property
     def schema_file(self) -> Path:

@@ -126,6 +126,7 @@ class PushingFinalizer(base_component.BaseComponent):
       use_case: use case, which is kept beside the model.
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
       log: what the window holds, for the report; None where nobody looked.
+      options: options of the command that trains, for the commands in the report; None where unknown.
       repeat_check: channel of the RepeatGuard's `check`, whose fingerprint then takes the place of ``rows``.
     """
 
@@ -143,6 +144,7 @@ class PushingFinalizer(base_component.BaseComponent):
         use_case: UseCase,
         rows: str = "",
         log: WindowLog | None = None,
+        options: str | None = None,
         repeat_check: BaseChannel | None = None,
     ) -> None:
         spec = PushingFinalizerSpec(
@@ -153,7 +155,7 @@ class PushingFinalizer(base_component.BaseComponent):
             registry=registry,
             use_case=use_case.to_json(),
             rows=rows,
-            log=to_text(log),
+            log=to_text(log, options),
             repeat_check=repeat_check,
             publication=Channel(type=simple_artifacts.File),
         )

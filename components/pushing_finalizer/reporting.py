@@ -18,7 +18,7 @@ from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.window_log import WindowLog
 
-_LOG = "log"
+_LOG, _OPTIONS = "log", "options"
 
 
 def report(
@@ -40,7 +40,7 @@ def report(
       decision_dir: folder with `decision.json`.
       use_case: the settings that it was trained with.
       days: of the run.
-      log: what is known of the window's rows, as `to_text` makes it.
+      log: what is known of the window's rows and the command, as `to_text` makes it.
       folder: gets `report.json` and `report.html`.
 
     Raises:
@@ -58,6 +58,7 @@ def report(
         run_date=days.run_date,
         window=days.window,
         log=known.optional(_LOG, lambda name: WindowLog.of(known.object(name))),
+        options=known.text(_OPTIONS) if _OPTIONS in known else None,
     )
     made = page(evidence, registry.versions(), dt.datetime.now(dt.UTC))
     evidence.write(folder)
@@ -66,6 +67,9 @@ def report(
         registry.add_report(publication.version, made)
 
 
-def to_text(log: WindowLog | None) -> str:
-    """What is known of the window's rows, as the text in which it travels to the step."""
-    return json.dumps({_LOG: None if log is None else log.body()})
+def to_text(log: WindowLog | None, options: str | None = None) -> str:
+    """What is known of the window's rows and of the command's options, as the text in which it travels to the
+    step.
+    """
+    given = {} if options is None else {_OPTIONS: options}
+    return json.dumps({_LOG: None if log is None else log.body(), **given})

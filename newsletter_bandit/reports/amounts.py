@@ -48,7 +48,17 @@ class Amount:
     @property
     def may_be_chance(self) -> bool:
         """It is no sure difference: the interval reaches over 0, or is unknown."""
-        return not (self.surely_more or self.surely_less)
+        return not (self.surely_more or self.surely_less or self.is_nothing)
+
+    @property
+    def is_nothing(self) -> bool:
+        """It is a difference of exactly 0: in no newsletter is there one."""
+        return self.value == self.low == self.high == 0.0
+
+    @property
+    def doubt(self) -> str:
+        """What must stand beside the interval of a difference: ": may be chance", or ""."""
+        return ": no difference" if self.is_nothing else ": may be chance" if self.may_be_chance else ""
 
     def text(self, signed: bool = False) -> str:
         """Such as "1,342" or "+1,342"."""
@@ -116,6 +126,19 @@ def share(figure: float | None, digits: int = 1) -> str:
     if figure is None or not math.isfinite(figure):
         return UNKNOWN
     return f"{100.0 * figure:.{digits}f}%".replace("-", MINUS)
+
+
+def percent(figure: float | None) -> str:
+    """A share in percent with at most one digit, such as "−0.1%" or "10%"."""
+    text = share(figure)
+    return f"{text.removesuffix('.0%')}%" if text.endswith(".0%") else text
+
+
+def relative(change: float | None, base: float | None) -> str:
+    """A change in percent of what it changes, such as "+9.9%"; "" where that is unknown or not above 0."""
+    if change is None or base is None or base <= 0.0 or not math.isfinite(change):
+        return ""
+    return f"{100.0 * change / base:+.1f}%".replace("-", MINUS)
 
 
 def plain(figure: float | None) -> str:

@@ -32,6 +32,8 @@ class Evidence(Record):
       run_date: day of the run; None where it is unknown.
       window: first day and day after the last of the rows; None likewise.
       log: what the window holds, training rows included; None where nobody looked.
+      options: options of the command that trained, such as "--use-case shop.yaml", as a command of the report
+        needs them; "" for none, None where they are unknown: on Vertex AI, and in files of earlier versions.
     """
 
     FILE = "report.json"
@@ -46,6 +48,7 @@ class Evidence(Record):
     run_date: dt.date | None = None
     window: tuple[dt.date, dt.date] | None = None
     log: WindowLog | None = None
+    options: str | None = None
 
     @property
     def newsletters(self) -> int | None:
@@ -71,6 +74,7 @@ class Evidence(Record):
             run_date=fields.optional("run_date", lambda name: _day(fields.text(name), fields, name)),
             window=fields.optional("window", lambda name: _window(fields, name)),
             log=fields.optional("log", lambda name: WindowLog.of(fields.object(name))),
+            options=fields.optional("options", fields.text) if "options" in fields else None,
         )
 
     def body(self) -> dict[str, Any]:
@@ -86,6 +90,7 @@ class Evidence(Record):
             "run_date": None if self.run_date is None else self.run_date.isoformat(),
             "window": None if self.window is None else [day.isoformat() for day in self.window],
             "log": None if self.log is None else self.log.body(),
+            "options": self.options,
         }
 
     def summary(self) -> Mapping[str, Any]:

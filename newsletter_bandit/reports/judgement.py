@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports.amounts import more_or_fewer, plain, share, span
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings
+from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings, relative_gain
 
 Tone = Literal["good", "bad", "unsure"]
 Standing = Literal["live", "replaced", "superseded", "pinned", "refused"]
@@ -19,6 +20,8 @@ SAMPLE_RATIO = "sample ratio"
 PROPENSITIES = frozenset({"mean weight off 1", SAMPLE_RATIO, "value within range"})
 AUCS = frozenset({"AUC", "AUC against production"})
 REFERENCE = "value against the reference"
+# A gain that may be chance is called probable from this one-sided confidence on.
+PROBABLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,41 @@ def _compared(evidence: Evidence) -> str:
     found, confidence = gain(evidence), share(evidence.metrics.confidence, 0)
     if not found.known:
         return f"nothing is known of its gain over {baseline(evidence)}"
-    interval = f"{confidence} interval: {span(found.low, found.high)}"
+    if found.is_nothing:
+        return f"it chooses exactly as {baseline(evidence)}"
+    percent = relative_gain(evidence)
     if found.surely_more or found.surely_less:
+        interval = f"{confidence} interval: {span(found.low, found.high)}"
         return (
             f"per 100,000 newsletters it earns {more_or_fewer(found.value)} net clicks than "
-            f"{baseline(evidence)} ({interval})"
+            f"{baseline(evidence)} ({f'{percent}; ' if percent else ''}{interval})"
+        )
+    if _probably_better(evidence):
+        return (
+            f"it is probably better than {baseline(evidence)}: {found.text(True)} net clicks per 100,000 "
+            f"newsletters ({f'{percent}; ' if percent else ''}{confidence} interval: {found.interval(True)})"
         )
     return (
         f"per 100,000 newsletters it is not measurably different from {baseline(evidence)} "
         f"(net clicks: {span(found.low, found.high)}; {confidence} interval)"
+    )
+
+
+def _probably_better(evidence: Evidence) -> bool:
+    """The gain may be chance, but a one-sided interval at `PROBABLE` is above 0."""
+    found = evidence.metrics.overall.difference
+    if found.value is None or not found.standard_error:
+        return False
+    return found.value / found.standard_error >= NormalDist().inv_cdf(PROBABLE)
+
+
+def _sure(evidence: Evidence) -> str:
+    """What is surely more or less, as sentences, each after a blank; "" where nothing is."""
+    sure = [one for one in meanings(evidence) if one.difference.surely_more or one.difference.surely_less]
+    return "".join(
+        f" {one.name.capitalize()} are surely {'more' if one.difference.surely_more else 'fewer'}: "
+        f"{one.difference.text(True)} ({one.difference.interval(True)})."
+        for one in sure
     )
 
 
@@ -104,12 +133,17 @@ def _meant(evidence: Evidence) -> str:
 def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
     found = gain(evidence)
     sentence = f"This model passed every check: {_compared(evidence)}."
+    badge = "Go live"
     if found.surely_more:
         because = _meant(evidence) or "The gain is larger than chance explains."
+    elif found.is_nothing:
+        badge = "Go live, the same as before"
+        because = "So there is nothing to gain by it, and nothing to lose."
     else:
+        badge += ", probably better" if _probably_better(evidence) else ", no worse than allowed"
         because = (
             f"It need not be better: the settings allow to lose {allowed_loss(evidence)}, and it surely "
-            "loses less."
+            f"loses less.{_sure(evidence)}"
         )
     now = standing(evidence, versions)
     if now == "replaced":
@@ -130,8 +164,16 @@ def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
             sentence,
             "Production is pinned, so no training may replace the model that is there.",
         )
-    since = "since this run" if evidence.outcome == "published" else "now"
-    return Headline("good", "Go live", sentence, f"{because} It is in production {since}.")
+    since = "now" if _came_back(evidence, versions) else "since this run"
+    return Headline("good", badge, sentence, f"{because} It is in production {since}.")
+
+
+def _came_back(evidence: Evidence, versions: Sequence[VersionInfo]) -> bool:
+    """The model did not go live with its run alone: somebody brought it in, or back, or pinned it."""
+    return evidence.outcome != "published" or any(
+        info.is_pinned or (evidence.version is not None and info.version > evidence.version)
+        for info in versions
+    )
 
 
 def _not_blessed(evidence: Evidence) -> Headline:
@@ -176,7 +218,7 @@ def _cannot_tell(evidence: Evidence) -> Headline:
     if propensities_are_wrong(evidence):
         return Headline(
             "bad",
-            "Do not go live",
+            "Cannot tell: do not go live",
             f"Nobody can say what this model is worth: {wrong_propensities(evidence)}.",
             _contradiction(evidence)
             + " Every estimate below rests on the propensities, so none of them can be believed. More "

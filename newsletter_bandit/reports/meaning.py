@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter_bandit.reports.amounts import Amount, plain, scaled, share, whole
+from newsletter_bandit.reports.amounts import Amount, plain, relative, scaled, share, whole
 from newsletter_bandit.reports.evidence import Evidence
 
 LOGGING = "logging policy"
@@ -19,10 +19,26 @@ class Meaning:
     baseline: float | None
     difference: Amount
 
+    @property
+    def relative(self) -> str:
+        """The difference in percent of the baseline, such as "+9.9%"; "" where that is unknown."""
+        return relative(self.difference.value, self.baseline)
+
 
 def gain(evidence: Evidence) -> Amount:
     """Net clicks per 100,000 newsletters that the model earns over what it is compared with."""
     return Amount.of(evidence.metrics.overall.difference, evidence.use_case.reward.click)
+
+
+def relative_gain(evidence: Evidence) -> str:
+    """The gain in percent of what the other earns, such as "+9.9%"; "" where that is unknown."""
+    overall = evidence.metrics.overall
+    other = (
+        overall.logging_policy
+        if overall.production is None
+        else overall.production.serving_policy.values["dr"]
+    )
+    return relative(overall.difference.value, other.value)
 
 
 def meanings(evidence: Evidence) -> tuple[Meaning, ...]:

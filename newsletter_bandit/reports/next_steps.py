@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
+from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import AUCS, propensities_are_wrong, standing
 from newsletter_bandit.reports.meaning import gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
+from newsletter_bandit.settings.mapping import SPLIT_TABLES, FromConstant, FromRule, FromSplit
+from newsletter_bandit.settings.use_case import UseCase
 
 _WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
 _SURE = 1e9  # times as many rows; more is never
@@ -32,24 +35,41 @@ class Step:
     command: str = ""
 
 
-_MEND_PROPENSITIES = (
-    Step(
-        "Find out with which probability each newsletter's recommender was really chosen, and write that "
-        "into the column propensity. The figure below shows by how much each recommender is off."
-    ),
-    Step(
+def _mend_propensities(use_case: UseCase) -> Iterator[Step]:
+    """How to correct the propensities: where the mapping makes them, in the settings, else in the file."""
+    made_by = next((table for table in SPLIT_TABLES if _makes_propensities(use_case, table)), None)
+    key = f"ingest.{made_by}.propensity"
+    where = "write that into the column propensity" if made_by is None else f"correct {key} of the settings"
+    yield Step(
+        f"Find out with which probability each newsletter's recommender was really chosen, and {where}. "
+        "The figure below shows by how much each recommender is off."
+    )
+    yield Step(
         "If it was a fixed split, the propensity of a newsletter is its recommender's share in the split, "
         "not one over the number of recommenders."
-    ),
-    Step(
+    )
+    yield Step(
         "If a rule chose by user, with no chance in it, no propensity is right: first send a part at random."
-    ),
-    Step("Ingest the corrected rows, then train again.", "ingest training FILE --replace"),
-)
+    )
+    rows = "the corrected rows" if made_by is None else "the rows again"
+    then = "build the training table, then train again" if made_by == "sends" else "then train again"
+    yield Step(f"Ingest {rows}, {then}.", f"ingest {made_by or 'training'} FILE --replace")
+
+
+def _makes_propensities(use_case: UseCase, table: str) -> bool:
+    mapping = {"training": use_case.ingest.training, "sends": use_case.ingest.sends}[table]
+    return isinstance(mapping.get("propensity"), FromSplit | FromRule | FromConstant)
 
 
 def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tuple[Step, ...]:
     """What to do next, the most useful first."""
+    return tuple(
+        replace(step, command=complete(step.command, evidence)) if step.command else step
+        for step in _steps(evidence, versions)
+    )
+
+
+def _steps(evidence: Evidence, versions: Sequence[VersionInfo]) -> tuple[Step, ...]:
     now = standing(evidence, versions)
     if now == "replaced":
         return (
@@ -71,7 +91,7 @@ def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tupl
     if verdict.verdict == "not_blessed":
         return tuple(_after_refusal(evidence))
     if propensities_are_wrong(evidence):
-        return _MEND_PROPENSITIES
+        return tuple(_mend_propensities(evidence.use_case))
     return tuple(_more_evidence(evidence))
 
 
@@ -126,6 +146,11 @@ def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> It
     yield Step(
         f"Do so at least every {days} days: after {days} days a ranking is no longer served, and its user "
         "gets the default recommender."
+    )
+    yield Step("Let senders look the rankings up by user, here or from the Cloud Function.", "serve")
+    yield Step(
+        "Let the sender log propensities[0] and model_version of the answer with each newsletter: the next "
+        "training learns and judges by them."
     )
     earlier = next(rollbacks(versions), None)
     if earlier is not None:

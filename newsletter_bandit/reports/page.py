@@ -12,9 +12,10 @@ from markupsafe import Markup
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports import amounts, figures
 from newsletter_bandit.reports.amounts import Amount
+from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import headline, propensities_are_wrong, wrong_propensities
-from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks
+from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, history, slices
 from newsletter_bandit.reports.style import TEMPLATES, stylesheet
@@ -66,6 +67,7 @@ def _context(
         "steps": next_steps(evidence, versions),
         "confidence": amounts.share(evidence.metrics.confidence, 0),
         "gain": gain(evidence),
+        "relative_gain": relative_gain(evidence),
         "baseline": baseline(evidence),
         "net_clicks": net_clicks(evidence),
         "meanings": meanings(evidence),
@@ -76,6 +78,8 @@ def _context(
         "log_unsubscribes": Amount(amounts.scaled(overall.logging_policy.unsubscribe_rate)),
         "sent": sent,
         "sent_figure": _sent(sent),
+        "rates": data.rates(evidence),
+        "log_ends": data.log_ends(evidence),
         "empty_days": data.empty_days(evidence),
         "propensities": data.propensities(evidence),
         "propensities_figure": _propensities(data.propensities(evidence)),
@@ -97,9 +101,9 @@ def _context(
         "served": customers.served(evidence),
         "slices": groups,
         "slices_figure": _slices(groups),
-        "guards": guardrails.guards(evidence.verdict.checks),
+        "guards": guardrails.guards(evidence),
         "history": history.history(evidence, versions),
-        "rollbacks": list(history.rollbacks(versions)),
+        "rollbacks": [complete(command, evidence) for command in history.rollbacks(versions)],
     }
 
 
@@ -108,8 +112,8 @@ def _sent(rows: Sequence[data.Sent]) -> Markup:
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.expected, row.observed) for row in shown],
-            "Share of the newsletters that each recommender should have, and has",
-            "share of newsletters",
+            "Share of the newsletters kept apart that each recommender should have, and has",
+            "share of the newsletters kept apart",
         )
     )
 

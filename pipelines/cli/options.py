@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,7 @@ def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
     from newsletter_bandit.settings.reading import load_environment, load_use_case
     from pipelines.workspace import Workspace
 
+    options = called_with(use_case, environment, workdir)
     use_case, environment = settings_file(use_case), settings_file(environment)
     settings = load_use_case(use_case)
     return Workspace(
@@ -70,7 +72,23 @@ def workspace_of(use_case: Path, environment: Path, workdir: Path) -> Workspace:
         use_case_path=use_case,
         environment=load_environment(environment).in_workdir(workdir, settings),
         workdir=workdir,
+        options=options,
     )
+
+
+def called_with(use_case: Path, environment: Path, workdir: Path) -> str:
+    """The options that are not the defaults, as a shell reads them, such as "--use-case shop.yaml"."""
+    return " ".join(f"{flag} {value}" for flag, value in given(use_case, environment, workdir).items())
+
+
+def given(use_case: Path, environment: Path, workdir: Path) -> dict[str, str]:
+    """Each option that is not the default, as a shell reads it, by its flag."""
+    options = (
+        ("--use-case", use_case, USE_CASE),
+        ("--environment", environment, ENVIRONMENT),
+        ("--workdir", workdir, WORKDIR),
+    )
+    return {flag: shlex.quote(str(path)) for flag, path, usual in options if path != usual}
 
 
 def settings_file(path: Path) -> Path:

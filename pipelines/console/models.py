@@ -84,9 +84,9 @@ def _state(info: VersionInfo) -> tuple[Tone, str]:
 
 
 def served(decision: Decision | None) -> str:
-    """How a version is served, such as "explores in 20% of the newsletters"."""
+    """How a version is served, such as "exploration on in 20% of the newsletters"."""
     if decision is None:
         return "unknown"
     if decision.policy != SERVING_POLICY:
         return "never explores"
-    return f"explores in {share(decision.exploration_rate, 0)} of the newsletters"
+    return f"exploration on in {share(decision.exploration_rate, 0)} of the newsletters"

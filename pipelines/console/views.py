@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -126,7 +126,8 @@ class Views:
         registry = self._published.registry
         stored = registry.report(version)
         if stored is None:
-            made = report_page(of_version(registry, version), registry.versions(), self._now())
+            evidence = replace(of_version(registry, version), options=self._workspace.options)
+            made = report_page(evidence, registry.versions(), self._now())
             stored = made.encode()
         return _report(stored)
 

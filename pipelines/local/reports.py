@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 from newsletter_bandit import records
@@ -32,6 +33,9 @@ def make(workspace: Workspace, name: str | None = None, output: Path | None = No
     """
     registry = Registry(workspace.environment.registry, workspace.use_case.name)
     evidence, place = _found(workspace, registry, name)
+    if workspace.options is not None:
+        # Of the command that runs now: the files may have moved since the training.
+        evidence = replace(evidence, options=workspace.options)
     path = output or place
     write_text(path, page(evidence, registry.versions(), dt.datetime.now(dt.UTC)))
     return path

@@ -140,7 +140,7 @@ def train(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = training.create(use_case, environment, schema_file, days, tuned, rows, log)
+    pipeline = training.create(use_case, environment, schema_file, days, tuned, rows, log, workspace.options)
     executions = Executions(connection_config(environment.metadata), training.pipeline_name(use_case))
     run = run_pipeline(workspace, days.run_date, pipeline, executions, on_event, reads)
 

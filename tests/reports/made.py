@@ -101,6 +101,7 @@ def evidence(
         reason="a phrase",
         run_date=dt.date(2026, 11, 23),
         window=(dt.date(2026, 10, 12), dt.date(2026, 11, 9)),
+        options="",
         log=WindowLog(
             arms=tuple(
                 ArmSummary(name, rows, 0.1, 0.005, 0.002, 0.1)

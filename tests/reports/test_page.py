@@ -101,15 +101,16 @@ def test_the_figures_are_those_of_the_evidence() -> None:
     # Value, gain and unsubscribes per 100,000 newsletters, with their intervals.
     for said in (
         "12,000 11,000 to 13,000 per 100,000 newsletters. The newsletters as they were sent: 1,000.",
-        "+2,000 +1,500 to +2,540 net clicks per 100,000 newsletters, compared with the newsletters as they",
+        "+2,000 +1,500 to +2,540 net clicks per 100,000 newsletters, compared with the newsletters as they "
+        "were sent: +200.0%.",
         "400 300 to 500 per 100,000 newsletters. The newsletters as they were sent: 4,000.",
         "Recommenders were sent as often as their propensities say (sample-ratio test: p = 0.4)",
         "Window 12 Oct to 8 Nov 2026",
-        "Newsletters in it 100,000",
-        "Kept apart to judge by 20,000",
+        "Newsletters in it 100,000 With a click, of all in it 10.00% With an unsubscribe, of all in it 0.50%",
+        "Kept apart to judge by 20,000 With a click, of those kept apart 5.00%",
         "loaded last by ingest , 2026-11-23 09:00 UTC: 100,010 rows read, 100,000 taken, 3 there already, "
         "7 left out.",
-        "Gaps: no newsletters on 22 October.",
+        "Your log ends on 6 November, 2 days before the window. Gaps: no newsletters on 22 October.",
     ):
         assert said in parsed.text, said
     cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]
@@ -125,7 +126,14 @@ def test_the_figures_are_those_of_the_evidence() -> None:
     ]
     assert ["This model", "12,000", "11,000 to 13,000"] in cells
     assert ["IPS", "This model", "12,000", "11,000 to 13,000"] in cells
-    assert ["colour=red", "500", "+1,000", "0 to +2,000", "cannot tell"] in cells
+    assert ["colour: red", "500", "+1,000", "0 to +2,000", "cannot tell"] in cells
+
+
+def test_every_command_of_the_page_is_complete() -> None:
+    versions = [version(FIRST), version(SECOND, current=True)]
+    text = Parsed(page(replace(evidence(), options="--workdir shop"), versions)).text
+    assert text.count(f"newsletter-bandit models rollback {FIRST} --workdir shop") == 2
+    assert "newsletter-bandit predict --workdir shop" in text
 
 
 def test_what_may_be_chance_is_said_to_be() -> None:
@@ -149,7 +157,7 @@ def test_names_are_never_markup() -> None:
 
 def test_nothing_is_promised_where_the_log_contradicts_itself() -> None:
     parsed = Parsed(page(wrong_propensities()))
-    assert parsed.text.index("Do not go live") < 200
+    assert parsed.text.index("Cannot tell: do not go live") < 200
     assert "No: recommenders were not sent as often as the log's propensities say." in parsed.text
     assert parsed.text.count("Do not use these figures.") == 2
     assert ("section", {"class": "cards", "aria-label": "Per 100,000 newsletters"}) not in parsed.elements
@@ -163,7 +171,7 @@ def test_who_gets_what_and_on_what_evidence() -> None:
     cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]
     # The columns are in the order of the model's shares; of the third it shows next to nothing here.
     assert ["Users", "c", "Kund'in", "deals & <b>more</b>"] in cells
-    assert ["colour=red", "60.0% 100", "–", "10.0% 5 untested"] in cells
+    assert ["colour: red", "60.0% 100", "–", "10.0% 5 untested"] in cells
     assert "Who gets what" not in Parsed(page(found)).text
 
 
@@ -175,7 +183,7 @@ def test_a_thousand_recommenders_and_slices_fit() -> None:
     text = page(replace(found, metrics=replace(found.metrics, slices=slices)))
     assert len(text.encode()) < 1_500_000
     assert "recommender 999" in text
-    assert "category=999" in text
+    assert "category: 999" in text
 
 
 def test_an_untested_recommender_is_marked() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from newsletter_bandit.checks import Check
+from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
@@ -15,13 +18,15 @@ from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections.comparisons import compared, singles
 from newsletter_bandit.reports.sections.correction import bonferroni
 from newsletter_bandit.reports.sections.customers import served, shares
-from newsletter_bandit.reports.sections.data import sent
+from newsletter_bandit.reports.sections.data import empty_days, log_ends, sent
 from newsletter_bandit.reports.sections.guardrails import guards
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
+from newsletter_bandit.settings.margin import Loss
 from tests.evidence_records import decision, model_figures
 from tests.reports.made import (
     FIRST,
+    NAMES,
     SECOND,
     THIRD,
     difference,
@@ -45,7 +50,7 @@ def test_a_first_model_that_is_better_goes_live() -> None:
     assert (said.tone, said.badge) == ("good", "Go live")
     assert said.sentence == (
         "This model passed every check: per 100,000 newsletters it earns 2,000 more net clicks than the "
-        "newsletters as they were sent (95% interval: 1,500 to 2,540 more)."
+        "newsletters as they were sent (+200.0%; 95% interval: 1,500 to 2,540 more)."
     )
     assert "in production since this run" in said.because
 
@@ -53,7 +58,7 @@ def test_a_first_model_that_is_better_goes_live() -> None:
 def test_a_model_within_the_margin_need_not_be_better() -> None:
     found = evidence(figures=overall(difference=difference(0.001, -0.004, 0.006)), compared_with=FIRST)
     said = headline(found)
-    assert said.badge == "Go live"
+    assert said.badge == "Go live, no worse than allowed"
     assert said.sentence == (
         "This model passed every check: per 100,000 newsletters it is not measurably different from the "
         "model that it replaces (net clicks: 400 fewer to 600 more; 95% interval)."
@@ -116,9 +121,9 @@ def test_a_worse_model_says_for_whom() -> None:
         return next_steps(replace(found, metrics=replace(found.metrics, slices=slices)))[0].text
 
     assert said(bad, bad).startswith("Nearly everybody loses, 2 of 2 groups of users surely.")
-    assert said(bad, good).startswith("It is not worse for everybody: colour=1 gain.")
+    assert said(bad, good).startswith("It is not worse for everybody: colour: 1 gain.")
     unsure = difference(-0.05, -0.5, 0.4)
-    assert said(bad, unsure, unsure) == "See who loses, below: colour=0."
+    assert said(bad, unsure, unsure) == "See who loses, below: colour: 0."
 
 
 def test_a_model_that_loses_by_exploring_is_told_to_explore_less() -> None:
@@ -134,8 +139,9 @@ def test_a_model_that_loses_by_exploring_is_told_to_explore_less() -> None:
     # Half of the newsletters explore, at half of the cost.
     halved = replace(found, decision=replace(decision(rate=0.5), exploration_cost=COSTLY))
     assert served(halved) == (
-        "It explores in 50% of the newsletters, which costs an estimated 2,000 net clicks per 100,000 "
-        "newsletters (1,500 to 2,500)."
+        "Its exploration is on in 50% of the newsletters: there, the first place is drawn by the model's own "
+        "probabilities, and may be the recommender with the best estimate all the same. Exploring costs an "
+        "estimated 2,000 net clicks per 100,000 newsletters (1,500 to 2,500)."
     )
     assert served(replace(found, decision=decision("eval_policy", 0.0))).startswith("It never explores")
 
@@ -162,7 +168,7 @@ def test_a_worse_model_says_by_how_much() -> None:
     assert (said.tone, said.badge) == ("bad", "Do not go live")
     assert said.sentence == (
         "This model is measurably worse than allowed: per 100,000 newsletters it earns 3,000 fewer net "
-        "clicks than the model in production (95% interval: 2,000 to 4,000 fewer)."
+        "clicks than the model in production (−300.0%; 95% interval: 2,000 to 4,000 fewer)."
     )
     assert "What is in use stays in use" in said.because
 
@@ -186,7 +192,7 @@ def test_a_model_that_loses_readers_says_how_many() -> None:
 def test_wrong_propensities_are_the_first_thing_that_is_said() -> None:
     found = wrong_propensities()
     said = headline(found)
-    assert (said.tone, said.badge) == ("bad", "Do not go live")
+    assert (said.tone, said.badge) == ("bad", "Cannot tell: do not go live")
     assert said.sentence == (
         "Nobody can say what this model is worth: recommenders were not sent as often as the log's "
         "propensities say."
@@ -208,7 +214,7 @@ def test_propensities_that_only_the_weights_contradict_are_wrong_as_well() -> No
         mean_weight_off_1=(0.6, 0.1, "the weights' mean is 0.4: the policy does what was never logged")
     )
     said = headline(found)
-    assert (said.badge, said.tone) == ("Do not go live", "bad")
+    assert (said.badge, said.tone) == ("Cannot tell: do not go live", "bad")
     assert said.sentence.endswith("the log's propensities do not fit what it holds.")
     assert said.because.startswith("The weights' mean is 0.4: the policy does what was never logged. Every")
 
@@ -255,7 +261,7 @@ def test_a_heavy_weight_says_which_probability_is_needed() -> None:
 def test_what_is_live_can_be_taken_back() -> None:
     versions = [version(FIRST), version(SECOND, current=True)]
     commands = [step.command for step in next_steps(evidence(), versions)]
-    assert commands == ["predict", "", f"models rollback {FIRST}"]
+    assert commands == ["predict", "", "serve", "", f"models rollback {FIRST}"]
     assert list(rollbacks(versions)) == [f"models rollback {FIRST}"]
     assert not list(rollbacks([version(FIRST, current=True)]))
 
@@ -271,6 +277,9 @@ def test_a_page_that_is_made_later_says_where_the_model_is_then() -> None:
     assert headline(kept_out, replaced).badge == "Good, but not live"
     live = [version(FIRST), version(SECOND, current=True)]
     assert headline(kept_out, live).because.endswith("It is in production now.")
+    # Somebody went back to it from a later one.
+    back = [*live, version(THIRD)]
+    assert headline(evidence(), back).because.endswith("It is in production now.")
     assert headline(evidence(), live).because.endswith("It is in production since this run.")
 
 
@@ -290,7 +299,7 @@ def test_many_slices_find_no_false_winner() -> None:
 
 def test_a_check_says_what_is_left_until_its_bound() -> None:
     found = evidence("not_blessed", "not_blessed", {"unsubscribes": (5.25, 4.0, "surely above it")})
-    rows, skipped, failed = guards(found.verdict.checks)
+    rows, skipped, failed = guards(found)
     assert (rows.figure, rows.bound, rows.left, rows.result) == (
         "20,000",
         "at least 2,000",
@@ -298,7 +307,7 @@ def test_a_check_says_what_is_left_until_its_bound() -> None:
         "holds",
     )
     assert (skipped.figure, skipped.left, skipped.result) == ("", "", "skipped")
-    assert (failed.figure, failed.bound, failed.left) == ("5.25", "at most 4", "−1.25")
+    assert (failed.figure, failed.bound, failed.left) == ("5.25 times", "at most 4 times", "−1.25 times")
 
 
 def test_the_unit_is_explained_as_the_settings_have_it() -> None:
@@ -324,3 +333,92 @@ def test_figures_in_words() -> None:
         True,
         True,
     ]
+
+
+def test_a_command_is_complete_or_says_what_it_lacks() -> None:
+    called = replace(wrong_propensities(), options="--use-case shop.yaml --workdir 'my shop'")
+    said = next_steps(called)[-1]
+    assert said.command == "ingest training FILE --replace --use-case shop.yaml --workdir 'my shop'"
+    unknown = replace(evidence(), options=None)
+    assert next_steps(unknown)[0].command == "predict --use-case FILE --environment FILE"
+    # A file keeps them, and one of an earlier version has none.
+    content = json.loads(called.to_json())
+    assert Evidence.nested(Fields(content, "report.json")).options == called.options
+    del content["options"]
+    assert Evidence.nested(Fields(content, "report.json")).options is None
+
+
+def test_propensities_are_corrected_where_they_are_made() -> None:
+    assert "write that into the column propensity" in steps(wrong_propensities())
+    split = {"propensity": {"split": dict.fromkeys(NAMES, 1 / 3)}}
+    for table, then in (
+        ("training", "Ingest the rows again, then train"),
+        ("sends", "build the training table"),
+    ):
+        use_case = evidence(ingest={table: split}).use_case
+        said = steps(replace(wrong_propensities(), use_case=use_case))
+        assert f"and correct ingest.{table}.propensity of the settings." in said
+        assert then in said
+        assert f"ingest {table} FILE --replace" in said
+
+
+def test_an_unsure_gain_says_how_probable_it_is_and_what_is_sure() -> None:
+    clicks = Clicks(0.13, 0.001, 0.12, 0.14, 0.11, 0.0144, 0.0009, 0.02791)
+    probable = Difference(0.0134, 0.007, -0.0001, 0.027, -0.0001, 0.027, 0.0144, 0.0009, 0.028)
+    figures = overall(difference=probable, clicks=clicks, production=model_figures(value=0.1))
+    said = headline(evidence(figures=figures, compared_with=FIRST))
+    assert said.badge == "Go live, probably better"
+    assert said.sentence == (
+        "This model passed every check: it is probably better than the model that it replaces: +1,340 net "
+        "clicks per 100,000 newsletters (+13.4%; 95% interval: −10 to +2,700)."
+    )
+    assert "Clicks are surely more: +1,440 (+90 to +2,791)." in said.because
+    assert "nsubscribes are" not in said.because
+    assert [one.relative for one in meanings(evidence(figures=figures))] == ["+13.1%", ""]
+
+
+def test_a_model_that_chooses_the_same_says_so() -> None:
+    same = Difference(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01, 0.007, 0.013)
+    found = evidence(figures=overall(difference=same), compared_with=FIRST)
+    said = headline(found)
+    assert said.badge == "Go live, the same as before"
+    assert said.sentence == (
+        "This model passed every check: it chooses exactly as the model that it replaces."
+    )
+    check = Check("value", -0.02541, -0.1, ">=", True, "a sentence")
+    found = replace(found, verdict=replace(found.verdict, checks=(check,)))
+    assert "chooses exactly as the other, so nothing is lost" in guards(found)[0].meaning
+    assert (Amount(0.0, 0.0, 0.0).doubt, Amount(1.0, -1.0, 2.0).doubt) == (
+        ": no difference",
+        ": may be chance",
+    )
+
+
+def test_checks_are_in_units_that_people_know() -> None:
+    found = evidence()
+    unsubscribes = Unsubscribes(0.03, 0.01, 0.02, 0.05, 0.8869, -0.124, -0.14, -0.112)
+    checks = (
+        Check("value", -0.001265, -0.1, ">=", True, ""),
+        Check("clipped weight", 0.031, 0.05, "<=", True, ""),
+        Check("unsubscribes", 0.8869, 4.0, "<=", True, ""),
+    )
+    figures = overall(unsubscribes=unsubscribes)
+    found = replace(evidence(figures=figures), verdict=replace(found.verdict, checks=checks))
+    value, clipped, ratio = guards(found)
+    assert (value.figure, value.bound, value.left) == ("−0.1%", "at least −10%", "9.9%")
+    assert (clipped.figure, clipped.bound) == ("3.1%", "at most 5%")
+    assert (ratio.figure, ratio.bound) == ("0.8869 times", "at most 4 times")
+    # The log's rate is 4%: the upper bound lies 2.8 times that below the cap.
+    assert ratio.meaning.endswith("in the log; surely at most 1.2 times")
+    margin = found.use_case.gate.model_copy(update={"allowed_margin": Loss(reward=0.1)})
+    in_reward = replace(found, use_case=found.use_case.model_copy(update={"gate": margin}))
+    assert guards(in_reward)[0].bound == "at least −10,000"
+
+
+def test_a_log_that_begins_late_says_when() -> None:
+    found = evidence()
+    assert found.log is not None
+    late = replace(found, log=replace(found.log, days=(0, 0, *[4000] * 26)))
+    assert log_ends(late) == "Your log begins on 14 October, 2 days after the window."
+    assert empty_days(late) == ""
+    assert log_ends(replace(found, log=replace(found.log, days=(1, 0, 1)))) == ""

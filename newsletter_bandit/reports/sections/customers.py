@@ -8,6 +8,7 @@ from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry.evidence.metrics import LEAST_SHARE, Figure, SliceMetrics
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.sections.groups import group
 
 EVIDENCE = 30  # newsletters; with fewer, a mean is an anecdote
 _SLICES, _COLUMNS = 24, 14  # of the heat map
@@ -82,14 +83,18 @@ def served(evidence: Evidence) -> str:
     decision = evidence.decision
     if decision.policy != SERVING_POLICY:
         return "It never explores: exploring would cost more than is allowed."
-    words = f"It explores in {decision.exploration_rate:.0%} of the newsletters"
+    which = "all" if decision.exploration_rate == 1.0 else f"{decision.exploration_rate:.0%} of the"
+    words = (
+        f"Its exploration is on in {which} newsletters: there, the first place is drawn by the model's own "
+        "probabilities, and may be the recommender with the best estimate all the same. Exploring"
+    )
     # Of exploring always; in a share of the newsletters it costs that share.
     cost = Amount.of(decision.exploration_cost, evidence.use_case.reward.click / decision.exploration_rate)
     if cost.value is None:
-        return f"{words}, at an unknown cost."
+        return f"{words} has an unknown cost."
     verb = "costs" if cost.value >= 0 else "gains"
     return (
-        f"{words}, which {verb} an estimated {Amount(abs(cost.value)).text()} net clicks per 100,000 "
+        f"{words} {verb} an estimated {Amount(abs(cost.value)).text()} net clicks per 100,000 "
         f"newsletters ({cost.interval()})."
     )
 
@@ -104,7 +109,8 @@ def heat_map(evidence: Evidence) -> HeatMap | None:
     largest = sorted(found, key=lambda name: -found[name].rows)[:_SLICES]
     columns = tuple(one.recommender for one in shares(evidence))[:_COLUMNS]
     rows = [
-        (name, tuple(_cell(found[name], recommender) for recommender in columns)) for name in sorted(largest)
+        (group(name), tuple(_cell(found[name], recommender) for recommender in columns))
+        for name in sorted(largest)
     ]
     return HeatMap(columns, tuple(rows))
 

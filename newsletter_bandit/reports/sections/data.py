@@ -69,11 +69,48 @@ def propensities(evidence: Evidence) -> list[tuple[str, int]]:
 
 
 def empty_days(evidence: Evidence) -> str:
-    """Days of the window on which nothing was sent, as a list; "" where there is none."""
+    """Days on which nothing was sent, between the log's first and last in the window, as a list; "" where
+    there is none.
+    """
     if evidence.log is None:
         return ""
     days = [f"{day:%-d %B}" for day in evidence.log.empty_days]
     return ", ".join(days[:_DAYS]) + (f" and {len(days) - _DAYS} more" if len(days) > _DAYS else "")
+
+
+def log_ends(evidence: Evidence) -> str:
+    """Where the log begins later than the window, or ends earlier, as sentences; "" where it does neither."""
+    log = evidence.log
+    sent = [] if log is None else [index for index, newsletters in enumerate(log.days) if newsletters]
+    if log is None or not sent:
+        return ""
+    sentences = []
+    if sent[0]:
+        first = log.start + dt.timedelta(days=sent[0])
+        sentences.append(f"Your log begins on {first:%-d %B}, {_days(sent[0])} after the window.")
+    after = len(log.days) - 1 - sent[-1]
+    if after:
+        last = log.start + dt.timedelta(days=sent[-1])
+        sentences.append(
+            f"{'It' if sentences else 'Your log'} ends on {last:%-d %B}, {_days(after)} before the window."
+        )
+    return " ".join(sentences)
+
+
+def rates(evidence: Evidence) -> tuple[Figure, Figure]:
+    """Shares of the whole window's newsletters with a click, and with an unsubscribe; None where unknown."""
+    arms = () if evidence.log is None else evidence.log.arms
+    newsletters = sum(arm.newsletters for arm in arms)
+    if not newsletters:
+        return None, None
+    return (
+        sum(arm.newsletters * (arm.click_rate or 0.0) for arm in arms) / newsletters,
+        sum(arm.newsletters * (arm.unsubscribe_rate or 0.0) for arm in arms) / newsletters,
+    )
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def window_days(evidence: Evidence) -> str:

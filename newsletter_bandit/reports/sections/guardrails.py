@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter_bandit.checks import Check
-from newsletter_bandit.reports.amounts import plain
+from newsletter_bandit.reports.amounts import percent, plain, scaled, whole
+from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.judgement import REFERENCE
+from newsletter_bandit.reports.meaning import gain
+from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
+
+_VALUE, _MARGINS = "value", ("margin", "margin of the reference")
 
 _MEANINGS = {
     "rows": ("Newsletters judged", "newsletters that were kept apart for judging"),
@@ -16,27 +22,30 @@ _MEANINGS = {
     ),
     "largest weight": ("Heaviest newsletter", "how often the one that counts most is counted"),
     "mean weight off 1": (
-        "Propensities, on average",
-        "how far the weights' mean is from 1, where it should be",
+        "Logged probabilities, on average",
+        "how far the newsletters' mean weight is from 1, where right probabilities put it",
     ),
     "sample ratio": (
-        "Propensities, per recommender",
+        "Logged probabilities, per recommender",
         "how likely chance alone sends recommenders as often as in this log",
     ),
     "never tried": ("Recommenders without evidence", "recommenders that are in no newsletter of the log"),
     "clipped weight": (
-        "Left to opinion",
-        "share of the evidence that clipping leaves to the model's own estimates",
+        "Not tested by the log",
+        "share of the result that rests on a model's estimates, for want of such newsletters in the log",
     ),
     "value within range": (
-        "Possible values",
-        "how far an estimate lies outside of what newsletters can earn",
+        "Possible result",
+        "how far an estimate lies outside of what newsletters can earn, in units of reward",
     ),
-    "margin": ("Margin", "what is earned today, which must be more than the settings allow to lose"),
-    "AUC": ("Order of clicks", "how well this model tells clicks from no clicks: 0.5 is chance, 1 perfect"),
-    "AUC against production": ("Order of clicks, compared", "the same, less that of the model in production"),
-    "value": ("Gain, at worst", "lower end of the gain's interval, as a share of what is earned today"),
-    "margin of the reference": ("Margin of the reference", "what the fixed reference earns, likewise"),
+    "margin": ("Allowed loss", "what is earned today, which must be more than the settings allow to lose"),
+    "AUC": ("Tells clicks from no clicks", "how well this model does that: 0.5 is chance, 1 perfect"),
+    "AUC against production": (
+        "Tells clicks from no clicks, compared",
+        "the same, less that of the model in production",
+    ),
+    "value": ("Gain, at worst", "lower end of the gain's interval"),
+    "margin of the reference": ("Allowed loss, reference", "what the fixed reference earns, likewise"),
     "value against the reference": (
         "Gain over the reference, at worst",
         "the same against a fixed reference, so that small losses do not add up",
@@ -58,24 +67,75 @@ class Guard:
     detail: str
 
 
-def guards(checks: Sequence[Check]) -> list[Guard]:
+def guards(evidence: Evidence) -> list[Guard]:
     """Every check, in the order in which it was made."""
-    return [_guard(check) for check in checks]
+    return [_guard(check, evidence) for check in evidence.verdict.checks]
 
 
-def _guard(check: Check) -> Guard:
+def _guard(check: Check, evidence: Evidence) -> Guard:
     name, meaning = _MEANINGS.get(check.name, (check.name[:1].upper() + check.name[1:], ""))
+    unit, shown = _unit(check.name, evidence)
     left = ""
     if check.passed is not None and check.figure is not None and check.bound is not None:
         gap = check.figure - check.bound if check.relation == ">=" else check.bound - check.figure
-        left = plain(gap + 0.0)
+        left = shown(gap + 0.0)
     relation = {">=": "at least", "<=": "at most"}[check.relation]
     return Guard(
         name,
-        meaning,
-        "" if check.passed is None else plain(check.figure),
-        "" if check.bound is None else f"{relation} {plain(check.bound)}",
+        ", ".join(part for part in (meaning, unit) if part) + _note(check, evidence),
+        "" if check.passed is None else shown(check.figure),
+        "" if check.bound is None else f"{relation} {shown(check.bound)}",
         left,
         {True: "holds", False: "fails", None: "skipped"}[check.passed],
         check.detail,
     )
+
+
+def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], str]]:
+    """The unit of a check's figures in words, "" where its meaning has it; and how they are shown."""
+    gate = evidence.use_case.gate
+    if name == "clipped weight":
+        return "", percent
+    if name == "unsubscribes":
+        return "", lambda figure: f"{plain(figure)} times"
+    if name not in (_VALUE, REFERENCE, *_MARGINS):
+        return "", plain
+    of_reference = name in (REFERENCE, _MARGINS[1])
+    # A share of nothing is no measure; there the gate looks at the reward itself.
+    share_of = gate.reference_margin.share if of_reference else _share_of_baseline(evidence)
+    if share_of and name not in _MARGINS:
+        return f"in percent of what {'the reference' if of_reference else 'the other'} earns", percent
+    click = evidence.use_case.reward.click
+    return "in net clicks per 100,000 newsletters", lambda figure: whole(scaled(figure, click))
+
+
+def _share_of_baseline(evidence: Evidence) -> float | None:
+    overall = evidence.metrics.overall
+    other = overall.production
+    earned = overall.logging_policy if other is None else other.serving_policy.values[ESTIMATOR]
+    return evidence.use_case.gate.allowed_margin.share if (earned.value or 0.0) > 0.0 else None
+
+
+def _note(check: Check, evidence: Evidence) -> str:
+    """A further sentence on a check, each after a blank; "" where there is none."""
+    if check.name == _VALUE and gain(evidence).is_nothing:
+        return (
+            ". This model chooses exactly as the other, so nothing is lost; the figure only shows how well "
+            "the log tells what the other earns"
+        )
+    found = evidence.metrics.overall.unsubscribes
+    rate, high = evidence.metrics.overall.logging_policy.unsubscribe_rate, found.excess_upper_bound
+    if (
+        check.name != "unsubscribes"
+        or check.passed is None
+        or check.bound is None
+        or not rate
+        or high is None
+    ):
+        return ""
+    most = plain(check.bound + high / rate)
+    if check.passed:
+        return f"; surely at most {most} times"
+    if found.excess_lower_bound is not None and found.excess_lower_bound > 0.0:
+        return f"; surely at least {plain(check.bound + found.excess_lower_bound / rate)} times"
+    return f"; up to {most} times cannot be excluded"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.sections.correction import bonferroni
+from newsletter_bandit.reports.sections.groups import group
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,6 @@ def slices(evidence: Evidence) -> list[Slice]:
     found, unit = evidence.metrics.slices, evidence.use_case.reward.click
     factor = bonferroni(evidence.metrics.confidence, len(found))
     return [
-        Slice(name, one.rows, Amount.of(one.difference, unit).wider(factor))
+        Slice(group(name), one.rows, Amount.of(one.difference, unit).wider(factor))
         for name, one in sorted(found.items())
     ]

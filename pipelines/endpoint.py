@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from newsletter_bandit.errors import SettingsError
@@ -40,8 +41,10 @@ def open_store(store: SQLiteStore | DatastoreStore) -> RankingStore:
     return SQLite(store.path, read_only=True)
 
 
-def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> None:
-    """Serves until it is interrupted or terminated.
+def serve(
+    use_case: UseCase, environment: Environment, host: str, port: int, ready: Callable[[], None]
+) -> None:
+    """Serves until it is interrupted or terminated; calls ``ready`` when the address is listened on.
 
     Raises:
       SettingsError: the address cannot be listened on, nothing has been stored yet, or Datastore's
@@ -57,6 +60,6 @@ def serve(use_case: UseCase, environment: Environment, host: str, port: int) -> 
     from serving.stores.base import StoreError
 
     try:
-        serve_config(serving_config(use_case, environment), host, port)
+        serve_config(serving_config(use_case, environment), host, port, ready)
     except (ConfigError, StoreError) as error:
         raise SettingsError(str(error)) from error

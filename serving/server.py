@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,16 @@ def make_app(config: ServingConfig) -> Any:
     return create_asgi_app_from_module("recommenders", source, "http", main, main.__spec__)
 
 
-def serve(config: ServingConfig, host: str = "127.0.0.1", port: int = 8080) -> None:
+def serve(
+    config: ServingConfig, host: str = "127.0.0.1", port: int = 8080, ready: Callable[[], None] | None = None
+) -> None:
     """Serves until Ctrl-C, then returns; SIGTERM ends the process. Requests under way are finished first.
+
+    Args:
+      config: what is served.
+      host: address to listen on.
+      port: port to listen on.
+      ready: called when the address is listened on.
 
     Raises:
       ConfigError: the address cannot be listened on.
@@ -44,6 +53,8 @@ def serve(config: ServingConfig, host: str = "127.0.0.1", port: int = 8080) -> N
         # until the client has acknowledged the head, 40 ms, and asyncio sets it for sockets that name their
         # protocol alone.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if ready is not None:
+            ready()
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

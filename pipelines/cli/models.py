@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from newsletter_bandit.errors import SettingsError
+from pipelines.cli.flags import with_options
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -15,6 +16,7 @@ from pipelines.cli.options import (
     UseCaseOption,
     WorkdirOption,
     registry_of,
+    workspace_of,
 )
 from pipelines.cli.session import Session
 
@@ -29,16 +31,25 @@ def list_models(
     with Session("models-list", workdir) as session:
         # A bucket is read by TensorFlow, which writes many messages.
         session.open_log()
-        registry = registry_of(use_case, environment, workdir)
+        workspace = workspace_of(use_case, environment, workdir)
+        from newsletter_bandit.registry import Registry
         from pipelines.cli import summary
 
-        versions = registry.versions()
+        versions = Registry(workspace.environment.registry, workspace.use_case.name).versions()
         if as_json:
             session.out.print_json(data=[summary.model(version) for version in versions])
         elif versions:
             session.out.print(summary.models(versions))
         else:
-            session.out.print("Nothing is published yet; `newsletter-bandit train` trains a first model.")
+            session.out.print(
+                with_options(
+                    f"Nothing is published yet for {workspace.use_case.name} in "
+                    f"{workspace.environment.registry}; "
+                    "`newsletter-bandit train` trains a first model."
+                ),
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def show(
@@ -91,8 +102,11 @@ def rollback(
         # A named version is put there without a look at the pointer: a damaged one is a reason to roll back.
         now = registry.rollback(None if version is None else registry.named(version))
         session.out.print(
-            f"In production now: {now}. It is pinned: no training replaces it until "
-            "`newsletter-bandit models unpin`.",
+            with_options(
+                f"In production now: {now}. It is pinned: no training replaces it until "
+                "`newsletter-bandit models unpin`. Stored rankings stay those of the model before: run "
+                "`newsletter-bandit predict` now."
+            ),
             markup=False,
             soft_wrap=True,
         )

@@ -50,6 +50,10 @@ def train(
         from pipelines.cli import local_runs
 
         session.open_log()
+        session.if_stopped = (
+            "Production changes in the last step alone, PushingFinalizer; before it, nothing has changed. "
+            "Call the command again to train."
+        )
         if build_table:
             local_runs.build_table(session.out, workspace, day_of(run_date), "training")
         outcome = local_runs.train(session.out, workspace, day_of(run_date), again)
@@ -88,6 +92,7 @@ def tune(
         from pipelines.cli import local_runs
 
         session.open_log()
+        session.if_stopped = "Call the command again to go on: it keeps the trials that have ended."
         local_runs.tune(session.out, workspace, day_of(run_date), trials, take_best)
 
 
@@ -106,6 +111,10 @@ def predict(
         from pipelines.cli import local_runs
 
         session.open_log()
+        session.if_stopped = (
+            "The rankings that were stored before stay, but for those that were replaced by then. Call the "
+            "command again to store all."
+        )
         if build_table:
             local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
         outcome = local_runs.predict(session.out, workspace, day_of(run_date))
@@ -126,9 +135,12 @@ def serve(
         from pipelines import endpoint
 
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        session.out.print(
-            f"Serving {workspace.use_case.name} at {address}/users/USER_ID/recommenders (Ctrl-C stops)",
-            markup=False,
-            soft_wrap=True,
-        )
-        endpoint.serve(workspace.use_case, workspace.environment, host, port)
+
+        def ready() -> None:
+            session.out.print(
+                f"Serving {workspace.use_case.name} at {address}/users/USER_ID/recommenders (Ctrl-C stops)",
+                markup=False,
+                soft_wrap=True,
+            )
+
+        endpoint.serve(workspace.use_case, workspace.environment, host, port, ready)

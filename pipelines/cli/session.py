@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from newsletter_bandit.errors import DataError, SettingsError, UserError
-from pipelines.cli.flags import with_flags
+from pipelines.cli.flags import with_flags, with_options
 
 _STDOUT, _STDERR = 1, 2
 _WIDTH_OF_A_FILE = 120  # if the output is not a terminal, or does not say its width
@@ -61,11 +61,13 @@ class Session:
       out: the terminal's standard output, whatever the streams lead to.
       err: the terminal's standard error.
       log_path: file that `open_log` writes; it exists only if something was written.
+      if_stopped: what an interrupt leaves behind, and how to go on; said after "Stopped.".
     """
 
     def __init__(self, command: str, workdir: Path) -> None:
         now = dt.datetime.now(dt.UTC)
         self.log_path = workdir / "logs" / f"{command}-{now:%Y%m%dT%H%M%SZ}.log"
+        self.if_stopped = ""
         self._log: TextIO | None = None
         self._made: list[Path] = []
 
@@ -107,7 +109,7 @@ class Session:
     def _explain(self, error: BaseException) -> int | None:
         """Prints ``error`` for a person; returns the exit code, or None for an error that has its own."""
         if isinstance(error, KeyboardInterrupt):
-            self._say("Stopped.")
+            self._say(f"Stopped. {self.if_stopped}".rstrip())
             return INTERRUPTED
         if not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return None
@@ -115,7 +117,7 @@ class Session:
         if user_error is not None:
             if self._log is not None and self.log_path.stat().st_size > 0:  # something had begun
                 traceback.print_exception(error, file=self._log)
-            self._say(f"Error: {with_flags(str(user_error))}")
+            self._say(f"Error: {with_options(with_flags(str(user_error)))}")
             return user_error.exit_code
         self._open()
         traceback.print_exception(error, file=self._log)

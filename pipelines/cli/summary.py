@@ -14,6 +14,7 @@ from rich.table import Table
 from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.warehouse.outcomes import advice, unsubscribes
+from pipelines.cli.flags import with_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,9 +43,9 @@ _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
 _REFERENCE = "value against the reference"
 _NOT_PLACED = {
     "superseded": "[bold yellow]Superseded[/]: production changed while this model was trained, so it was "
-    "not put there; `newsletter-bandit train` again judges it against what is there now",
-    "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; `newsletter-bandit models "
-    "unpin`, then `newsletter-bandit train`, judges it again without the pin",
+    "not put there; {train} again judges it against what is there now",
+    "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; {unpin}, then {train}, judges "
+    "it again without the pin",
 }
 _UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
@@ -124,7 +125,7 @@ def pinned(version: str) -> str:
     """That a pin will keep whatever is trained out of production."""
     return (
         f"[bold yellow]Production is pinned[/] to {escape(version)}: what is trained now is judged and, if "
-        "blessed, published, but not put into production. To let it, run `newsletter-bandit models unpin`."
+        f"blessed, published, but not put into production. To let it, run {_command('models unpin')}."
     )
 
 
@@ -191,9 +192,17 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     if publication.published:
         return f"{words}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
     if publication.outcome in _NOT_PLACED:
-        words += f"\n{_NOT_PLACED[publication.outcome]} ({escape(publication.reason)})."
+        told = _NOT_PLACED[publication.outcome].format(
+            train=_command("train"), unpin=_command("models unpin")
+        )
+        words += f"\n{told} ({escape(publication.reason)})."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
+
+
+def _command(words: str) -> str:
+    """A command, as it must be called here."""
+    return escape(with_options(f"`newsletter-bandit {words}`"))
 
 
 def _compared_with(found: Verdict) -> str:
@@ -287,7 +296,7 @@ def tuned(outcome: TuningOutcome) -> str:
     from components.hyperparameters_gen.tuned_set import described
 
     best, found = outcome.winner, outcome.tuned.found
-    written = f"Written to {escape(str(outcome.path))}; the next `newsletter-bandit train` uses"
+    written = f"Written to {escape(str(outcome.path))}; the next {_command('train')} uses"
     kept = f"{written} the settings' own."
     if best.trial.number == 0:
         return f"[bold]No set is better than the settings' own.[/]\n{kept}"

@@ -141,6 +141,7 @@ def test_refusals(
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr + done.stdout
+    assert "Serving" not in done.stdout  # before anybody could ask
     assert not (tmp_path / "work").exists()
 
 
@@ -251,7 +252,10 @@ def test_versions_go_by_the_beginning_of_their_name_or_as_the_previous_one(tmp_p
     assert f"2026 begins 3 versions: {', '.join(names)}" in several.stderr
     assert f"no version 2025; available: {names[0]}" in run(*rollback, "2025").stderr
     registry.set_current(names[2])
-    assert f"In production now: {names[1]}. It is pinned" in run(*rollback, "--previous").stdout
+    told = run(*rollback, "--previous").stdout
+    assert f"In production now: {names[1]}. It is pinned" in told
+    assert f"`newsletter-bandit models unpin --workdir {tmp_path}`" in told
+    assert f"run `newsletter-bandit predict --workdir {tmp_path}` now." in told
     assert "VERSION, --previous: use one of them" in run(*rollback).stderr
     assert run(*rollback, names[0], "--previous").returncode == 2
 
@@ -260,5 +264,9 @@ def test_nothing_is_published_yet(tmp_path: Path) -> None:
     assert json.loads(run("models", "list", "--json", "--workdir", tmp_path / "work").stdout) == []
     done = run("models", "list", "--workdir", tmp_path / "work")
     assert done.returncode == 0
-    assert "Nothing is published yet" in done.stdout
+    work = tmp_path / "work"
+    assert done.stdout == (
+        f"Nothing is published yet for newsletter in {work / 'registry'}; `newsletter-bandit train --workdir "
+        f"{work}` trains a first model.\n"
+    )
     assert not (tmp_path / "work").exists()

@@ -136,6 +136,12 @@ def test_an_interrupt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     assert end.value.exit_code == 130
     assert capfd.readouterr().err == "Stopped.\n"
 
+    session = Session("train", tmp_path)
+    session.if_stopped = "Nothing has changed."
+    with pytest.raises(typer.Exit), session:
+        raise KeyboardInterrupt
+    assert capfd.readouterr().err == "Stopped. Nothing has changed.\n"
+
 
 def test_a_wanted_end_is_not_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end, Session("train", tmp_path):

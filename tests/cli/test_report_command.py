@@ -25,7 +25,11 @@ def test_the_page_is_made_again_and_opened(
 
     nothing = command("report", *options)
     assert (nothing.returncode, nothing.stdout) == (2, "")
-    assert "no training of tiny that came to a verdict; run `newsletter-bandit train` first" in nothing.stderr
+    # A command in a message can be typed as it stands.
+    assert (
+        f"no training of tiny that came to a verdict; run `newsletter-bandit train --use-case {settings} "
+        f"--workdir {work}` first"
+    ) in nothing.stderr
 
     started = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
     record = RunRecord(
@@ -35,7 +39,10 @@ def test_the_page_is_made_again_and_opened(
     done = command("report", *options)
     assert (done.returncode, done.stdout) == (0, f"Report: {page}\n")
     assert opened == [page.as_uri()]
-    assert "Do not go live" in page.read_text()
+    text = page.read_text()
+    assert "Cannot tell: do not go live" in text
+    replace = f"newsletter-bandit ingest training FILE --replace --use-case {settings} --workdir {work}<"
+    assert replace in text
 
     quiet = command("report", "20261123", "--no-open", "--output", tmp_path / "page.html", *options)
     assert (quiet.returncode, quiet.stdout) == (0, f"Report: {tmp_path / 'page.html'}\n")

@@ -79,8 +79,11 @@ def ask(server: subprocess.Popen[str], url: str) -> httpx.Response:
 
 
 def test_a_missing_file_is_refused_before_serving(tmp_path: Path) -> None:
+    ready: list[str] = []
     with pytest.raises(StoreError, match="no such file"):
-        serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
+        serve(make_config(tmp_path / "rankings.sqlite"), port=free_port(), ready=lambda: ready.append("yes"))
+    # Nobody is told an address that does not answer.
+    assert ready == []
 
 
 def test_another_use_cases_file_is_refused_before_serving(tmp_path: Path) -> None:
@@ -113,5 +116,5 @@ def test_a_body_does_not_wait_for_its_head_to_be_acknowledged(
                 options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
-    serve(make_config(tmp_path / "rankings.sqlite"), port=free_port())
-    assert options == [1]
+    serve(make_config(tmp_path / "rankings.sqlite"), port=free_port(), ready=lambda: options.append(0))
+    assert options == [0, 1]

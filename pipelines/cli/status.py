@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.days import day
+from pipelines.cli.flags import with_options
 from pipelines.cli.options import (
     ENVIRONMENT,
     USE_CASE,
@@ -101,6 +102,6 @@ def lines(found: Status, quiet: bool = False) -> RenderableType:
             continue
         words = Text(finding.words)
         if finding.advice:
-            words.append(f"\nto do: {finding.advice}")
+            words.append(f"\nto do: {with_options(finding.advice)}")
         table.add_row(Text(finding.severity.word, _STYLES[finding.severity]), finding.subject, words)
     return table

@@ -97,6 +97,7 @@ class Views:
             now=self._now(),
             runs=self._runs.read(self._runs.names()[:_NEWEST]),
             done=done if done in _DONE else None,
+            options=f" {self._workspace.options}" if self._workspace.options else "",
         )
 
     def runs(self, request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -161,7 +162,8 @@ def test_a_rollback_is_asked_for_then_done_and_told(browser: TestClient, used: W
     assert registry_of(used).pointer() == Pointer(FIRST, pinned=True)
     told = words(browser.get("/?done=rollback").text)
     assert told.startswith(
-        f"Done: {FIRST} is in production, and pinned. The next prediction uses it. In prod"
+        f"Done: {FIRST} is in production, and pinned. The next prediction uses it; rankings that are stored "
+        "stay those of the model before until you run newsletter-bandit predict . In prod"
     )
     assert f"{FIRST} is in production already." in words(browser.get(ROLLBACK).text)
     kept_out = words(browser.get(f"/versions/{THIRD}/rollback").text)
@@ -313,6 +315,8 @@ def test_a_work_folder_in_which_nothing_was_run_yet(tmp_path: Path, access: Acce
     assert "Nothing is in production yet newsletter-bandit train trains a first model." in words(
         browser.get("/").text
     )
+    elsewhere = client(replace(workspace(tmp_path), options="--workdir shop"), access)
+    assert "newsletter-bandit train --workdir shop trains" in words(elsewhere.get("/").text)
     assert "There are none here." in words(browser.get("/runs").text)
     assert "No version is published so far; it takes two." in words(browser.get("/compare").text)
     answer = browser.get("/users?user=a")

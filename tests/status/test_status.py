@@ -257,6 +257,7 @@ assert not slow, slow
     well, late, as_json, quiet, early, _ = done.stdout.split("== exit ")
     assert well.startswith("newsletter: ok: newsletters, users, model, trainings, rankings\nok ")
     assert late.startswith("0\nnewsletter: critical: rankings; warning: newsletters, users\n")
+    assert "`newsletter-bandit predict --use-case" in " ".join(late.split())
     code, _, body = as_json.partition("\n")
     content = json.loads(body)
     assert (code, content["status"], content["use_case"]) == ("5", "critical", "newsletter")

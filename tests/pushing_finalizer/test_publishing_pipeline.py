@@ -51,7 +51,7 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert workplace.registry.current() == first["version"]
     # The page for people lies beside the model's evidence, and what it is made of in the step's folder.
     page = (tmp_path / "registry" / "tiny" / first["version"] / "report.html").read_text()
-    assert "<title>Go live: tiny, 2026-11-23</title>" in page
+    assert "<title>Go live, no worse than allowed: tiny, 2026-11-23</title>" in page
     assert (
         content(executions, "PushingFinalizer", "publication", "report.json")["version"] == first["version"]
     )

@@ -135,8 +135,10 @@ def percent(figure: float | None) -> str:
 
 
 def relative(change: float | None, base: float | None) -> str:
-    """A change in percent of what it changes, such as "+9.9%"; "" where that is unknown or not above 0."""
-    if change is None or base is None or base <= 0.0 or not math.isfinite(change):
+    """A change in percent of what it changes, such as "+9.9%"; "" for no change, and where that is unknown or
+    not above 0.
+    """
+    if not change or base is None or base <= 0.0 or not math.isfinite(change):
         return ""
     return f"{100.0 * change / base:+.1f}%".replace("-", MINUS)
 

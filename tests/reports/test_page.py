@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_the_evidence() -> None:
         "Kept apart to judge by 20,000 With a click, of those kept apart 5.00%",
         "loaded last by ingest , 2026-11-23 09:00 UTC: 100,010 rows read, 100,000 taken, 3 there already, "
         "7 left out.",
-        "Your log ends on 6 November, 2 days before the window. Gaps: no newsletters on 22 October.",
+        "Your log ends on 6 November, 2 days before the window does. Gaps: no newsletters on 22 October.",
     ):
         assert said in parsed.text, said
     cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]

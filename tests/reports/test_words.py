@@ -9,6 +9,7 @@ import pytest
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.records import Fields
+from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
@@ -410,6 +411,9 @@ def test_checks_are_in_units_that_people_know() -> None:
     assert (ratio.figure, ratio.bound) == ("0.8869 times", "at most 4 times")
     # The log's rate is 4%: the upper bound lies 2.8 times that below the cap.
     assert ratio.meaning.endswith("in the log; surely at most 1.2 times")
+    wrong = Check("sample ratio", 0.0, 0.0001, ">=", False, "")
+    doubtful = Verdict("cannot_tell", FIRST, (checks[2], wrong))
+    assert "surely" not in guards(replace(found, verdict=doubtful))[0].meaning
     margin = found.use_case.gate.model_copy(update={"allowed_margin": Loss(reward=0.1)})
     in_reward = replace(found, use_case=found.use_case.model_copy(update={"gate": margin}))
     assert guards(in_reward)[0].bound == "at least −10,000"
@@ -419,6 +423,6 @@ def test_a_log_that_begins_late_says_when() -> None:
     found = evidence()
     assert found.log is not None
     late = replace(found, log=replace(found.log, days=(0, 0, *[4000] * 26)))
-    assert log_ends(late) == "Your log begins on 14 October, 2 days after the window."
+    assert log_ends(late) == "Your log begins on 14 October, 2 days after the window does."
     assert empty_days(late) == ""
     assert log_ends(replace(found, log=replace(found.log, days=(1, 0, 1)))) == ""

@@ -87,13 +87,12 @@ def log_ends(evidence: Evidence) -> str:
     sentences = []
     if sent[0]:
         first = log.start + dt.timedelta(days=sent[0])
-        sentences.append(f"Your log begins on {first:%-d %B}, {_days(sent[0])} after the window.")
+        sentences.append(f"Your log begins on {first:%-d %B}, {_days(sent[0])} after the window does.")
     after = len(log.days) - 1 - sent[-1]
     if after:
         last = log.start + dt.timedelta(days=sent[-1])
-        sentences.append(
-            f"{'It' if sentences else 'Your log'} ends on {last:%-d %B}, {_days(after)} before the window."
-        )
+        what = "It" if sentences else "Your log"
+        sentences.append(f"{what} ends on {last:%-d %B}, {_days(after)} before the window does.")
     return " ".join(sentences)
 
 

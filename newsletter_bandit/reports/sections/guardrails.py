@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from newsletter_bandit.checks import Check
 from newsletter_bandit.reports.amounts import percent, plain, scaled, whole
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import REFERENCE
+from newsletter_bandit.reports.judgement import REFERENCE, propensities_are_wrong
 from newsletter_bandit.reports.meaning import gain
 from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
 
@@ -133,6 +133,8 @@ def _note(check: Check, evidence: Evidence) -> str:
         or high is None
     ):
         return ""
+    if propensities_are_wrong(evidence):
+        return ""  # then nothing is sure
     most = plain(check.bound + high / rate)
     if check.passed:
         return f"; surely at most {most} times"

@@ -106,8 +106,8 @@ def test_the_figures_are_those_of_the_evidence() -> None:
         "400 300 to 500 per 100,000 newsletters. The newsletters as they were sent: 4,000.",
         "Recommenders were sent as often as their propensities say (sample-ratio test: p = 0.4)",
         "Window 12 Oct to 8 Nov 2026",
-        "Newsletters in it 100,000 With a click, of all in it 10.00% With an unsubscribe, of all in it 0.50%",
-        "Kept apart to judge by 20,000 With a click, of those kept apart 5.00%",
+        "Newsletters in it 100,000 Of these, with a click 10.00% Of these, with an unsubscribe 0.50%",
+        "Kept apart to judge by 20,000 Of those, with a click 5.00% Of those, with an unsubscribe",
         "loaded last by ingest , 2026-11-23 09:00 UTC: 100,010 rows read, 100,000 taken, 3 there already, "
         "7 left out.",
         "Your log ends on 6 November, 2 days before the window does. Gaps: no newsletters on 22 October.",

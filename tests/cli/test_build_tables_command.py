@@ -156,7 +156,7 @@ def test_the_commands(tmp_path: Path, use_case: UseCase, command: Command) -> No
     stale = run("predict", "--run-date", "2024-03-20")
     assert (stale.returncode, stale.stdout) == (2, "")
     assert "tiny.inference: its users are those of 2024-01-10, 70 days before the run date" in stale.stderr
-    assert "fill it with `newsletter-bandit build-tables --run-date 2024-03-20`" in stale.stderr
+    assert "fill it with `newsletter-bandit build-tables --run-date 2024-03-20 --use-case " in stale.stderr
 
 
 def test_days_are_given_together_or_not_at_all(tmp_path: Path, use_case: UseCase) -> None:

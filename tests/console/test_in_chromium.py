@@ -118,7 +118,7 @@ def test_a_rollback_by_the_keyboard_alone(tab: Tab, address: str, used: Workspac
     _go(tab, "Put into production")
     assert registry_of(used).pointer() == Pointer(FIRST, pinned=True)
     said = tab.evaluate("document.querySelector('[role=status]').innerText")
-    assert said == f"Done: {FIRST} is in production, and pinned. The next prediction uses it."
+    assert said.startswith(f"Done: {FIRST} is in production, and pinned. The next prediction uses it;")
     assert tab.complaints() == []
     assert tab.evaluate("location.pathname") == "/"
 

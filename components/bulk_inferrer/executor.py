@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 
 from components.bulk_inferrer.files import PredictionsWriter
 from components.example_gen.example_files import SpreadFiles, split_files
-from components.production_model.component import VERSION_KEY
+from components.production_model.published import VERSION_KEY
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.run_date import RUN_DATE

@@ -19,7 +19,7 @@ from components.prediction_storer.first_slots import FirstSlots, Judge, StoredRu
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.produced import FILE, Summary
 from components.prediction_storer.transforms import StorePredictions
-from components.production_model.component import VERSION_KEY
+from components.production_model.published import VERSION_KEY
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 from newsletter_bandit.settings.use_case import UseCase

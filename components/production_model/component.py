@@ -1,73 +1,27 @@
-"""ProductionModel: the registry's current model as an artifact.
-
-TFX cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
-it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no
-driver; `pipelines.cloud.compiling` takes the step out of its cache.
-"""
+"""ProductionModel: the registry's current model as an artifact."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from absl import logging
-from tfx.dsl.components.base import base_component, base_driver, base_executor, executor_spec
-from tfx.orchestration.portable import base_driver as portable_driver
-from tfx.orchestration.portable.data_types import ExecutionInfo
-from tfx.proto.orchestration import driver_output_pb2
-from tfx.types import Artifact, Channel, artifact_utils, component_spec, standard_artifacts
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import Channel, component_spec, standard_artifacts
 
-from newsletter_bandit.files import copy_tree
-from newsletter_bandit.registry import Registry
-
-REGISTRY_KEY = "registry"
-USE_CASE_NAME_KEY = "use_case_name"
-# Name of both the property that the driver adds and the artifact's custom property.
-VERSION_KEY = "version"
+from components.production_model import published
+from components.production_model.published import REGISTRY_KEY, USE_CASE_NAME_KEY, Artifacts, registry_of
 
 
-def _registry(exec_properties: dict[str, Any]) -> Registry:
-    return Registry(exec_properties[REGISTRY_KEY], exec_properties[USE_CASE_NAME_KEY])
+class _Current(published.LookUp):
+    def version(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> str:  # noqa: ARG002
+        return registry_of(exec_properties).current() or ""
 
 
-class Driver(base_driver.BaseDriver, portable_driver.BaseDriver):
-    """Asks the registry before TFX looks into its cache."""
-
-    def __init__(self, metadata_handle: Any) -> None:
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        portable_driver.BaseDriver.__init__(self, metadata_handle)
-
-    def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Adds the version in production to the execution's properties; "" if there is none."""
-        output = driver_output_pb2.DriverOutput()
-        version = _registry(execution_info.exec_properties).current()
-        output.exec_properties[VERSION_KEY].string_value = version or ""
-        return output
+class Driver(_Current, published.Driver):
+    """Asks for the version in production."""
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(_Current, published.Executor):
     """Copies the current model into the artifact."""
-
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Emits the model, or an empty artifact if nothing is in production.
-
-        Raises:
-          DataError: the registry's pointer is damaged or its version is missing.
-        """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        registry = _registry(exec_properties)
-        version = exec_properties.get(VERSION_KEY)
-        if version is None:
-            version = registry.current() or ""
-        model = artifact_utils.get_single_instance(output_dict["model"])
-        model.set_string_custom_property(VERSION_KEY, version)
-        if version:
-            copy_tree(registry.model_uri(version), model.uri)
-        logging.info("In production: %s.", version or "nothing yet")
 
 
 class ProductionModelSpec(component_spec.ComponentSpec):

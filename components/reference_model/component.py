@@ -1,8 +1,7 @@
 """ReferenceModel: the version that was in production some time ago as an artifact.
 
 The version in production comes from the step ProductionModel, so both steps look at one state of the
-registry. The age is counted from the moment of the run. As there, the local runner asks `Driver` before it
-looks into its cache, and Vertex AI runs no driver and no cache for the step.
+registry. The age is counted from the moment of the run.
 """
 
 from __future__ import annotations
@@ -10,72 +9,37 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from absl import logging
-from tfx.dsl.components.base import base_component, base_driver, base_executor, executor_spec
-from tfx.orchestration.portable import base_driver as portable_driver
-from tfx.orchestration.portable.data_types import ExecutionInfo
-from tfx.proto.orchestration import driver_output_pb2
-from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
 
-from components.production_model.component import REGISTRY_KEY, USE_CASE_NAME_KEY, VERSION_KEY
-from newsletter_bandit.files import copy_tree
-from newsletter_bandit.registry import Registry
+from components.production_model import published
+from components.production_model.published import (
+    REGISTRY_KEY,
+    USE_CASE_NAME_KEY,
+    VERSION_KEY,
+    Artifacts,
+    registry_of,
+)
 
 AGE_DAYS_KEY = "age_days"
 
 
-def _registry(exec_properties: dict[str, Any]) -> Registry:
-    return Registry(exec_properties[REGISTRY_KEY], exec_properties[USE_CASE_NAME_KEY])
+class _Earlier(published.LookUp):
+    def version(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> str:
+        production = artifact_utils.get_single_instance(input_dict["production_model"])
+        current = production.get_string_custom_property(VERSION_KEY)
+        if not current:
+            return ""
+        age = dt.timedelta(days=exec_properties[AGE_DAYS_KEY])
+        return registry_of(exec_properties).looked_back(current, age, dt.datetime.now(dt.UTC)) or ""
 
 
-def _version(input_dict: dict[str, list[Artifact]], exec_properties: dict[str, Any]) -> str:
-    """The reference's version; "" if there is none."""
-    production = artifact_utils.get_single_instance(input_dict["production_model"])
-    version = production.get_string_custom_property(VERSION_KEY)
-    if not version:
-        return ""
-    age = dt.timedelta(days=exec_properties[AGE_DAYS_KEY])
-    return _registry(exec_properties).looked_back(version, age, dt.datetime.now(dt.UTC)) or ""
+class Driver(_Earlier, published.Driver):
+    """Asks for the earlier version."""
 
 
-class Driver(base_driver.BaseDriver, portable_driver.BaseDriver):
-    """Asks the registry before TFX looks into its cache."""
-
-    def __init__(self, metadata_handle: Any) -> None:
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        portable_driver.BaseDriver.__init__(self, metadata_handle)
-
-    def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Adds the reference's version to the execution's properties; "" if there is none."""
-        output = driver_output_pb2.DriverOutput()
-        version = _version(execution_info.input_dict, execution_info.exec_properties)
-        output.exec_properties[VERSION_KEY].string_value = version
-        return output
-
-
-class Executor(base_executor.BaseExecutor):
+class Executor(_Earlier, published.Executor):
     """Copies the earlier model into the artifact."""
-
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Emits the model, or an empty artifact if there is none but the one in production.
-
-        Raises:
-          DataError: a version's evidence is damaged.
-        """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        version = exec_properties.get(VERSION_KEY)
-        if version is None:
-            version = _version(input_dict, exec_properties)
-        model = artifact_utils.get_single_instance(output_dict["model"])
-        model.set_string_custom_property(VERSION_KEY, version)
-        if version:
-            copy_tree(_registry(exec_properties).model_uri(version), model.uri)
-        logging.info("Reference: %s.", version or "none but production")
 
 
 class ReferenceModelSpec(component_spec.ComponentSpec):

@@ -1,0 +1,78 @@
+"""A step that emits a published model: which one is asked of the registry before TFX looks into its cache.
+
+TFX cannot switch its cache off for one step. Here the local runner asks `Driver` first, and the version that
+it finds is part of the cache's key: a moved pointer is never answered from the cache. Vertex AI runs no
+driver; `pipelines.cloud.compiling` takes such a step out of its cache.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_driver, base_executor
+from tfx.orchestration.portable import base_driver as portable_driver
+from tfx.orchestration.portable.data_types import ExecutionInfo
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import Artifact, artifact_utils
+
+from newsletter_bandit.files import copy_tree
+from newsletter_bandit.registry import Registry
+
+REGISTRY_KEY = "registry"
+USE_CASE_NAME_KEY = "use_case_name"
+# Name of both the property that the driver adds and the artifact's custom property.
+VERSION_KEY = "version"
+
+Artifacts = dict[str, list[Artifact]]
+
+
+def registry_of(exec_properties: dict[str, Any]) -> Registry:
+    """The registry of a step's use case."""
+    return Registry(exec_properties[REGISTRY_KEY], exec_properties[USE_CASE_NAME_KEY])
+
+
+class LookUp(ABC):
+    """Says which version is meant."""
+
+    @abstractmethod
+    def version(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> str:
+        """The version's name; "" if there is none."""
+
+
+class Driver(LookUp, base_driver.BaseDriver, portable_driver.BaseDriver):
+    """Asks the registry before TFX looks into its cache."""
+
+    def __init__(self, metadata_handle: Any) -> None:
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        """Adds the version to the execution's properties; "" if there is none."""
+        output = driver_output_pb2.DriverOutput()
+        version = self.version(execution_info.input_dict, execution_info.exec_properties)
+        output.exec_properties[VERSION_KEY].string_value = version
+        return output
+
+
+class Executor(LookUp, base_executor.BaseExecutor):
+    """Copies the model into the artifact."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: dict[str, list[Artifact]], exec_properties: dict[str, Any]
+    ) -> None:
+        """Emits the model, or an empty artifact if there is none.
+
+        Raises:
+          DataError: the registry's pointer or a version's evidence is damaged, or the version is missing.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        version = exec_properties.get(VERSION_KEY)
+        if version is None:
+            version = self.version(input_dict, exec_properties)
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        model.set_string_custom_property(VERSION_KEY, version)
+        if version:
+            copy_tree(registry_of(exec_properties).model_uri(version), model.uri)
+        logging.info("Published model: %s.", version or "none")

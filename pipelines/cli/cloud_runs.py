@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,7 @@ def submit(
     if agree is not None:
         agree(confirming.plan(workspace, pipeline, run_date))
     spec = compiling.compiled(workspace, pipeline)
-    run_id = f"{spec['displayName']}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
-    run = client.submit(spec, run_id, values)
+    run = client.submit(spec, new_run_id(spec["displayName"], dt.datetime.now(dt.UTC)), values)
     out.print(f"Submitted {run.name}\n{run.console}", markup=False, soft_wrap=True)
     if wait:
         with StepProgress(out, "Waiting for the first step") as progress:
@@ -89,6 +89,13 @@ def submit(
         if left_out:
             out.print(_NOT_AGAIN, markup=False, soft_wrap=True)
     return run
+
+
+def new_run_id(display_name: str, now: dt.datetime) -> str:
+    """A name for a run that no other has: the service takes one name twice for one run, and two people may
+    start theirs within a second.
+    """
+    return f"{display_name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def schedule(

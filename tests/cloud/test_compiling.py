@@ -11,6 +11,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -427,7 +428,8 @@ def test_a_training_that_would_repeat_an_earlier_one_says_so_and_again_forces_it
     api: VertexApi, tmp_path: Path
 ) -> None:
     skipped = _tasks(RepeatGuard="SUCCEEDED", Trainer="NOT_TRIGGERED", Evaluator="NOT_TRIGGERED")
-    api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": skipped}]
+    # One for each run, although both start within a second.
+    api.progress = [{"state": "PIPELINE_STATE_SUCCEEDED", "jobDetail": skipped}] * 2
     made, day = workspace(tmp_path), dt.date(2026, 11, 20)
     for again, value in ((False, ""), (True, "yes")):
         out = console()
@@ -441,7 +443,15 @@ def test_a_training_that_would_repeat_an_earlier_one_says_so_and_again_forces_it
         cloud_runs.submit(console(), made, Pipeline.PREDICTION, day, False, client_of(api), again=True)
     with pytest.raises(SettingsError, match=words):
         cloud_runs.describe(console(), made, [Pipeline.PREDICTION], day, False, again=True)
-    assert len(api.posted("pipelineJobs")) == 2
+    assert len(api.jobs) == len(api.posted("pipelineJobs")) == 2
+
+
+def test_runs_that_start_within_a_second_have_names_of_their_own() -> None:
+    now = dt.datetime(2026, 11, 20, 8, tzinfo=dt.UTC)
+    names = [cloud_runs.new_run_id("newsletter-training", now) for _ in range(2)]
+    assert names[0] != names[1]
+    # What Vertex AI allows.
+    assert all(re.fullmatch("newsletter-training-20261120-080000-[0-9a-f]{6}", name) for name in names)
 
 
 def test_a_day_without_a_window_is_refused_before_anything_is_sent(api: VertexApi, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class VertexApi:
     failures: list[tuple[int, str, str]] = field(default_factory=list)
     # States that a job goes through, one each time it is looked at.
     progress: list[dict[str, Any]] = field(default_factory=list)
+    idle_looks: int = 0
 
     def posted(self, collection: str) -> list[Request]:
         return [r for r in self.requests if r.method == "POST" and r.path.endswith("/" + collection)]
@@ -52,6 +53,10 @@ class VertexApi:
             case "GET", "pipelineJobs", 6 if name in self.jobs:
                 if self.progress:
                     self.jobs[name] |= self.progress.pop(0)
+                elif self.jobs[name]["state"] in _UNDER_WAY:
+                    self.idle_looks += 1
+                if self.idle_looks > _PATIENCE:
+                    return _error(400, "FAILED_PRECONDITION", f"{name}: the test gives no further state")
                 return 200, self.jobs[name]
             case "POST", "schedules", 5:
                 name = f"{name}/{len(self.schedules) + 1}"
@@ -63,6 +68,11 @@ class VertexApi:
                 self.schedules[name] |= request.body
                 return 200, self.schedules[name]
         return _error(404, "NOT_FOUND", f"{request.path} was not found")
+
+
+_UNDER_WAY = ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING")
+# Looks at a job that goes nowhere; whoever follows it would wait for ever.
+_PATIENCE = 5
 
 
 def _error(code: int, status: str, message: str) -> tuple[int, dict[str, Any]]:

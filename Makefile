@@ -7,6 +7,8 @@ SHELL := bash
 # The rooms of which no test imports TensorFlow, TFX or Beam; tests/light.py holds them to it.
 LIGHT := $(addprefix tests/,architecture console docs files first_use off_policy quoting registry reports serving settings setup simulation status table_files threads warehouse)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# What `make setup` alone can run, and soon. CI runs everything.
+SOON := -m 'not slow and not emulator and not browser'
 
 .PHONY: help setup demo check light test test-all lint json-schema lock emulators peers force
 
@@ -25,12 +27,12 @@ check: $(INSTALLED) ## At most a minute: `make lint`, and the quick tests of the
 	$(MAKE) --no-print-directory --jobs 2 --output-sync lint light
 
 light: $(INSTALLED)
-	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile -m 'not slow' -q $(LIGHT)
+	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile $(SOON) -q $(LIGHT)
 
-test: $(INSTALLED) ## All tests except the slow ones; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
-	$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
+test: $(INSTALLED) ## All tests but the slow and those of emulators and Chromium; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
+	$(PYTEST) $(SOON) $(PYTEST_ARGS)
 
-test-all: $(INSTALLED) ## All tests, also whole pipelines in the image's environment and small benchmarks.
+test-all: $(INSTALLED) ## All tests, also against emulators, in Chromium, in the image's environment, and small benchmarks.
 	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.

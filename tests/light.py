@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 HEAVY = frozenset(
@@ -39,3 +40,9 @@ class _Refusal(MetaPathFinder):
 
 
 sys.meta_path.insert(0, _Refusal())
+
+
+def pytest_configure() -> None:
+    """Tries fewer examples than `make test`, after tests/conftest.py has chosen its profile."""
+    hypothesis.settings.register_profile("few", hypothesis.settings.default, max_examples=20)
+    hypothesis.settings.load_profile("few")

@@ -57,6 +57,7 @@ def test_refusals(
     assert not workdir.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.pipeline
 def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
     from pipelines.cli.simulated_tables import simulate

@@ -18,6 +18,8 @@ from tests.chromium import CONTRAST, TOO_WIDE, Tab, opened
 from tests.console.made import FAILED, SOMEBODY, THIRD, TRAINED, lived_in, registry_of
 from tests.reports.made import FIRST, SECOND
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "/?done=pin",

@@ -108,6 +108,7 @@ def contents(model: Path) -> dict[str, bytes]:
     return {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_other_criteria_change_what_they_are_about_and_not_a_bit_besides(outputs: dict[str, Outputs]) -> None:
     before, after = outputs["before"], outputs["other"]
     assert set(before) == set(after)

@@ -11,6 +11,8 @@ from newsletter_bandit.reports import Evidence, page
 from tests.chromium import CONTRAST, TOO_WIDE, Tab, opened
 from tests.reports.made import FIRST, SECOND, refused, version, with_everything, wrong_propensities
 
+pytestmark = pytest.mark.browser
+
 RUNS = {
     "blessed": with_everything(),
     "cannot tell": refused(rows=(800.0, 2000.0, "800 is not >= 2000")),

@@ -282,7 +282,7 @@ class LinUCB(_MABWiser):
 
 
 class LinTS(_MABWiser):
-    """MABWiser's LinTS: a posterior draw a user and recommender.
+    """MABWiser's LinTS: one posterior draw per user and recommender.
 
     MABWiser draws but does not say with which probability, which the log needs. A drawn estimate of one
     recommender is normal with mean x beta and variance alpha^2 x A^-1 x, independent of the others, so

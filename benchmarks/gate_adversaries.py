@@ -1,7 +1,7 @@
 """Tries to fool the gate: logs and models that are wrong in one way each, with an exact true difference.
 
 Every pair is that of `gate_errors`: a model in production and a candidate whose serving policy is mixed so
-that its true value is what it shall be. Only the log, or the candidate's opinion of itself, differs:
+that its true value is the intended one. Only the log, or the candidate's opinion of itself, differs:
 
     uniform          the log of `gate_errors`, for comparison
     production       logged by production itself: the log seldom did what the candidate does differently

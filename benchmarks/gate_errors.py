@@ -2,12 +2,12 @@
 
 A pair is a model in production and a candidate, each an epsilon-greedy policy over reward estimates of its
 own, that is the truth shrunk towards each recommender's mean, plus noise. The candidate is mixed with another
-policy (uniform choices to make it worse, the best possible choices to make it better) in just the share that
-makes its true value what it shall be, so the true difference is exact while most single choices differ, as
+policy (uniform choices to make it worse, the best possible choices to make it better) in exactly the share
+that gives it the intended true value, so the true difference is exact while most single choices differ, as
 between two trainings. Every pair has new estimates, new users and new outcomes, logged by a uniform policy.
 
     worse     exactly the allowed margin below production: blessing it is an error
-    better    10% of production's reward above it: not blessing it is a newsletter's worth of patience
+    better    10% of production's reward above it: not blessing it is a missed gain
     power     share blessed by number of rows and true lift
 
 The error rate is counted twice: blessed by the whole gate, and passed by the value check, which must hold by

@@ -53,7 +53,7 @@ def measure(data: Path, folds: int, customers: int | None = None) -> dict[str, A
     Args:
       data: the CSV file; docs/hillstrom.md says where it comes from.
       folds: 2 or more.
-      customers: only the first so many rows.
+      customers: use only this number of rows, from the first on.
 
     Returns:
       `value`, `always` and `gain`, each with `low` and `high` at 95%, `share` of customers by recommender,

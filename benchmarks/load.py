@@ -1,9 +1,8 @@
-"""A load generator for HTTP/1.1 on loopback: so many connections, each of which asks again as soon as it is
-answered.
+"""A load generator for HTTP/1.1 on loopback. Each connection sends its next request when it has its answer.
 
-One thread over epoll with requests made beforehand, for it shares the machine's cores with the server that it
-measures: the cost of its own is told with the figures. Every answer is compared with what is expected, byte
-for byte.
+One thread over epoll, with requests made beforehand, because it shares the machine's cores with the server
+that it measures. Its own cost is reported with the figures. Every answer is compared with the
+expected one, byte for byte.
 """
 
 from __future__ import annotations

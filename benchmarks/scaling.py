@@ -43,7 +43,7 @@ class Assumptions:
     """Assumptions that were not measured.
 
     Attributes:
-      worker_cores: of a Dataflow worker, e.g. 2 of an n2-standard-2.
+      worker_cores: cores of a Dataflow worker, e.g. 2 of an n2-standard-2.
       worker_gib: its memory.
       step_minutes: that a daily step may take.
       training_step_minutes: that a step of training may take.
@@ -51,7 +51,7 @@ class Assumptions:
       start_minutes: from Dataflow's job to its first row.
       efficiency: share of a core's rate that a core of many keeps: shuffles, stragglers, slower cores.
       window_days: that training reads.
-      newsletters: that a user gets a day.
+      newsletters: per user and day.
       eval_share: of the window that is evaluated and not trained on.
     """
 
@@ -153,7 +153,7 @@ def ramp_writes(minutes: float) -> float:
 
 
 def ramp_minutes(writes: float, fastest: float = math.inf) -> float:
-    """Minutes in which the ramp lets so many writes through.
+    """Minutes in which the ramp lets this number of writes through.
 
     Args:
       writes: from the first on.
@@ -173,7 +173,7 @@ def ramp_minutes(writes: float, fastest: float = math.inf) -> float:
 
 @dataclass(frozen=True)
 class Day:
-    """One day's predictions of so many users.
+    """One day's predictions for a given number of users.
 
     Attributes:
       steps: ingest, score, store as if Datastore took everything at once.
@@ -214,7 +214,7 @@ def day(users: int, figures: Figures, how: Assumptions) -> Day:
 
 
 def training(users: int, figures: Figures, how: Assumptions) -> dict[str, Step]:
-    """Steps of one training on a window of newsletters to so many users per day."""
+    """Steps of one training on a window of newsletters, for a given number of users per day."""
     rows = users * how.newsletters * how.window_days
     shares = {"train": 1.0 - how.eval_share, "evaluate": how.eval_share}
     return {

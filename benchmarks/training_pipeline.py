@@ -89,7 +89,7 @@ def measure(
 
 
 def prepare(work: Path, rows: int) -> Path:
-    """A folder with the warehouse of so many newsletters in the window; simulated unless it is there."""
+    """A folder with a warehouse of this number of newsletters in the window; simulated unless it is there."""
     from newsletter_bandit.files import filled_folder
     from newsletter_bandit.settings.reading import load_environment, load_use_case
     from pipelines.cli.simulated_tables import simulate

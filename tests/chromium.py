@@ -129,7 +129,7 @@ class Tab:
     def open(
         self, page: Path | str, width: int, height: int = 900, scheme: str = "light", media: str = ""
     ) -> None:
-        """Opens a file or an address in a window of so many CSS pixels, and waits until it is loaded."""
+        """Opens a file or an address in a window of this size in CSS pixels, and waits until it is loaded."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,

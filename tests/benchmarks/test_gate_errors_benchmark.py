@@ -1,5 +1,5 @@
-"""The benchmark of the gate's error rates in small: it runs, and its pairs differ by exactly what they
-shall.
+"""The benchmark of the gate's error rates in small: it runs, and its pairs differ by exactly the
+intended amount.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def truth(use_case: UseCase) -> gate_errors.Truth:
     return gate_errors.Truth.of(use_case, users=2000, seed=3)
 
 
-def test_a_pair_differs_by_exactly_what_it_shall(truth: gate_errors.Truth) -> None:
+def test_a_pair_differs_by_exactly_the_intended_amount(truth: gate_errors.Truth) -> None:
     rng = np.random.default_rng(1)
     model = gate_errors.draw_model(truth, 0.05, rng)
     for change in (-0.01, 0.0, 0.02):

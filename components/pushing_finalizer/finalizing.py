@@ -18,7 +18,7 @@ from newsletter_bandit.registry import (
     settings_digest,
     window_of,
 )
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict, VerdictName
 from newsletter_bandit.registry.registry import USE_CASE
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
@@ -65,8 +65,9 @@ def finalize(
 ) -> Publication:
     """Publishes the model, then puts it into production; does nothing if nothing was pushed.
 
-    It goes into production only if what the gate compared it with is still there, and is not pinned.
-    Otherwise the version stays in the registry, out of production, and the publication says why.
+    It goes into production only if what the gate compared it with is still there, and is not pinned, and if
+    the use case does not wait for a sign-off. Otherwise the version stays in the registry, out of production,
+    and the publication says why.
 
     The evaluation is counted among the looks at its window's rows, whatever comes of it.
 
@@ -115,6 +116,8 @@ def _published(
             f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was "
             f"pushed; allowed: {BLESSED}. Nothing was published."
         )
+    waits = use_case.publication.wait_for_sign_off
+    compared_with = None if verdict.compared_with == LOGGING_POLICY else verdict.compared_with
     digest = model_digest(pushed.model_dir)
     version = registry.find(digest)
     reason = f"{BLESSED}; this model was published before"
@@ -124,9 +127,10 @@ def _published(
         evidence = (Metrics.read(evaluation_dir), verdict, Decision.read(decision_dir))
         files = {record.FILE: record.content() for record in evidence}
         files[USE_CASE] = json.loads(use_case.to_json())
-        registry.publish(version, pushed.model_dir, files)
-    compared_with = None if verdict.compared_with == LOGGING_POLICY else verdict.compared_with
-    placement = registry.place(version, compared_with)
+        # From the start on: a step that is killed now leaves no version that seems to have been approved.
+        kept_out = Placement("waiting", compared_with, compared_with) if waits else None
+        registry.publish(version, pushed.model_dir, files, kept_out)
+    placement = registry.place(version, compared_with, waits)
     if placement.outcome == "placed":
         return Publication("published", version, reason)
     return Publication(placement.outcome, version, placement.reason)

@@ -11,7 +11,7 @@ from newsletter_bandit import records
 from newsletter_bandit.files import write_text
 
 FILE = "publication.json"
-PublicationName = Literal["published", "not_blessed", "superseded", "pinned"]
+PublicationName = Literal["published", "not_blessed", "superseded", "pinned", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Publication:
     Attributes:
       outcome: "published": the run's model is in production. "not_blessed": the gate did not let it pass.
         "superseded": production was no longer what the gate compared with. "pinned": production is pinned.
+        "waiting": it is published, and goes into production when somebody signs it off.
       version: its name in the registry; None where it was not blessed.
       reason: a phrase.
       looks: how many candidates the window's evaluation rows have judged, this one included; None in a file
@@ -63,6 +64,8 @@ class Publication:
         """The version that is in production, or why the run's is not."""
         if self.published:
             return f"{self.version} is in production"
+        if self.outcome == "waiting":
+            return f"{self.version} waits for sign-off"
         if self.version is not None:
             return f"{self.version} is not in production: {self.outcome}; {self.reason}"
         return f"nothing published: {self.reason}"

@@ -18,13 +18,15 @@ from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of
 from newsletter_bandit.records import Fields
+from newsletter_bandit.settings.use_case import UseCase
 
 FILE = "looks.json"
 _FORMAT = 1
 # Value of a run's parameter that lets it train on rows that were judged before; "" does not.
 AGAIN = "yes"
 # Outcomes after which the same training would say nothing new.
-SETTLED = ("published", "not_blessed")
+SETTLED = ("published", "not_blessed", "waiting", "rejected")
+_SIGN_OFF = {"waiting": "waits for sign-off", "rejected": "was rejected"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ class Look:
         return (
             f"a model of {first} to {after - dt.timedelta(days=1)} ({(after - first).days} days) was judged "
             f"on the same rows with the same settings ({self.verdict.replace('_', ' ')}, compared with "
-            f"{self.compared_with})"
+            f"{self.compared_with}){self._since}"
         )
+
+    @property
+    def _since(self) -> str:
+        words = _SIGN_OFF.get(self.outcome)
+        return "" if words is None else f"; {self.version} {words}"
 
     @classmethod
     def of(cls, fields: Fields) -> Look:
@@ -85,8 +92,12 @@ def window_of(days: tuple[dt.date, dt.date]) -> tuple[str, str]:
 
 
 def settings_digest(settings: str) -> str:
-    """Sixteen hexadecimal digits of a use case's JSON, the tuned hyperparameters merged in."""
-    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+    """Sixteen hexadecimal digits of a use case's JSON, the tuned hyperparameters merged in.
+
+    They do not change with the block `publication`, which neither model nor verdict depends on.
+    """
+    judged = UseCase.from_json(settings).model_dump_json(exclude={"publication"})
+    return hashlib.sha256(judged.encode()).hexdigest()[:16]
 
 
 class Looks:
@@ -134,12 +145,30 @@ class Looks:
             ]
         )
 
+    def conclude_version(self, version: str, outcome: str, instead_of: tuple[str, ...]) -> None:
+        """Writes down what became of a published version later; raises as `all` does.
+
+        Args:
+          version: its newest look is changed; nothing is if it has none.
+          outcome: the new one.
+          instead_of: outcomes that it replaces; another one stays.
+        """
+
+        def change(looks: list[Look]) -> list[Look]:
+            own = next((look for look in reversed(looks) if look.version == version), None)
+            if own is None or own.outcome not in instead_of:
+                return looks
+            return [replace(look, outcome=outcome) if look is own else look for look in looks]
+
+        self._change(change)
+
     def settled(self, window: tuple[str, str], settings: str, rows: str, current: str | None) -> Look | None:
         """The last look that a training would only repeat; None if it would be a new one.
 
-        That is one at the same rows with the same settings, whose model was published or not blessed, while
-        production is what it was then: the model itself, or what it was compared with. A model that was kept
-        out of production may get there another time.
+        That is one at the same rows with the same settings, while production is what it was then: the model
+        itself, or what it was compared with. Its model was published or not blessed, or it waits for its
+        sign-off, or was rejected. A model that a pin or another one kept out of production may get there
+        another time.
 
         Args:
           window, settings, rows: as in `Look`; rows without a fingerprint are never the same.
@@ -151,13 +180,19 @@ class Looks:
             if look.outcome not in SETTLED and (current or "logging policy") == look.compared_with:
                 return None  # it was kept out of production, which another training need not be
             kept = look.version if look.outcome == "published" else look.compared_with
-            if look.outcome in SETTLED and (current or "logging policy") == kept:
+            now = current or "logging policy"
+            # Killed after it had moved the pointer, an approval leaves "waiting".
+            approved = look.outcome == "waiting" and now == look.version
+            if look.outcome in SETTLED and (now == kept or approved):
                 return look
         return None
 
     def _change(self, change: Callable[[list[Look]], list[Look]]) -> None:
-        def new(content: bytes | None) -> bytes:
-            looks = change(self._parsed(content))
+        def new(content: bytes | None) -> bytes | None:
+            before = self._parsed(content)
+            looks = change(before)
+            if looks == before:
+                return None
             body: dict[str, Any] = {"format": _FORMAT, "looks": [asdict(look) for look in looks]}
             return records.to_json(body).encode()
 

@@ -80,12 +80,13 @@ class PointerFile:
 
         self._files.change(self.path, change)
 
-    def place(self, version: str, compared_with: str | None) -> Placement:
+    def place(self, version: str, compared_with: str | None, waits: bool = False) -> Placement:
         """Points at ``version`` if ``compared_with`` is still in production, and not pinned.
 
         Args:
           version: a published version.
           compared_with: the version that was in production when it was judged; None if nothing was.
+          waits: the pointer stays all the same, until the version is signed off.
 
         Returns:
           What became of it. It is placed too if it is in production already.
@@ -107,6 +108,9 @@ class PointerFile:
                 return None
             if found is not None and found.pinned:
                 answers.append(Placement("pinned", compared_with, now))
+                return None
+            if waits:
+                answers.append(Placement("waiting", compared_with, now))
                 return None
             answers.append(Placement("placed", compared_with, now))
             return Pointer(version).to_bytes()

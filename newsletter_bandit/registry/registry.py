@@ -6,6 +6,7 @@
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
     <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
+    <root>/<use_case>/<version>/sign_offs.json         who approved or rejected it, if somebody did
     <root>/<use_case>/<version>/report.html            the evidence as a page for people
 
 A folder without a manifest is not a version. A published version never changes; only the pointer moves.
@@ -17,13 +18,14 @@ import datetime as dt
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
-from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
+from newsletter_bandit.registry.afterwards import Afterwards
+from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, SignOffs, Verdict
 from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
@@ -58,6 +60,7 @@ class Registry:
         self._folder = os.path.join(root, use_case_name)
         self._files = files_of(root)
         self._pointer = PointerFile(self._folder, self._available)
+        self._afterwards = Afterwards(self._folder)
         self.looks = Looks(self._folder)
 
     def names(self) -> list[str]:
@@ -122,10 +125,25 @@ class Registry:
         """
         version = self.current()
         if version is None:
+            waiting = [info.version for info in self.waiting()]
+            todo = f". {waiting[-1]} waits for sign-off: {approving(waiting[-1])}" if waiting else ""
             raise DataError(
-                f"{self._pointer.path}: no such file, nothing is in production; {self._available()}"
+                f"{self._pointer.path}: no such file, nothing is in production; {self._available()}{todo}"
             )
         return version
+
+    def waiting(self) -> list[VersionInfo]:
+        """The versions that wait for their sign-off, oldest first; raises as `versions` does."""
+        pointer = self._pointer.read()
+        # What was compared with the one in production is newer than that.
+        names = [name for name in self._names() if pointer is None or name > pointer.version]
+        waiting = [
+            name
+            for name in names
+            if (found := self._afterwards.placement(name)) is not None and found.outcome == "waiting"
+        ]
+        infos = [self._info(name, pointer) for name in waiting]
+        return [info for info in infos if info.standing == "waiting"]
 
     def judged_before(self, window: tuple[dt.date, dt.date], settings: str, rows: str) -> Look | None:
         """The look that a training would only repeat; see `Looks.settled`.
@@ -168,7 +186,7 @@ class Registry:
         for name in (*reversed(old), *names[len(old) :]):
             if name == version:
                 return None
-            if self._was_placed(name):
+            if self._afterwards.was_placed(name):
                 return name
         return None
 
@@ -180,7 +198,13 @@ class Registry:
                 return name
         return None
 
-    def publish(self, version: str, model_dir: str, files: Mapping[str, Mapping[str, Any]]) -> None:
+    def publish(
+        self,
+        version: str,
+        model_dir: str,
+        files: Mapping[str, Mapping[str, Any]],
+        placement: Placement | None = None,
+    ) -> None:
         """Adds a version; it appears whole or not at all, and is not in production yet.
 
         Publishing the same again does nothing. What a killed run left behind is cleared away.
@@ -189,6 +213,7 @@ class Registry:
           version: name made by `new_version`.
           model_dir: folder of a SavedModel, copied to `Format-Serving`.
           files: evidence; file name to content, an object of JSON values.
+          placement: what keeps it out of production from the start on; None for nothing.
 
         Raises:
           DataError: ``version`` is not a version's name, ``model_dir`` holds no SavedModel, or the version
@@ -214,9 +239,12 @@ class Registry:
                 copy_tree(model_dir, os.path.join(staging, MODEL, SERVING))
                 for name, content in contents.items():
                     self._files.write(os.path.join(staging, name), io.BytesIO(content))
+                if placement is not None:
+                    content = _encoded(placement.content())
+                    self._files.write(os.path.join(staging, Placement.FILE), io.BytesIO(content))
                 self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_encoded(manifest)))
 
-    def place(self, version: str, compared_with: str | None) -> Placement:
+    def place(self, version: str, compared_with: str | None, waits: bool = False) -> Placement:
         """Puts a published version into production if what it was compared with still is, and is not pinned.
 
         The look and the move are one step, so of several that were compared with the same version only one
@@ -225,16 +253,24 @@ class Registry:
         Args:
           version: a published version.
           compared_with: the version that was in production when ``version`` was judged; None if nothing was.
+          waits: it is kept out all the same, until it is signed off.
 
         Raises:
           DataError: there is no such version, or the pointer is damaged.
         """
         self._require(version)
-        placement = self._pointer.place(version, compared_with)
-        path = os.path.join(self._folder, version, Placement.FILE)
-        if not placement.placed or self._files.exists(path):
-            self._files.write(path, io.BytesIO(_encoded(placement.content())))
+        placement = self._pointer.place(version, compared_with, waits)
+        self._afterwards.place(version, placement)
         return placement
+
+    def sign(self, version: str, change: Callable[[SignOffs], SignOffs]) -> None:
+        """Replaces people's answers on a version; see `Afterwards.sign`, and `signing_off` for who calls it.
+
+        Raises:
+          DataError: there is no such version, or its answers are damaged.
+        """
+        self._require(version)
+        self._afterwards.sign(version, change)
 
     def add_report(self, version: str, page: str) -> None:
         """Puts a page beside a version's evidence, in the place of an earlier one.
@@ -283,20 +319,24 @@ class Registry:
         """Puts an earlier version back into production, pins it, and returns its name.
 
         Args:
-          version: None means the newest that is older than the one in production and was not kept out of it.
+          version: None means the newest that is older than the one in production and was neither kept out of
+            it nor rejected.
           seen: as in `set_current`.
 
         Raises:
-          DataError: as in `set_current`.
+          DataError: as in `set_current`; or ``version`` waits for its sign-off, or was rejected.
         """
         if version is None:
             pointer = self._pointer.read()
             current = None if pointer is None else pointer.version
             older = [name for name in self._names() if current is not None and name < current]
-            older = [name for name in older if self._was_placed(name)]
+            older = [name for name in older if self._afterwards.was_placed(name)]
+            older = [name for name in older if self._afterwards.sign_offs(name).rejection is None]
             if not older:
                 raise DataError(f"{self._folder}: no version before {current}; {self._available()}")
             version = older[-1]
+        self._require(version)
+        self._require_signed_off(version)
         self.set_current(version, pinned=True, seen=seen)
         return version
 
@@ -333,11 +373,28 @@ class Registry:
         if not self._is_complete(version):
             raise DataError(f"{self._folder}: no version {version}; {self._available()}")
 
-    def _was_placed(self, version: str) -> bool:
-        folder = os.path.join(self._folder, version)
-        if not self._files.exists(os.path.join(folder, Placement.FILE)):
-            return True
-        return Placement.read(folder).placed
+    def _require_signed_off(self, version: str) -> None:
+        answers, placement = self._afterwards.sign_offs(version), self._afterwards.placement(version)
+        rejection = answers.rejection
+        if rejection is not None:
+            raise DataError(
+                f"{version}: was {rejection.words} ({rejection.note}); {approving(version)} puts it into "
+                "production; add --override if it shall be there all the same"
+            )
+        if placement is None or placement.placed or answers.last is not None:
+            return
+        if placement.outcome == "waiting" or self._waits(version):
+            raise DataError(
+                f"{version}: waits for its sign-off, and was never in production; {approving(version)} puts "
+                "it there"
+            )
+
+    def _waits(self, version: str) -> bool:
+        """The settings that the version was trained with ask for a sign-off."""
+        path = os.path.join(self._folder, version, USE_CASE)
+        if not self._files.exists(path):
+            return False
+        return bool(records.read(path).content.get("publication", {}).get("wait_for_sign_off"))
 
     def _names(self) -> list[str]:
         names = [name for name in self._files.names(self._folder) if is_version(name)]
@@ -368,8 +425,15 @@ class Registry:
             decision=evidence(Decision),
             metrics=evidence(Metrics),
             is_pinned=is_current and pointer is not None and pointer.pinned,
-            placement=evidence(Placement),
+            placement=self._afterwards.placement(version),
+            sign_offs=self._afterwards.sign_offs(version),
+            production=None if pointer is None else pointer.version,
         )
+
+
+def approving(version: str) -> str:
+    """The command that approves a version, as messages name it."""
+    return f"`newsletter-bandit models approve {version} --note TEXT`"
 
 
 def _encoded(content: Mapping[str, Any]) -> bytes:

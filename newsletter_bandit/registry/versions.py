@@ -6,11 +6,14 @@ import datetime as dt
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of
-from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
+from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, SignOffs, Verdict
+
+Standing = Literal["production", "waiting", "rejected", "superseded", "pinned", "replaced"]
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<digest>[0-9a-f]{8})")
@@ -31,6 +34,8 @@ class VersionInfo:
       is_pinned: is in production, and no training may replace it.
       placement: what became of the last attempt to put it into production; None if nothing ever stood in the
         way.
+      sign_offs: who approved or rejected it.
+      production: version in production; None if there is none.
     """
 
     version: str
@@ -41,6 +46,23 @@ class VersionInfo:
     metrics: Metrics | None
     is_pinned: bool = False
     placement: Placement | None = None
+    sign_offs: SignOffs = field(default_factory=SignOffs)
+    production: str | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands: in production; waiting for its sign-off; rejected; kept out, because production is
+        no longer what it was compared with ("superseded") or by a pin; or replaced by another one.
+        """
+        if self.is_current:
+            return "production"
+        if self.sign_offs.rejection is not None:
+            return "rejected"
+        if self.placement is None or self.placement.outcome == "placed":
+            return "replaced"
+        if self.placement.outcome == "waiting":
+            return "waiting" if self.placement.compared_with == self.production else "superseded"
+        return self.placement.outcome
 
 
 def new_version(created: dt.datetime, digest: str) -> str:

@@ -84,6 +84,17 @@ class Gate(Settings):
         return self.allowed_margin if own is None else own
 
 
+class Publication(Settings):
+    """What a blessed model still needs before it is put into production.
+
+    Attributes:
+      wait_for_sign_off: it is published in the registry, and put into production only by
+        `newsletter-bandit models approve`.
+    """
+
+    wait_for_sign_off: bool = False
+
+
 class Freshness(Settings):
     """Bounds of age, in days.
 
@@ -160,6 +171,7 @@ class UseCase(Settings):
     # Of each recommender, the same keys for all; what the agent `recommender_features` knows of them.
     recommender_features: dict[RecommenderName, dict[Identifier, bool | float | str]] = {}
     gate: Gate = Gate()
+    publication: Publication = Publication()
     slices: tuple[Identifier, ...] = ()
     freshness: Freshness = Freshness()
     serving: Serving = Serving()

@@ -13,9 +13,10 @@ from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.finalizing import PushedModel, finalize, pushed_model
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Registry, model_digest, settings_digest
+from newsletter_bandit.registry import Registry, approve, model_digest, settings_digest
 from newsletter_bandit.registry.evidence import VerdictName
 from newsletter_bandit.settings.run_day import TrainingDays
+from newsletter_bandit.settings.use_case import UseCase
 from tests.evidence_records import decision, metrics, verdict
 from tests.tiny import make_use_case
 
@@ -23,6 +24,7 @@ PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
 
 
 USE_CASE = make_use_case()
+WAITS = make_use_case(publication={"wait_for_sign_off": True})
 DAYS = TrainingDays.of(USE_CASE, dt.date(2026, 11, 23))
 
 
@@ -46,10 +48,10 @@ class Run:
         found = dataclasses.replace(verdict(outcome, *failed), compared_with=compared_with)
         found.write(self.evaluation)
 
-    def finalize(self, pushed: bool = True, later: int = 0) -> Publication:
+    def finalize(self, pushed: bool = True, later: int = 0, use_case: UseCase = USE_CASE) -> Publication:
         model = PushedModel(str(self.model), PUSHED_AT + dt.timedelta(seconds=later)) if pushed else None
         evaluation, decided = str(self.evaluation), str(self.decision)
-        return finalize(self.registry, model, evaluation, decided, USE_CASE, DAYS, "rows")
+        return finalize(self.registry, model, evaluation, decided, use_case, DAYS, "rows")
 
 
 @pytest.fixture
@@ -119,6 +121,34 @@ def test_a_rolled_back_version_stays_until_it_is_unpinned(run: Run) -> None:
     run.registry.unpin()
     assert run.finalize(later=60).published
     assert run.registry.current() == held.version
+
+
+def test_a_use_case_may_wait_for_a_sign_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = run.finalize(use_case=WAITS)
+    assert waits == Publication("waiting", waits.version, "it waits for sign-off", looks=1)
+    assert waits.phrase == f"{waits.version} waits for sign-off"
+    assert run.registry.current() is None
+    assert [(look.outcome, look.version) for look in run.registry.looks.all()] == [("waiting", waits.version)]
+    # A step that is tried again finds the same, and one whose model was approved meanwhile is there.
+    assert run.finalize(use_case=WAITS, later=60).outcome == "waiting"
+    approve(run.registry, str(waits.version), "ada", "ok", PUSHED_AT, seen="")
+    assert run.finalize(use_case=WAITS, later=60).published
+    # What has been superseded when it is pushed does not wait at all.
+    (run.model / "saved_model.pb").write_text("other graph")
+    assert run.finalize(use_case=WAITS, later=120).outcome == "superseded"
+    # Killed before it is placed, a version waits all the same.
+    (run.model / "saved_model.pb").write_text("a third graph")
+    run.judge("blessed", compared_with=str(waits.version))
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "place", None)
+        with pytest.raises(TypeError):
+            run.finalize(use_case=WAITS, later=180)
+    assert [info.standing for info in run.registry.versions()] == ["production", "superseded", "waiting"]
+
+
+def test_the_setting_makes_no_look_a_new_one() -> None:
+    assert settings_digest(WAITS.to_json()) == settings_digest(USE_CASE.to_json())
+    assert settings_digest(make_use_case(eval_share=0.3).to_json()) != settings_digest(USE_CASE.to_json())
 
 
 def test_each_evaluation_is_a_look_at_its_windows_rows(run: Run, tmp_path: Path) -> None:

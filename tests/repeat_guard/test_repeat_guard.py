@@ -78,6 +78,11 @@ def test_rows_that_were_judged_are_repeated_until_something_differs(place: Place
     with pytest.raises(SettingsError, match="again: found 'no'; allowed: yes, or nothing"):
         place.check(use_case, again="no")
 
+    # So it is while the model that came of it waits for its sign-off.
+    place.registry.looks.conclude("one", "waiting", "v1")
+    assert place.check(use_case)[1] == "repeated"
+    assert "compared with logging policy); v1 waits for sign-off. Judging" in place.check(use_case)[2]
+
     # Other settings are another training, and so are rows of which one feature was corrected.
     other = use_case.model_copy(update={"eval_share": 0.3})
     assert place.check(other)[:2] == (first, "new")

@@ -1,10 +1,21 @@
-"""Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, and
-what stood in its way into production.
+"""Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, what
+stood in its way into production, and who signed it off.
 """
 
 from newsletter_bandit.registry.evidence.decision import Decision
 from newsletter_bandit.registry.evidence.metrics import Metrics
 from newsletter_bandit.registry.evidence.placement import Placement, PlacementName
+from newsletter_bandit.registry.evidence.sign_off import Answer, SignOff, SignOffs
 from newsletter_bandit.registry.evidence.verdict import Verdict, VerdictName
 
-__all__ = ["Decision", "Metrics", "Placement", "PlacementName", "Verdict", "VerdictName"]
+__all__ = [
+    "Answer",
+    "Decision",
+    "Metrics",
+    "Placement",
+    "PlacementName",
+    "SignOff",
+    "SignOffs",
+    "Verdict",
+    "VerdictName",
+]

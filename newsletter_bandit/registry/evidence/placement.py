@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.record import Record
 
-PlacementName = Literal["placed", "superseded", "pinned"]
+PlacementName = Literal["placed", "superseded", "pinned", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,10 @@ class Placement(Record):
     """Outcome of putting a blessed version into production.
 
     Attributes:
-      outcome: "placed"; "superseded", because production was no longer what the gate compared with; or
-        "pinned", because it was pinned.
-      compared_with: version that the gate compared with; None if nothing was in production.
+      outcome: "placed"; "superseded", because production was no longer what the gate compared with;
+        "pinned", because it was pinned; or "waiting", because nobody has signed it off yet.
+      compared_with: version that the gate compared with, None if nothing was in production; or that was there
+        when somebody put this one there against a refusal.
       found: version that was in production at that moment; None likewise.
     """
 
@@ -42,6 +43,8 @@ class Placement(Record):
         """What stood in the way, as a phrase; "" where nothing did."""
         if self.outcome == "pinned":
             return f"{self.found} is pinned"
+        if self.outcome == "waiting":
+            return "it waits for sign-off"
         if self.outcome == "superseded":
             compared_with = self.compared_with or "the logging policy"
             return f"compared with {compared_with}, but {self.found or 'nothing'} is in production now"

@@ -16,7 +16,7 @@ from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.window_log import WindowLog
 
-Outcome = Literal["published", "not_blessed", "superseded", "pinned"]
+Outcome = Literal["published", "not_blessed", "superseded", "pinned", "waiting"]
 
 
 @dataclass(frozen=True)

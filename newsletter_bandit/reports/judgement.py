@@ -13,7 +13,7 @@ from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings, relative_gain
 
 Tone = Literal["good", "bad", "unsure"]
-Standing = Literal["live", "replaced", "superseded", "pinned", "refused"]
+Standing = Literal["live", "replaced", "superseded", "pinned", "waiting", "rejected", "refused"]
 
 # Checks that fail where the log's propensities are wrong: then no figure that rests on them can be believed.
 SAMPLE_RATIO = "sample ratio"
@@ -58,10 +58,19 @@ def standing(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Standi
     """Where the model is now, as far as the published versions tell; without them, where the run left it."""
     if evidence.outcome == "not_blessed":
         return "refused"
-    now = in_production(versions)
+    now, info = in_production(versions), own(evidence, versions)
+    if info is not None and not info.is_current and info.standing in ("waiting", "rejected"):
+        return "waiting" if info.standing == "waiting" else "rejected"
     if now == evidence.version or (now is None and evidence.outcome == "published"):
         return "live"
+    if evidence.outcome == "waiting" and info is not None:
+        return "superseded" if info.standing == "superseded" else "replaced"
     return "replaced" if evidence.outcome == "published" else evidence.outcome
+
+
+def own(evidence: Evidence, versions: Sequence[VersionInfo]) -> VersionInfo | None:
+    """The run's version among the published ones; None where it is not there, or nobody asked."""
+    return next((info for info in versions if info.version == evidence.version), None)
 
 
 def in_production(versions: Sequence[VersionInfo]) -> str | None:
@@ -145,17 +154,30 @@ def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
             f"It need not be better: the settings allow to lose {allowed_loss(evidence)}, and it surely "
             f"loses less.{_sure(evidence)}"
         )
-    now = standing(evidence, versions)
+    now, info = standing(evidence, versions), own(evidence, versions)
+    if now == "waiting":
+        return Headline(
+            "unsure",
+            "Good, waits for your sign-off",
+            sentence,
+            f"{because} It goes into production when somebody approves it; until then, what is in use stays.",
+        )
+    rejection = None if info is None else info.sign_offs.rejection
+    if now == "rejected" and rejection is not None:
+        told = f"It was {rejection.words}: “{rejection.note}” What is in use stays in use."
+        return Headline("bad", "Rejected: do not go live", sentence, f"{because} {told}")
     if now == "replaced":
-        replaced = f"It went into production with this run. In production now: {in_production(versions)}."
+        how = "with this run" if info is None or info.placement is None else "later"
+        replaced = f"It went into production {how}. In production now: {in_production(versions)}."
         return Headline("unsure", "Was live, replaced since", sentence, f"{because} {replaced}")
     if now == "superseded":
         return Headline(
             "unsure",
             "Good, but not live",
             sentence,
-            "While it was trained, another model went into production, with which it was never compared. It "
-            "was kept out for that reason alone.",
+            f"While it {'waited for its sign-off' if evidence.outcome == 'waiting' else 'was trained'}, "
+            "another model went into production, with which it was never compared. It was kept out for that "
+            "reason alone.",
         )
     if now == "pinned":
         return Headline(
@@ -165,12 +187,19 @@ def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
             "Production is pinned, so no training may replace the model that is there.",
         )
     since = "now" if _came_back(evidence, versions) else "since this run"
+    if rejection is not None:
+        told = f"It is in production, although it was {rejection.words}: “{rejection.note}”"
+        return Headline("bad", "Rejected, but live", sentence, f"{because} {told}")
     return Headline("good", badge, sentence, f"{because} It is in production {since}.")
 
 
 def _came_back(evidence: Evidence, versions: Sequence[VersionInfo]) -> bool:
-    """The model did not go live with its run alone: somebody brought it in, or back, or pinned it."""
-    return evidence.outcome != "published" or any(
+    """The model did not go live with its run alone: somebody approved it, brought it in or back, or pinned
+    it.
+    """
+    info = own(evidence, versions)
+    kept_out = evidence.outcome != "published" or (info is not None and info.placement is not None)
+    return kept_out or any(
         info.is_pinned or (evidence.version is not None and info.version > evidence.version)
         for info in versions
     )

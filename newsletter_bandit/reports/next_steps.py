@@ -71,6 +71,19 @@ def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tupl
 
 def _steps(evidence: Evidence, versions: Sequence[VersionInfo]) -> tuple[Step, ...]:
     now = standing(evidence, versions)
+    if now == "waiting":
+        return (
+            Step("To let it go live, say yes, and why:", f"models approve {evidence.version} --note TEXT"),
+            Step("To keep it out, say no, and why:", f"models reject {evidence.version} --note TEXT"),
+        )
+    if now == "rejected":
+        return (
+            Step("Nothing: what is in use stays in use, and the next training is judged against that."),
+            Step(
+                "If the reason has passed, put it into production all the same:",
+                f"models approve {evidence.version} --override --note TEXT",
+            ),
+        )
     if now == "replaced":
         return (
             Step("Nothing: another model is in production now."),

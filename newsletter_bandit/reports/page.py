@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import jinja2
@@ -14,10 +15,18 @@ from newsletter_bandit.reports import amounts, figures
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import headline, propensities_are_wrong, wrong_propensities
+from newsletter_bandit.reports.judgement import headline, propensities_are_wrong, standing, wrong_propensities
 from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
-from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, history, slices
+from newsletter_bandit.reports.sections import (
+    comparisons,
+    customers,
+    data,
+    guardrails,
+    history,
+    sign_off,
+    slices,
+)
 from newsletter_bandit.reports.style import TEMPLATES, stylesheet
 
 _DRAWN = 30  # rows of a figure; its table has them all
@@ -50,6 +59,8 @@ def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.d
 def _context(
     evidence: Evidence, versions: Sequence[VersionInfo], made_at: dt.datetime | None
 ) -> dict[str, Any]:
+    if evidence.outcome == "waiting" and standing(evidence, versions) in ("live", "replaced"):
+        evidence = replace(evidence, outcome="published")  # somebody has approved it since
     overall = evidence.metrics.overall
     unit = evidence.use_case.reward.click
     shares, heat_map, sent = customers.shares(evidence), customers.heat_map(evidence), data.sent(evidence)
@@ -103,6 +114,7 @@ def _context(
         "slices_figure": _slices(groups),
         "guards": guardrails.guards(evidence),
         "history": history.history(evidence, versions),
+        "sign_off": sign_off.section(evidence, versions, made_at) if versions else None,
         "rollbacks": [complete(command, evidence) for command in history.rollbacks(versions)],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import pytest
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.records import Fields
-from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.evidence import Answer, Placement, PlacementName, SignOff, SignOffs, Verdict
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
@@ -22,6 +24,7 @@ from newsletter_bandit.reports.sections.customers import served, shares
 from newsletter_bandit.reports.sections.data import empty_days, log_ends, sent
 from newsletter_bandit.reports.sections.guardrails import guards
 from newsletter_bandit.reports.sections.history import rollbacks
+from newsletter_bandit.reports.sections.sign_off import section
 from newsletter_bandit.reports.sections.slices import slices
 from newsletter_bandit.settings.margin import Loss
 from tests.evidence_records import decision, model_figures
@@ -426,3 +429,100 @@ def test_a_log_that_begins_late_says_when() -> None:
     assert log_ends(late) == "Your log begins on 14 October, 2 days after the window does."
     assert empty_days(late) == ""
     assert log_ends(replace(found, log=replace(found.log, days=(1, 0, 1)))) == ""
+
+
+def signed(
+    name: str, answer: Answer | None, outcome: PlacementName = "waiting", current: bool = False
+) -> VersionInfo:
+    """A version with one answer, or none, that was compared with FIRST, which is in production."""
+    given = () if answer is None else (SignOff(answer, "<Bob>", AT, "too many deals", FIRST),)
+    placement = Placement(outcome, FIRST, FIRST)
+    return replace(version(name, current), placement=placement, sign_offs=SignOffs(given), production=FIRST)
+
+
+AT = dt.datetime(2026, 11, 24, 8, 15, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "badge", "because", "step"),
+    [
+        (
+            signed(SECOND, None),
+            [version(FIRST, current=True)],
+            "Good, waits for your sign-off",
+            "It goes into production when somebody approves it; until then, what is in use stays.",
+            f"models approve {SECOND} --note TEXT",
+        ),
+        (
+            signed(SECOND, "rejected"),
+            [version(FIRST, current=True)],
+            "Rejected: do not go live",
+            "It was rejected by <Bob> on 2026-11-24: “too many deals” What is in use stays in use.",
+            "Nothing: what is in use stays in use, and the next training is judged against that.",
+        ),
+        (
+            replace(signed(SECOND, None), production=THIRD),
+            [version(FIRST), version(THIRD, current=True)],
+            "Good, but not live",
+            "While it waited for its sign-off, another model went into production",
+            "train --again",
+        ),
+        (
+            signed(SECOND, "approved", "placed", True),
+            [version(FIRST)],
+            "Go live",
+            "It is in production now.",
+            "predict",
+        ),
+        (
+            signed(SECOND, "rejected", "placed", True),
+            [version(FIRST)],
+            "Rejected, but live",
+            "It is in production, although it was rejected by <Bob> on 2026-11-24: “too many deals”",
+            "predict",
+        ),
+        (
+            signed(SECOND, "approved", "placed"),
+            [version(FIRST), version(THIRD, current=True)],
+            "Was live, replaced since",
+            f"In production now: {THIRD}.",
+            f"models rollback {SECOND}",
+        ),
+    ],
+)
+def test_a_model_that_waited_says_what_became_of_it(
+    own: VersionInfo, others: list[VersionInfo], badge: str, because: str, step: str
+) -> None:
+    found, versions = evidence(outcome="waiting"), [*others, own]
+    said = headline(found, versions)
+    assert (said.badge, because in said.because) == (badge, True), said.because
+    told = [f"{each.text} {each.command}" for each in next_steps(found, versions)]
+    assert any(step in each for each in told), told
+
+
+def test_the_sign_off_says_who_when_and_why_or_that_it_waits() -> None:
+    found = replace(evidence(outcome="waiting"), options="--workdir shop")
+    current = version(FIRST, current=True)
+    waits = section(found, [current, signed(SECOND, None)], AT + dt.timedelta(days=2))
+    assert waits is not None
+    assert waits.sentence == "It waits for its sign-off, for 2 days now."
+    assert [step.command for step in waits.steps] == [
+        f"models {answer} {SECOND} --note TEXT --workdir shop" for answer in ("approve", "reject")
+    ]
+    killed = section(found, [current, signed(SECOND, "approved")], AT)
+    assert killed is not None
+    assert "but is not in production yet: the same command again puts it there." in killed.sentence
+    done = section(found, [signed(SECOND, "approved", "placed", True)], AT)
+    assert done is not None
+    assert (done.sentence, done.steps) == ("It was approved by <Bob> on 2026-11-24.", ())
+    assert vars(done.answers[0]) == {
+        "answer": "approved",
+        "by": "<Bob>",
+        "at": "24 Nov 2026, 08:15 UTC",
+        "note": "too many deals",
+        "overrode": "",
+    }
+    live = section(evidence(), [version(SECOND, current=True)], AT)
+    assert live is not None
+    assert "Nobody has signed it off. The settings do not ask for it" in live.sentence
+    assert section(wrong_propensities(), [current], AT) is None

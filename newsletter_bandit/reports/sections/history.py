@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.versions import Standing
 from newsletter_bandit.reports.amounts import Amount, scaled
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import in_production
@@ -23,7 +24,18 @@ class Version:
     net_clicks: str
     gained: str
     state: str
+    signed: str
     own: bool
+
+
+_STATES: dict[Standing, str] = {
+    "production": "in production",
+    "waiting": "waits for sign-off",
+    "rejected": "rejected",
+    "superseded": "superseded",
+    "pinned": "kept out by a pin",
+    "replaced": "",
+}
 
 
 def history(evidence: Evidence, versions: Sequence[VersionInfo]) -> list[Version]:
@@ -38,11 +50,8 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
     overall = None if info.metrics is None else info.metrics.overall
     value = None if overall is None else overall.candidate.serving_policy.values.get(ESTIMATOR)
     gained = None if overall is None else overall.difference
-    state = "in production" if info.is_current else ""
-    if info.is_pinned:
-        state = "in production, pinned"
-    elif not info.is_current and info.placement is not None and not info.placement.placed:
-        state = {"superseded": "superseded", "pinned": "kept out by a pin"}[info.placement.outcome]
+    state = "in production, pinned" if info.is_pinned else _STATES[info.standing]
+    answer = info.sign_offs.last
     return Version(
         info.version,
         f"{info.created:%Y-%m-%d %H:%M} UTC",
@@ -53,6 +62,7 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
         if gained is None
         else f"{Amount.of(gained, unit).text(True)} ({Amount.of(gained, unit).interval(True)})",
         state,
+        "" if answer is None else answer.words,
         own=info.version == evidence.version,
     )
 
@@ -62,5 +72,5 @@ def rollbacks(versions: Sequence[VersionInfo]) -> Iterator[str]:
     current = in_production(versions)
     for info in sorted(versions, key=lambda info: info.version, reverse=True):
         placed = info.placement is None or info.placement.placed
-        if current is not None and info.version < current and placed:
+        if current is not None and info.version < current and placed and not info.sign_offs.rejection:
             yield f"models rollback {info.version}"

@@ -50,7 +50,9 @@ def plan(workspace: Workspace, pipeline: Pipeline, run_date: dt.date | None) -> 
         allowed = "no limit" if limit is None else f"a query may bill {limit:,} bytes"
         lines.append(f"BigQuery of {warehouse.project}: {allowed}")
     if pipeline is Pipeline.TRAINING:
-        lines.append(f"Publishes to: {environment.registry}, if the gate blesses the model")
+        waits = workspace.use_case.publication.wait_for_sign_off
+        then = ", and waits for its sign-off there" if waits else ""
+        lines.append(f"Publishes to: {environment.registry}, if the gate blesses the model{then}")
     else:
         store = environment.store
         lines.append(

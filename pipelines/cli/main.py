@@ -21,6 +21,7 @@ from pipelines.cli.models import list_models, pin, rollback, show, unpin
 from pipelines.cli.report import report
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
+from pipelines.cli.sign_off import approve, reject
 from pipelines.cli.simulate import demo, simulate
 from pipelines.cli.status import status
 from pipelines.cli.tables import build_tables, ingest, schema
@@ -40,7 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(
-    help="List the published models, roll back to an earlier one, or pin one.", no_args_is_help=True
+    help="List the published models, sign one off, roll back to an earlier one, or pin one.",
+    no_args_is_help=True,
 )
 app.add_typer(models, name="models")
 
@@ -74,6 +76,8 @@ app.command("deploy-function", cls=Command)(deploy_function)
 app.command(cls=Command)(evaluate)
 models.command("list", cls=Command)(list_models)
 models.command(cls=Command)(show)
+models.command(cls=Command)(approve)
+models.command(cls=Command)(reject)
 models.command(cls=Command)(rollback)
 models.command(cls=Command)(pin)
 models.command(cls=Command)(unpin)

@@ -75,6 +75,8 @@ def show(
             session.out.print_json(data={**summary.model(found), **evidence})
             return
         session.out.print(summary.models([found], "Published model"))
+        if found.sign_offs.answers:
+            session.out.print(summary.sign_offs(found))
         if found.verdict is not None:
             session.out.print(summary.checks(found.verdict))
 

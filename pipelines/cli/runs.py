@@ -42,7 +42,8 @@ def train(
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so.
 
     Exits with 0 if the model is in production, or if the same rows were judged before; with 3 if it was
-    judged and is not in production; with 2 if settings or data cannot be used.
+    judged and is not in production, as one that waits for its sign-off; with 2 if settings or data cannot be
+    used.
     """
     with Session("train", workdir) as session:
         check_folder(json_file)

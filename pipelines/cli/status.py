@@ -56,6 +56,9 @@ def status(
             min=1, help="A model older than so many windows is a warning; so are as many without a training."
         ),
     ] = 3,
+    max_sign_off_days: Annotated[
+        int, typer.Option(min=0, help="A version that has waited longer for its sign-off is a warning.")
+    ] = 2,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print what is not ok, and nothing if all is, as cron wants."),
@@ -76,7 +79,7 @@ def status(
 
         require_credentials(workspace)
         now = dt.datetime.now(dt.UTC) if run_date is None else run_date.replace(tzinfo=dt.UTC)
-        found = look(workspace, now, Limits(warning_share, max_unpublished, max_windows))
+        found = look(workspace, now, Limits(warning_share, max_unpublished, max_windows, max_sign_off_days))
         if as_json:
             session.out.print_json(data=found.content())
         elif not quiet or found.severity is not Severity.OK:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
-    from newsletter_bandit.registry import Look, VersionInfo
+    from newsletter_bandit.registry import Look, Signed, VersionInfo
     from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
     from newsletter_bandit.settings.use_case import Reward
     from newsletter_bandit.simulation.truth import PolicyValues
@@ -46,6 +46,15 @@ _NOT_PLACED = {
     "not put there; {train} again judges it against what is there now",
     "pinned": "[bold yellow]Not in production[/]: a pin keeps what is there; {unpin}, then {train}, judges "
     "it again without the pin",
+    "waiting": "[bold yellow]Waits for sign-off[/]: it goes into production when somebody approves it: "
+    "{approve}; {reject} says no",
+}
+_STANDING = {
+    "waiting": "[bold yellow]waits for sign-off[/]",
+    "rejected": "[bold red]rejected[/]",
+    "superseded": "superseded",
+    "pinned": "kept out by a pin",
+    "replaced": "",
 }
 _UNKNOWN = "unknown"
 _PASSED = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skipped[/]"}
@@ -193,9 +202,13 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
         return f"{words}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
     if publication.outcome in _NOT_PLACED:
         told = _NOT_PLACED[publication.outcome].format(
-            train=_command("train"), unpin=_command("models unpin")
+            train=_command("train"),
+            unpin=_command("models unpin"),
+            approve=_command(f"models approve {publication.version} --note TEXT"),
+            reject=_command(f"models reject {publication.version} --note TEXT"),
         )
-        words += f"\n{told} ({escape(publication.reason)})."
+        reason = "" if publication.outcome == "waiting" else f" ({escape(publication.reason)})"
+        words += f"\n{told}{reason}."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
     return f"{words}\nIn production now: {production}."
 
@@ -220,6 +233,11 @@ def judged_before(look: Look) -> str:
     return (
         f"[bold]Not trained again:[/] {escape(look.words)}. Judging again on the same rows only adds chances "
         "to err; `--again` trains all the same."
+        + (
+            f" {_command(f'models approve {look.version} --note TEXT')} puts it into production."
+            if look.outcome == "waiting"
+            else ""
+        )
     )
 
 
@@ -359,7 +377,7 @@ def models(versions: Sequence[VersionInfo], title: str = "Published models") -> 
     table.columns[0].no_wrap = True
     for version in versions:
         served = "policy unknown" if version.decision is None else _served(version.decision)
-        told = (_placed(version), *_judged(version.verdict), served)
+        told = (_placed(version), _answer(version), *_judged(version.verdict), served)
         table.add_row(
             escape(version.version),
             _signed(_value(version.metrics)),
@@ -377,6 +395,8 @@ def model(version: VersionInfo) -> dict[str, Any]:
         "in_production": version.is_current,
         "pinned": version.is_pinned,
         "placement": None if version.placement is None else version.placement.outcome,
+        "standing": version.standing,
+        "sign_offs": [answer.body() for answer in version.sign_offs.answers],
         "verdict": None if judged is None else judged.verdict,
         "compared_with": None if judged is None else judged.compared_with,
         "value": _value(version.metrics),
@@ -423,9 +443,46 @@ def _looks(verdict: Verdict) -> str:
 def _placed(version: VersionInfo) -> str:
     if version.is_current:
         return f"[bold green]in production[/]{', pinned' if version.is_pinned else ''}"
-    if version.placement is None or version.placement.placed:
-        return ""
-    return {"superseded": "superseded", "pinned": "kept out by a pin"}[version.placement.outcome]
+    return _STANDING[version.standing]
+
+
+def _answer(version: VersionInfo) -> str:
+    last = version.sign_offs.last
+    return "" if last is None else escape(last.words)
+
+
+def sign_offs(version: VersionInfo) -> Group:
+    """Every answer on a version, oldest first."""
+    table = _table("answer", "by", "when", "note", left=(1, 2, 3))
+    for answer in version.sign_offs.answers:
+        against = f" (although it {answer.overrode})" if answer.overrode else ""
+        when = f"{answer.at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(answer.answer, escape(answer.by), when, escape(f"{answer.note}{against}"))
+    return _titled("Sign-off", table)
+
+
+def signed(version: str, found: Signed) -> str:
+    """What an approval or a rejection came to, and what to do now."""
+    answer = found.answer
+    if found.repeated:
+        words = f"{answer.by} has {answer.answer} {version} already, on {answer.at:%Y-%m-%d}: {answer.note}."
+    else:
+        words = f"{version} is {answer.words}."
+    if found.moved:
+        words += (
+            " In production now. Stored rankings stay those of the model before: run `newsletter-bandit "
+            "predict` now."
+        )
+    elif found.production == version:
+        words += " It is in production"
+        words += (
+            " all the same; `newsletter-bandit models rollback --previous` takes it out."
+            if answer.answer == "rejected"
+            else "."
+        )
+    else:
+        words += f" In production stays: {found.production or 'nothing'}."
+    return words
 
 
 def _judged(verdict: Verdict | None) -> tuple[str, str]:

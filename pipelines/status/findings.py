@@ -35,11 +35,13 @@ class Limits:
       max_unpublished: so many trainings in a row that published nothing are a warning, from 1.
       max_windows: a model that is older than so many windows is a warning, and so are as many windows that
         no training has judged; from 1.
+      max_sign_off_days: a version that has waited for its sign-off for longer is a warning, from 0.
     """
 
     warning_share: float = 0.9
     max_unpublished: int = 3
     max_windows: int = 3
+    max_sign_off_days: int = 2
 
 
 @dataclass(frozen=True)

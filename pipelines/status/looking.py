@@ -27,22 +27,23 @@ def look(workspace: Workspace, now: dt.datetime, limits: Limits | None = None) -
     bounds = Limits() if limits is None else limits
     now = now.astimezone(dt.UTC)
     today = now.date()
-    parts: tuple[tuple[str, Callable[[], Finding]], ...] = (
+    parts: tuple[tuple[str, Callable[[], Finding | None]], ...] = (
         ("newsletters", lambda: tables.newsletters(workspace, today, bounds)),
         ("users", lambda: tables.users(workspace, today, bounds)),
         ("model", lambda: production.model(workspace, now, bounds)),
         ("trainings", lambda: production.trainings(workspace, today, bounds)),
+        ("sign-off", lambda: production.sign_off(workspace, now, bounds)),
         ("rankings", lambda: rankings.rankings(workspace, now, bounds)),
     )
     return Status(
         workspace.use_case.name,
         workspace.environment.name,
         now,
-        tuple(_found(subject, find) for subject, find in parts),
+        tuple(found for subject, find in parts if (found := _found(subject, find)) is not None),
     )
 
 
-def _found(subject: str, find: Callable[[], Finding]) -> Finding:
+def _found(subject: str, find: Callable[[], Finding | None]) -> Finding | None:
     try:
         return find()
     except HeldError as error:  # a table is being filled, which ends by itself

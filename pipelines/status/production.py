@@ -6,7 +6,8 @@ import datetime as dt
 import itertools
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.registry import Look, Registry, VersionInfo
+from newsletter_bandit.registry.registry import approving
 from newsletter_bandit.registry.versions import created_at
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.status.findings import Finding, Limits, Severity, days
@@ -15,7 +16,14 @@ from pipelines.workspace import Workspace
 _SHOWN = 5  # trainings
 _TRAIN = "`newsletter-bandit train` publishes a first one if the gate says so"
 _NOT_CONCLUDED = "judged"
-_KEPT_OUT = {"pinned": "blessed (kept out by a pin)", "superseded": "blessed (superseded)"}
+_KEPT_OUT = {
+    "pinned": "blessed (kept out by a pin)",
+    "superseded": "blessed (superseded)",
+    "waiting": "blessed (sign-off needed)",
+    "rejected": "blessed (rejected)",
+}
+# What ends a row of trainings that led to nothing: the next move is a person's.
+_LED_SOMEWHERE = ("published", "waiting")
 
 
 def model(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
@@ -27,7 +35,9 @@ def model(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     registry = registry_of(workspace)
     version, pointer = registry.current(), registry.pointer()
     if version is None or pointer is None:
-        return Finding("model", Severity.CRITICAL, "none is in production yet", _TRAIN, {"version": None})
+        waiting = [approving(info.version) for info in registry.waiting()]
+        advice = f"sign off what waits for it: {waiting[-1]}" if waiting else _TRAIN
+        return Finding("model", Severity.CRITICAL, "none is in production yet", advice, {"version": None})
     created = created_at(version)
     age = max(0, (now - created).days)
     limit = limits.max_windows * _step(workspace).days
@@ -60,7 +70,7 @@ def trainings(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
         figures = {"verdicts": [], "unpublished": 0, "windows_not_judged": None}
         return Finding("trainings", Severity.WARNING, "none was judged yet", _TRAIN, figures)
     concluded = [look for look in reversed(looks) if look.outcome != _NOT_CONCLUDED]
-    in_a_row = len(list(itertools.takewhile(lambda look: look.outcome != "published", concluded)))
+    in_a_row = len(list(itertools.takewhile(lambda look: look.outcome not in _LED_SOMEWHERE, concluded)))
     missed = _missed(workspace, today, looks[-1])
     last = [_words(look) for look in reversed(looks[-_SHOWN:])]
     words = f"last verdicts, the newest first: {', '.join(last)}; {in_a_row} in a row published nothing"
@@ -77,6 +87,44 @@ def trainings(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
     return Finding(
         "trainings", Severity.WARNING if advice else Severity.OK, words, "; ".join(advice), figures
     )
+
+
+def sign_off(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding | None:
+    """The versions that wait for their sign-off, and since when; or the one in production, if somebody
+    rejected it. None if there is neither, and the use case asks for no sign-off. Raises as `model` does.
+    """
+    registry = registry_of(workspace)
+    waiting, version = registry.waiting(), registry.current()
+    figures: dict[str, object] = {
+        "waiting": [
+            {"version": info.version, "since": info.created.isoformat(), "days": _age(info, now)}
+            for info in waiting
+        ]
+    }
+    rejection = None if version is None else registry.info(version).sign_offs.rejection
+    if rejection is not None:
+        words = f"{version} is in production, though it was {rejection.words}: {rejection.note}"
+        advice = "`newsletter-bandit models rollback --previous` takes it out"
+        return Finding("sign-off", Severity.WARNING, words, advice, figures)
+    if not waiting:
+        asked_for = workspace.use_case.publication.wait_for_sign_off
+        nothing = Finding("sign-off", Severity.OK, "nothing waits for it", figures=figures)
+        return nothing if asked_for else None
+    newest, limit = waiting[-1], limits.max_sign_off_days
+    age = _age(newest, now)
+    words = f"{newest.version} has waited for it for {days(age)}; expected within {days(limit)}"
+    if len(waiting) > 1:
+        words += f"; {len(waiting) - 1} older {'one waits' if len(waiting) == 2 else 'ones wait'} too"
+    advice = (
+        f"read its report, `newsletter-bandit report {newest.version}`; then {approving(newest.version)}, or "
+        "the same with reject"
+    )
+    severity = Severity.WARNING if age > limit else Severity.OK
+    return Finding("sign-off", severity, words, advice, figures)
+
+
+def _age(info: VersionInfo, now: dt.datetime) -> int:
+    return max(0, (now - info.created).days)
 
 
 def registry_of(workspace: Workspace) -> Registry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from newsletter_bandit.registry import Registry
 from pipelines.cli.main import app
 from tests.cli.conftest import Command
 from tests.evidence_records import decision, metrics, published, verdict
+from tests.registry.made_candidates import FIRST, SECOND, candidate, model_in
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -39,6 +41,8 @@ COMMANDS = [
     ["models"],
     ["models", "list"],
     ["models", "show"],
+    ["models", "approve"],
+    ["models", "reject"],
     ["models", "rollback"],
     ["models", "pin"],
     ["models", "unpin"],
@@ -187,7 +191,7 @@ def test_the_version_is_told() -> None:
     ("words", "offered"),
     [
         ("newsletter-bandit sta", ["status"]),
-        ("newsletter-bandit models r", ["rollback"]),
+        ("newsletter-bandit models r", ["reject", "rollback"]),
         ("newsletter-bandit train --use", ["--use-case"]),
         ("newsletter-bandit schedule pre", ["prediction"]),
     ],
@@ -258,6 +262,37 @@ def test_versions_go_by_the_beginning_of_their_name_or_as_the_previous_one(tmp_p
     assert f"run `newsletter-bandit predict --workdir {tmp_path}` now." in told
     assert "VERSION, --previous: use one of them" in run(*rollback).stderr
     assert run(*rollback, names[0], "--previous").returncode == 2
+
+
+def test_a_version_is_approved_or_rejected_with_a_note(tmp_path: Path) -> None:
+    registry = Registry(str(tmp_path / "registry"), "newsletter")
+    model = model_in(tmp_path / "model")
+    for version in (FIRST, SECOND):
+        candidate(registry, model, version, None)
+    work = ["--workdir", str(tmp_path)]
+    told = run("models", "list", *work).stdout
+    assert told.count("waits for sign-off, blessed,") == 2
+    assert "Missing option '--note'" in run("models", "approve", "20261123", *work).stderr
+    rejected = run("models", "reject", "20261123", "--note", "too many deals", *work).stdout
+    assert rejected.startswith(f"{FIRST} is rejected by {getpass.getuser()} on ")
+    assert rejected.endswith(". In production stays: nothing.\n")
+    refused = run("models", "approve", "20261123", "--note", "ok", "--by", "ada", *work)
+    assert (refused.returncode, f"{FIRST}: was rejected by" in refused.stderr) == (2, True)
+    approve = ["models", "approve", "20261130", "--note", "ok", "--by", "ada", *work]
+    told = run(*approve).stdout
+    assert told.startswith(f"{SECOND} is approved by ada on ")
+    assert (
+        "In production now. Stored rankings stay those of the model before: run `newsletter-bandit pr" in told
+    )
+    assert f"`newsletter-bandit predict {' '.join(work)}` now." in told
+    assert registry.current() == SECOND
+    assert run(*approve).stdout.startswith(f"ada has approved {SECOND} already, on ")
+    one = json.loads(run("models", "show", "20261130", "--json", *work).stdout)
+    assert (one["standing"], [answer["by"] for answer in one["sign_offs"]]) == ("production", ["ada"])
+    shown = " ".join(run("models", "show", "20261123", *work).stdout.split())
+    assert "rejected, rejected by" in shown
+    assert "Sign-off answer by when note" in shown
+    assert "--note: found ''; allowed" in run("models", "reject", "20261123", "--note", "", *work).stderr
 
 
 def test_nothing_is_published_yet(tmp_path: Path) -> None:

@@ -305,6 +305,22 @@ def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
     )
 
 
+def test_a_model_that_waits_says_who_must_do_what() -> None:
+    waits = outcome(publication=Publication("waiting", "v2", "it waits for sign-off"))
+    assert " ".join(lines(summary.verdict(waits, "v1"))).endswith(
+        "Waits for sign-off: it goes into production when somebody approves it: `newsletter-bandit models "
+        "approve v2 --note TEXT`; `newsletter-bandit models reject v2 --note TEXT` says no. In production "
+        "now: v1 (as before)."
+    )
+    assert outcomes.of_training(waits)["outcome"] == "waiting"
+    look = Look(("2026-10-12", "2026-11-09"), "s", "r", "e", "blessed", "v1", "waiting", "v2")
+    assert " ".join(lines(summary.judged_before(look))).endswith(
+        "(blessed, compared with v1); v2 waits for sign-off. Judging again on the same rows only adds "
+        "chances to err; `--again` trains all the same. `newsletter-bandit models approve v2 --note TEXT` "
+        "puts it into production."
+    )
+
+
 @pytest.mark.parametrize(
     ("publication", "code"),
     [
@@ -312,6 +328,7 @@ def test_a_blessed_model_that_was_kept_out_of_production_says_why() -> None:
         (Publication("not_blessed", None, ""), 3),
         (Publication("superseded", "v2", ""), 3),
         (Publication("pinned", "v2", ""), 3),
+        (Publication("waiting", "v2", ""), 3),
     ],
 )
 def test_a_training_whose_model_is_not_in_production_ends_with_3(publication: Publication, code: int) -> None:

@@ -31,8 +31,10 @@ from newsletter_bandit.settings.reading import load_environment
 from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.release import Release
 from newsletter_bandit.settings.run_day import run_day
+from newsletter_bandit.settings.use_case import Publication
 from pipelines.cli import cloud_runs
 from pipelines.cli import main as cli
+from pipelines.cli.confirming import plan
 from pipelines.cloud import compiling
 from pipelines.cloud.compiling import compiled
 from pipelines.cloud.vertex import Client
@@ -287,6 +289,20 @@ def test_what_a_search_found_is_compiled_in(tmp_path: Path) -> None:
     told = json.loads(constant("Trainer", "custom_config")["use_case"])
     assert not set(told) & {"agent", "propensity_weighting", "exploration"}
     assert told["reward"] == made.use_case.reward.model_dump(mode="json")
+
+
+def test_a_use_case_that_waits_for_a_sign_off_tells_the_step_that_publishes(tmp_path: Path) -> None:
+    made = workspace(tmp_path)
+    waits = made.use_case.model_copy(update={"publication": Publication(wait_for_sign_off=True)})
+    made = dataclasses.replace(made, use_case=waits)
+    spec = compiled(made, Pipeline.TRAINING)
+    inputs = spec["pipelineSpec"]["root"]["dag"]["tasks"]["PushingFinalizer"]["inputs"]["parameters"]
+    told = json.loads(inputs["use_case"]["runtimeValue"]["constant"])
+    assert told["publication"] == {"wait_for_sign_off": True}
+    assert any(
+        line.endswith("if the gate blesses the model, and waits for its sign-off there")
+        for line in plan(made, Pipeline.TRAINING, dt.date(2026, 11, 23))
+    )
 
 
 def test_the_schema_that_somebody_edited_is_compiled_in(tmp_path: Path) -> None:

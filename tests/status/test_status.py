@@ -16,9 +16,9 @@ import pytest
 import yaml
 from rich.console import Console
 
-from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.registry import Look, Registry, reject
 from newsletter_bandit.settings.environment import Environment
-from newsletter_bandit.settings.use_case import Freshness, UseCase
+from newsletter_bandit.settings.use_case import Freshness, Publication, UseCase
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.status import lines
 from pipelines.status.findings import Finding, Limits, Severity
@@ -28,6 +28,7 @@ from serving.stores.sqlite import SQLiteStore
 from tests.evidence_records import decision, metrics, published, verdict
 from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
+from tests.registry.made_candidates import candidate, model_in
 
 ROOT = Path(__file__).parents[2]
 OK, WARNING, CRITICAL = Severity
@@ -194,6 +195,37 @@ def test_trainings_that_publish_nothing_and_a_pin(workspace: Workspace) -> None:
     assert "; pinned, so no training replaces it" in found(workspace)["model"].words
     old = found(workspace, TODAY + dt.timedelta(days=30))["model"]
     assert (old.severity, "models unpin" in old.advice) == (WARNING, True)
+
+
+def test_a_version_that_waits_for_its_sign_off(workspace: Workspace) -> None:
+    assert "sign-off" not in found(workspace)
+    asked_for = workspace.use_case.model_copy(update={"publication": Publication(wait_for_sign_off=True)})
+    waits = dataclasses.replace(workspace, use_case=asked_for)
+    assert found(waits)["sign-off"].words == "nothing waits for it"
+    registry = Registry(workspace.environment.registry, "newsletter")
+    new = "20240122T010000Z-5a2b3c4d"
+    candidate(registry, str(workspace.workdir / "model"), new, VERSION)
+    today = TODAY + dt.timedelta(days=2, hours=1)
+    line = found(workspace, today)["sign-off"]
+    assert (line.severity, line.words) == (OK, f"{new} has waited for it for 2 days; expected within 2 days")
+    assert f"`newsletter-bandit models approve {new} --note TEXT`" in line.advice
+    assert line.figures == {"waiting": [{"version": new, "since": "2024-01-22T01:00:00+00:00", "days": 2}]}
+    assert found(workspace, today, Limits(max_sign_off_days=1))["sign-off"].severity is WARNING
+    trainings = found(workspace)["trainings"].words
+    assert "newest first: blessed (sign-off needed), published; 0 in a row published nothing" in trainings
+    reject(registry, new, "bob", "no", TODAY)
+    assert "sign-off" not in found(workspace)
+    reject(registry, VERSION, "bob", "a mistake", TODAY)
+    line = found(workspace)["sign-off"]
+    assert (line.severity, line.words.partition(" by ")[2]) == (WARNING, "bob on 2024-01-22: a mistake")
+
+
+def test_a_first_model_that_waits_is_what_production_lacks(tmp_path: Path) -> None:
+    workspace = placed(use_case(), tmp_path / "work")
+    registry = Registry(workspace.environment.registry, "newsletter")
+    candidate(registry, model_in(tmp_path / "model"), VERSION, None)
+    advice = found(workspace)["model"].advice
+    assert f"sign off what waits for it: `newsletter-bandit models approve {VERSION}" in advice
 
 
 def test_a_part_that_cannot_be_read_is_a_line_and_the_others_stay(workspace: Workspace) -> None:

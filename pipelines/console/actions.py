@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,12 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter_bandit.errors import DataError
-from pipelines.console.guard import Access, token_is_right
+from pipelines.console.forms import read_form
+from pipelines.console.guard import Access
 from pipelines.console.pages import Pages
 from pipelines.console.published import Published
 from pipelines.console.refusal import Refusal
-
-_FORM_BYTES = 4096
 
 
 class Actions:
@@ -47,6 +45,10 @@ class Actions:
     def ask_rollback(self, request: Request) -> Response:
         """Asks whether to put a version into production; changes nothing."""
         model = self._published.model(request.path_params["version"])
+        if model.standing in ("waiting", "rejected"):
+            why = "waits for its sign-off" if model.standing == "waiting" else f"was {model.signed}"
+            words = f"{model.version} {why}, so no rollback puts it into production."
+            raise Refusal(HTTPStatus.CONFLICT, words)
         return self._pages.page(
             "confirm.html", action="rollback", model=model, current=self._published.current()
         )
@@ -80,23 +82,7 @@ class Actions:
 
     async def _seen(self, request: Request) -> str:
         """The version that the person saw in production, from a form that is one of ours."""
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _FORM_BYTES:
-                raise Refusal(
-                    HTTPStatus.BAD_REQUEST, f"The form is longer than {_FORM_BYTES} bytes; none of ours is."
-                )
-        form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-        if not token_is_right(form.get("token", [None])[0], self._access):
-            raise Refusal(
-                HTTPStatus.FORBIDDEN,
-                "The form does not hold the token of this console. If the console was started anew since, "
-                "open the page again.",
-            )
-        if "seen" not in form:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "The form does not say what was in production.")
-        return form["seen"][0]
+        return (await read_form(request, self._access))["seen"]
 
 
 def _done(action: str, act: Callable[[], str]) -> Response:

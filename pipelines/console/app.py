@@ -18,6 +18,7 @@ from pipelines.console.guard import Access, Guard
 from pipelines.console.pages import Pages
 from pipelines.console.published import Published
 from pipelines.console.refusal import Refusal
+from pipelines.console.signing_off import SigningOff
 from pipelines.console.views import Views
 from pipelines.workspace import Workspace
 
@@ -53,6 +54,7 @@ def make_app(workspace: Workspace, access: Access, now: Callable[[], dt.datetime
         routes=[
             *Views(workspace, published, pages, now).routes,
             *Actions(published, pages, access).routes,
+            *SigningOff(published, pages, access, now, workspace.options).routes,
         ],
         exception_handlers={Refusal: refused, HTTPException: refused, UserError: refused},
     )

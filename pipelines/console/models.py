@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.registry.evidence import Decision, Placement
+from newsletter_bandit.registry.versions import Standing
 from newsletter_bandit.reports.amounts import Amount, share
 from pipelines.console.past_runs import Tone
+
+_STATES: dict[Standing, tuple[Tone, str]] = {
+    "production": ("good", "in production"),
+    "waiting": ("unsure", "waits for sign-off"),
+    "rejected": ("bad", "rejected"),
+    "superseded": ("unsure", "superseded"),
+    "pinned": ("unsure", "kept out by a pin"),
+    "replaced": ("plain", "replaced"),
+}
 
 
 @dataclass(frozen=True)
@@ -19,8 +29,9 @@ class Model:
       version: its name.
       published: when, such as "23 Nov 2026, 10:15".
       tone, state: where it stands, such as "in production, pinned", and how that is coloured.
-      is_current, is_pinned: as in `VersionInfo`.
+      is_current, is_pinned, standing: as in `VersionInfo`.
       kept_out: why it was not put into production, as a phrase; "" where nothing stood in the way.
+      signed, note: who approved or rejected it last and when, and why; "" if nobody did.
       verdict: of the gate, in words.
       compared_with: what the gate compared it with.
       gain: over what it was compared with.
@@ -33,7 +44,10 @@ class Model:
     state: str
     is_current: bool
     is_pinned: bool
+    standing: Standing
     kept_out: str
+    signed: str
+    note: str
     verdict: str
     compared_with: str
     gain: Amount
@@ -48,7 +62,10 @@ def model_of(info: VersionInfo, click: float) -> Model:
       click: reward of a click.
     """
     overall = None if info.metrics is None else info.metrics.overall
-    tone, state = _state(info)
+    tone, state = _STATES[info.standing]
+    if info.is_pinned:
+        state = "in production, pinned"
+    last = info.sign_offs.last
     return Model(
         version=info.version,
         published=f"{info.created:%-d %b %Y, %H:%M}",
@@ -56,6 +73,9 @@ def model_of(info: VersionInfo, click: float) -> Model:
         state=state,
         is_current=info.is_current,
         is_pinned=info.is_pinned,
+        standing=info.standing,
+        signed="" if last is None else last.words,
+        note="" if last is None else last.note,
         kept_out=_kept_out(info.placement),
         verdict="unknown" if info.verdict is None else info.verdict.words,
         compared_with="unknown" if info.verdict is None else info.verdict.compared_with,
@@ -67,20 +87,12 @@ def model_of(info: VersionInfo, click: float) -> Model:
 def _kept_out(placement: Placement | None) -> str:
     if placement is None or placement.placed:
         return ""
+    if placement.outcome == "waiting":
+        return placement.reason
     if placement.outcome == "pinned":
         return f"{placement.found} was pinned"
     compared_with = placement.compared_with or "the newsletters as they were sent"
     return f"it was compared with {compared_with}, while {placement.found or 'nothing'} was in production"
-
-
-def _state(info: VersionInfo) -> tuple[Tone, str]:
-    if info.is_pinned:
-        return "good", "in production, pinned"
-    if info.is_current:
-        return "good", "in production"
-    if info.placement is not None and not info.placement.placed:
-        return "unsure", "superseded" if info.placement.outcome == "superseded" else "kept out by a pin"
-    return "plain", "replaced"
 
 
 def served(decision: Decision | None) -> str:

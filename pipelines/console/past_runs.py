@@ -12,9 +12,10 @@ from typing import Literal
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
+from newsletter_bandit.reports.evidence import Evidence
 from pipelines.local import progress
 from pipelines.local.progress import Progress
-from pipelines.local.run_record import FOLDER, page_of
+from pipelines.local.run_record import FOLDER, evidence_of, page_of
 from pipelines.workspace import Workspace
 
 Tone = Literal["good", "bad", "unsure", "plain"]
@@ -23,6 +24,7 @@ _OUTCOMES: dict[str, tuple[Tone, str]] = {
     "published": ("good", "published"),
     "superseded": ("unsure", "superseded"),
     "pinned": ("unsure", "kept out by a pin"),
+    "waiting": ("unsure", "blessed, sign-off needed"),
 }
 _VERDICTS: dict[str, tuple[Tone, str]] = {
     "not_blessed": ("bad", "not blessed"),
@@ -98,6 +100,19 @@ class PastRuns:
     def read(self, names: Sequence[str]) -> list[Run]:
         """The runs of `names`; a record that cannot be read is a run that says so."""
         return [self._read(name) for name in names]
+
+    def evidence(self, name: str) -> Evidence | None:
+        """The evidence in a run's record; None where it has none; raises as `evidence_of` does."""
+        return evidence_of(self._folder / f"{name}.json")
+
+    def evidence_of_version(self, version: str) -> Evidence | None:
+        """The evidence of the newest run that published a version; None where no record here has any."""
+        for run in self.read(self.names()):
+            if run.version == version:
+                found = self.evidence(run.name)
+                if found is not None:
+                    return found
+        return None
 
     def under_way(self) -> list[Progress]:
         """The runs that have no record yet; raises as `progress.under_way` does."""

@@ -60,6 +60,10 @@ class Published:
         version = self.pointed_at()
         return self.models([version])[0] if version is not None and version in self.names() else None
 
+    def waiting(self) -> list[Model]:
+        """The versions that wait for their sign-off, the newest first."""
+        return [model_of(info, self._use_case.reward.click) for info in self.registry.waiting()[::-1]]
+
     def labels(self) -> dict[str, str]:
         """Each version, the newest first, with words to choose it by."""
         now = self.pointed_at()

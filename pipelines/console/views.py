@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from newsletter_bandit.reports import page as report_page
-from newsletter_bandit.reports.evidence import of_version
 from pipelines.console.comparing import compare
 from pipelines.console.guard import REPORT_POLICY, STYLE
 from pipelines.console.looking_up import look_up
@@ -21,12 +19,13 @@ from pipelines.console.pages import Pages, css
 from pipelines.console.past_runs import PastRuns, Run
 from pipelines.console.published import Published
 from pipelines.console.refusal import Refusal
+from pipelines.console.shown_reports import ShownReports
 from pipelines.workspace import Workspace
 from serving.ranking import Ranking
 
 _ROWS = 25  # of one page
 _NEWEST = 5  # of a list on the first page
-_DONE = ("rollback", "pin", "unpin")
+_DONE = ("rollback", "pin", "unpin", "approve", "reject")
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Views:
         self._pages = pages
         self._now = now
         self._runs = PastRuns(workspace)
+        self._reports = ShownReports(published, self._runs, workspace.options)
         self.routes = [
             Route("/", self.production),
             Route(STYLE, self.style),
@@ -97,6 +97,8 @@ class Views:
             now=self._now(),
             runs=self._runs.read(self._runs.names()[:_NEWEST]),
             done=done if done in _DONE else None,
+            answered=next((name for name in names if name == request.query_params.get("version")), None),
+            waiting=self._published.waiting()[:_NEWEST],
             options=f" {self._workspace.options}" if self._workspace.options else "",
         )
 
@@ -115,22 +117,16 @@ class Views:
         return self._pages.page("run.html", run=self._run(request))
 
     def run_report(self, request: Request) -> Response:
-        """The report that the run wrote."""
+        """The report of the run, with what became of its version since."""
         run = self._run(request)
         if run.report is None:
             raise Refusal(HTTPStatus.NOT_FOUND, f"{run.name} has no report: it came to no verdict.")
-        return _report(run.report.read_bytes())
+        return _report(self._reports.of_run(run, self._now()))
 
     def version_report(self, request: Request) -> Response:
-        """The report beside a version's evidence; made of that where an earlier version published it."""
+        """The report of a version, with what became of it since."""
         version = self._published.required(request.path_params["version"])
-        registry = self._published.registry
-        stored = registry.report(version)
-        if stored is None:
-            evidence = replace(of_version(registry, version), options=self._workspace.options)
-            made = report_page(evidence, registry.versions(), self._now())
-            stored = made.encode()
-        return _report(stored)
+        return _report(self._reports.of_version(version, self._now()))
 
     def compare(self, request: Request) -> Response:
         """Two versions side by side: those that are asked for, else production and the newest other one."""

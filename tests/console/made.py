@@ -55,6 +55,13 @@ def publish(found: Workspace, version: str, of: Evidence) -> None:
     registry_of(found).publish(version, str(model), files)
 
 
+def let_wait(found: Workspace, version: str, compared_with: str) -> None:
+    """Publishes a version that waits for its sign-off."""
+    one = evidence(outcome="waiting", compared_with=compared_with)
+    publish(found, version, replace(one, verdict=Verdict("blessed", compared_with, ())))
+    assert registry_of(found).place(version, compared_with, waits=True).outcome == "waiting"
+
+
 def run(found: Workspace, name: str, of: Evidence | None = None, **changes: object) -> None:
     """Writes a run's record, and its page if there is evidence."""
     pipeline, _, start = name.rpartition("-")

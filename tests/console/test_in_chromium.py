@@ -15,11 +15,12 @@ import pytest
 from newsletter_bandit.registry.pointer import Pointer
 from pipelines.workspace import Workspace
 from tests.chromium import CONTRAST, TOO_WIDE, Tab, opened
-from tests.console.made import FAILED, SOMEBODY, THIRD, TRAINED, lived_in, registry_of
+from tests.console.made import FAILED, SOMEBODY, THIRD, TRAINED, let_wait, lived_in, registry_of
 from tests.reports.made import FIRST, SECOND
 
 pytestmark = pytest.mark.browser
 
+FOURTH = "20261130T201500Z-44444444"
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "/?done=pin",
@@ -29,6 +30,9 @@ PAGES = (
     f"/users?user={quote(SOMEBODY)}",
     "/users?user=old",
     f"/versions/{THIRD}/rollback",
+    f"/versions/{FOURTH}/approve",
+    f"/versions/{FOURTH}/reject",
+    f"/versions/{THIRD}/approve",
     f"/runs/{TRAINED}/report",
 )
 # What axe does not look for: a link's name must hold its words, and nothing may run.
@@ -40,7 +44,9 @@ _BESIDE_AXE = """
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return lived_in(tmp_path_factory.mktemp("used"))
+    made = lived_in(tmp_path_factory.mktemp("used"))
+    let_wait(made, FOURTH, SECOND)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -95,21 +101,43 @@ def test_a_page_fits_is_legible_and_asks_for_nothing_elsewhere(path: str, tab: T
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 31)"  # dark
 
 
-def _go(tab: Tab, words: str) -> None:
-    """Moves the focus by the Tab key to what has these words, sees where it is, and presses Enter."""
+def _to(tab: Tab, asked: str, answer: str) -> None:
+    """Moves the focus by the Tab key to where an expression has this value."""
     for _ in range(60):
         tab.press("Tab")
-        if (
-            tab.evaluate("(document.activeElement.ariaLabel || document.activeElement.innerText).trim()")
-            == words
-        ):
-            break
-    else:
-        pytest.fail(f"the Tab key does not lead to {words}")
+        if tab.evaluate(asked) == answer:
+            return
+    pytest.fail(f"the Tab key does not lead to {answer}")
+
+
+def _go(tab: Tab, words: str) -> None:
+    """Moves the focus by the Tab key to what has these words, sees where it is, and presses Enter."""
+    _to(tab, "(document.activeElement.ariaLabel || document.activeElement.innerText).trim()", words)
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     tab.events.clear()
     tab.press("Enter")
     tab.loaded()
+
+
+def test_an_approval_by_the_keyboard_alone(tab: Tab, address: str, used: Workspace) -> None:
+    tab.open(home(address), 390)
+    _go(tab, "Approve it")
+    assert tab.evaluate("document.querySelector('h1').innerText") == "Approve this version?"
+    _to(tab, "document.activeElement.id", "by")
+    _to(tab, "document.activeElement.id", "note")
+    tab.press("Tab")
+    # Without a note the browser itself holds the form back.
+    tab.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "note"
+    tab.write("Read <it>.")
+    assert registry_of(used).pointer() == Pointer(SECOND)
+    _go(tab, "Approve it")
+    assert registry_of(used).pointer() == Pointer(FOURTH)
+    said = tab.evaluate("document.querySelector('[role=status]').innerText")
+    assert said.startswith(f"Done: {FOURTH} is approved, and in production.")
+    assert [one.note for one in registry_of(used).info(FOURTH).sign_offs.answers] == ["Read <it>."]
+    assert tab.complaints() == []
+    registry_of(used).set_current(SECOND)
 
 
 def test_a_rollback_by_the_keyboard_alone(tab: Tab, address: str, used: Workspace) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter_bandit.registry.evidence import SignOffs
 from newsletter_bandit.registry.pointer import Pointer
 from pipelines.console.app import make_app
 from pipelines.console.guard import Access
@@ -27,6 +28,7 @@ from tests.console.made import (
     THIRD,
     TRAINED,
     UNSURE,
+    let_wait,
     lived_in,
     publish,
     registry_of,
@@ -217,7 +219,7 @@ def test_an_action_on_what_one_no_longer_sees_changes_nothing(browser: TestClien
         ({"cookie": "a=b"}, {}, 403, "This browser was not given the key of the console. Open the address"),
         ({}, {"token": ""}, 403, "The form does not hold the token of this console."),
         ({}, {"token": "é"}, 403, "The form does not hold the token of this console."),
-        ({}, {"seen": "x" * 5000}, 400, "The form is longer than 4096 bytes; none of ours is."),
+        ({}, {"seen": "x" * 20_000}, 400, "The form is longer than 16384 bytes; none of ours is."),
     ],
 )
 def test_what_is_not_the_consoles_own_form_changes_nothing(
@@ -228,10 +230,11 @@ def test_what_is_not_the_consoles_own_form_changes_nothing(
     browser: TestClient,
     used: Workspace,
 ) -> None:
-    for path in (ROLLBACK, "/pin"):
+    for path in (ROLLBACK, "/pin", f"/versions/{SECOND}/reject"):
         found, told = send(browser, path, {**form_of(browser, path), **form}, **headers)
         assert (found, said in told) == (status, True), told
     assert registry_of(used).pointer() == Pointer(SECOND)
+    assert registry_of(used).info(SECOND).sign_offs == SignOffs()
 
 
 def test_a_form_without_token_or_without_what_was_seen_is_refused(browser: TestClient) -> None:
@@ -323,6 +326,101 @@ def test_a_work_folder_in_which_nothing_was_run_yet(tmp_path: Path, access: Acce
     assert answer.status_code == 503
     assert "rankings-tiny.sqlite: no such file; run a batch prediction" in words(answer.text)
     assert "Nothing is in production, so there is nothing to pin." in words(browser.get("/pin").text)
+
+
+FOURTH = "20261130T201500Z-44444444"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, access: Access) -> tuple[TestClient, Workspace]:
+    """A model waits for its sign-off; a run of another machine made it."""
+    found = lived_in(tmp_path)
+    let_wait(found, FOURTH, SECOND)
+    return client(found, access), found
+
+
+def answered(browser: TestClient, action: str, note: str = "read", version: str = FOURTH) -> tuple[int, str]:
+    path = f"/versions/{version}/{action}"
+    return send(browser, path, {**form_of(browser, path), "by": "Ada <x>", "note": note})
+
+
+def test_a_model_that_waits_is_approved_with_a_note(asked: tuple[TestClient, Workspace]) -> None:
+    browser, found = asked
+    told = words(browser.get("/").text)
+    assert told.startswith("Model of 30 Nov 2026, 20:15 waits for your sign-off: blessed, +2,000 net clicks")
+    assert f"{FOURTH} ? waits for sign-off" in told
+    assert "Report Approve Reject" in told
+    path = f"/versions/{FOURTH}/approve"
+    page = browser.get(path).text
+    assert "Approve this version? " in words(page)
+    assert f"Now 23 Nov 2026, 10:15 {SECOND} in production → Then 30 Nov 2026, 20:15 {FOURTH}" in words(page)
+    assert re.search(r'name="by" value="[^"]+" required', page)
+    assert registry_of(found).pointer() == Pointer(SECOND)
+    assert answered(browser, "approve", " ")[1].startswith(
+        "That cannot be read The form is not complete. note: found &#39;&#39;; allowed: 1 to 1000"
+    )
+    # The rollback of a version that nobody approved would go around it.
+    assert browser.get(f"/versions/{FOURTH}/rollback").status_code == 409
+    assert send(browser, f"/versions/{FOURTH}/rollback", form_of(browser, path))[0] == 409
+    assert registry_of(found).pointer() == Pointer(SECOND)
+    assert answered(browser, "approve") == (303, f"/?done=approve&version={FOURTH}")
+    assert registry_of(found).pointer() == Pointer(FOURTH)
+    told = words(browser.get(f"/?done=approve&version={FOURTH}").text)
+    assert told.startswith(f"Done: {FOURTH} is approved, and in production. The next prediction uses it;")
+    assert f"{FOURTH} , approved by Ada &lt;x&gt; on 2026-12-01" in told
+    assert "waits for your sign-off" not in told
+    assert "approved by Ada &lt;x&gt; on 2026-12-01. “read”" in words(browser.get(path).text)
+    # What another one has replaced is approved by nobody here.
+    (against,) = (words(browser.get(f"/versions/{SECOND}/approve").text),)
+    assert f"It was in production before, and {FOURTH} is now; newsletter-bandit models rollback" in against
+    assert f"newsletter-bandit models approve {SECOND} --override --note TEXT" in against
+    assert "Approve it" not in against
+
+
+def test_a_model_that_waits_is_rejected_with_a_note(asked: tuple[TestClient, Workspace]) -> None:
+    browser, found = asked
+    form = form_of(browser, f"/versions/{FOURTH}/approve")
+    assert answered(browser, "reject", "too many deals") == (303, f"/?done=reject&version={FOURTH}")
+    told = words(browser.get(f"/?done=reject&version={FOURTH}").text)
+    assert told.startswith(f"Done: {FOURTH} is rejected. In production stays: {SECOND}.")
+    assert f"{FOURTH} ✕ rejected rejected by Ada &lt;x&gt; on 2026-12-01" in told
+    status, said = send(browser, f"/versions/{FOURTH}/approve", {**form, "by": "bob", "note": "yes"})
+    assert status == 409
+    assert "was rejected by Ada &lt;x&gt; on 2026-12-01 (too many deals)" in said
+    assert registry_of(found).pointer() == Pointer(SECOND)
+
+
+def test_an_approval_of_what_one_no_longer_sees_changes_nothing(asked: tuple[TestClient, Workspace]) -> None:
+    browser, found = asked
+    form = {**form_of(browser, f"/versions/{FOURTH}/approve"), "by": "ada", "note": "ok"}
+    registry_of(found).set_current(FIRST)
+    status, told = send(browser, f"/versions/{FOURTH}/approve", form)
+    assert (status, "production changed meanwhile: it was" in told) == (409, True), told
+    assert registry_of(found).info(FOURTH).sign_offs == SignOffs()
+
+
+def test_a_report_says_what_became_of_its_model_since(asked: tuple[TestClient, Workspace]) -> None:
+    browser, found = asked
+    # Of a run on this machine, the page is made again.
+    for path in (f"/runs/{TRAINED}/report", f"/versions/{SECOND}/report"):
+        assert "Go live" in words(browser.get(path).text)
+    # Of another machine's there is the stored page, and a word on it.
+    stored = "<html><body><main><h1>Good, waits for your sign-off</h1></main></body></html>"
+    registry_of(found).add_report(FOURTH, stored)
+    told = words(browser.get(f"/versions/{FOURTH}/report").text)
+    assert told.startswith("As of 1 Dec 2026, 12:00 UTC, this version is: waits for sign-off. This page")
+    assert answered(browser, "approve")[0] == 303
+    told = words(browser.get(f"/versions/{FOURTH}/report").text)
+    assert "this version is: in production, approved by Ada &lt;x&gt; on 2026-12-01. This page" in told
+    for path in (f"/runs/{TRAINED}/report", f"/versions/{SECOND}/report"):
+        told = words(browser.get(path).text)
+        assert "Was live, replaced since" in told
+        assert "approved by Ada &lt;x&gt; on 2026-12-01" in told  # in the history
+    # Where the registry cannot be read as a whole, the stored page says so.
+    (Path(found.environment.registry) / "tiny" / FIRST / "metrics.json").write_text("?")
+    told = words(browser.get(f"/runs/{TRAINED}/report").text)
+    assert "this version is: replaced. This page is as it was made after the training;" in told
+    assert "It could not be made again: " in told
 
 
 def test_what_is_damaged_is_said_and_the_rest_is_shown(tmp_path: Path, access: Access) -> None:

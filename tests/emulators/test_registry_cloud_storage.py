@@ -16,13 +16,15 @@ import pytest
 from components.pushing_finalizer.finalizing import finalize
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
-from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry import Registry, approve
+from newsletter_bandit.registry.evidence import Placement
 from newsletter_bandit.registry.pointer import Pointer
 from newsletter_bandit.settings.run_day import TrainingDays
 from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
 from tests.emulators.google_services import PreconditionProxy
 from tests.evidence_records import decision, metrics, published, verdict
 from tests.publishing import Workplace
+from tests.registry.made_candidates import candidate
 from tests.tiny import make_use_case
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.emulator
 FIRST = "20261123T101500Z-1a2b3c4d"
 SECOND = "20261130T101500Z-0a2b3c4d"
 THIRD = "20261206T101500Z-2a2b3c4d"
+LAST = "20261208T101500Z-2a2b3c4d"
 DAYS = TrainingDays.of(make_use_case(), dt.date(2026, 11, 23))
 EVIDENCE = published(metrics(), verdict(), decision())
 
@@ -151,6 +154,40 @@ def test_of_trainings_that_end_at_once_one_goes_into_production(
         outcomes = dict(zip(candidates, threads.map(place, candidates), strict=True))
     assert sorted(outcomes.values()) == ["placed", "superseded", "superseded", "superseded"]
     assert outcomes[registry.require_current()] == "placed"
+
+
+def test_a_candidate_is_approved_in_a_bucket(
+    root: str, preconditions: PreconditionProxy, tmp_path: Path
+) -> None:
+    registry = Registry(root, "tiny")
+    model = make_model(tmp_path / "model", 2.0)
+    registry.publish(FIRST, model, EVIDENCE)
+    registry.set_current(FIRST)
+    candidate(registry, model, SECOND, FIRST)
+    candidate(registry, model, THIRD, FIRST)
+    assert [info.version for info in registry.waiting()] == [SECOND, THIRD]
+    at = dt.datetime(2026, 12, 7, tzinfo=dt.UTC)
+    start = threading.Barrier(3)
+
+    def answer(by: str) -> bool:
+        start.wait()
+        return approve(Registry(root, "tiny"), SECOND, by, "ok", at).repeated
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(answer, ("ada", "bob", "eve"))) == [False] * 3
+    info = registry.info(SECOND)
+    assert {answer.by for answer in info.sign_offs.answers} == {"ada", "bob", "eve"}
+    assert (info.is_current, info.placement) == (True, Placement("placed", FIRST, FIRST))
+    with pytest.raises(
+        DataError, match=f"{THIRD}: is superseded: it was compared with {FIRST}, and {SECOND}"
+    ):
+        approve(registry, THIRD, "ada", "ok", at)
+    # A rollback between the answer and the pointer stands.
+    candidate(registry, model, LAST, SECOND)
+    preconditions.before_write = lambda: registry.set_current(FIRST, pinned=True)
+    with pytest.raises(DataError, match=f"compared with {SECOND}, but {FIRST} is in production now; the"):
+        approve(registry, LAST, "ada", "ok", at)
+    assert registry.pointer() == Pointer(FIRST, pinned=True)
 
 
 def test_a_rollback_between_look_and_move_stands(

@@ -190,7 +190,9 @@ def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
     if rejection is not None:
         told = f"It is in production, although it was {rejection.words}: “{rejection.note}”"
         return Headline("bad", "Rejected, but live", sentence, f"{because} {told}")
-    return Headline("good", badge, sentence, f"{because} It is in production {since}.")
+    answer = None if info is None else info.sign_offs.last
+    approved = "" if answer is None else f", {answer.words}"
+    return Headline("good", badge, sentence, f"{because} It is in production {since}{approved}.")
 
 
 def _came_back(evidence: Evidence, versions: Sequence[VersionInfo]) -> bool:

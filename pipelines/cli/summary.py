@@ -51,7 +51,7 @@ _NOT_PLACED = {
 }
 _STANDING = {
     "waiting": "[bold yellow]waits for sign-off[/]",
-    "rejected": "[bold red]rejected[/]",
+    "rejected": "",  # the answer says it
     "superseded": "superseded",
     "pinned": "kept out by a pin",
     "replaced": "",
@@ -448,7 +448,10 @@ def _placed(version: VersionInfo) -> str:
 
 def _answer(version: VersionInfo) -> str:
     last = version.sign_offs.last
-    return "" if last is None else escape(last.words)
+    if last is None:
+        return ""
+    words = escape(last.words)
+    return f"[bold red]{words}[/]" if last.answer == "rejected" else words
 
 
 def sign_offs(version: VersionInfo) -> Group:
@@ -465,7 +468,7 @@ def signed(version: str, found: Signed) -> str:
     """What an approval or a rejection came to, and what to do now."""
     answer = found.answer
     if found.repeated:
-        words = f"{answer.by} has {answer.answer} {version} already, on {answer.at:%Y-%m-%d}: {answer.note}."
+        words = f"{answer.by} has {answer.answer} {version} already, on {answer.day}: {answer.note}"
     else:
         words = f"{version} is {answer.words}."
     if found.moved:

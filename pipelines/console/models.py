@@ -66,6 +66,8 @@ def model_of(info: VersionInfo, click: float) -> Model:
     if info.is_pinned:
         state = "in production, pinned"
     last = info.sign_offs.last
+    if info.standing == "rejected" and last is not None:
+        state = last.words
     return Model(
         version=info.version,
         published=f"{info.created:%-d %b %Y, %H:%M}",

@@ -367,9 +367,9 @@ def test_a_model_that_waits_is_approved_with_a_note(asked: tuple[TestClient, Wor
     assert registry_of(found).pointer() == Pointer(FOURTH)
     told = words(browser.get(f"/?done=approve&version={FOURTH}").text)
     assert told.startswith(f"Done: {FOURTH} is approved, and in production. The next prediction uses it;")
-    assert f"{FOURTH} , approved by Ada &lt;x&gt; on 2026-12-01" in told
+    assert f"{FOURTH} , approved by Ada &lt;x&gt; on 1 Dec 2026" in told
     assert "waits for your sign-off" not in told
-    assert "approved by Ada &lt;x&gt; on 2026-12-01. “read”" in words(browser.get(path).text)
+    assert "approved by Ada &lt;x&gt; on 1 Dec 2026. “read”" in words(browser.get(path).text)
     # What another one has replaced is approved by nobody here.
     (against,) = (words(browser.get(f"/versions/{SECOND}/approve").text),)
     assert f"It was in production before, and {FOURTH} is now; newsletter-bandit models rollback" in against
@@ -383,10 +383,10 @@ def test_a_model_that_waits_is_rejected_with_a_note(asked: tuple[TestClient, Wor
     assert answered(browser, "reject", "too many deals") == (303, f"/?done=reject&version={FOURTH}")
     told = words(browser.get(f"/?done=reject&version={FOURTH}").text)
     assert told.startswith(f"Done: {FOURTH} is rejected. In production stays: {SECOND}.")
-    assert f"{FOURTH} ✕ rejected rejected by Ada &lt;x&gt; on 2026-12-01" in told
+    assert f"{FOURTH} ✕ rejected by Ada &lt;x&gt; on 1 Dec 2026" in told
     status, said = send(browser, f"/versions/{FOURTH}/approve", {**form, "by": "bob", "note": "yes"})
     assert status == 409
-    assert "was rejected by Ada &lt;x&gt; on 2026-12-01 (too many deals)" in said
+    assert "was rejected by Ada &lt;x&gt; on 1 Dec 2026 (too many deals)" in said
     assert registry_of(found).pointer() == Pointer(SECOND)
 
 
@@ -411,11 +411,11 @@ def test_a_report_says_what_became_of_its_model_since(asked: tuple[TestClient, W
     assert told.startswith("As of 1 Dec 2026, 12:00 UTC, this version is: waits for sign-off. This page")
     assert answered(browser, "approve")[0] == 303
     told = words(browser.get(f"/versions/{FOURTH}/report").text)
-    assert "this version is: in production, approved by Ada &lt;x&gt; on 2026-12-01. This page" in told
+    assert "this version is: in production, approved by Ada &lt;x&gt; on 1 Dec 2026. This page" in told
     for path in (f"/runs/{TRAINED}/report", f"/versions/{SECOND}/report"):
         told = words(browser.get(path).text)
         assert "Was live, replaced since" in told
-        assert "approved by Ada &lt;x&gt; on 2026-12-01" in told  # in the history
+        assert "approved by Ada &lt;x&gt; on 1 Dec 2026" in told  # in the history
     # Where the registry cannot be read as a whole, the stored page says so.
     (Path(found.environment.registry) / "tiny" / FIRST / "metrics.json").write_text("?")
     told = words(browser.get(f"/runs/{TRAINED}/report").text)

@@ -43,7 +43,7 @@ def test_a_version_that_waits_stays_out_until_it_is_approved(registry: Registry)
     signed = approve(registry, FIRST, " ada ", "read the report ", AT)
     assert (signed.repeated, signed.moved, signed.production) == (False, True, FIRST)
     assert signed.answer == SignOff("approved", "ada", AT, "read the report", OLD)
-    assert signed.answer.words == "approved by ada on 2026-12-01"
+    assert signed.answer.words == "approved by ada on 1 Dec 2026"
     assert registry.pointer() == Pointer(FIRST)
     info = registry.info(FIRST)
     assert (info.standing, info.placement) == ("production", Placement("placed", OLD, OLD))
@@ -101,7 +101,7 @@ def test_a_rejected_version_stays_out(registry: Registry) -> None:
     assert reject(registry, FIRST, "bob", "still", LATER).repeated
     assert (registry.info(FIRST).standing, outcome(registry)) == ("rejected", "rejected")
     assert [info.version for info in registry.waiting()] == [SECOND]
-    no = "was rejected by bob on 2026-12-01 \\(too many deals\\)"
+    no = "was rejected by bob on 1 Dec 2026 \\(too many deals\\)"
     with pytest.raises(DataError, match=f"{FIRST}: {no}; train on newer rows; or approve it all the same"):
         approve(registry, FIRST, "ada", "why not", LATER)
     with pytest.raises(DataError, match=f"{FIRST}: {no}; .*models approve {FIRST} .* add --override"):
@@ -111,7 +111,7 @@ def test_a_rejected_version_stays_out(registry: Registry) -> None:
     assert registry.current() == FIRST
     last = registry.info(FIRST).sign_offs.last
     assert last is not None
-    assert last.overrode == "was rejected by bob on 2026-12-01 (too many deals)"
+    assert last.overrode == "was rejected by bob on 1 Dec 2026 (too many deals)"
     assert [by for _, by, _ in answers(registry)] == ["bob", "ada"]
     # Rejected in production: it stays there, and a rollback to the version before passes over no other.
     said = reject(registry, FIRST, "bob", "no", LATER)

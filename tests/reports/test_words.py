@@ -457,7 +457,7 @@ AT = dt.datetime(2026, 11, 24, 8, 15, tzinfo=dt.UTC)
             signed(SECOND, "rejected"),
             [version(FIRST, current=True)],
             "Rejected: do not go live",
-            "It was rejected by <Bob> on 2026-11-24: “too many deals” What is in use stays in use.",
+            "It was rejected by <Bob> on 24 Nov 2026: “too many deals” What is in use stays in use.",
             "Nothing: what is in use stays in use, and the next training is judged against that.",
         ),
         (
@@ -471,14 +471,14 @@ AT = dt.datetime(2026, 11, 24, 8, 15, tzinfo=dt.UTC)
             signed(SECOND, "approved", "placed", True),
             [version(FIRST)],
             "Go live",
-            "It is in production now.",
+            "It is in production now, approved by <Bob> on 24 Nov 2026.",
             "predict",
         ),
         (
             signed(SECOND, "rejected", "placed", True),
             [version(FIRST)],
             "Rejected, but live",
-            "It is in production, although it was rejected by <Bob> on 2026-11-24: “too many deals”",
+            "It is in production, although it was rejected by <Bob> on 24 Nov 2026: “too many deals”",
             "predict",
         ),
         (
@@ -505,7 +505,7 @@ def test_the_sign_off_says_who_when_and_why_or_that_it_waits() -> None:
     current = version(FIRST, current=True)
     waits = section(found, [current, signed(SECOND, None)], AT + dt.timedelta(days=2))
     assert waits is not None
-    assert waits.sentence == "It waits for its sign-off, for 2 days now."
+    assert waits.sentence == "It has waited for its sign-off for 2 days."
     assert [step.command for step in waits.steps] == [
         f"models {answer} {SECOND} --note TEXT --workdir shop" for answer in ("approve", "reject")
     ]
@@ -514,7 +514,7 @@ def test_the_sign_off_says_who_when_and_why_or_that_it_waits() -> None:
     assert "but is not in production yet: the same command again puts it there." in killed.sentence
     done = section(found, [signed(SECOND, "approved", "placed", True)], AT)
     assert done is not None
-    assert (done.sentence, done.steps) == ("It was approved by <Bob> on 2026-11-24.", ())
+    assert (done.sentence, done.steps) == ("It was approved by <Bob> on 24 Nov 2026.", ())
     assert vars(done.answers[0]) == {
         "answer": "approved",
         "by": "<Bob>",

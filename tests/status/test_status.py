@@ -217,7 +217,7 @@ def test_a_version_that_waits_for_its_sign_off(workspace: Workspace) -> None:
     assert "sign-off" not in found(workspace)
     reject(registry, VERSION, "bob", "a mistake", TODAY)
     line = found(workspace)["sign-off"]
-    assert (line.severity, line.words.partition(" by ")[2]) == (WARNING, "bob on 2024-01-22: a mistake")
+    assert (line.severity, line.words.partition(" by ")[2]) == (WARNING, "bob on 22 Jan 2024: a mistake")
 
 
 def test_a_first_model_that_waits_is_what_production_lacks(tmp_path: Path) -> None:

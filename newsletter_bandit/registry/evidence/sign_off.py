@@ -41,8 +41,13 @@ class SignOff:
 
     @property
     def words(self) -> str:
-        """Such as "approved by Ada on 2026-11-24"."""
-        return f"{self.answer} by {self.by} on {self.at:%Y-%m-%d}"
+        """Such as "approved by Ada on 24 Nov 2026"; the day is in UTC."""
+        return f"{self.answer} by {self.by} on {self.day}"
+
+    @property
+    def day(self) -> str:
+        """Such as "24 Nov 2026", in UTC."""
+        return f"{self.at.astimezone(dt.UTC):%-d %b %Y}"
 
     def repeats(self, other: SignOff) -> bool:
         """The same person's same answer on the same comparison."""

@@ -31,7 +31,7 @@ class Version:
 _STATES: dict[Standing, str] = {
     "production": "in production",
     "waiting": "waits for sign-off",
-    "rejected": "rejected",
+    "rejected": "",  # the answer says it
     "superseded": "superseded",
     "pinned": "kept out by a pin",
     "replaced": "",

@@ -83,8 +83,9 @@ def _sentence(evidence: Evidence, info: VersionInfo | None, where: str, now: dt.
     if where == "waiting" and last is not None:
         return f"It was {last.words}, but is not in production yet: the same command again puts it there."
     if where == "waiting":
-        since = "" if info is None or now is None else f", for {_days(now - info.created)} now"
-        return f"It waits for its sign-off{since}."
+        if info is None or now is None:
+            return "It waits for its sign-off."
+        return f"It has waited for its sign-off for {_days(now - info.created)}."
     if last is not None:
         return f"It was {last.words}."
     if evidence.use_case.publication.wait_for_sign_off:

@@ -485,7 +485,7 @@ def signed(version: str, found: Signed) -> str:
         )
     else:
         words += f" In production stays: {found.production or 'nothing'}."
-    return words
+    return f"{words} `newsletter-bandit report {version}` makes its report anew."
 
 
 def _judged(verdict: Verdict | None) -> tuple[str, str]:

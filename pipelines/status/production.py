@@ -112,7 +112,7 @@ def sign_off(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding 
         return nothing if asked_for else None
     newest, limit = waiting[-1], limits.max_sign_off_days
     age = _age(newest, now)
-    words = f"{newest.version} has waited for it for {days(age)}; expected within {days(limit)}"
+    words = f"{newest.version} has waited for {days(age)}; expected within {days(limit)}"
     if len(waiting) > 1:
         words += f"; {len(waiting) - 1} older {'one waits' if len(waiting) == 2 else 'ones wait'} too"
     advice = (

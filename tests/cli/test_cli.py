@@ -275,7 +275,7 @@ def test_a_version_is_approved_or_rejected_with_a_note(tmp_path: Path) -> None:
     assert "Missing option '--note'" in run("models", "approve", "20261123", *work).stderr
     rejected = run("models", "reject", "20261123", "--note", "too many deals", *work).stdout
     assert rejected.startswith(f"{FIRST} is rejected by {getpass.getuser()} on ")
-    assert rejected.endswith(". In production stays: nothing.\n")
+    assert f". In production stays: nothing. `newsletter-bandit report {FIRST} --workdir" in rejected
     refused = run("models", "approve", "20261123", "--note", "ok", "--by", "ada", *work)
     assert (refused.returncode, f"{FIRST}: was rejected by" in refused.stderr) == (2, True)
     approve = ["models", "approve", "20261130", "--note", "ok", "--by", "ada", *work]

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Look, Registry
+from newsletter_bandit.registry import Look, Registry, approve, reject
 from newsletter_bandit.settings.environment import DuckDBWarehouse, Environment, SQLiteStore
 from pipelines.local import reports
 from pipelines.local.run_record import RunRecord
 from pipelines.workspace import Workspace
 from tests.evidence_records import published
+from tests.registry.made_candidates import candidate
 from tests.reports.made import FIRST, SECOND, evidence, wrong_propensities
 
 
@@ -106,3 +107,31 @@ def test_a_version_that_another_machine_trained(workspace: Workspace) -> None:
     assert "12 Oct to 8 Nov 2026" in text
     assert f"newsletter-bandit models rollback {FIRST}" in text
     assert reports.make(workspace, FIRST[:12]).name == f"{FIRST}.html"
+
+
+def test_a_report_made_again_says_that_its_model_was_approved_or_rejected(workspace: Workspace) -> None:
+    publish(workspace, FIRST)
+    registry = Registry(workspace.environment.registry, workspace.use_case.name)
+    candidate(registry, str(workspace.workdir / "model"), SECOND, FIRST)
+    # Of this machine's run, and of the registry's evidence alone.
+    waits = evidence(outcome="waiting", compared_with=FIRST)
+    path = run(workspace, 23, waits)
+    elsewhere = workspace.workdir / "elsewhere"
+    elsewhere.mkdir()
+    places = (workspace, replace(workspace, workdir=elsewhere))
+
+    def badges() -> list[str]:
+        pages = [reports.make(place, SECOND).read_text() for place in places]
+        assert all('id="sign-off"' in page for page in pages)
+        return [page.partition("<title>")[2].partition(":")[0] for page in pages]
+
+    assert badges() == ["Good, waits for your sign-off"] * 2
+    at = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    reject(registry, SECOND, "bob", "too many deals", at)
+    assert badges() == ["Rejected"] * 2
+    approve(registry, SECOND, "ada", "deals are right", at, override=True)
+    assert badges()[0] == "Go live"
+    page = reports.make(workspace, SECOND).read_text()
+    assert "although it was rejected by bob on 24 Nov 2026 (too many deals)" in page
+    assert "approved by ada on 24 Nov 2026." in page
+    assert path.with_suffix(".html").read_text() == page

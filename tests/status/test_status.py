@@ -207,7 +207,7 @@ def test_a_version_that_waits_for_its_sign_off(workspace: Workspace) -> None:
     candidate(registry, str(workspace.workdir / "model"), new, VERSION)
     today = TODAY + dt.timedelta(days=2, hours=1)
     line = found(workspace, today)["sign-off"]
-    assert (line.severity, line.words) == (OK, f"{new} has waited for it for 2 days; expected within 2 days")
+    assert (line.severity, line.words) == (OK, f"{new} has waited for 2 days; expected within 2 days")
     assert f"`newsletter-bandit models approve {new} --note TEXT`" in line.advice
     assert line.figures == {"waiting": [{"version": new, "since": "2024-01-22T01:00:00+00:00", "days": 2}]}
     assert found(workspace, today, Limits(max_sign_off_days=1))["sign-off"].severity is WARNING

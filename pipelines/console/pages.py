@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from newsletter_bandit.reports.amounts import plain, share
@@ -46,6 +48,7 @@ class Pages:
             "duration": duration,
             "minute": minute,
             "clock": clock,
+            "with_code": with_code,
         }
         self._environment.globals |= {"use_case": use_case, "token": token}
 
@@ -76,6 +79,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def with_code(words: str) -> Markup:
+    """A sentence whose commands, in backticks, stand out."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(words))))
 
 
 def clock(moment: dt.datetime) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
@@ -64,7 +66,7 @@ class SigningOff:
             action=action,
             model=self._published.model(version),
             current=self._published.current(),
-            against=against[:1],
+            against=[replace(each, todo=self._completed(each.todo)) for each in against[:1]],
             options=self._options,
             name=account() or "",
             most_name=MOST_NAME,
@@ -76,6 +78,10 @@ class SigningOff:
         form = await read_form(request, self._access)
         version = request.path_params["version"]
         return await run_in_threadpool(self._answered, action, version, form)
+
+    def _completed(self, words: str) -> str:
+        """The words, whose command has the options that it needs here."""
+        return re.sub(r"`(newsletter-bandit [^`]*)`", lambda found: f"`{found[1]}{self._options}`", words)
 
     def _answered(self, action: str, version: str, form: dict[str, str]) -> Response:
         self._published.required(version)

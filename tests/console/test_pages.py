@@ -336,7 +336,7 @@ def asked(tmp_path: Path, access: Access) -> tuple[TestClient, Workspace]:
     """A model waits for its sign-off; a run of another machine made it."""
     found = lived_in(tmp_path)
     let_wait(found, FOURTH, SECOND)
-    return client(found, access), found
+    return client(replace(found, options="--workdir shop"), access), found
 
 
 def answered(browser: TestClient, action: str, note: str = "read", version: str = FOURTH) -> tuple[int, str]:
@@ -371,8 +371,9 @@ def test_a_model_that_waits_is_approved_with_a_note(asked: tuple[TestClient, Wor
     assert "waits for your sign-off" not in told
     assert "approved by Ada &lt;x&gt; on 1 Dec 2026. “read”" in words(browser.get(path).text)
     # What another one has replaced is approved by nobody here.
-    (against,) = (words(browser.get(f"/versions/{SECOND}/approve").text),)
+    against = words(browser.get(f"/versions/{SECOND}/approve").text)
     assert f"It was in production before, and {FOURTH} is now; newsletter-bandit models rollback" in against
+    assert f"models rollback {SECOND} --workdir shop brings it back" in against
     assert f"newsletter-bandit models approve {SECOND} --override --note TEXT" in against
     assert "Approve it" not in against
 

@@ -23,7 +23,7 @@ from newsletter_bandit.reports.sections.correction import bonferroni
 from newsletter_bandit.reports.sections.customers import served, shares
 from newsletter_bandit.reports.sections.data import empty_days, log_ends, sent
 from newsletter_bandit.reports.sections.guardrails import guards
-from newsletter_bandit.reports.sections.history import rollbacks
+from newsletter_bandit.reports.sections.history import history, rollbacks
 from newsletter_bandit.reports.sections.sign_off import section
 from newsletter_bandit.reports.sections.slices import slices
 from newsletter_bandit.settings.margin import Loss
@@ -526,3 +526,17 @@ def test_the_sign_off_says_who_when_and_why_or_that_it_waits() -> None:
     assert live is not None
     assert "Nobody has signed it off. The settings do not ask for it" in live.sentence
     assert section(wrong_propensities(), [current], AT) is None
+
+
+def test_the_history_says_what_was_signed_off() -> None:
+    for own, state, words in (
+        (signed(SECOND, None), "waits for sign-off", ""),
+        (signed(SECOND, "approved", "placed", True), "in production", "approved by <Bob> on 24 Nov 2026"),
+        (signed(SECOND, "rejected"), "rejected by <Bob> on 24 Nov 2026", ""),
+        (signed(SECOND, None, "pinned"), "kept out by a pin", ""),
+    ):
+        (row,) = history(evidence(outcome="waiting"), [own])
+        assert (row.state, row.signed) == (state, words)
+    # Nobody goes back to what was rejected.
+    earlier = replace(signed(FIRST, "rejected", "placed"), production=SECOND)
+    assert list(rollbacks([earlier, version(SECOND, current=True)])) == []

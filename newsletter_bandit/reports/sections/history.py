@@ -52,6 +52,9 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
     gained = None if overall is None else overall.difference
     state = "in production, pinned" if info.is_pinned else _STATES[info.standing]
     answer = info.sign_offs.last
+    signed = "" if answer is None else answer.words
+    if info.standing == "rejected":
+        state, signed = signed, ""
     return Version(
         info.version,
         f"{info.created:%Y-%m-%d %H:%M} UTC",
@@ -62,7 +65,7 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
         if gained is None
         else f"{Amount.of(gained, unit).text(True)} ({Amount.of(gained, unit).interval(True)})",
         state,
-        "" if answer is None else answer.words,
+        signed,
         own=info.version == evidence.version,
     )
 

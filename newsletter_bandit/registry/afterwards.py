@@ -1,4 +1,8 @@
-"""What is kept beside a version after it is complete: what stood in its way, and people's answers on it."""
+"""What is kept beside a version after it is complete: what stood in its way, and people's answers on it.
+
+On this machine all of them are written under the lock of the version's folder. Whoever holds it clears away
+what seems left over, and would take the half of a file that another one is writing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from newsletter_bandit.registry.evidence import Placement, SignOffs
 
 
 class Afterwards:
-    """The files `placement.json` and `sign_offs.json` of every version.
+    """The files `placement.json` and `sign_offs.json` of every version, and its report.
 
     Args:
       folder: of the use case in the registry.
@@ -36,9 +40,13 @@ class Afterwards:
 
     def place(self, version: str, placement: Placement) -> None:
         """Keeps what became of an attempt, if something stands in the way, or did."""
-        path = self._path(version, Placement.FILE)
-        if not placement.placed or self._files.exists(path):
-            self._files.write(path, io.BytesIO(placement.to_json().encode()))
+        if not placement.placed or self._files.exists(self._path(version, Placement.FILE)):
+            self.write(version, Placement.FILE, placement.to_json())
+
+    def write(self, version: str, name: str, text: str) -> None:
+        """Makes or replaces a file beside a version."""
+        with self._files.locked(os.path.join(self._folder, version)):
+            self._files.write(self._path(version, name), io.BytesIO(text.encode()))
 
     def sign_offs(self, version: str) -> SignOffs:
         """People's answers on a version; raises as `placement` does."""

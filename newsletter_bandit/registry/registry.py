@@ -285,7 +285,7 @@ class Registry:
           DataError: there is no such version.
         """
         self._require(version)
-        self._files.write(os.path.join(self._folder, version, REPORT), io.BytesIO(page.encode()))
+        self._afterwards.write(version, REPORT, page)
 
     def set_current(self, version: str, pinned: bool = False, seen: str | None = None) -> None:
         """Puts a published version into production, whatever is there.

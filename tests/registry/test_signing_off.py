@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from newsletter_bandit import files
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.registry import Registry, approve, reject
 from newsletter_bandit.registry.evidence import Placement, SignOff, SignOffs
@@ -373,3 +376,25 @@ def test_a_training_is_not_repeated_while_its_model_waits_or_was_rejected(regist
     approve(registry, FIRST, "ada", "ok", AT)
     registry.looks.conclude(FIRST, "waiting", FIRST)  # killed after the pointer had moved
     assert settled() == f"{FIRST} waits for sign-off"
+
+
+@pytest.mark.parametrize("what", ["placement", "report"])
+def test_an_answer_does_not_clear_away_what_another_one_is_writing(
+    what: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = threading.Thread(target=lambda: reject(registry, FIRST, "bob", "no", AT))
+    copy = shutil.copyfileobj
+
+    def slow_copy(*args: object) -> None:
+        if not answering.ident:
+            answering.start()
+            answering.join(0.3)
+        copy(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files.shutil, "copyfileobj", slow_copy)
+    if what == "placement":
+        assert registry.place(FIRST, OLD, waits=True).outcome == "waiting"
+    else:
+        registry.add_report(FIRST, "<p>a page</p>")
+    answering.join()
+    assert answers(registry) == [("rejected", "bob", "no")]

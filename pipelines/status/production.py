@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from dataclasses import replace
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.registry import Look, Registry, VersionInfo
@@ -65,7 +66,16 @@ def trainings(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
     """The last verdicts, how many trainings in a row published nothing, and the windows without a training;
     raises as `model` does.
     """
-    looks = registry_of(workspace).looks.all()
+    registry = registry_of(workspace)
+    looks = registry.looks.all()
+    if any(look.outcome == "waiting" for look in looks):
+        waiting = {info.version for info in registry.waiting()}
+        looks = [
+            replace(look, outcome="superseded")
+            if look.outcome == "waiting" and look.version not in waiting
+            else look
+            for look in looks
+        ]
     if not looks:
         figures = {"verdicts": [], "unpublished": 0, "windows_not_judged": None}
         return Finding("trainings", Severity.WARNING, "none was judged yet", _TRAIN, figures)

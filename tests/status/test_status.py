@@ -16,7 +16,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from newsletter_bandit.registry import Look, Registry, reject
+from newsletter_bandit.registry import Look, Registry, approve, reject
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.use_case import Freshness, Publication, UseCase
 from newsletter_bandit.warehouse.tables.build import Plan, build
@@ -213,6 +213,14 @@ def test_a_version_that_waits_for_its_sign_off(workspace: Workspace) -> None:
     assert found(workspace, today, Limits(max_sign_off_days=1))["sign-off"].severity is WARNING
     trainings = found(workspace)["trainings"].words
     assert "newest first: blessed (sign-off needed), published; 0 in a row published nothing" in trainings
+    # Once something else is in production, it can no longer be approved.
+    other = "20240122T020000Z-6a2b3c4d"
+    candidate(registry, str(workspace.workdir / "model"), other, VERSION)
+    approve(registry, other, "ada", "ok", TODAY)
+    assert found(waits)["sign-off"].words == "nothing waits for it"
+    trainings = found(workspace)["trainings"].words
+    assert "newest first: published, blessed (superseded), published; 0 in a row" in trainings
+    registry.set_current(VERSION)
     reject(registry, new, "bob", "no", TODAY)
     assert "sign-off" not in found(workspace)
     reject(registry, VERSION, "bob", "a mistake", TODAY)

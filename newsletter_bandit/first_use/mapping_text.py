@@ -9,8 +9,8 @@ from newsletter_bandit.first_use.flags import Flag, flag_names
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.odd_values import gaps_of
 from newsletter_bandit.first_use.proposal import ROW_PREFIX, Proposal
-from newsletter_bandit.first_use.yaml_text import flow, one_line, plain, scalar
 from newsletter_bandit.settings.mapping import Ingest
+from newsletter_bandit.settings.yaml_text import flow, one_line, plain, scalar
 
 NEXT_CAMPAIGN = "next"
 LOGGED = "logged"

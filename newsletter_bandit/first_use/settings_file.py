@@ -7,7 +7,7 @@ from pathlib import Path
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.mapping_text import mapping_lines
 from newsletter_bandit.first_use.proposal import Proposal
-from newsletter_bandit.first_use.yaml_text import block, flow, one_line, plain, scalar
+from newsletter_bandit.settings.yaml_text import block, flow, one_line, plain, scalar
 
 
 def use_case_text(log: Log, proposal: Proposal, max_rejected_share: float = 0.001) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from newsletter_bandit.first_use.log import Log
-from newsletter_bandit.first_use.yaml_text import one_line
 from newsletter_bandit.quoting import quoted_path, text
+from newsletter_bandit.settings.yaml_text import one_line
 
 _WITH_POLICY = "with-policy.csv"
 

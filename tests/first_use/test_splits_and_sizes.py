@@ -16,7 +16,7 @@ from newsletter_bandit.first_use.misfit import misfit
 from newsletter_bandit.first_use.splits import parse_part, parse_split
 from newsletter_bandit.first_use.words import after_sending, fit, words_of
 from newsletter_bandit.first_use.writing import write_all
-from newsletter_bandit.first_use.yaml_text import flow
+from newsletter_bandit.settings.yaml_text import flow
 
 NAMES = ["deals", "top, rated = best"]
 

@@ -44,7 +44,8 @@ def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None)
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
     schema.dataset_constraints.min_examples_count = 1
-    schema.string_domain.add(name=RECOMMENDERS, value=use_case.recommenders)
+    # The log holds old names until the window has moved on.
+    schema.string_domain.add(name=RECOMMENDERS, value=(*use_case.recommenders, *use_case.renamed))
 
     bounds = {"propensity": (LEAST_PROPENSITY, LARGEST), "reward": use_case.reward.bounds}
     for name, type_ in EXAMPLE_COLUMNS.items():

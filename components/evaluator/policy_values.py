@@ -45,6 +45,8 @@ class Measuring:
         log's.
       reference_multiple: share of the reference's value that a candidate must reach, like ``multiple``.
       reference_is_log: the reference is the policy that logged the rows.
+      retired: indices of the recommenders that are ranked no more. Lists go on naming them, so nobody knows
+        in which rows they were eligible, and the sample ratio leaves them out.
     """
 
     recommenders: int
@@ -55,6 +57,7 @@ class Measuring:
     max_unsubscribe_ratio: float | None = None
     reference_multiple: float = 1.0
     reference_is_log: bool = False
+    retired: tuple[int, ...] = ()
 
     @property
     def one_sided(self) -> float:
@@ -74,6 +77,7 @@ class Measuring:
             gate.max_unsubscribe_ratio,
             1.0 - gate.reference_margin.share,
             isinstance(gate.reference, LoggedReference),
+            tuple(map(use_case.recommenders.index, use_case.retired)),
         )
 
 
@@ -324,6 +328,7 @@ class PolicyValues(Mergeable):
     def add_recommenders(self, sums: FloatArray) -> None:
         """Adds sums over all rows, [3, K] as `rows.recommender_sums` gives them."""
         self._sample_ratio.eligible += sums[0]
+        self._sample_ratio.eligible[list(self._measuring.retired)] = 0.0
         self._taken += sums[1]
         self._taken_by_production += sums[2]
 

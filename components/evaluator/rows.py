@@ -179,6 +179,9 @@ def recommender_sums(
     """[3, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
     takes it, and how often production's does; NaN where that is unknown.
 
+    A recommender that production never tried came into the log by production itself. An empty list of an
+    older row does not stand for it, so its rows are not counted: 0.
+
     Args:
       candidate: outputs of the candidate's `evaluation` signature.
       production: the same of the model in production; None if there is none.
@@ -195,7 +198,9 @@ def recommender_sums(
     by_production = np.asarray(production[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
     place = {name: index for index, name in enumerate(theirs)}
     found = [by_production[place[name]] if name in place else 0.0 for name in ours]
-    return np.stack([eligible, taken, np.array(found)])
+    tried = known[1].tried
+    old = [name in place and (tried is None or bool(tried[place[name]])) for name in ours]
+    return np.stack([np.where(old, eligible, 0), taken, np.array(found)])
 
 
 def view(rows: FloatArray) -> View:
@@ -214,7 +219,7 @@ class _Model:
         self, output: Mapping[str, npt.NDArray[Any]], n: int, tried: npt.NDArray[np.bool_] | None
     ) -> None:
         self.estimates = _matrix(output, model.REWARD_ESTIMATES, n)
-        self._serving = _among(_matrix(output, model.SERVING_PROBABILITIES, n), tried)
+        self._serving = among(_matrix(output, model.SERVING_PROBABILITIES, n), tried)
         self._eval = _matrix(output, model.EVAL_PROBABILITIES, n)
         self._score = _column(output[model.LOGGED_SCORE], model.LOGGED_SCORE, n)
         self._default = _column(output[model.DEFAULT_ACTION], model.DEFAULT_ACTION, n).astype(np.int64)
@@ -292,7 +297,7 @@ def _replaced(
     return estimates
 
 
-def _among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:
+def among(probabilities: FloatArray, tried: npt.NDArray[np.bool_] | None) -> FloatArray:
     """Probabilities [n, K] of the recommenders that were tried; a row of none of them stays as it is."""
     if tried is None or tried.all():
         return probabilities

@@ -161,6 +161,15 @@ def test_the_candidates_shares_are_those_of_its_policy() -> None:
     ).all()
 
 
+def test_rows_from_before_a_recommender_came_do_not_count_for_it() -> None:
+    """Their lists are empty, which stands for all of today's."""
+    everyone = {**OUTPUT, "eligible_recommenders": np.ones((3, 3), dtype=bool)}
+    ours = Known(["a", "b", "new"])
+    for tried, counted in ((None, [3, 3, 0]), (np.array([True, False]), [3, 0, 0])):
+        sums = recommender_sums(everyone, OUTPUT, [ours, Known(["a", "b"], tried)])
+        assert sums[0].tolist() == counted
+
+
 def test_rows_do_not_depend_on_each_other() -> None:
     n = 50
     outcome, outputs = random_rows(n, seed=3)

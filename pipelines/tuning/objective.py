@@ -20,6 +20,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
 
+from components.evaluator.seen_by import seen_by
 from components.hyperparameters_gen.hyperparameters import merged
 from components.trainer.data import ArrayData
 from components.trainer.learning import NotLearntError
@@ -165,32 +166,3 @@ class OffPolicyValue:
             self._reward,
             self._propensity,
         )
-
-
-def seen_by(
-    estimates: npt.NDArray[np.float64],
-    probabilities: npt.NDArray[np.float64],
-    action: npt.NDArray[np.int64],
-    reward: npt.NDArray[np.float64],
-    propensity: npt.NDArray[np.float64],
-) -> LoggedBatch:
-    """Logged rows as the estimators take them.
-
-    A row whose recommender the model does not know has weight 0, as for any action that it does not choose.
-
-    Args:
-      estimates: [n, K], q(x, a).
-      probabilities: [n, K], pi_e(a | x).
-      action: [n], index of the logged recommender; -1 for an unknown one.
-      reward: [n].
-      propensity: [n], propensity of the logged recommender.
-    """
-    known = action >= 0
-    index = (np.arange(len(action)), np.maximum(action, 0))
-    return LoggedBatch(
-        reward=reward,
-        propensity=propensity,
-        evaluation_probability=np.where(known, probabilities[index], 0.0),
-        expected_reward=(probabilities * estimates).sum(axis=1),
-        logged_estimate=np.where(known, estimates[index], 0.0),
-    )

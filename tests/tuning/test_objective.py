@@ -13,7 +13,7 @@ from tests.tiny import BEST, Prepared
 
 
 def test_rows_seen_by_a_policy_give_its_doubly_robust_value_by_hand() -> None:
-    from pipelines.tuning.objective import seen_by
+    from components.evaluator.seen_by import seen_by
 
     batch = seen_by(
         estimates=np.array([[0.5, 0.2], [0.1, 0.3], [0.4, 0.0]]),

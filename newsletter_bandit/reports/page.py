@@ -24,6 +24,7 @@ from newsletter_bandit.reports.sections import (
     data,
     guardrails,
     history,
+    over_time,
     sign_off,
     slices,
 )
@@ -114,6 +115,7 @@ def _context(
         "slices_figure": _slices(groups),
         "guards": guardrails.guards(evidence),
         "history": history.history(evidence, versions),
+        "over_time": over_time.over_time(evidence, versions),
         "sign_off": sign_off.section(evidence, versions, made_at) if versions else None,
         "rollbacks": [complete(command, evidence) for command in history.rollbacks(versions)],
     }

@@ -23,6 +23,11 @@ def pipeline_name(use_case: UseCase) -> str:
     return f"{use_case.name}-prediction"
 
 
+def last_stored(use_case: UseCase, environment: Environment) -> str:
+    """File with the first slots of the last run that stored, on this machine or in a bucket."""
+    return f"{environment.pipeline_root}/{pipeline_name(use_case)}/last_stored.json"
+
+
 def create(
     use_case: UseCase,
     environment: Environment,
@@ -52,7 +57,7 @@ def create(
         predictions=bulk_inferrer.outputs["output_examples"],
         store=environment.store,
         use_case=use_case,
-        last_stored=f"{environment.pipeline_root}/{name}/last_stored.json",
+        last_stored=last_stored(use_case, environment),
     )
     return Pipeline(
         pipeline_name=name,

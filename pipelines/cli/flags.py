@@ -8,12 +8,12 @@ as `newsletter-bandit train`. If the running command was called with `--workdir 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from pipelines.cli.options import given
 
@@ -29,16 +29,28 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
-        options = (each for each in self.params if each.param_type_name == "option")
-        before = _FLAGS.set({str(option.name): max(option.opts, key=len) for option in options})
-        paths = [ctx.params.get(name) for name in _NEEDED]
-        called = given(*paths) if all(isinstance(path, Path) for path in paths) else {}
-        others = _GIVEN.set(called)
-        try:
-            return super().invoke(ctx)
-        finally:
-            _FLAGS.reset(before)
-            _GIVEN.reset(others)
+        return _known(self, ctx, super().invoke)
+
+
+class Group(TyperGroup):
+    """A group that is a command as well, and lets `with_flags` know its flags while it runs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the group's own command, and the one below it that was named."""
+        return _known(self, ctx, super().invoke)
+
+
+def _known(command: Any, ctx: Any, invoke: Callable[[Any], Any]) -> Any:
+    options = (each for each in command.params if each.param_type_name == "option")
+    before = _FLAGS.set({str(option.name): max(option.opts, key=len) for option in options})
+    paths = [ctx.params.get(name) for name in _NEEDED]
+    called = given(*paths) if all(isinstance(path, Path) for path in paths) else {}
+    others = _GIVEN.set(called)
+    try:
+        return invoke(ctx)
+    finally:
+        _FLAGS.reset(before)
+        _GIVEN.reset(others)
 
 
 def with_flags(message: str) -> str:

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli import arms as on_arms
 from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.console import console
 from pipelines.cli.evaluate import evaluate
-from pipelines.cli.flags import Command
+from pipelines.cli.flags import Command, Group
 from pipelines.cli.init import init
 from pipelines.cli.models import list_models, pin, rollback, show, unpin
 from pipelines.cli.report import report
@@ -45,6 +46,8 @@ models = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(models, name="models")
+arms = typer.Typer(cls=Group, invoke_without_command=True)
+app.add_typer(arms, name="arms")
 
 
 @app.callback()
@@ -81,6 +84,10 @@ models.command(cls=Command)(reject)
 models.command(cls=Command)(rollback)
 models.command(cls=Command)(pin)
 models.command(cls=Command)(unpin)
+arms.callback()(on_arms.look)
+arms.command(cls=Command)(on_arms.add)
+arms.command(cls=Command)(on_arms.retire)
+arms.command(cls=Command)(on_arms.rename)
 
 
 def main() -> None:

@@ -46,6 +46,10 @@ COMMANDS = [
     ["models", "rollback"],
     ["models", "pin"],
     ["models", "unpin"],
+    ["arms"],
+    ["arms", "add"],
+    ["arms", "retire"],
+    ["arms", "rename"],
 ]
 
 

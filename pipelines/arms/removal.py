@@ -1,0 +1,167 @@
+"""Is a recommender needed? Production's policy without it, against the same policy with it.
+
+The policy without recommender a is the same graph, in which a is not offered: exploration, budgets and score
+floor share a's part among the others as they would after its retirement. Both policies are judged on the same
+logged rows, of users who were held out of the training. Row by row, as the gate compares two models,
+
+    d_i = DR_i(without a) - DR_i(with a)         DR_i by production's reward model, its weights clipped
+    gain of a's retirement  = mean(d_i)          rows of one user count together
+
+A model that was trained without a would choose at least as well among the others, so the gain is, if
+anything, underestimated. Three verdicts:
+
+    cannot_tell  the log cannot judge production's policy (the gate's checks of the evidence), a has too few
+                 rows, or the interval of the gain holds both answers
+    keep         the upper end of the gain is below 0: without a, newsletters surely earn less
+    retire       the lower end is at least minus an equal part of `gate.allowed_margin`
+
+With M recommenders judged, each interval has a confidence of 1 - (1 - gate.confidence) / M (Bonferroni), and
+the equal part is a margin / M. So all verdicts are right together with the gate's confidence, and what they
+allow to lose one after the other adds up to the margin. What two recommenders can do for each other is in no
+single figure: retire one, train, and look again.
+
+See `newsletter_bandit/off_policy/estimators/paired.py` for the paired difference, "Doubly Robust Policy
+Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i, and "Multiple Comparisons Among
+Means" by Dunn (1961) for the correction.
+"""
+
+from __future__ import annotations
+
+import math
+
+from newsletter_bandit.checks import ROUNDING, shown
+from newsletter_bandit.off_policy.checks import evidence, mean_weight
+from newsletter_bandit.off_policy.estimators import LoggedBatch, dr
+from newsletter_bandit.off_policy.estimators.base import RewardRange
+from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Weights
+from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
+from newsletter_bandit.settings.use_case import Gate
+from pipelines.arms.found import Judged, Range
+
+
+class Policy:
+    """Running sums of the policy as it is.
+
+    Args:
+      gate: its clip is used.
+      bounds: smallest and largest reward.
+    """
+
+    def __init__(self, gate: Gate, bounds: RewardRange) -> None:
+        self._gate = gate
+        self._value = dr.Estimator(gate.weight_clip, bounds)
+        self._weights = Weights(gate.weight_clip)
+        self._mean_weight = MeanWeight()
+
+    def add(self, batch: LoggedBatch) -> None:
+        """Adds logged rows."""
+        self._value.add(batch)
+        self._weights.add(batch)
+        self._mean_weight.add(batch)
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return self._weights.n
+
+    @property
+    def effective_sample_size(self) -> float:
+        """Rows that the weights leave."""
+        return self._weights.effective_sample_size
+
+    @property
+    def max_weight(self) -> float:
+        """Largest weight before any clip."""
+        return self._weights.max_unclipped
+
+    def value(self, confidence: float) -> Range:
+        """Its value, with a two-sided interval."""
+        return Range(self._value.estimate().value, *self._value.interval(confidence))
+
+    def unsupported(self) -> str:
+        """Why the log cannot judge this policy, as the gate's checks of the evidence say; "" if it can."""
+        gate, unclipped = self._gate, self._mean_weight
+        checks = (
+            *evidence(self, gate),
+            mean_weight(unclipped.mean, unclipped.reach, gate.mean_weight_tolerance),
+        )
+        failed = next((check for check in checks if check.passed is False), None)
+        return "" if failed is None else f"{failed.name}: {failed.detail}"
+
+
+class Removal:
+    """Running sums of the policy without one recommender, against the policy with it.
+
+    Args:
+      gate: its clip is used.
+      bounds: smallest and largest reward.
+      looks: number M of recommenders that are judged.
+    """
+
+    def __init__(self, gate: Gate, bounds: RewardRange, looks: int) -> None:
+        self._gate, self._looks = gate, looks
+        clip, margin = gate.weight_clip, gate.allowed_margin
+        self._gain = PolicyDifference(clip, bounds)
+        # Candidate minus the share of the baseline that it must reach.
+        self._excess = PolicyDifference(clip, bounds, 1.0 - margin.share / looks) if margin.share else None
+        self._used, self._unclipped = Weights(clip), MeanWeight()
+
+    def add(self, without: LoggedBatch, whole: LoggedBatch) -> None:
+        """Adds the same logged rows as seen by the two policies."""
+        self._gain.add(without, whole)
+        if self._excess is not None:
+            self._excess.add(without, whole)
+        self._used.add(without)
+        self._unclipped.add(without)
+
+    def gain(self) -> Range:
+        """What its retirement would gain per newsletter, at the corrected confidence."""
+        return Range(self._gain.estimate().value, *self._gain.interval(corrected(self._gate, self._looks)))
+
+    @property
+    def clipped_weight(self) -> float:
+        """Share of the weight that the clip takes away from the policy without it; 0 without rows."""
+        used, unclipped = self._used.mean, self._unclipped.mean
+        return 1.0 - used / unclipped if unclipped > 0.0 else 0.0
+
+    def judged(self, policy_value: float) -> Judged:
+        """The verdict, where the log can judge the policy with it.
+
+        Args:
+          policy_value: value of the policy with it.
+        """
+        gain, gate = self.gain(), self._gate
+        if self.clipped_weight > gate.max_clipped_weight + ROUNDING:
+            reason = (
+                f"the clip takes away {self.clipped_weight:.1%} of the weight, more than "
+                f"gate.max_clipped_weight, {gate.max_clipped_weight:.1%}"
+            )
+            return Judged("cannot_tell", reason, gain)
+        if gain.high < -ROUNDING:
+            reason = f"without it, a newsletter surely earns at least {shown(-gain.high, 2)} less"
+            return Judged("keep", reason, gain)
+        if self._allowed(gain, policy_value):
+            reason = (
+                f"without it, a newsletter surely earns at least {shown(gain.low, 2)} more"
+                if gain.low > ROUNDING
+                else f"without it, a newsletter surely loses at most {shown(max(-gain.low, 0.0), 2)}"
+            )
+            return Judged("retire", reason, gain)
+        return Judged("cannot_tell", "it may be needed or not: the interval holds both", gain)
+
+    def _allowed(self, gain: Range, policy_value: float) -> bool:
+        margin = self._gate.allowed_margin
+        if self._excess is not None and policy_value > 0.0:
+            one_sided = (1.0 + corrected(self._gate, self._looks)) / 2.0
+            return self._excess.lower_bound(one_sided) >= -ROUNDING
+        return gain.low >= -margin.reward / self._looks - ROUNDING
+
+
+def allowed_loss(gate: Gate, looks: int, policy_value: float) -> float:
+    """Value that the retirement of one of ``looks`` recommenders may cost, in units of reward."""
+    return gate.allowed_margin.of(policy_value) / looks if math.isfinite(policy_value) else math.nan
+
+
+def corrected(gate: Gate, looks: int) -> float:
+    """Confidence of each of ``looks`` intervals that hold the truth together at `gate.confidence`."""
+    return 1.0 - (1.0 - gate.confidence) / max(looks, 1)

@@ -91,6 +91,13 @@
         WHEN delivery > 1 THEN 'duplicate'
         WHEN recommender NOT IN ({{ recommenders | join(", ") }}) THEN 'unknown_recommender'
         WHEN ARRAY_LENGTH(eligible_recommenders) > 0 AND recommender NOT IN UNNEST(eligible_recommenders)
+{%- for names in aliases %}
+          -- The send and its list may hold different names of one recommender.
+          AND NOT (
+            recommender IN ({{ names | join(", ") }})
+            AND ({% for name in names %}{{ name }} IN UNNEST(eligible_recommenders){{ " OR " if not loop.last }}{% endfor %})
+          )
+{%- endfor %}
           THEN 'not_eligible'
         WHEN propensity IS NULL THEN 'no_propensity'
         WHEN NOT (propensity > 0 AND propensity <= {{ largest_propensity }}) THEN 'bad_propensity'

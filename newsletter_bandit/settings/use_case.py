@@ -272,6 +272,14 @@ class UseCase(Settings):
         """The recommenders that are not retired."""
         return tuple(name for name in self.recommenders if name not in self.retired)
 
+    @property
+    def aliases(self) -> tuple[tuple[str, ...], ...]:
+        """All names of each recommender that had another one, today's first."""
+        return tuple(
+            (today, *(old for old, new in self.renamed.items() if new == today))
+            for today in dict.fromkeys(self.renamed.values())
+        )
+
     def _check_recommender_features(self) -> None:
         given = self.recommender_features
         if not given:

@@ -52,6 +52,7 @@ def checks(
     contract: Collection[str],
     optional: Collection[str],
     recommenders: Sequence[str],
+    aliases: Sequence[Sequence[str]] = (),
 ) -> list[Check]:
     """The checks of a row by itself, in order.
 
@@ -60,6 +61,7 @@ def checks(
       contract: those that are not features.
       optional: those of the contract that need no value.
       recommenders: the names that may be shown.
+      aliases: of these, the names that mean the same recommender.
     """
     found = [
         Check(
@@ -124,7 +126,7 @@ def checks(
                 ELIGIBLE,
                 "without the recommender that was shown",
                 "a list with it",
-                f"NOT list_contains({ELIGIBLE}, recommender)",
+                f"NOT list_has_any({ELIGIBLE}, {_all_names('recommender', aliases)})",
             )
         )
     if "propensities" in contract:
@@ -137,3 +139,12 @@ def checks(
             )
         )
     return found
+
+
+def _all_names(column: str, aliases: Sequence[Sequence[str]]) -> str:
+    """DuckDB expression of the list of all names of the recommender that a column names."""
+    if not aliases:
+        return f"[{column}]"
+    lists = (f"[{', '.join(map(text, names))}]" for names in aliases)
+    cases = " ".join(f"WHEN list_contains({names}, {column}) THEN {names}" for names in lists)
+    return f"CASE {cases} ELSE [{column}] END"

@@ -153,7 +153,7 @@ def stage(
         own = sources if newest_by in file.types else {**sources, TIME: FromConstant(constant="")}
         columns = plan(types, own, file.types, str(path), names, _absent(table, types), written)
         recommenders = (*use_case.recommenders, *use_case.renamed)
-        reasons = checks(columns, _CONTRACT[table], optional, recommenders)
+        reasons = checks(columns, _CONTRACT[table], optional, recommenders, use_case.aliases)
         _read_raw(connection, file, f"raw_{number}")
         texts = [name for name, type_ in file.types.items() if name in needed and type_ == "VARCHAR"]
         blanks = _padded(connection, number, texts)

@@ -117,6 +117,14 @@ def test_an_inference_table_of_an_earlier_version_gets_the_day_of_its_users(
     assert {row["snapshot_date"] for row in found} == {dt.date(2024, 1, 20)}
 
 
+def test_a_list_may_hold_another_name_of_the_one_that_was_sent(warehouse: DuckDBWarehouse) -> None:
+    """The send s10 shows a, and its list holds b and c; b is what a was called."""
+    since = make_raw_use_case(recommenders=["a", "c"], renamed={"b": "a"})
+    (training,) = build(warehouse, since, Plan(START, END)).tables
+    left_out = {reason: sends for reason, sends in raw_sources.LEFT_OUT.items() if reason != "not_eligible"}
+    assert (training.left_out, training.written) == (left_out, len(raw_sources.TRAINING) + 1)
+
+
 def test_events_that_belong_to_no_send_are_told(tmp_path: Path, use_case: UseCase) -> None:
     # The shop's clicks name a send in another way.
     renamed = [{**click, "send_id": f"send-{click['send_id']}"} for click in RAW["clicks"]]

@@ -439,6 +439,18 @@ def test_an_old_name_is_ingested_and_counted_as_the_new_one(tmp_path: Path, use_
     assert (report.loaded, report.rejected) == (2, 0)
     arms = arm_summary(_settings(tmp_path / "w.duckdb"), today, dt.date(2024, 1, 8), dt.date(2024, 2, 1))
     assert arms[1] == ArmSummary("b", 2, 0.5, 0.0, 0.0, 0.5)
+    # A list was made by somebody who still knows the old name, and the row by one who knows the new one.
+    mixed = [
+        {"recommender": "b", "eligible_recommenders": "a|bee"},
+        {"recommender": "bee", "eligible_recommenders": "a|b"},
+        {"recommender": "bee", "eligible_recommenders": "a|c"},
+        {"recommender": "a", "eligible_recommenders": "bee|c"},
+    ]
+    file = write_csv(tmp_path / "mixed.csv", *mixed)
+    report = ingest(tmp_path / "mixed.duckdb", today, "training", [file])
+    assert [(one.rows, one.reason) for one in report.refusals] == [
+        (2, "eligible_recommenders: without the recommender that was shown")
+    ]
 
 
 def test_the_hillstrom_file(tmp_path: Path, hillstrom_csv: Path) -> None:

@@ -55,6 +55,7 @@ class Statements:
         self._shared: dict[str, Any] = {
             "raw": {name: table_name(use_case.table_name(name), warehouse) for name in RAW_COLUMNS},
             "recommenders": [name_literal(name) for name in (*use_case.recommenders, *use_case.renamed)],
+            "aliases": [list(map(name_literal, names)) for names in use_case.aliases],
             "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
             "min_seconds_to_click": use_case.min_seconds_to_click,

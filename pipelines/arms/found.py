@@ -150,7 +150,8 @@ class ArmsFound:
         if nothing is known of them.
       confidence: of each interval of a gain and of a trend, corrected for the number of recommenders.
       value_confidence: of the values' intervals.
-      allowed_loss: value that the retirement of one may cost, in units of reward per newsletter.
+      allowed_loss: value that the retirement of one may cost at the lower end of its interval, in units of
+        reward per newsletter; NaN where it is unknown.
       arms: in the order of the settings.
     """
 

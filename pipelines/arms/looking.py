@@ -18,7 +18,7 @@ from newsletter_bandit.settings.use_case import Gate, UseCase
 from pipelines import batch_prediction
 from pipelines.arms.found import Arm, ArmsFound, Judged, Logged, Range
 from pipelines.arms.reading import Newsletters, newsletters, weeks_of
-from pipelines.arms.removal import Policy, Removal, allowed_loss, corrected
+from pipelines.arms.removal import Policy, Removal, corrected
 from pipelines.arms.weekly import WindowSums
 from pipelines.workspace import Workspace
 
@@ -148,7 +148,7 @@ def found(
         stored=f"{stored.run_date}, {stored.model_version}" if stored is not None and total else None,
         confidence=corrected(gate, looks),
         value_confidence=gate.confidence,
-        allowed_loss=allowed_loss(gate, max(looks, 1), of_policy.value),
+        allowed_loss=gate.allowed_margin.of(of_policy.value) if version is not None else math.nan,
         arms=tuple(
             Arm(
                 logged=one,

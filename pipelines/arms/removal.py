@@ -13,12 +13,13 @@ anything, underestimated. Three verdicts:
     cannot_tell  the log cannot judge production's policy (the gate's checks of the evidence), a has too few
                  rows, or the interval of the gain holds both answers
     keep         the upper end of the gain is below 0: without a, newsletters surely earn less
-    retire       the lower end is at least minus an equal part of `gate.allowed_margin`
+    retire       the lower end is at least minus `gate.allowed_margin`, as for a new model, and the estimate
+                 at least minus an M-th part of it
 
-With M recommenders judged, each interval has a confidence of 1 - (1 - gate.confidence) / M (Bonferroni), and
-the equal part is a margin / M. So all verdicts are right together with the gate's confidence, and what they
-allow to lose one after the other adds up to the margin. What two recommenders can do for each other is in no
-single figure: retire one, train, and look again.
+With M recommenders judged, each interval has a confidence of 1 - (1 - gate.confidence) / M (Bonferroni), so
+all verdicts are right together with the gate's confidence. By the estimates, what they allow to lose one
+after the other adds up to one margin at most. What two recommenders can do for each other is in no single
+figure: retire one, train, and look again.
 
 See `newsletter_bandit/off_policy/estimators/paired.py` for the paired difference, "Doubly Robust Policy
 Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i, and "Multiple Comparisons Among
@@ -26,8 +27,6 @@ Means" by Dunn (1961) for the correction.
 """
 
 from __future__ import annotations
-
-import math
 
 from newsletter_bandit.checks import ROUNDING, shown
 from newsletter_bandit.off_policy.checks import evidence, mean_weight
@@ -103,7 +102,7 @@ class Removal:
         clip, margin = gate.weight_clip, gate.allowed_margin
         self._gain = PolicyDifference(clip, bounds)
         # Candidate minus the share of the baseline that it must reach.
-        self._excess = PolicyDifference(clip, bounds, 1.0 - margin.share / looks) if margin.share else None
+        self._excess = PolicyDifference(clip, bounds, 1.0 - margin.share) if margin.share else None
         self._used, self._unclipped = Weights(clip), MeanWeight()
 
     def add(self, without: LoggedBatch, whole: LoggedBatch) -> None:
@@ -138,28 +137,22 @@ class Removal:
             )
             return Judged("cannot_tell", reason, gain)
         if gain.high < -ROUNDING:
-            reason = f"without it, a newsletter surely earns at least {shown(-gain.high, 2)} less"
-            return Judged("keep", reason, gain)
+            return Judged("keep", f"a newsletter surely earns at least {shown(-gain.high, 2)} less", gain)
         if self._allowed(gain, policy_value):
-            reason = (
-                f"without it, a newsletter surely earns at least {shown(gain.low, 2)} more"
-                if gain.low > ROUNDING
-                else f"without it, a newsletter surely loses at most {shown(max(-gain.low, 0.0), 2)}"
-            )
-            return Judged("retire", reason, gain)
-        return Judged("cannot_tell", "it may be needed or not: the interval holds both", gain)
+            if gain.low > ROUNDING:
+                return Judged("retire", f"a newsletter surely earns at least {shown(gain.low, 2)} more", gain)
+            lost = shown(max(-gain.low, 0.0), 2)
+            return Judged("retire", f"a newsletter surely loses at most {lost}", gain)
+        return Judged("cannot_tell", "it may be needed or not", gain)
 
     def _allowed(self, gain: Range, policy_value: float) -> bool:
         margin = self._gate.allowed_margin
+        if gain.value < -margin.of(policy_value) / self._looks - ROUNDING:
+            return False
         if self._excess is not None and policy_value > 0.0:
             one_sided = (1.0 + corrected(self._gate, self._looks)) / 2.0
             return self._excess.lower_bound(one_sided) >= -ROUNDING
-        return gain.low >= -margin.reward / self._looks - ROUNDING
-
-
-def allowed_loss(gate: Gate, looks: int, policy_value: float) -> float:
-    """Value that the retirement of one of ``looks`` recommenders may cost, in units of reward."""
-    return gate.allowed_margin.of(policy_value) / looks if math.isfinite(policy_value) else math.nan
+        return gain.low >= -margin.reward - ROUNDING
 
 
 def corrected(gate: Gate, looks: int) -> float:

@@ -21,6 +21,8 @@ _VERDICTS: dict[ArmVerdict, str] = {
     "retired": "[dim]retired[/]",
 }
 
+_NAME = 22  # columns
+
 
 def arms(found: ArmsFound) -> Group:
     """What the log says of each recommender, the verdict on each, and how to read both."""
@@ -29,7 +31,7 @@ def arms(found: ArmsFound) -> Group:
     title = f"What the log says: {found.rows:,} newsletters, {first} to {last}"
     parts: list[RenderableType] = [f"[bold]{escape(title)}[/]", _log(found), *_notes_on_log(found)]
     if found.version is not None:
-        title = f"What production's policy would gain without it: {found.version}"
+        title = f"What the policy in production would gain: {found.version}"
         parts += [f"\n[bold]{escape(title)}[/]", _verdicts(found), *_notes_on_verdicts(found)]
     else:
         parts.append(
@@ -49,15 +51,15 @@ def _log(found: ArmsFound) -> Table:
             _with_reach(logged.value),
             f"{logged.share:.1%}",
             "" if arm.served_share is None else f"{arm.served_share:.1%}",
-            logged.trend,
+            "" if logged.trend == "not sure" else logged.trend,
         )
     return table
 
 
 def _verdicts(found: ArmsFound) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("recommender", overflow="fold", max_width=20)
-    table.add_column("gain", justify="right", no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("recommender", overflow="fold", max_width=_NAME)
+    table.add_column("gain without it", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("why", overflow="fold")
     for arm in found.arms:
@@ -81,7 +83,7 @@ def _notes_on_log(found: ArmsFound) -> list[str]:
         f"value alone: mean reward if it were always shown where it is eligible, with its "
         f"{found.value_confidence:.0%} interval.",
         *([] if unknown else [escape(f"served: {served}.")]),
-        "trend: of that value, from week to week.",
+        "trend: of that value, from week to week; empty where nothing is sure.",
     ]
 
 
@@ -92,16 +94,16 @@ def _notes_on_verdicts(found: ArmsFound) -> list[str]:
     ]
     if math.isfinite(found.allowed_loss):
         notes.append(
-            f"retire: it costs at most {found.allowed_loss:.2g} a newsletter, an equal part of "
-            "gate.allowed_margin. Retire one, train, and look again: what two can do for each other is in no "
-            "single figure."
+            f"retire: it surely costs no more than gate.allowed_margin, {found.allowed_loss:.2g} a "
+            "newsletter, and by the estimate no more than an equal part of that. Retire one, train, and look "
+            "again: what two can do for each other is in no single figure."
         )
     return notes
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(columns[0], overflow="fold", max_width=20)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(columns[0], overflow="fold", max_width=_NAME)
     for column in columns[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -67,7 +67,7 @@ class Comparing:
     def __init__(self, production: Production, use_case: UseCase) -> None:
         gate, bounds = use_case.gate, use_case.reward.bounds
         self._production = production
-        self._few = _few(production, use_case)
+        self._few = _few(production)
         self.judged = tuple(
             name
             for name, offered in zip(production.names, production.offered, strict=True)
@@ -198,14 +198,12 @@ def _unsupported(use_case: UseCase, sums: WindowSums, comparing: Comparing | Non
     return comparing.policy.unsupported()
 
 
-def _few(production: Production, use_case: UseCase) -> Mapping[str, str]:
+def _few(production: Production) -> Mapping[str, str]:
     """The recommenders that are new to the model, and what to say of each."""
     few: Sequence[bool] = [] if production.few_rows is None else production.few_rows.tolist()
     rows = [0] * len(few) if production.training_rows is None else production.training_rows.tolist()
-    needed = use_case.exploration.new_arm.until_rows
     return {
-        name: f"too few rows: the model learned from {own:,}, and is tried until {needed:,} "
-        "(exploration.new_arm)"
+        name: f"too few rows: the model learned from {own:,} of it (exploration.new_arm)"
         for name, is_new, own in zip(production.names, few, rows, strict=False)
         if is_new
     }

@@ -85,9 +85,10 @@ def add(
     ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a recommender to the use case's file, or offer a retired one again.
+    """Add a recommender, or offer a retired one again.
 
-    A new one is tried from the next training on, within the budget `exploration.new_arm`.
+    The use case's file is changed in place. A new one is tried from the next training on, within the budget
+    `exploration.new_arm`.
     """
     with Session("arms-add", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
@@ -107,7 +108,10 @@ def retire(
     workdir: WorkdirOption = WORKDIR,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Retire a recommender in the use case's file: the next prediction ranks it no more."""
+    """Retire a recommender: it is ranked no more.
+
+    The use case's file is changed in place; the next prediction follows it, with any model.
+    """
     with Session("arms-retire", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from newsletter_bandit.settings import changing_arms
@@ -125,7 +129,10 @@ def rename(
     workdir: WorkdirOption = WORKDIR,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Rename a recommender in the use case's file, which remembers the old name for log and models."""
+    """Give a recommender another name.
+
+    The use case's file is changed in place, and remembers the old name for the log and the models.
+    """
     with Session("arms-rename", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
         from newsletter_bandit.settings import changing_arms

@@ -13,6 +13,7 @@ from dataclasses import replace
 from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
 from newsletter_bandit.off_policy.checks import evidence, listed, mean_weights
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.use_case import Gate
 
 
@@ -32,7 +33,24 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
             f"share of the weight that the clip at {gate.weight_clip:g} takes away",
         ),
         _values(metrics),
+        *_estimated(metrics, gate),
     )
+
+
+def _estimated(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+    """Says that propensities are estimated; none where they were logged."""
+    if not metrics.estimated_by:
+        return ()
+    decided = ", ".join(metrics.estimated_by)
+    allowed = gate.estimated_propensities == "allow"
+    why = (
+        "which gate.estimated_propensities allows"
+        if allowed
+        else "and no log shows whether these are all that decided; gate.estimated_propensities: allow takes "
+        "them for true"
+    )
+    detail = f"the propensities are estimated by {decided}, {why}"
+    return (Check(ESTIMATED, None, None, "<=", allowed, detail),)
 
 
 def _sample_ratio(metrics: GateMetrics, gate: Gate) -> Check:

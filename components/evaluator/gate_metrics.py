@@ -63,6 +63,7 @@ class GateMetrics:
         the log's; -inf if unknown.
       unsubscribe_excess_upper_bound: upper bound of the same; inf if unknown.
       reference: candidate against the fixed reference; None if there is none.
+      estimated_by: columns by which the propensities were estimated; none where they were logged.
     """
 
     rows: int
@@ -90,6 +91,7 @@ class GateMetrics:
     unsubscribe_excess_bound: float = -math.inf
     unsubscribe_excess_upper_bound: float = math.inf
     reference: Against | None = None
+    estimated_by: tuple[str, ...] = ()
 
     @property
     def against_baseline(self) -> Against:

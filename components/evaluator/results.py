@@ -76,6 +76,7 @@ def build(
         "recommenders": list(use_case.recommenders),
         OVERALL: arranged.pop(OVERALL),
         "slices": arranged,
+        "estimated_by": list(use_case.ingest.estimated_by),
     }
     return Metrics.of(Fields(content, "evaluation results"))
 
@@ -117,6 +118,7 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
         reference=_against_reference(overall, use_case.gate.reference_margin.share),
+        estimated_by=metrics.estimated_by,
     )
 
 

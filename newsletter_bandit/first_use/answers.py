@@ -23,6 +23,7 @@ class Answers:
       split: text of one split for all rows; see `parse_split`.
       rule_column: column that decided which split holds.
       rules: its value -> text of the split.
+      estimate_by: columns that decided, where nobody knows the shares: probabilities are estimated by them.
       sent_on: day on which all were sent, where `-` is the column of the time.
       misfit_is_known: the person insists on shares that the log contradicts.
     """
@@ -36,5 +37,6 @@ class Answers:
     split: str | None = None
     rule_column: str | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
+    estimate_by: Sequence[str] = ()
     sent_on: dt.date | None = None
     misfit_is_known: bool = False

@@ -11,13 +11,23 @@ from newsletter_bandit.first_use.arms import Arm
 from newsletter_bandit.first_use.features import ELIGIBLE
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.misfit import column_misfit, misfit
+from newsletter_bandit.first_use.named_roles import ROLE_WORDS, Role
 from newsletter_bandit.first_use.roles import NO_COLUMN, Roles
-from newsletter_bandit.first_use.splits import groups_of, parse_part, parse_split
+from newsletter_bandit.first_use.splits import arm_number, groups_of, parse_part, parse_split
+from newsletter_bandit.table_files.faults import names_listed
 
 _WRONG = (
     "A model learnt with wrong probabilities is judged wrongly. Check them, or whether rows are missing; "
     "`misfit` writes them all the same"
 )
+
+_DECIDED_ALONE = (
+    "decided alone: each of its values got one recommender. Such a log tells nothing about what another "
+    "recommender would have earned there, so nothing can be learnt from it; send some of the next "
+    "newsletters by a random draw, and log its probability"
+)
+# What came of the choice, or made each row another group.
+_NOT_DECIDING: tuple[Role, ...] = ("user", "time", "recommender", "clicked", "unsubscribed")
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,15 @@ class ByRule:
     misfit: str = ""
 
 
-Chosen = ByColumn | BySplit | ByRule
+@dataclass(frozen=True)
+class ByEstimate:
+    """Columns decided, by shares that nobody knows; the shares found are taken for them."""
+
+    columns: tuple[str, ...]
+    misfit: str = ""
+
+
+Chosen = ByColumn | BySplit | ByRule | ByEstimate
 
 
 def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> Chosen:
@@ -58,11 +76,15 @@ def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) ->
       SettingsError: nothing was said, more than one thing, or the log contradicts it.
     """
     names = [arm.name for arm in arms]
-    if answers.split is not None and answers.rule_column is not None:
-        raise SettingsError("`split`: `rule_column` is given too; use one of them")
-    said = answers.split is not None or answers.rule_column is not None
-    if said and answers.roles.get("propensity", NO_COLUMN) != NO_COLUMN:
-        raise SettingsError("`propensity`: `split` or `rule_column` is given too; use one of them")
+    given = {
+        "split": answers.split is not None,
+        "rule_column": answers.rule_column is not None,
+        "estimate_by": bool(answers.estimate_by),
+        "propensity": answers.roles.get("propensity", NO_COLUMN) != NO_COLUMN,
+    }
+    said = [f"`{name}`" for name, is_given in given.items() if is_given]
+    if len(said) > 1:
+        raise SettingsError(f"{said[0]}: {' and '.join(said[1:])} is given too; use one of them")
     lists = log.columns.get(ELIGIBLE)
     if answers.split is not None and lists is not None and lists.different > 1:
         raise SettingsError(
@@ -75,6 +97,8 @@ def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) ->
         return BySplit(shares, _check_fit("`split`", shares, rows, answers.misfit_is_known))
     if answers.rule_column is not None:
         return _by_rule(log, roles, arms, answers)
+    if answers.estimate_by:
+        return _by_estimate(log, roles, arms, answers.estimate_by)
     if "propensity" in roles:
         fault = column_misfit(log, arms, roles["recommender"], roles["propensity"], roles.get("user"))
         if fault and not answers.misfit_is_known:
@@ -83,7 +107,8 @@ def how_chosen(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) ->
     raise SettingsError(
         "how the recommender was chosen is missing, and the log cannot tell it; use `split` with the "
         "share of each recommender, `propensity` with the column of probabilities, `rule_column` if the "
-        "shares depended on a column, or `unknown_choice` to read what follows if nobody knows"
+        "shares depended on a column, `estimate_by` with the columns that decided if nobody knows the "
+        "shares, or `unknown_choice` to read what follows if nobody knows"
     )
 
 
@@ -108,12 +133,32 @@ def _by_rule(log: Log, roles: Roles, arms: Sequence[Arm], answers: Answers) -> B
         faults += [f"{column} = {group.value or '(empty)'}: {fault}"] if fault else []
         splits[group.value or ""] = shares
     if all(len(shares) == 1 for shares in splits.values()):
-        raise SettingsError(
-            f"`rule_column`: {column} decided alone: each of its values got one recommender. Such a log "
-            "tells nothing about what another recommender would have earned there, so nothing can be "
-            "learnt from it; send some of the next newsletters by a random draw, and log its probability"
-        )
+        raise SettingsError(f"`rule_column`: {column} {_DECIDED_ALONE}")
     return ByRule(column, splits, "; ".join(faults))
+
+
+def _by_estimate(log: Log, roles: Roles, arms: Sequence[Arm], columns: Sequence[str]) -> ByEstimate:
+    """Columns that can have decided; raises `SettingsError` for others, and where one alone decided all."""
+    for column in columns:
+        if column not in log.columns:
+            raise SettingsError(
+                f"`estimate_by`: {log.files[0]} has no column {column!r}; allowed: "
+                f"{names_listed(log.columns)}"
+            )
+        role = next((role for role, name in roles.items() if name == column), None)
+        if role is not None and role in _NOT_DECIDING:
+            raise SettingsError(
+                f"`estimate_by`: column {column!r} is {ROLE_WORDS[role]}; allowed: columns of what was known "
+                "of the user, or of the mailing, before the recommender was chosen"
+            )
+    decided = ", ".join(f"coalesce({log.value(column)}, '')" for column in columns)
+    ((most,),) = log.connection.execute(
+        f"SELECT max(n) FROM (SELECT count(DISTINCT {arm_number(log, arms, roles['recommender'])}) AS n "
+        f"FROM log GROUP BY {decided})"
+    ).fetchall()
+    if most < 2:
+        raise SettingsError(f"`estimate_by`: {', '.join(columns)} {_DECIDED_ALONE}")
+    return ByEstimate(tuple(columns))
 
 
 def _check_fit(where: str, shares: Mapping[str, float], rows: Mapping[str, int], known: bool) -> str:

@@ -47,10 +47,11 @@ def format_of(log: Log, columns: Sequence[str], time_zone: str | None) -> FileFo
             f"{log.files[0]}: {units['seconds']} counts seconds, {units['milliseconds']} milliseconds "
             "since 1970; leave one out with `without`, or write the times of all columns alike"
         )
-    ordered = [day + hour for day in patterns.DAYS for hour in patterns.HOURS]
+    ordered = [day + hour for day in (*patterns.DAYS, *patterns.NAMED_DAYS) for hour in patterns.HOURS]
     return FileFormat.model_validate(
         {
             "delimiter": log.style.delimiter,
+            "encoding": log.encoding,
             "decimal": "comma" if log.numbers.decimal == "," else "point",
             "thousands": _THOUSANDS[log.numbers.thousands],
             "date_formats": tuple(each for each in ordered if each in found),

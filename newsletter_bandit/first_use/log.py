@@ -27,6 +27,7 @@ from newsletter_bandit.first_use.sniffing import (
 from newsletter_bandit.first_use.words import words_of
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.table_files.cells import NULLS, Numbers, nonempty
+from newsletter_bandit.table_files.encoding import Encoding
 from newsletter_bandit.table_files.faults import found_text, names_listed, unreadable
 from newsletter_bandit.table_files.repeats import check_different
 from newsletter_bandit.table_files.source import TableFile, open_table
@@ -65,11 +66,13 @@ class Style:
 
     Attributes:
       delimiter: between the columns of a CSV.
+      encoding: of a CSV that is not UTF-8.
       decimal: the sign before decimals.
       month_first: whether a date such as 01/02/2026 begins with the month.
     """
 
     delimiter: str | None = None
+    encoding: Encoding | None = None
     decimal: Decimal | None = None
     month_first: bool | None = None
 
@@ -87,6 +90,7 @@ class Log:
       numbers: how they write numbers.
       nulls: texts found that stand for an empty cell in every column.
       said: sentences on how the files were read.
+      encoding: of files that are neither UTF-8 nor have a mark; None where there is none.
       in_doubt: columns whose dates could begin with the day or the month.
       file_rows: rows of each file.
     """
@@ -99,6 +103,7 @@ class Log:
     numbers: Numbers
     nulls: tuple[str, ...]
     said: tuple[str, ...]
+    encoding: Encoding | None
     in_doubt: tuple[str, ...]
     file_rows: tuple[int, ...]
 
@@ -154,7 +159,9 @@ def reading(files: Sequence[Path], style: Style | None = None) -> Iterator[Log]:
     with tempfile.TemporaryDirectory() as spill, duckdb.connect(config=_CONFIG) as connection:
         connection.execute(f"SET temp_directory = {text(spill)}")
         connection.execute("SET TimeZone = 'UTC'")
-        tables = [open_table(connection, path, (), style.delimiter) for path in files]
+        tables = [
+            open_table(connection, path, (), style.delimiter, style.encoding, guess=True) for path in files
+        ]
         _check_columns(tables)
         names = [name for name, type_ in tables[0].types.items() if not _nested(type_)]
         file_rows = _fill(connection, tables, names)
@@ -226,8 +233,17 @@ def _sniffed(
         numbers=numbers,
         nulls=_nulls(connection, [name for name, count in counts.items() if count.nulls]),
         said=tuple(said),
+        encoding=_encoding(tables, style),
         in_doubt=tuple(in_doubt),
     )
+
+
+def _encoding(tables: Sequence[TableFile], style: Style) -> Encoding | None:
+    """What `ingest` must be told of the files, which guesses nothing."""
+    if style.encoding is not None:
+        return style.encoding
+    odd = [table.encoding for table in tables if table.encoding in ("windows-1252", "latin-1")]
+    return odd[0] if odd else None
 
 
 def _as_time(connection: duckdb.DuckDBPyConnection, facts: Facts) -> Facts:

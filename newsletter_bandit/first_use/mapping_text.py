@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from newsletter_bandit.first_use.choosing import ByColumn, ByRule, BySplit
+from newsletter_bandit.first_use.choosing import ByColumn, ByEstimate, ByRule, BySplit
 from newsletter_bandit.first_use.flags import Flag, flag_names
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.odd_values import gaps_of
 from newsletter_bandit.first_use.proposal import ROW_PREFIX, Proposal
 from newsletter_bandit.settings.mapping import Ingest
-from newsletter_bandit.settings.yaml_text import flow, one_line, plain, scalar
+from newsletter_bandit.settings.yaml_text import block, flow, one_line, plain, scalar
 
 NEXT_CAMPAIGN = "next"
 LOGGED = "logged"
@@ -89,6 +89,12 @@ def _propensity(p: Proposal) -> list[str]:
             "    propensity:",
             "      split:",
             *(f"        {scalar(name)}: {scalar(share)}" for name, share in p.chosen.shares.items()),
+        ]
+    if isinstance(p.chosen, ByEstimate):
+        return [
+            "    # Nobody knows it: estimated by the columns that decided. Every figure says so.",
+            "    propensity:",
+            *(f"      {line}" for line in block("estimated_by", p.chosen.columns)),
         ]
     assert isinstance(p.chosen, ByRule)
     return [

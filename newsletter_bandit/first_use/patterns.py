@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from newsletter_bandit.table_files.dates import MONTH
+
 LEADING_ZERO = r"0\d+"
-DATE = r"(\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})"
-TIME = rf"{DATE}[ T]\d.*"
+# 18. November 2026, 18-Nov-26, Nov 18, 2026
+_NAMED = rf"\d{{1,2}}(\.? |[.-]){MONTH}[ .-]\d{{2,4}}|{MONTH} \d{{1,2}},? \d{{4}}"
+DATE = rf"(\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|{_NAMED})"
+TIME = rf"{DATE}(T|,? )\d.*"
 ISO = r"\d{4}-\d{2}-\d{2}([ T].*)?"
 # A number with separators, whichever they are.
 SEPARATED = r"[-+]?(\d{1,3}([.,'’ \x{a0}\x{202f}]\d{3})+([.,]\d+)?|\d+[.,]\d+)"
@@ -15,7 +19,12 @@ DAYS = (
     "%d.%m.%y", "%d.%m.%Y", "%d/%m/%y", "%d/%m/%Y", "%m/%d/%y", "%m/%d/%Y", "%d-%m-%Y", "%Y-%m-%d",
     "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
 )  # fmt: skip
-HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# The same with months by name, short or long, in English or German.
+NAMED_DAYS = (
+    "%d. %b %y", "%d. %b %Y", "%d %b %y", "%d %b %Y", "%d-%b-%y", "%d-%b-%Y", "%d.%b.%y", "%d.%b.%Y",
+    "%b %d, %Y", "%b %d %Y",
+)  # fmt: skip
+HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S")
 MONTH_FIRST = ("%m/%d/%Y", "%m/%d/%y")
 DAY_FIRST = ("%d/%m/%Y", "%d/%m/%y")
 

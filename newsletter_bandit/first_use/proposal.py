@@ -31,6 +31,7 @@ class Proposal:
 
     Attributes:
       name: of the use case.
+      named_after: what a person, or the first file, gave for it.
       roles: role -> column of the files.
       arms: the recommenders, those with most rows first.
       clicked, unsubscribed: how the outcomes are read; no unsubscribe where no column holds it.
@@ -64,6 +65,7 @@ class Proposal:
     rows: int
     user: str
     sent_on: dt.date | None = None
+    named_after: str = ""
 
     @property
     def judged_unsubscribes(self) -> float:
@@ -105,10 +107,11 @@ def propose(log: Log, answers: Answers, today: dt.date) -> Proposal:
             f"{log.files[0]}: no column is left that says something about the users, so there is nothing to "
             f"choose by; join such columns to the file{reasons}"
         )
+    given_name = answers.name or log.files[0].name.split(".")[0]
     written = format_of(log, [*roles.values(), *(each.column for each in features)], answers.time_zone)
     sends = _sends(log, roles["time"], written) if answers.sent_on is None else {answers.sent_on: log.rows}
     return Proposal(
-        name=name_of(answers.name or log.files[0].name.split(".")[0]),
+        name=name_of(given_name),
         roles=roles,
         arms=arms,
         clicked=clicked,
@@ -125,6 +128,7 @@ def propose(log: Log, answers: Answers, today: dt.date) -> Proposal:
         rows=log.rows,
         user=_user(log, roles),
         sent_on=answers.sent_on,
+        named_after=given_name,
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from newsletter_bandit.first_use.choosing import ByEstimate
 from newsletter_bandit.first_use.log import Log
 from newsletter_bandit.first_use.mapping_text import mapping_lines
 from newsletter_bandit.first_use.proposal import Proposal
 from newsletter_bandit.settings.yaml_text import block, flow, one_line, plain, scalar
+
+# Where the file's first line says that its keys are described, from the file's folder on.
+KEYS = "json_schema/use_case.json"
 
 
 def use_case_text(log: Log, proposal: Proposal, max_rejected_share: float = 0.001) -> str:
@@ -24,6 +28,7 @@ def use_case_text(log: Log, proposal: Proposal, max_rejected_share: float = 0.00
     learning = plan.learning
     agent = f"agent: {flow(learning['agent'])}"
     lines = [
+        f"# yaml-language-server: $schema={KEYS}",
         f"# Written by `newsletter-bandit init` from {one_line(files)}: {p.rows:,} rows, {p.days[0]} to "
         f"{p.days[1]}.",
         "# docs/settings.md describes every key; whatever is not here has its default.",
@@ -64,6 +69,7 @@ def use_case_text(log: Log, proposal: Proposal, max_rejected_share: float = 0.00
         "gate:",
         "  allowed_margin: 10%           # of what the log earned",
     ]
+    lines += _estimated(p)
     lines += _guard(p)
     if p.slices:
         lines.append(f"slices: {flow(list(p.slices))}")
@@ -102,6 +108,16 @@ def _reward(p: Proposal) -> list[str]:
     return [
         f"# {words}; docs/settings.md, Reward, has the choices.",
         f"reward: {{click: 1.0, unsubscribe: -1.0, unsubscribe_counts: {counts}}}",
+    ]
+
+
+def _estimated(p: Proposal) -> list[str]:
+    if not isinstance(p.chosen, ByEstimate):
+        return []
+    return [
+        "  # No log shows whether its estimated probabilities are right, so the gate cannot tell. `allow` takes",
+        "  # them for true.",
+        "  estimated_propensities: cannot_tell",
     ]
 
 

@@ -13,6 +13,7 @@ from newsletter_bandit.first_use.facts import Facts, Kind, Odd
 from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.settings.mapping import THOUSANDS
 from newsletter_bandit.table_files.cells import NULLS, Numbers, number
+from newsletter_bandit.table_files.dates import MONTH, english, parsed, plain
 
 Decimal = Literal["point", "comma"]
 # Ways to write numbers; `1,234` may be a thousand or not, so of two that fit alike the first is taken. Where
@@ -129,8 +130,12 @@ def formats_of(
     name = quoted(column)
     tokens = listed((*NULLS, *patterns.TYPED_NULLS))
     others = f"{name} NOT IN ({tokens}) AND NOT regexp_full_match({name}, {text(patterns.ISO)})"
-    texts = f"SELECT {name} AS value, count(*) AS rows FROM log WHERE {others} GROUP BY 1"
-    few = _fitting(connection, f"{texts} LIMIT {_FIRST_LOOK}", patterns.DAYS)
+    by_name = f"count_if(regexp_matches({name}, {text(MONTH)}))"
+    ((named,),) = connection.execute(f"SELECT {by_name} FROM log WHERE {others}").fetchall()
+    value = english(name) if named else name
+    days = (*patterns.DAYS, *patterns.NAMED_DAYS) if named else patterns.DAYS
+    texts = f"SELECT {value} AS value, count(*) AS rows FROM log WHERE {others} GROUP BY 1"
+    few = _fitting(connection, f"{texts} LIMIT {_FIRST_LOOK}", days)
     fitting = _fitting(connection, texts, tuple(few))
     # Those that read the most: a few dates tell 13/01 from 01/13, and a few others may be no dates at all.
     most = max((rows for rows, _ in fitting.values()), default=0)
@@ -155,10 +160,11 @@ def _fitting(
     tried = [day + hour for day in days for hour in patterns.HOURS]
     if not tried:
         return {}
-    parsed = ", ".join(
-        f"coalesce(sum(rows) FILTER (try_strptime(value, {text(each)}) IS NOT NULL), 0)" for each in tried
+    counted = ", ".join(
+        f"coalesce(sum(rows) FILTER (try_strptime(value, {text(each)}) IS NOT NULL), 0)"
+        for each in plain(tried)
     )
-    (row,) = connection.execute(f"SELECT coalesce(sum(rows), 0), {parsed} FROM ({texts})").fetchall()
+    (row,) = connection.execute(f"SELECT coalesce(sum(rows), 0), {counted} FROM ({texts})").fetchall()
     found = dict(zip(tried, map(int, row[1:]), strict=True))
     fitting = {}
     for day in days:
@@ -173,8 +179,8 @@ def time_of(value: str, formats: Sequence[str]) -> str:
     """DuckDB expression for a text as TIMESTAMPTZ in the zone of the connection; NULL where it is no time."""
     if not formats:
         return f"TRY_CAST({value} AS TIMESTAMPTZ)"
-    parsed = f"CAST(try_strptime({value}, [{listed(formats)}]) AS TIMESTAMPTZ)"
-    return f"coalesce({parsed}, TRY_CAST({value} AS TIMESTAMPTZ))"
+    by_format = f"CAST({parsed(value, formats)} AS TIMESTAMPTZ)"
+    return f"coalesce({by_format}, TRY_CAST({value} AS TIMESTAMPTZ))"
 
 
 def facts_of(

@@ -50,7 +50,8 @@ def write_all(texts: Mapping[Path, str], overwrite: bool = False) -> None:
     try:
         for path, text in texts.items():
             if overwrite:
-                write_text(path, text)
+                if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
+                    write_text(path, text)
             elif not path.exists():
                 _write_new(path, text)
                 made.append(path)

@@ -64,6 +64,14 @@ class VersionInfo:
             return "waiting" if self.placement.compared_with == self.production else "superseded"
         return self.placement.outcome
 
+    @property
+    def judged(self) -> str:
+        """The verdict in words, and whether it rests on estimated propensities."""
+        if self.verdict is None:
+            return "unknown"
+        estimated = self.metrics is not None and self.metrics.estimated_by
+        return f"{self.verdict.words}, propensities estimated" if estimated else self.verdict.words
+
 
 def new_version(created: dt.datetime, digest: str) -> str:
     """Name such as "20261123T101500Z-1a2b3c4d".

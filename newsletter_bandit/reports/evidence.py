@@ -107,6 +107,7 @@ class Evidence(Record):
             figures["production"] = overall.production.serving_policy.values["dr"]
         return {
             "verdict": self.verdict.verdict,
+            "propensities": self.metrics.propensities,
             "compared_with": self.verdict.compared_with,
             "failed_checks": list(self.verdict.failed),
             "outcome": self.outcome,

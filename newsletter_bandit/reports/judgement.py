@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
 from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import more_or_fewer, plain, share, span
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings, relative_gain
@@ -80,6 +81,24 @@ def in_production(versions: Sequence[VersionInfo]) -> str | None:
 
 def headline(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> Headline:
     """The verdict in words, with what became of the model since, as far as the published versions tell."""
+    found = _headline(evidence, versions)
+    doubt = estimated(evidence)
+    return replace(found, because=f"{found.because} {doubt}") if doubt else found
+
+
+def estimated(evidence: Evidence) -> str:
+    """A sentence on estimated propensities; "" where they were logged."""
+    decided = evidence.metrics.estimated_by
+    if not decided:
+        return ""
+    return (
+        "Estimated: nobody logged with which probability each recommender was chosen, so it was estimated "
+        f"by {', '.join(decided)}. Every figure holds only if that is all that decided, and no log can show "
+        "it."
+    )
+
+
+def _headline(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
     if evidence.verdict.verdict == "blessed":
         return _blessed(evidence, versions)
     if evidence.verdict.verdict == "not_blessed":
@@ -269,6 +288,8 @@ def _cannot_tell(evidence: Evidence) -> Headline:
         "value": "The log cannot say yet if this model is worse than allowed.",
         REFERENCE: "The log cannot say yet if this model is worse than the fixed reference allows.",
         "unsubscribes": "The log cannot say yet if this model loses more readers than allowed.",
+        ESTIMATED: "What this model is worth rests on estimated probabilities, which the settings do not "
+        "trust.",
     }
     first = next((name for name in sentences if name in verdict.failed), None)
     sentence = sentences[first] if first is not None else "The log cannot say what this model is worth."

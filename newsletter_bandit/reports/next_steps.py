@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
@@ -20,7 +21,7 @@ from newsletter_bandit.reports.judgement import AUCS, propensities_are_wrong, st
 from newsletter_bandit.reports.meaning import gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
-from newsletter_bandit.settings.mapping import SPLIT_TABLES, FromConstant, FromRule, FromSplit
+from newsletter_bandit.settings.mapping import SPLIT_TABLES, FromConstant, FromEstimate, FromRule, FromSplit
 from newsletter_bandit.settings.use_case import UseCase
 
 _WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
@@ -58,7 +59,7 @@ def _mend_propensities(use_case: UseCase) -> Iterator[Step]:
 
 def _makes_propensities(use_case: UseCase, table: str) -> bool:
     mapping = {"training": use_case.ingest.training, "sends": use_case.ingest.sends}[table]
-    return isinstance(mapping.get("propensity"), FromSplit | FromRule | FromConstant)
+    return isinstance(mapping.get("propensity"), FromSplit | FromRule | FromConstant | FromEstimate)
 
 
 def next_steps(evidence: Evidence, versions: Sequence[VersionInfo] = ()) -> tuple[Step, ...]:
@@ -221,6 +222,16 @@ def _explore_less(evidence: Evidence) -> Iterator[Step]:
 
 def _more_evidence(evidence: Evidence) -> Iterator[Step]:
     failed = {check.name: check for check in evidence.verdict.checks if check.passed is False}
+    if ESTIMATED in failed:
+        yield Step(
+            "Send a part of the next newsletters by a random draw, and log its probability: that needs no "
+            "estimate. Or find the probabilities in the tool that sent these."
+        )
+        yield Step(
+            f"If {', '.join(evidence.metrics.estimated_by)} are surely all that decided, set "
+            "gate.estimated_propensities: allow, and train again.",
+            "train --again",
+        )
     factor = rows_factor(evidence)
     if factor is not None and factor < _SURE:
         yield Step(_rows_sentence(evidence, factor))

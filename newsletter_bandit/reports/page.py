@@ -15,7 +15,13 @@ from newsletter_bandit.reports import amounts, figures
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import headline, propensities_are_wrong, standing, wrong_propensities
+from newsletter_bandit.reports.judgement import (
+    estimated,
+    headline,
+    propensities_are_wrong,
+    standing,
+    wrong_propensities,
+)
 from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import (
@@ -76,6 +82,7 @@ def _context(
         "headline": headline(evidence, versions),
         "doubtful": propensities_are_wrong(evidence),
         "wrong": wrong_propensities(evidence),
+        "estimated": estimated(evidence),
         "steps": next_steps(evidence, versions),
         "confidence": amounts.share(evidence.metrics.confidence, 0),
         "gain": gain(evidence),

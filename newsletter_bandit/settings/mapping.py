@@ -10,11 +10,14 @@ from pydantic import AfterValidator, Field, model_validator
 from newsletter_bandit.settings.base import Identifier, Probability, Settings
 from newsletter_bandit.settings.names import QuotedText, RecommenderName
 from newsletter_bandit.table_files.cells import Numbers
+from newsletter_bandit.table_files.encoding import Encoding
 
 # How far the shares of a split may be from 1 in sum: three thirds may be written as 0.333.
 SPLIT_TOLERANCE = 0.005
 # The tables in which a split may stand for the column `propensity`.
 SPLIT_TABLES = ("training", "sends")
+# The table and its column that may be estimated.
+ESTIMATED = ("training", "propensity")
 
 
 class FromColumn(Settings):
@@ -78,7 +81,31 @@ class FromRule(Settings):
         return self
 
 
-ColumnSource = FromColumn | FromConstant | FromRowNumber | FromFilled | FromSplit | FromRule
+class FromEstimate(Settings):
+    """The propensity of a log without one, where columns of the file decided: the recommender's share among
+    the rows that are alike in these columns and in `eligible_recommenders`.
+
+    See "The Central Role of the Propensity Score in Observational Studies for Causal Effects" by Rosenbaum
+    and Rubin (1983): it is right if the columns are all that decided, and nothing in a log shows whether they
+    are. That an estimate by shares does as well as the truth then, if rows are many, is in "Efficient
+    Estimation of Average Treatment Effects Using the Estimated Propensity Score" by Hirano, Imbens and Ridder
+    (2003).
+
+    Attributes:
+      estimated_by: the columns that decided, together.
+      column: column with the propensity of the rows that have one; its empty cells alone are estimated.
+      smoothing: so many rows more, with the shares of all rows, are taken to be in each group of rows that
+        are alike.
+      min_rows: rows of a smaller group are refused.
+    """
+
+    estimated_by: Annotated[tuple[QuotedText, ...], Field(min_length=1, max_length=20)]
+    column: str | None = None
+    smoothing: float = Field(default=1.0, ge=0.0, le=1000.0)
+    min_rows: int = Field(default=100, ge=1, le=1_000_000_000)
+
+
+ColumnSource = FromColumn | FromConstant | FromRowNumber | FromFilled | FromSplit | FromRule | FromEstimate
 
 # Value of a file -> what it stands for; "" is the empty cell.
 ValueNames = dict[QuotedText, str | bool | float]
@@ -108,6 +135,8 @@ class FileFormat(Settings):
 
     Attributes:
       delimiter: between the columns of a CSV; None finds it by the header.
+      encoding: of CSV files that are not UTF-8. None takes UTF-8 alone, and UTF-16 with its mark; a file that
+        is one of these by its bytes is read as such in any case.
       decimal: the sign before a number's decimals.
       thousands: the sign that may stand between thousands; with `none`, a number that has one is refused.
       date_formats: strptime formats of dates and times, the first that fits; a text that begins with
@@ -118,6 +147,7 @@ class FileFormat(Settings):
     """
 
     delimiter: Literal[",", ";", "\t", "|"] | None = None
+    encoding: Encoding | None = None
     decimal: Literal["point", "comma"] = "point"
     thousands: Literal["none", "point", "comma", "apostrophe", "blank"] = "none"
     date_formats: tuple[Annotated[QuotedText, AfterValidator(_date_format)], ...] = ()
@@ -143,7 +173,8 @@ class Ingest(Settings):
     Attributes:
       format: how the files write dates, numbers and empty cells.
       newest_by: column of the file with a time. Of several rows of one user, the inference table keeps the
-        newest by it. None, or files without that column, keep the one of the newest `snapshot_date`.
+        newest by it. None takes `snapshot_date`, and of files without it the time of sending, as `training`
+        reads it.
       value_names: of a table's column, values of a file and the names that they stand for, such as
         ``{recommender: {"1": deals}}``. An empty value is the empty cell.
       max_rejected_share: share of rows that may be refused before nothing is loaded.
@@ -161,6 +192,12 @@ class Ingest(Settings):
     value_names: dict[Identifier, ValueNames] = {}
     max_rejected_share: Probability = 0.001
 
+    @property
+    def estimated_by(self) -> tuple[str, ...]:
+        """The columns by which propensities are estimated; none where they are known."""
+        source = self.training.get("propensity")
+        return source.estimated_by if isinstance(source, FromEstimate) else ()
+
 
 def source_fault(table: str, column: str, type_: str, source: ColumnSource, names: Collection[str]) -> str:
     """What is wrong with the source of a table's column; "" where it fits.
@@ -176,6 +213,8 @@ def source_fault(table: str, column: str, type_: str, source: ColumnSource, name
     if flag and type_ != "BOOL":
         key = "filled" if isinstance(source, FromFilled) else "at_least"
         return f"found {key}; allowed: for columns of true or false"
+    if isinstance(source, FromEstimate) and (table, column) != ESTIMATED:
+        return f"found estimated_by; allowed: for {ESTIMATED[1]}, under {ESTIMATED[0]}"
     if not isinstance(source, FromSplit | FromRule):
         return ""
     if column != "propensity" or table not in SPLIT_TABLES:

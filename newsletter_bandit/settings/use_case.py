@@ -74,6 +74,8 @@ class Gate(Settings):
     allowed_margin: Margin = Loss(share=0.1)
     # What the candidate is compared with besides production; null switches the check off.
     reference: Reference | None = PublishedReference(policy="published")
+    # What a log is worth whose propensities were estimated; see `Ingest`. "allow" takes them for true.
+    estimated_propensities: Literal["cannot_tell", "allow"] = "cannot_tell"
     # Unsubscribe rate over the logging policy's, at its upper bound; null switches the check off.
     max_unsubscribe_ratio: float | None = Field(default=2.0, gt=0.0, le=1000.0)
 

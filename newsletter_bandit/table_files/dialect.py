@@ -32,7 +32,9 @@ class Header:
     unnamed: tuple[int, ...]
 
 
-def header_of(path: Path, asked: Collection[str], delimiter: str | None = None) -> Header:
+def header_of(
+    path: Path, asked: Collection[str], delimiter: str | None = None, codec: str = "utf-8-sig"
+) -> Header:
     """The header, by the delimiter that leaves the fewest names unknown, and of these gives the most columns.
 
     Blanks around a name do not count. A column that nobody asked for may have any name, a repeated one or
@@ -42,11 +44,12 @@ def header_of(path: Path, asked: Collection[str], delimiter: str | None = None) 
       path: the CSV file, gzip where its name ends with `.gz`.
       asked: names of the columns that are needed.
       delimiter: one of `DELIMITERS`, if it is known; then it is not looked for.
+      codec: Python's name of the encoding.
 
     Raises:
       DataError: there is no header, or a name that was asked for stands in it twice.
     """
-    start = _start(path)
+    start = _start(path, codec)
     tried = DELIMITERS if delimiter is None else [delimiter]
     headers = {each: _split(start, each, asked) for each in tried}
     # The first of equals: a comma, where nothing speaks against it.
@@ -70,16 +73,14 @@ def header_of(path: Path, asked: Collection[str], delimiter: str | None = None) 
     return Header(delimiter, tuple(names), unnamed)
 
 
-def _start(path: Path) -> str:
+def _start(path: Path, codec: str) -> str:
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         # DuckDB reports what is not UTF-8 further down, with its line.
-        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
+        with opener(path, "rt", encoding=codec, errors="replace", newline="") as lines:
             start = lines.read(_HEADER_CHARACTERS)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the header cannot be read: {error}") from error
-    if "\0" in start[:1000]:
-        raise DataError(f"{path}: not text in UTF-8, perhaps UTF-16; allowed: CSV in UTF-8, or Parquet")
     return str(start)
 
 

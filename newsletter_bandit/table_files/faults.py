@@ -59,7 +59,10 @@ def _words(message: str) -> str:
     if long:
         return f"{where}longer than {int(long[1]):,} bytes; allowed: shorter lines, each text's quotes closed"
     if "Invalid unicode" in message:
-        return f"{where}not UTF-8; allowed: UTF-8"
+        return (
+            f"{where}not UTF-8; if a program of Windows wrote it, `ingest.format.encoding: windows-1252` of "
+            "the use case reads it, or write it as UTF-8"
+        )
     if "quote" in message and line:
         return f'{where}a quoted text does not end, or goes on after its quote; allowed: "" for a quote in it'
     if line:

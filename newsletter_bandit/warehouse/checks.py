@@ -76,8 +76,9 @@ def checks(
         if column.type != "ARRAY<STRING>" and not column.of_split
     ]
     of_split = [column for column in columns if column.of_split]
+    made_later = {column.name for column in columns if column.of_split or column.estimated}
     for name in contract:
-        if name not in optional and name not in {column.name for column in of_split}:
+        if name not in optional and name not in made_later:
             found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
     if "user_id" in contract:
         found += [

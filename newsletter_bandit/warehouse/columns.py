@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.quoting import quoted, text
@@ -12,6 +12,7 @@ from newsletter_bandit.settings.mapping import (
     FileFormat,
     FromColumn,
     FromConstant,
+    FromEstimate,
     FromFilled,
     FromRowNumber,
     FromRule,
@@ -28,6 +29,7 @@ from newsletter_bandit.table_files.cells import (
     number,
     trimmed,
 )
+from newsletter_bandit.table_files.dates import parsed
 from newsletter_bandit.table_files.faults import names_listed
 
 DUCKDB_TYPE = {
@@ -73,6 +75,8 @@ EPOCH_UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
 # Names with spaces, which no column of a table has.
 ROW = '"row of the file"'
+# What decided of a row whose propensity is estimated: the values of the columns, in their order.
+ALIKE = "values that decided"
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Column:
         where it cannot be converted.
       allowed: what a file may hold, in words.
       of_split: whether the value is the recommender's share of a split, and the source only names whose.
+      estimated: whether the value is estimated later where it is NULL.
     """
 
     name: str
@@ -96,6 +101,7 @@ class Column:
     value: str
     allowed: str
     of_split: bool = False
+    estimated: bool = False
 
 
 def source_of(name: str) -> str:
@@ -105,7 +111,7 @@ def source_of(name: str) -> str:
 
 def file_column(source: ColumnSource) -> str | None:
     """The column of a file that the source reads by itself; None where it reads none."""
-    if isinstance(source, FromColumn):
+    if isinstance(source, FromColumn | FromEstimate):
         return source.column
     if isinstance(source, FromFilled):
         return source.filled
@@ -114,8 +120,9 @@ def file_column(source: ColumnSource) -> str | None:
 
 def asked(table_columns: Mapping[str, str], sources: Mapping[str, ColumnSource]) -> set[str]:
     """The columns of a file that `plan` looks for."""
-    found = [file_column(sources.get(name, FromColumn(column=name))) for name in table_columns]
-    return {name for name in found if name is not None}
+    given = [sources.get(name, FromColumn(column=name)) for name in table_columns]
+    found = {name for source in given if (name := file_column(source)) is not None}
+    return found.union(*(source.estimated_by for source in given if isinstance(source, FromEstimate)))
 
 
 def plan(
@@ -156,6 +163,9 @@ def plan(
             columns.append(column(name, type_, expression, "VARCHAR", file, names.get(name), written))
         elif isinstance(source, FromConstant):
             columns.append(column(name, type_, *constant(source), file, names.get(name), written))
+        elif isinstance(source, FromEstimate) and (of_file is None or of_file in raw):
+            missing += [f"{each} (for {name})" for each in source.estimated_by if each not in raw]
+            columns.append(_estimated(name, type_, source, raw, file, names.get(name), written))
         elif of_file is None or of_file not in raw:
             missing.append(name if of_file == name else f"{of_file} (for {name})")
         elif isinstance(source, FromRule):
@@ -176,6 +186,35 @@ def plan(
             "if a column has another name, map it under `ingest` of the use case"
         )
     return columns
+
+
+def alike(source: FromEstimate, raw: Mapping[str, str], written: FileFormat) -> str:
+    """Expression for what decided of a row: a list of the texts of the columns, "" for an empty cell.
+
+    A column that the file lacks is left to `plan`.
+    """
+    texts = (
+        f"coalesce(CAST({_source(quoted(each), raw[each], written, {})} AS VARCHAR), '')"
+        for each in source.estimated_by
+        if each in raw
+    )
+    return f"[{', '.join(texts)}]"
+
+
+def _estimated(
+    name: str,
+    type_: str,
+    source: FromEstimate,
+    raw: Mapping[str, str],
+    file: str,
+    names: ValueNames | None,
+    written: FileFormat,
+) -> Column:
+    if source.column is None:
+        made = Column(name, type_, "CAST(NULL AS VARCHAR)", "CAST(NULL AS DOUBLE)", ALLOWED[type_])
+    else:
+        made = column(name, type_, quoted(source.column), raw[source.column], file, names, written)
+    return replace(made, estimated=True)
 
 
 def _of_split(name: str, type_: str, source: str, value: str) -> Column:
@@ -298,8 +337,8 @@ def _value(type_: str, source: str, found: str, written: FileFormat, at_least: f
     if type_ in ("DATE", "TIMESTAMP"):
         if found == "VARCHAR" and written.date_formats:
             # A year has four digits: %Y would take 26 for the year 26, and a cast takes 01-02-03 for a date.
-            parsed = f"try_strptime({source}, [{', '.join(map(text, written.date_formats))}])"
-            by_format = f"CASE WHEN year({parsed}) >= 1000 THEN CAST({parsed} AS {DUCKDB_TYPE[type_]}) END"
+            moment = parsed(source, written.date_formats)
+            by_format = f"CASE WHEN year({moment}) >= 1000 THEN CAST({moment} AS {DUCKDB_TYPE[type_]}) END"
             cast = f"coalesce({by_format}, CASE WHEN regexp_matches({source}, '^\\d{{4}}-') THEN {cast} END)"
         if written.epoch != "none":
             digits, unit = f"CAST({source} AS VARCHAR)", EPOCH_UNITS[written.epoch]

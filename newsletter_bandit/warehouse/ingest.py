@@ -16,6 +16,7 @@ from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.table_files.repeats import check_different
 from newsletter_bandit.warehouse.columns import DUCKDB_TYPE, HOLDS
 from newsletter_bandit.warehouse.embedded import columns_of, connect
+from newsletter_bandit.warehouse.estimate_marks import mark, require_said
 from newsletter_bandit.warehouse.queries import check_columns
 from newsletter_bandit.warehouse.refusals import Refusal, refusals_of, write_rejects
 from newsletter_bandit.warehouse.staging import KEY, ORDINAL, PROBLEM, Table, check_constants, stage
@@ -99,6 +100,8 @@ def ingest(
     replace = replace or table == "inference"
     with connect(warehouse_path, read_only=False) as connection:
         check_constants(connection, use_case, table)
+        if table == "training" and not replace:
+            require_said(connection, use_case)
         staged = stage(connection, use_case, table, files)
         refusals = refusals_of(connection, staged, files)
         if rejects is not None:
@@ -111,9 +114,7 @@ def ingest(
             listed = "".join(f"\n  {line}" for line in (*refusals, *staged.said))
             raise DataError(f"{name}: {problem}; the table stays as it was{kept}{listed}")
         optional = OPTIONAL_COLUMNS.get(table, {})
-        loaded, changed = _load(
-            connection, name, use_case.table_columns(table), KEY[table], replace, optional
-        )
+        loaded, changed = _load(connection, use_case, table, replace, optional)
     return IngestReport(
         table=name,
         read=read,
@@ -141,15 +142,16 @@ def _too_many_refused(read: int, good: int, allowed: float) -> str | None:
 
 def _load(
     connection: duckdb.DuckDBPyConnection,
-    name: str,
-    types: dict[str, str],
-    key: Sequence[str],
+    use_case: UseCase,
+    table_kind: Table,
     replace: bool,
     optional: Collection[str],
 ) -> tuple[int, int]:
     """Moves the good rows into the table, in one transaction; returns how many, and how many others are there
-    with different values.
+    with different values. An estimated propensity that another load would estimate otherwise is none.
     """
+    name, types, key = use_case.table_name(table_kind), use_case.table_columns(table_kind), KEY[table_kind]
+    estimated = table_kind == "training" and bool(use_case.ingest.estimated_by)
     schema, _, table = name.rpartition(".")
     schema = schema or "main"
     ((database,),) = connection.execute("SELECT current_database()").fetchall()
@@ -174,7 +176,10 @@ def _load(
                     f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[types[column]]}"
                 )
         kept, given = (
-            ", ".join(f"{side}.{quoted(column)}" for column in types) for side in ("target", "staged")
+            ", ".join(
+                f"{side}.{quoted(column)}" for column in types if not (estimated and column == "propensity")
+            )
+            for side in ("target", "staged")
         )
         ((changed,),) = connection.execute(
             f"SELECT count(*) FROM staged JOIN {target} AS target ON {same} WHERE {PROBLEM} IS NULL "
@@ -184,6 +189,8 @@ def _load(
             f"INSERT INTO {target} ({names}) SELECT {names} FROM staged WHERE {PROBLEM} IS NULL "
             f"AND NOT EXISTS (SELECT 1 FROM {target} AS target WHERE {same}) ORDER BY {ORDINAL}"
         ).fetchall()
+        if estimated:
+            mark(connection, target, use_case)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -11,7 +11,13 @@ import duckdb
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.quoting import quoted, text
-from newsletter_bandit.settings.mapping import ColumnSource, FileFormat, FromColumn, FromConstant
+from newsletter_bandit.settings.mapping import (
+    ColumnSource,
+    FileFormat,
+    FromColumn,
+    FromConstant,
+    FromEstimate,
+)
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
@@ -25,9 +31,11 @@ from newsletter_bandit.table_files.faults import blanks_removed, unreadable
 from newsletter_bandit.table_files.source import TableFile, open_table
 from newsletter_bandit.warehouse.checks import Check, checks
 from newsletter_bandit.warehouse.columns import (
+    ALIKE,
     DUCKDB_TYPE,
     ROW,
     Column,
+    alike,
     allowed,
     asked,
     column,
@@ -36,6 +44,7 @@ from newsletter_bandit.warehouse.columns import (
     plan,
     source_of,
 )
+from newsletter_bandit.warehouse.estimating import estimate
 from newsletter_bandit.warehouse.zones import nearest_zone
 
 Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "users", "rankings"]
@@ -51,6 +60,7 @@ KEY: dict[str, tuple[str, ...]] = {
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}
 _ELIGIBLE = "eligible_recommenders"
 _OPTIONAL = {_ELIGIBLE}
+_SNAPSHOT = "snapshot_date"
 # A served ranking may provide these two.
 _OPTIONAL_IN_SENDS = {"propensity", "policy_version"}
 # Columns of the staging table besides the table's own; no column of a table has a space in its name.
@@ -71,6 +81,7 @@ class Staged:
       sources: the columns that are not the files' column of the same name.
       said: sentences on how the files were read.
       older: rows that are in `raw` alone, because a newer row of the same user is there.
+      estimates: of `said`, the sentences on estimated propensities.
     """
 
     rows: int
@@ -79,6 +90,7 @@ class Staged:
     sources: Mapping[str, ColumnSource]
     said: tuple[str, ...]
     older: int = 0
+    estimates: tuple[str, ...] = ()
 
     def at_fault(self, problem: int) -> str:
         """The files' name of the column that a check is about."""
@@ -133,11 +145,14 @@ def stage(
       DataError: a file is missing, cannot be read, or lacks a column.
     """
     types, sources = use_case.table_columns(table), dict(getattr(use_case.ingest, table))
-    written, newest_by = use_case.ingest.format, use_case.ingest.newest_by
+    written, newest_by = use_case.ingest.format, _time_of_rows(use_case)
     if table == "inference" and newest_by is not None:
         types, sources = {**types, TIME: "TIMESTAMP"}, {**sources, TIME: FromColumn(column=newest_by)}
     optional = _OPTIONAL | (_OPTIONAL_IN_SENDS if table == "sends" else set())
-    definitions = ", ".join(f"{quoted(name)} {DUCKDB_TYPE[type_]}" for name, type_ in types.items())
+    estimated = sources.get("propensity")
+    estimated = estimated if isinstance(estimated, FromEstimate) else None
+    kept = types if estimated is None else {**types, ALIKE: "ARRAY<STRING>"}
+    definitions = ", ".join(f"{quoted(name)} {DUCKDB_TYPE[type_]}" for name, type_ in kept.items())
     connection.execute(
         f"CREATE TEMP TABLE staged ({ORDINAL} BIGINT, {PROBLEM} SMALLINT, {FOUND} VARCHAR, {definitions})"
     )
@@ -146,12 +161,18 @@ def stage(
     reasons: list[Check] = []
     raw, said, by_time = [], [], False
     for number, path in enumerate(files):
-        file = open_table(connection, path, needed, written.delimiter)
+        file = open_table(connection, path, needed, written.delimiter, written.encoding)
         names = use_case.value_names()
-        by_time = by_time or newest_by in file.types
+        timed = newest_by in file.types and (
+            use_case.ingest.newest_by is not None or _SNAPSHOT not in file.types
+        )
+        by_time = by_time or timed
         # A file of users alone names no time.
-        own = sources if newest_by in file.types else {**sources, TIME: FromConstant(constant="")}
+        own = sources if timed else {**sources, TIME: FromConstant(constant="")}
         columns = plan(types, own, file.types, str(path), names, _absent(table, types), written)
+        if estimated is not None:
+            decided = alike(estimated, file.types, written)
+            columns.append(Column(ALIKE, "ARRAY<STRING>", decided, source_of(ALIKE), "texts"))
         recommenders = (*use_case.recommenders, *use_case.renamed)
         reasons = checks(columns, _CONTRACT[table], optional, recommenders, use_case.aliases)
         _read_raw(connection, file, f"raw_{number}")
@@ -165,7 +186,18 @@ def stage(
     if older:
         said.append(f"{older:,} older rows of users who have a newer one were left out.")
     reasons.append(_mark_duplicates(connection, table, len(reasons)))
-    return Staged(int(rows), tuple(reasons), tuple(raw), sources, tuple(said), older)
+    estimates: tuple[str, ...] = ()
+    if estimated is not None:
+        too_few, estimates = estimate(connection, estimated, PROBLEM, FOUND, len(reasons))
+        reasons.append(too_few)
+    return Staged(int(rows), tuple(reasons), tuple(raw), sources, (*said, *estimates), older, estimates)
+
+
+def _time_of_rows(use_case: UseCase) -> str | None:
+    """The column of a file by which the newest row of a user is found; None where no column can be it."""
+    source = use_case.ingest.training.get("sent_at", FromColumn(column="sent_at"))
+    sent = source.column if isinstance(source, FromColumn) else None
+    return use_case.ingest.newest_by or sent
 
 
 def _absent(table: Table, types: Mapping[str, str]) -> dict[str, ColumnSource]:

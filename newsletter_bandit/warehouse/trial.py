@@ -22,11 +22,13 @@ class Trial:
       read: rows of the files.
       refusals: one entry per reason, most rows first.
       older: rows left out because the same user has a newer one.
+      said: sentences on the estimated propensities; none where they are known.
     """
 
     read: int
     refusals: tuple[Refusal, ...]
     older: int
+    said: tuple[str, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -46,4 +48,4 @@ def try_out(use_case: UseCase, table: Table, files: Sequence[Path]) -> Trial:
         connection.execute("SET TimeZone = 'UTC'")
         check_constants(connection, use_case, table)
         staged = stage(connection, use_case, table, files)
-        return Trial(staged.rows, refusals_of(connection, staged, files), staged.older)
+        return Trial(staged.rows, refusals_of(connection, staged, files), staged.older, staged.estimates)

@@ -100,12 +100,17 @@ def _unknown(log: Log, answers: Answers) -> str:
 
 def _write(out: Console, log: Log, proposal: Proposal, options: InitOptions) -> None:
     from components.example_validator.implied_schema import schema_text
+    from newsletter_bandit.first_use.settings_file import KEYS
     from newsletter_bandit.first_use.writing import write_all
+    from newsletter_bandit.settings import json_schema
+    from newsletter_bandit.settings.use_case import UseCase
     from pipelines.cli import init_report
 
     path = options.folder / f"{proposal.name}.yaml"
     text, use_case, trials = _tried(out, log, proposal, path, options)
     schema = options.folder / "schemas" / f"{proposal.name}.pbtxt"
+    # By these an editor completes and checks the use case. Those of an earlier version give way.
+    write_all({options.folder / KEYS: json_schema.text(UseCase)}, overwrite=True)
     # The use case last: without it, no command takes the schema for one that somebody reviewed.
     write_all({schema: schema_text(use_case), path: text}, options.overwrite)
     init_report.show_trial(out, *trials)

@@ -18,13 +18,14 @@ from newsletter_bandit.first_use.roles import NO_COLUMN, propose_roles
 from newsletter_bandit.first_use.splits import groups_of, parse_part
 from pipelines.cli.init_asking import agreed, ask
 
-UNKNOWN = "4"
+ESTIMATED, UNKNOWN = "4", "5"
 _WAYS = """\
 How was the recommender of each newsletter chosen?
   1  drawn by shares that are known and the same for all
   2  drawn, and a column holds the probability
   3  drawn by shares that depend on a column, such as the country
-  4  nobody knows"""
+  4  by columns of this log that you can name, but by shares that nobody knows: they are estimated
+  5  nobody knows"""
 
 
 class UnknownChoiceError(Exception):
@@ -46,8 +47,8 @@ def ask_choice(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) 
     out.print(f"\n{_WAYS}", markup=False)
 
     def which(text: str) -> str:
-        if text not in ("1", "2", "3", UNKNOWN):
-            raise SettingsError(f"found {text!r}; allowed: 1, 2, 3 or 4")
+        if text not in ("1", "2", "3", ESTIMATED, UNKNOWN):
+            raise SettingsError(f"found {text!r}; allowed: 1, 2, 3, 4 or 5")
         return text
 
     way = ask(out, "Which", "2" if "propensity" in roles else "1", which)
@@ -57,6 +58,8 @@ def ask_choice(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) 
         return _probability(out, log, answers, arms)
     # A column that looks like a probability is not what decides then.
     answers = replace(answers, roles={"propensity": NO_COLUMN, **answers.roles})
+    if way == ESTIMATED:
+        return _deciding(out, log, answers, arms)
     names = [arm.name for arm in arms]
     if way == "1":
         counts = {arm.name: arm.rows for arm in arms}
@@ -75,6 +78,16 @@ def ask_choice(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) 
         rules[group.value or ""], known = _shares(out, shown, names, group.rows, where)
         insisted = insisted or known
     return replace(answers, rule_column=column, rules=rules, misfit_is_known=insisted)
+
+
+def _deciding(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) -> Answers:
+    def take(text: str) -> Answers:
+        columns = tuple(filter(None, (each.strip() for each in text.split(";"))))
+        given = replace(answers, estimate_by=columns)
+        how_chosen(log, propose_roles(log, given.roles), arms, given)
+        return given
+
+    return ask(out, "Columns that decided, all of them, semicolons between", "", take)
 
 
 def _probability(out: Console, log: Log, answers: Answers, arms: tuple[Arm, ...]) -> Answers:

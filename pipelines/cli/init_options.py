@@ -85,6 +85,15 @@ class InitOptions:
             help="Shares where --rule-column has the value, such as 'CH: 60/40'. Repeat it.",
         ),
     ] = None
+    estimate_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--estimate-by",
+            metavar="COL",
+            help="Columns like this one decided, by shares that nobody knows: estimate them. Every figure "
+            "then says so. Repeat it.",
+        ),
+    ] = None
     unknown_choice: Annotated[
         bool,
         typer.Option(
@@ -120,6 +129,10 @@ class InitOptions:
         Literal["comma", "semicolon", "tab", "bar"] | None,
         typer.Option(help="Between the columns of a CSV (default: found by the header)."),
     ] = None
+    encoding: Annotated[
+        Literal["utf-8", "utf-16", "windows-1252", "latin-1"] | None,
+        typer.Option(help="Of a CSV that is not UTF-8 (default: found by its bytes)."),
+    ] = None
     decimal: Annotated[
         Literal["point", "comma"] | None,
         typer.Option(help="Before the decimals of numbers (default: found by the numbers)."),
@@ -152,7 +165,7 @@ def style_of(options: InitOptions) -> Style:
     from newsletter_bandit.first_use.log import Style
 
     delimiter = None if options.delimiter is None else _DELIMITERS[options.delimiter]
-    return Style(delimiter, options.decimal, options.month_first)
+    return Style(delimiter, options.encoding, options.decimal, options.month_first)
 
 
 def answers_of(options: InitOptions) -> Answers:
@@ -176,6 +189,7 @@ def answers_of(options: InitOptions) -> Answers:
         time_zone=options.time_zone,
         split=options.split,
         rule_column=options.rule_column,
+        estimate_by=tuple(options.estimate_by or ()),
         sent_on=date_of(options.sent_on),
         meanings={role: words for role, words in meanings if words},
         rules=dict(_pair("rule", each, ":") for each in options.rule or ()),

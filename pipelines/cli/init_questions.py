@@ -73,7 +73,8 @@ def complete(out: Console, log: Log, answers: Answers, folder: Path | None) -> A
     arms = arms_of(log, roles["recommender"], clicked, answers.names)
     if answers.names:
         init_report.show_arms(out, arms)
-    if answers.split is None and answers.rule_column is None and "propensity" not in answers.roles:
+    said = answers.split is not None or answers.rule_column is not None or answers.estimate_by
+    if not said and "propensity" not in answers.roles:
         answers = ask_choice(out, log, answers, arms)
     out.print()
     if answers.time_zone is None and "time" in roles and not log.columns[roles["time"]].zoned:
@@ -83,8 +84,9 @@ def complete(out: Console, log: Log, answers: Answers, folder: Path | None) -> A
     if not answers.without:
         answers = replace(answers, without=_without(out, log, answers))
     if answers.name is None:
-        name = log.files[0].name.split(".")[0]
-        answers = replace(answers, name=ask(out, "Name of the use case", name, _free_name(folder)))
+        name = name_of(log.files[0].name.split(".")[0])
+        question = "Name of the use case, of small letters, digits and hyphens"
+        answers = replace(answers, name=ask(out, question, name, _free_name(folder)))
     return answers
 
 

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from newsletter_bandit.first_use.choosing import ByColumn, ByRule, BySplit
+from newsletter_bandit.first_use.choosing import ByColumn, ByEstimate, ByRule, BySplit
 from newsletter_bandit.first_use.defaults import SMALL_LOG_ROWS
 from newsletter_bandit.first_use.facts import KIND_WORDS, Facts
 from newsletter_bandit.first_use.named_roles import ROLE_WORDS
@@ -74,7 +74,13 @@ def show_features(out: Console, features: Sequence[Feature], left_out: Sequence[
 def show_proposal(out: Console, log: Log, proposal: Proposal) -> None:
     """How rows are read and learnt from, in sentences."""
     p, plan = proposal, proposal.plan
-    lines = [f"Click: {p.clicked.column} ({p.clicked.words})."]
+    lines = []
+    if p.name != p.named_after:
+        lines.append(
+            f"The use case is called {p.name}, after {p.named_after}: a name has small letters, digits and "
+            "hyphens alone, as pipelines and jobs of Google Cloud take no others."
+        )
+    lines.append(f"Click: {p.clicked.column} ({p.clicked.words}).")
     if p.unsubscribed is None:
         lines.append("Unsubscribe: no column, so only clicks count.")
     else:
@@ -116,6 +122,8 @@ def show_trial(out: Console, training: Trial, inference: Trial) -> None:
         style="bold",
         markup=False,
     )
+    for line in training.said:
+        _say(out, line)
     for refusal in training.refusals:
         _say(out, f"left out: {refusal}")
 
@@ -164,6 +172,11 @@ def _chosen(p: Proposal) -> str:
         return f"Chosen by known shares{'' if p.chosen.misfit else ', which fit the log'}: {shares}."
     if isinstance(p.chosen, ByRule):
         return f"Chosen by shares that depend on {p.chosen.column}."
+    if isinstance(p.chosen, ByEstimate):
+        return (
+            f"Chosen by {', '.join(p.chosen.columns)}, with probabilities that are ESTIMATED. Every figure "
+            "says so, and the gate says that it cannot tell until you set gate.estimated_propensities: allow."
+        )
     assert isinstance(p.chosen, ByColumn)
     return f"Chosen with the probability in {p.chosen.column}."
 

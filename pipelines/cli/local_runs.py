@@ -55,6 +55,8 @@ def train(
     require_newsletters(workspace, days)
     reads = training_cost(workspace, days.window)
     _print_cost(out, reads)
+    if workspace.use_case.ingest.estimated_by:
+        out.print(summary.estimated_by(workspace.use_case.ingest.estimated_by))
     arms = arm_summary(workspace, days.window)
     out.print(summary.arms(arms, workspace.use_case.reward))
     left_out = outside(workspace, days.window)
@@ -97,6 +99,8 @@ def tune(
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     require_newsletters(workspace, days)
     _print_cost(out, training_cost(workspace, days.window))
+    if workspace.use_case.ingest.estimated_by:
+        out.print(summary.estimated_by(workspace.use_case.ingest.estimated_by))
     with StepProgress(out) as progress:
         outcome = tuning.tune(workspace, days, trials, progress, take_best)
     out.print()

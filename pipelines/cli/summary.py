@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from newsletter_bandit.exported_model import SERVING_POLICY
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.warehouse.outcomes import advice, unsubscribes
 from pipelines.cli.flags import with_options
@@ -114,6 +115,14 @@ def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
     return shown if given is None else Group(shown, f"{given}.")
 
 
+def estimated_by(columns: Sequence[str]) -> str:
+    """That every figure of a run rests on estimated propensities."""
+    return (
+        f"[bold yellow]Propensities ESTIMATED[/] by {escape(', '.join(columns))}: every figure rests on "
+        "them, and holds only if these columns are all that decided."
+    )
+
+
 def outside(found: Outside, rows: Sequence[ArmSummary]) -> str:
     """The loaded newsletters outside of the window, and what to do where they are the most."""
     inside = sum(row.newsletters for row in rows)
@@ -150,7 +159,7 @@ def policy_values(outcome: TrainingOutcome) -> Group:
         table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
     title = (
         f"Reward per newsletter on {metrics.overall.rows:,} evaluation rows, estimated from the log "
-        f"(doubly robust, {metrics.confidence:.0%} interval)"
+        f"(doubly robust, {metrics.confidence:.0%} interval{_estimated(metrics)})"
     )
     weights = metrics.overall.candidate.serving_policy.weights
     evidence = (
@@ -160,6 +169,11 @@ def policy_values(outcome: TrainingOutcome) -> Group:
         f"{_share(weights.top_share) or 'unknown'}."
     )
     return Group(_titled(title, table), evidence)
+
+
+def _estimated(metrics: Metrics) -> str:
+    """The end of a title, of figures that rest on estimated propensities; "" of others."""
+    return f", propensities {escape(metrics.propensities)}" if metrics.estimated_by else ""
 
 
 def checks(verdict: Verdict) -> Group:
@@ -188,7 +202,7 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
     decision = outcome.decision
     reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
     words = (
-        f"{_verdict_words(outcome.verdict)} "
+        f"{_verdict_words(outcome.verdict)}{_of_estimates(outcome.metrics)} "
         f"Compared with: {_compared_with(outcome.verdict)}.\n"
         f"{_looks(outcome.verdict)}"
     ).rstrip()
@@ -218,6 +232,11 @@ def _command(words: str) -> str:
     return escape(with_options(f"`newsletter-bandit {words}`"))
 
 
+def _of_estimates(metrics: Metrics) -> str:
+    """A sentence after the verdict, where it rests on estimated propensities; "" where it does not."""
+    return f" {estimated_by(metrics.estimated_by)}" if metrics.estimated_by else ""
+
+
 def _compared_with(found: Verdict) -> str:
     reference = "" if found.reference is None else f", and as reference {escape(found.reference)}"
     return f"{escape(found.compared_with)}{reference}"
@@ -243,6 +262,11 @@ def judged_before(look: Look) -> str:
 
 def _verdict_words(found: Verdict) -> str:
     """The verdict and what it rests on."""
+    if found.verdict == "cannot_tell" and found.failed == (ESTIMATED,):
+        return (
+            "[bold yellow]Cannot tell[/]: the propensities are estimated, so nothing is published; "
+            "`gate.estimated_propensities: allow` of the use case takes them for true."
+        )
     if found.verdict == "cannot_tell" and _PROPENSITIES & set(found.failed):
         return (
             "[bold yellow]Cannot tell[/]: the propensities do not fit the log (see the checks that fail), so "
@@ -377,7 +401,8 @@ def models(versions: Sequence[VersionInfo], title: str = "Published models") -> 
     table.columns[0].no_wrap = True
     for version in versions:
         served = "policy unknown" if version.decision is None else _served(version.decision)
-        told = (_placed(version), _answer(version), *_judged(version.verdict), served)
+        doubt = "" if version.metrics is None else _estimated(version.metrics).removeprefix(", ")
+        told = (_placed(version), _answer(version), *_judged(version.verdict), doubt, served)
         table.add_row(
             escape(version.version),
             _signed(_value(version.metrics)),
@@ -400,6 +425,7 @@ def model(version: VersionInfo) -> dict[str, Any]:
         "verdict": None if judged is None else judged.verdict,
         "compared_with": None if judged is None else judged.compared_with,
         "value": _value(version.metrics),
+        "propensities": None if version.metrics is None else version.metrics.propensities,
         "policy": None if served is None else served.policy,
         "exploration_rate": None if served is None else served.exploration_rate,
         "expires_after_days": None if served is None else served.expires_after_days,

@@ -184,13 +184,18 @@ def rows_fingerprint(workspace: Workspace, window: tuple[dt.date, dt.date]) -> s
 
 
 def require_newsletters(workspace: Workspace, days: TrainingDays) -> None:
-    """Makes sure that the training table reaches to the end of the window; see
-    `newsletter_bandit.warehouse.freshness`.
+    """Makes sure that the training table reaches to the end of the window, and that the use case says
+    whether its propensities are estimated; see `newsletter_bandit.warehouse.freshness` and
+    `newsletter_bandit.warehouse.estimate_marks`.
     """
     require_credentials(workspace)
+    from newsletter_bandit.warehouse.estimate_marks import require_said_by
     from newsletter_bandit.warehouse.freshness import require_newsletters as require
 
-    require(workspace.environment.warehouse, workspace.use_case, days)
+    warehouse = workspace.environment.warehouse
+    require(warehouse, workspace.use_case, days)
+    if isinstance(warehouse, DuckDBWarehouse):
+        require_said_by(warehouse.path, workspace.use_case)
 
 
 def require_users(workspace: Workspace, run_date: dt.date) -> dt.date | None:

@@ -111,6 +111,7 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
     yield row("Verdict", lambda found: found.verdict.words)
     yield row("Judged by newsletters of", _days)
     yield row("Newsletters judged", lambda found: f"{found.metrics.overall.rows:,}")
+    yield row("Their propensities", lambda found: found.metrics.propensities)
     yield row("Compared with", _compared_with)
     yield row("Net clicks", value, per)
     yield row("Gain in net clicks", lambda found: _amount(gain(found), True), per)

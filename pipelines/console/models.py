@@ -79,7 +79,7 @@ def model_of(info: VersionInfo, click: float) -> Model:
         signed="" if last is None else last.words,
         note="" if last is None else last.note,
         kept_out=_kept_out(info.placement),
-        verdict="unknown" if info.verdict is None else info.verdict.words,
+        verdict=info.judged,
         compared_with="unknown" if info.verdict is None else info.verdict.compared_with,
         gain=Amount(None) if overall is None else Amount.of(overall.difference, click),
         served=served(info.decision),

@@ -83,7 +83,7 @@ def test_options_and_answers_write_the_same_files_and_again_without_harm(
 
 
 def test_nobody_knows_how_it_was_chosen(log: Path, tmp_path: Path, command: Command) -> None:
-    code, shown = answered(tmp_path, log, "", "", "Betreff", "", "", "", "4")
+    code, shown = answered(tmp_path, log, "", "", "Betreff", "", "", "", "5")
     assert code == 2
     assert "--action Betreff --reward Klicks --estimate-propensities" in shown
     done = init(command, tmp_path, log, "--unknown-choice", "--yes")
@@ -101,6 +101,38 @@ def test_nobody_knows_how_it_was_chosen(log: Path, tmp_path: Path, command: Comm
     assert "how the recommender was chosen is missing" in silent.stderr
     assert "use --split with the share of each recommender" in silent.stderr
     assert list(tmp_path.rglob("*.yaml")) == []
+
+
+def test_columns_that_decided_are_named_and_every_word_says_estimated(
+    log: Path, tmp_path: Path, command: Command
+) -> None:
+    by_option, by_answer = tmp_path / "option", tmp_path / "answer"
+    done = init(command, by_option, log, "--estimate-by", "Stufe", "--estimate-by", "App", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = " ".join(done.stdout.split())
+    assert "Chosen by Stufe, App, with probabilities that are ESTIMATED. Every figure says so" in shown
+    assert "rows are ESTIMATED by Stufe, App: shares among" in shown
+    code, asked = answered(by_answer, log, *[""] * 6, "4", "Stufe; App", "", "", "")
+    assert code == 0, asked
+    written = by_option / "versand-2026.yaml"
+    assert (by_answer / "versand-2026.yaml").read_text() == written.read_text()
+    assert load_use_case(written).ingest.estimated_by == ("Stufe", "App")
+
+
+def test_the_name_is_explained_and_the_keys_are_described(
+    log: Path, tmp_path: Path, command: Command
+) -> None:
+    done = init(command, tmp_path, log, *SPLIT, "--name", "versand_punkt", "--yes")
+    assert "The use case is called versand-punkt, after versand_punkt: a name has small letters" in " ".join(
+        done.stdout.split()
+    )
+    first, *_ = (tmp_path / "versand-punkt.yaml").read_text().splitlines()
+    described = tmp_path / first.removeprefix("# yaml-language-server: $schema=")
+    assert described.read_text() == (ROOT / "configs" / "json_schema" / "use_case.json").read_text()
+    # One of an earlier version gives way; it is nobody's work.
+    described.write_text("{}")
+    assert init(command, tmp_path, log, *SPLIT, "--name", "versand_punkt", "--yes").returncode == 0
+    assert described.read_text() != "{}"
 
 
 def test_a_misfit_that_is_insisted_on_is_said_and_so_is_the_zone(

@@ -67,6 +67,20 @@ FIRST = replace(GOOD, production_auc=None, compared_with=LOGGING_POLICY, referen
 AGAINST = "value against the reference"
 
 
+def test_estimated_propensities_tell_nothing_unless_the_settings_take_them() -> None:
+    estimated = replace(GOOD, estimated_by=("segment", "country"))
+    told = decide(estimated, GATE)
+    assert (told.verdict, told.failed) == ("cannot_tell", ("estimated propensities",))
+    (check,) = (check for check in told.checks if check.name == "estimated propensities")
+    assert (
+        "estimated by segment, country, and no log shows whether these are all that decided" in check.detail
+    )
+    allowed = decide(estimated, GATE.model_copy(update={"estimated_propensities": "allow"}))
+    assert (allowed.verdict, allowed.failed) == ("blessed", ())
+    assert any("which gate.estimated_propensities allows" in check.detail for check in allowed.checks)
+    assert "estimated propensities" not in [check.name for check in decide(GOOD, GATE).checks]
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict", "failed"),
     [

@@ -167,6 +167,59 @@ def test_a_rule_takes_one_split_per_value_and_one_that_decides_alone_teaches_not
         found(alone, Answers(rule_column="tier", rules={"x": "equal", "y": "equal"}))
 
 
+def test_columns_that_decided_estimate_what_nobody_knows(tmp_path: Path) -> None:
+    log = coin_log(tmp_path / "log.csv", tier=lambda number: "xy"[number % 5 > 2])
+    none = {"propensity": "-"}
+    one = found(log, Answers(estimate_by=["tier"], roles=none))  # type: ignore[arg-type]
+    assert one.use_case.ingest.estimated_by == ("tier",)
+    assert one.use_case.gate.estimated_propensities == "cannot_tell"
+    trial = try_out(one.use_case, "training", [log])
+    # Of a hundred rows in a group, 80 are too few.
+    assert (trial.good, trial.refused) == (120, 80)
+    assert trial.said[0].startswith("Propensities of 120 rows are ESTIMATED by tier: shares among 1 groups")
+    with pytest.raises(SettingsError, match="`estimate_by`: column 'clicked' is the click; allowed"):
+        found(log, Answers(estimate_by=["clicked"], roles=none))  # type: ignore[arg-type]
+    with pytest.raises(
+        SettingsError, match=r"`estimate_by`: .*log\.csv has no column 'level'; allowed: cust"
+    ):
+        found(log, Answers(estimate_by=["level"], roles=none))  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="`split`: `estimate_by` is given too; use one of them"):
+        found(log, Answers(split="equal", estimate_by=["tier"]))
+    alone = coin_log(tmp_path / "alone.csv", tier=lambda number: "xy"[number % 2])
+    with pytest.raises(SettingsError, match="`estimate_by`: tier, country decided alone"):
+        found(alone, Answers(estimate_by=["tier", "country"], roles=none))  # type: ignore[arg-type]
+
+
+def test_a_log_of_windows_is_read_and_loaded_alike(messy: Found, tmp_path: Path) -> None:
+    windows = tmp_path / "versand.csv"
+    windows.write_bytes(messy.file.read_text("utf-8-sig").encode("windows-1252"))
+    answers = Answers(split=SHARES, time_zone="Europe/Zurich")
+    one = found(windows, answers)
+    assert one.use_case.ingest.format.encoding == "windows-1252"
+    own = [line for line in one.text.splitlines() if line not in messy.text.splitlines()]
+    assert own == ["    encoding: windows-1252"]
+    assert try_out(one.use_case, "training", [windows]).good == 3_000
+
+
+@pytest.mark.parametrize(
+    ("written", "formats"),
+    [
+        ("{day:02}-Nov-2026 08:05", ("%d-%b-%Y %H:%M",)),
+        ("{day}. Nov. 2026", ("%d. %b %Y",)),
+        ("{day}. März 2026, 14:05", ("%d. %b %Y, %H:%M",)),
+        ("November {day} 2026", ("%b %d %Y",)),
+    ],
+)
+def test_months_with_names_are_dates(tmp_path: Path, written: str, formats: tuple[str, ...]) -> None:
+    def sent(number: int) -> str:
+        return written.format(day=number % 20 + 1)
+
+    log = coin_log(tmp_path / "log.csv", sent_at=lambda n: f'"{sent(n)}"', customer_id=lambda n: f"c{n}")
+    one = found(log, Answers())
+    assert one.use_case.ingest.format.date_formats == formats
+    assert try_out(one.use_case, "training", [log]).good == 200
+
+
 def test_one_column_of_words_may_hold_both_outcomes(tmp_path: Path) -> None:
     log = coin_log(tmp_path / "log.csv", clicked=lambda n: ["sent", "clicked", "left us", "bounced"][n % 4])
     twice = {"clicked": "clicked", "unsubscribed": "clicked"}

@@ -49,6 +49,7 @@ RECORDS: list[Record] = [
     metrics(reference=Reference("v1", DIFFERENCE, estimate(0.2), 0.99, 1.01, 0.03)),
     metrics(reference=Reference("logging policy", DIFFERENCE, None, None, None, None)),
     with_clicks(),
+    replace(metrics(), estimated_by=("segment", "country")),
     verdict("blessed"),
     verdict("cannot_tell", "rows", "value"),
     replace(verdict("blessed"), reference="v1"),

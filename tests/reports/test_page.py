@@ -95,6 +95,28 @@ def test_a_page_is_one_small_file_that_refers_to_nothing(found: Evidence) -> Non
     assert len(identifiers) == len(set(identifiers))
 
 
+def test_a_page_of_estimated_propensities_says_so_wherever_it_shows_a_figure() -> None:
+    found = with_everything()
+    estimated = replace(found, metrics=replace(found.metrics, estimated_by=("segment", "tier <b>")))
+    evidence_ = {"metrics": estimated.metrics, "verdict": estimated.verdict}
+    parsed = Parsed(page(estimated, [replace(version(SECOND, current=True), **evidence_)]))
+    assert (
+        "Estimated: nobody logged with which probability each recommender was chosen, so it was"
+        in parsed.text
+    )
+    assert (
+        "estimated by segment, tier <b>. Every figure holds only if that is all that decided" in parsed.text
+    )
+    assert "All of them are estimated by estimated probabilities." in parsed.text
+    assert "Is the data right? Nobody knows." in parsed.text
+    said = "Estimated: these figures rest on probabilities that were estimated by segment, tier <b>."
+    assert parsed.text.count(said) == 3
+    assert "With which estimated probability they were chosen" in parsed.text
+    assert sum(cell.endswith(", estimated propensities") for row in parsed.cells for cell in row) == 2
+    assert estimated.summary()["propensities"] == "ESTIMATED by segment, tier <b>"
+    assert "stimated" not in Parsed(page(with_everything())).text.replace("an estimated", "")
+
+
 def test_the_figures_are_those_of_the_evidence() -> None:
     found = evidence()
     parsed = Parsed(page(found, [version(SECOND, current=True)]))

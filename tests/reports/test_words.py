@@ -59,6 +59,17 @@ def test_a_first_model_that_is_better_goes_live() -> None:
     assert "in production since this run" in said.because
 
 
+def test_estimated_propensities_alone_keep_a_model_out_and_what_to_do_is_said() -> None:
+    found = refused(estimated_propensities=(None, 0.0, "the propensities are estimated by tier"))
+    found = replace(found, metrics=replace(found.metrics, estimated_by=("tier",)))
+    said = headline(found)
+    assert (said.tone, said.badge) == ("unsure", "Cannot tell: do not go live yet")
+    assert said.sentence.startswith("What this model is worth rests on estimated probabilities")
+    assert "estimated by tier" in said.because
+    assert "If tier are surely all that decided, set gate.estimated_propensities: allow" in steps(found)
+    assert steps(found).startswith("Send a part of the next newsletters by a random draw")
+
+
 def test_a_model_within_the_margin_need_not_be_better() -> None:
     found = evidence(figures=overall(difference=difference(0.001, -0.004, 0.006)), compared_with=FIRST)
     said = headline(found)

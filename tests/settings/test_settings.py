@@ -255,11 +255,23 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("warm_start", value={"enabled": "perhaps"}),
         ['warm_start.enabled: found "perhaps"; allowed: true or false'],
     ),
+    "estimated propensities of sends": (
+        put("ingest", value={"sends": {"propensity": {"estimated_by": ["country"]}}}),
+        ["ingest.sends.propensity: found estimated_by; allowed: for propensity, under training"],
+    ),
+    "estimated propensities by nothing": (
+        put("ingest", value={"training": {"propensity": {"estimated_by": []}}}),
+        ["ingest.training.propensity.estimated_by: found []"],
+    ),
+    "word for estimated propensities": (
+        put("gate", "estimated_propensities", value="maybe"),
+        ['gate.estimated_propensities: found "maybe"; allowed: cannot_tell or allow'],
+    ),
     "column named without its key": (
         put("ingest", value={"training": {"user_id": "customer"}}),
         [
             'ingest.training.user_id: found "customer"; allowed: {column: ...}, {constant: ...}, '
-            "{row_number: ...}, {filled: ...}, {split: ...} or {rule: ..., splits: ...}"
+            "{row_number: ...}, {filled: ...}, {split: ...}, {rule: ..., splits: ...} or {estimated_by: ...}"
         ],
     ),
     "misspelt source of a column": (

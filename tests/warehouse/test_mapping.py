@@ -84,6 +84,27 @@ def test_a_shops_export_becomes_typed_rows(tmp_path: Path) -> None:
     assert [row["eligible_recommenders"] for row in rows] == [None] * 3
 
 
+def test_months_have_names_in_two_languages(tmp_path: Path) -> None:
+    named = ("18. Nov 2026, 14:05", "18-NOV-2026", "18. November 2026", "18.Nov.2026", "November 18, 2026")
+    german = ("1. März 2026", "1 Mrz. 2026", "31. Dez. 2026", "5 Mai 2026", "1. Okt 2026", "2 Januar 2026")
+    formats = ["%d. %b %Y", "%d. %B %Y, %H:%M", "%d-%b-%Y", "%d %b %Y", "%d.%b.%Y", "%b %d, %Y"]
+    lines = "".join(f'{number};"{each}";a;0;;1;;x\n' for number, each in enumerate((*named, *german)))
+    rows, report = load(
+        tmp_path, f"{lines}99;18. Nox 2026;a;0;;1;;x\n", format={**MAPPED["format"], "date_formats": formats}
+    )
+    found = {int(row["user_id"]): row["sent_at"].replace(tzinfo=None) for row in rows}
+    days = [(11, 18)] * 5 + [(3, 1), (3, 1), (12, 31), (5, 5), (10, 1), (1, 2)]
+    local = [dt.datetime(2026, month, day) for month, day in days]
+    local[0] = dt.datetime(2026, 11, 18, 14, 5)
+    hours = [2 if 4 <= time.month <= 10 else 1 for time in local]
+    assert [found[number] for number in range(11)] == [
+        time - dt.timedelta(hours=hour) for time, hour in zip(local, hours, strict=True)
+    ]
+    assert [(each.reason, each.found) for each in report.refusals] == [
+        ("sent_at: not a time", "18. Nox 2026")
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "reason", "found"),
     [
@@ -130,6 +151,25 @@ def test_the_newest_row_of_a_user_is_the_one_to_rank(tmp_path: Path) -> None:
     assert [(row["user_id"], row["spend"]) for row in rows] == [("1", 2.0), ("2", 4.0)]
     assert (report.read, report.loaded, report.already_there, report.rejected) == (4, 2, 0, 0)
     assert report.said[-1] == "2 older rows of users who have a newer one were left out."
+
+
+def test_the_newest_send_of_a_user_is_the_one_to_rank_though_nobody_said_so(tmp_path: Path) -> None:
+    mapping = {key: value for key, value in MAPPED.items() if key != "newest_by"}
+    use_case = make_use_case(
+        features={"spend": {"type": "number"}, "joined": {"type": "date"}}, ingest=mapping
+    )
+    log = tmp_path / "log.csv"
+    log.write_text(f"{HEADER}1;18.11.2026 10:00;a;0;;1;;x\n1;19.11.2026;a;0;;2;;x\n2;1.1.2026;b;0;;4;;x\n")
+    report = ingest(tmp_path / "w.duckdb", use_case, "inference", [log])
+    assert (report.loaded, report.rejected) == (2, 0)
+    assert report.said[-1] == "1 older rows of users who have a newer one were left out."
+    # A day of snapshots says which row is newest; sends do not then.
+    log.write_text(
+        "Kunde;snapshot_date;Versendet;Umsatz;Kunde seit\n1;2.11.2026;never;2;\n1;1.11.2026;never;1;\n"
+    )
+    ingest(tmp_path / "w.duckdb", use_case, "inference", [log])
+    with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT spend FROM tiny.inference").fetchall() == [(2.0,)]
 
 
 def test_a_file_of_users_needs_no_time(tmp_path: Path) -> None:

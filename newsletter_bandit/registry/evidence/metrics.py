@@ -455,6 +455,8 @@ class Metrics(Record):
       recommenders: recommenders of the candidate.
       overall: figures of all rows.
       slices: figures by slice, such as "country=CH".
+      estimated_by: columns by which the propensities were estimated that every figure rests on; none where
+        they were logged. The file leaves it out then, as older ones do.
     """
 
     FILE = "metrics.json"
@@ -465,6 +467,12 @@ class Metrics(Record):
     recommenders: tuple[str, ...]
     overall: OverallMetrics
     slices: Mapping[str, SliceMetrics]
+    estimated_by: tuple[str, ...] = ()
+
+    @property
+    def propensities(self) -> str:
+        """Where the propensities come from that every figure rests on, in words."""
+        return f"ESTIMATED by {', '.join(self.estimated_by)}" if self.estimated_by else "logged"
 
     @classmethod
     def of(cls, fields: Fields) -> Metrics:
@@ -477,6 +485,7 @@ class Metrics(Record):
             recommenders=fields.texts("recommenders"),
             overall=OverallMetrics.of(fields.object("overall")),
             slices={name: SliceMetrics.of(slices.object(name)) for name in slices.content},
+            estimated_by=fields.texts("estimated_by") if "estimated_by" in fields else (),
         )
 
     def body(self) -> dict[str, Any]:
@@ -488,6 +497,7 @@ class Metrics(Record):
             "recommenders": list(self.recommenders),
             "overall": self.overall.body(),
             "slices": {name: figures.body() for name, figures in self.slices.items()},
+            **({"estimated_by": list(self.estimated_by)} if self.estimated_by else {}),
         }
 
 

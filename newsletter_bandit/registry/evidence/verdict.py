@@ -9,6 +9,8 @@ from newsletter_bandit.checks import Check, Relation
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.record import Record
 
+# The check of a log whose propensities were estimated; there is none of another log.
+ESTIMATED = "estimated propensities"
 VerdictName = Literal["blessed", "not_blessed", "cannot_tell"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter_bandit.checks import Check
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import percent, plain, scaled, whole
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import REFERENCE, propensities_are_wrong
@@ -49,6 +50,10 @@ _MEANINGS = {
     "value against the reference": (
         "Gain over the reference, at worst",
         "the same against a fixed reference, so that small losses do not add up",
+    ),
+    ESTIMATED: (
+        "Estimated probabilities",
+        "with which probability recommenders were chosen is estimated from the log, not known",
     ),
     "unsubscribes": ("Unsubscribes", "times the unsubscribes of the newsletters in the log"),
 }

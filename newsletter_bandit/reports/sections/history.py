@@ -50,6 +50,7 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
     overall = None if info.metrics is None else info.metrics.overall
     value = None if overall is None else overall.candidate.serving_policy.values.get(ESTIMATOR)
     gained = None if overall is None else overall.difference
+    estimated = ", estimated propensities" if info.metrics is not None and info.metrics.estimated_by else ""
     state = "in production, pinned" if info.is_pinned else _STATES[info.standing]
     answer = info.sign_offs.last
     signed = "" if answer is None else answer.words
@@ -58,12 +59,12 @@ def _version(info: VersionInfo, evidence: Evidence) -> Version:
     return Version(
         info.version,
         f"{info.created:%Y-%m-%d %H:%M} UTC",
-        "unknown" if info.verdict is None else info.verdict.words,
+        info.judged,
         "unknown" if info.verdict is None else info.verdict.compared_with,
-        Amount(None if value is None else scaled(value.value, unit)).text(),
+        Amount(None if value is None else scaled(value.value, unit)).text() + estimated,
         "unknown"
         if gained is None
-        else f"{Amount.of(gained, unit).text(True)} ({Amount.of(gained, unit).interval(True)})",
+        else f"{Amount.of(gained, unit).text(True)} ({Amount.of(gained, unit).interval(True)}){estimated}",
         state,
         signed,
         own=info.version == evidence.version,

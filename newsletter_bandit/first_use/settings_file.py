@@ -115,8 +115,8 @@ def _estimated(p: Proposal) -> list[str]:
     if not isinstance(p.chosen, ByEstimate):
         return []
     return [
-        "  # No log shows whether its estimated probabilities are right, so the gate cannot tell. `allow` takes",
-        "  # them for true.",
+        "  # No log shows whether its estimated probabilities are right, so the gate cannot tell.",
+        "  # `allow` takes them for true.",
         "  estimated_propensities: cannot_tell",
     ]
 

@@ -109,16 +109,17 @@ def _write(out: Console, log: Log, proposal: Proposal, options: InitOptions) -> 
     path = options.folder / f"{proposal.name}.yaml"
     text, use_case, trials = _tried(out, log, proposal, path, options)
     schema = options.folder / "schemas" / f"{proposal.name}.pbtxt"
-    # By these an editor completes and checks the use case. Those of an earlier version give way.
-    write_all({options.folder / KEYS: json_schema.text(UseCase)}, overwrite=True)
     # The use case last: without it, no command takes the schema for one that somebody reviewed.
     write_all({schema: schema_text(use_case), path: text}, options.overwrite)
+    # By these an editor completes and checks the use case. Those of an earlier version give way.
+    keys = options.folder / KEYS
+    write_all({keys: json_schema.text(UseCase)}, overwrite=True)
     init_report.show_trial(out, *trials)
     init_report.show_next(
         out,
         log,
         proposal,
-        [path, schema],
+        [path, schema, keys],
         options.workdir if options.workdir != WORKDIR else None,
     )
 

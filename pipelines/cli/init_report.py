@@ -21,6 +21,7 @@ from newsletter_bandit.first_use.odd_values import odd_sentences
 from newsletter_bandit.first_use.proposal import Proposal
 from newsletter_bandit.settings.use_case import Gate
 from newsletter_bandit.table_files.cells import Numbers
+from pipelines.cli.flags import with_flags
 
 if TYPE_CHECKING:
     from newsletter_bandit.first_use.arms import Arm
@@ -38,7 +39,7 @@ def show_log(out: Console, log: Log, roles: Roles) -> None:
     files = ", ".join(path.name for path in log.files)
     out.print(f"{files}: {log.rows:,} rows, {len(log.columns)} columns", style="bold", markup=False)
     for line in (*log.said, *_style(log)):
-        _say(out, line)
+        _say(out, with_flags(line))
     by_column: dict[str, str] = {}
     for role, column in roles.items():
         earlier = f"{by_column[column]} and " if column in by_column else ""

@@ -112,7 +112,7 @@ def test_columns_that_decided_are_named_and_every_word_says_estimated(
     shown = " ".join(done.stdout.split())
     assert "Chosen by Stufe, App, with probabilities that are ESTIMATED. Every figure says so" in shown
     assert "rows are ESTIMATED by Stufe, App: shares among" in shown
-    code, asked = answered(by_answer, log, *[""] * 6, "4", "Stufe; App", "", "", "")
+    code, asked = answered(by_answer, log, *[""] * 6, "4", "Stufe; App", "", "", "", "y")
     assert code == 0, asked
     written = by_option / "versand-2026.yaml"
     assert (by_answer / "versand-2026.yaml").read_text() == written.read_text()

@@ -173,7 +173,7 @@ def policy_values(outcome: TrainingOutcome) -> Group:
 
 def _estimated(metrics: Metrics) -> str:
     """The end of a title, of figures that rest on estimated propensities; "" of others."""
-    return f", propensities {escape(metrics.propensities)}" if metrics.estimated_by else ""
+    return f", propensities {metrics.propensities}" if metrics.estimated_by else ""
 
 
 def checks(verdict: Verdict) -> Group:
@@ -401,7 +401,7 @@ def models(versions: Sequence[VersionInfo], title: str = "Published models") -> 
     table.columns[0].no_wrap = True
     for version in versions:
         served = "policy unknown" if version.decision is None else _served(version.decision)
-        doubt = "" if version.metrics is None else _estimated(version.metrics).removeprefix(", ")
+        doubt = "" if version.metrics is None else escape(_estimated(version.metrics)).removeprefix(", ")
         told = (_placed(version), _answer(version), *_judged(version.verdict), doubt, served)
         table.add_row(
             escape(version.version),

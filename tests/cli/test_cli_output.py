@@ -16,6 +16,7 @@ from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
 from newsletter_bandit.registry.evidence import Decision, Placement, Verdict, VerdictName
+from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
@@ -183,6 +184,22 @@ def test_values_stand_with_what_they_rest_on() -> None:
         "Importance weights: mean 1.02 (1 where the propensities are right), effective sample size 1,234, "
         "largest 23.4, the heaviest 1% of the rows hold 8.71%."
     )
+
+
+def test_estimated_propensities_are_said_with_the_values_and_with_the_verdict() -> None:
+    found = dataclasses.replace(metrics(), estimated_by=("tier", "land [x]"))
+    values = " ".join(lines(summary.policy_values(outcome(metrics=found))))
+    assert "95% interval, propensities ESTIMATED by tier, land [x])" in values
+    judged = " ".join(lines(summary.verdict(outcome(metrics=found), None)))
+    assert "Propensities ESTIMATED by tier, land [x]: every figure rests on them, and holds only if" in judged
+    failed = (Check(ESTIMATED, None, None, "<=", False, ""),)
+    alone = dataclasses.replace(VERDICT, verdict="cannot_tell", checks=failed)
+    said = " ".join(lines(summary.verdict(outcome(metrics=found, verdict=alone), None)))
+    assert "Cannot tell: the propensities are estimated, so nothing is published; `gate.estimated" in said
+    version = VersionInfo("v1", dt.datetime(2026, 11, 23, tzinfo=dt.UTC), True, alone, decision(), found)
+    assert "propensities ESTIMATED by tier, land [x]" in " ".join(lines(summary.models([version])))
+    assert summary.model(version)["propensities"] == "ESTIMATED by tier, land [x]"
+    assert version.judged == "cannot tell, propensities estimated"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_page_of_estimated_propensities_says_so_wherever_it_shows_a_figure() -
     assert (
         "estimated by segment, tier <b>. Every figure holds only if that is all that decided" in parsed.text
     )
-    assert "All of them are estimated by estimated probabilities." in parsed.text
+    assert "All of them rest on estimated probabilities." in parsed.text
     assert "Is the data right? Nobody knows." in parsed.text
     said = "Estimated: these figures rest on probabilities that were estimated by segment, tier <b>."
     assert parsed.text.count(said) == 3

@@ -63,6 +63,9 @@ CHANGED: dict[str, str] = {
     ),
     "newsletter-bandit models show 20261122 --workdir": "newsletter-bandit models show VERSION --workdir",
     "newsletter-bandit report 20261123T101500Z": "newsletter-bandit report VERSION",
+    "newsletter-bandit report 20261123 --workdir": "newsletter-bandit report VERSION --workdir",
+    # A version that is in production can be approved too.
+    "newsletter-bandit models approve 20261123": "newsletter-bandit models approve VERSION",
 }
 # What the other pages go on from; a fixture runs it.
 DEMO = ("make demo", "newsletter-bandit demo --keep")

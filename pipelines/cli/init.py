@@ -41,15 +41,32 @@ def init(options: InitOptions) -> None:
                 "init: no terminal is there to ask; use --yes, and options for what cannot be proposed. "
                 "Nothing was written."
             )
-        style = style_of(options)
-        with ExitStack() as stack:
-            log = _read(session.out, stack, options, style)
-            if log.in_doubt and not options.yes:
-                from pipelines.cli import init_questions
+        make(session.out, options)
 
-                style = replace(style, month_first=init_questions.month_first(session.out, log))
-                log = _read(session.out, stack, options, style)
-            _run(session.out, log, options)
+
+def make(out: Console, options: InitOptions) -> Path:
+    """Reads the files, proposes, asks unless `yes`, and writes; prints what it finds.
+
+    Args:
+      out: where to print.
+      options: files, answers, and where the use case goes.
+
+    Returns:
+      The use case's settings file.
+
+    Raises:
+      SettingsError: an answer is missing or not allowed, or a file is in the way.
+      DataError: the files cannot be used.
+    """
+    style = style_of(options)
+    with ExitStack() as stack:
+        log = _read(out, stack, options, style)
+        if log.in_doubt and not options.yes:
+            from pipelines.cli import init_questions
+
+            style = replace(style, month_first=init_questions.month_first(out, log))
+            log = _read(out, stack, options, style)
+        return _run(out, log, options)
 
 
 def _read(out: Console, stack: ExitStack, options: InitOptions, style: Style) -> Log:
@@ -60,7 +77,7 @@ def _read(out: Console, stack: ExitStack, options: InitOptions, style: Style) ->
         return stack.enter_context(reading(options.files, style))
 
 
-def _run(out: Console, log: Log, options: InitOptions) -> None:
+def _run(out: Console, log: Log, options: InitOptions) -> Path:
     from newsletter_bandit.first_use.proposal import propose
     from pipelines.cli import init_questions, init_report
     from pipelines.cli.init_choice import UnknownChoiceError
@@ -82,7 +99,7 @@ def _run(out: Console, log: Log, options: InitOptions) -> None:
         init_report.show_features(out, proposal.features, proposal.left_out)
     out.print()
     init_report.show_proposal(out, log, proposal)
-    _write(out, log, proposal, options)
+    return _write(out, log, proposal, options)
 
 
 def _unknown(log: Log, answers: Answers) -> str:
@@ -98,7 +115,7 @@ def _unknown(log: Log, answers: Answers) -> str:
     return unknown(log, roles["recommender"], roles["clicked"], [each.column for each in features])
 
 
-def _write(out: Console, log: Log, proposal: Proposal, options: InitOptions) -> None:
+def _write(out: Console, log: Log, proposal: Proposal, options: InitOptions) -> Path:
     from components.example_validator.implied_schema import schema_text
     from newsletter_bandit.first_use.settings_file import KEYS
     from newsletter_bandit.first_use.writing import write_all
@@ -122,6 +139,7 @@ def _write(out: Console, log: Log, proposal: Proposal, options: InitOptions) -> 
         [path, schema, keys],
         options.workdir if options.workdir != WORKDIR else None,
     )
+    return path
 
 
 def _advice(training: Trial) -> str:

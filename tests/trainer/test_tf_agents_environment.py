@@ -55,6 +55,35 @@ def test_what_a_user_may_not_be_sent_is_refused(world: World) -> None:
         NewsletterEnvironment(world, 4_001)
 
 
+def test_with_recommender_features_the_oracle_knows_the_users_by_their_features() -> None:
+    from components.trainer.agents.environment import GLOBAL, PER_ARM, NewsletterEnvironment
+
+    names = ("bestsellers", "deals", "top_rated")
+    world = World(3, 4_000, EPOCH, names, ("segment", "discount_share"))
+    features = np.arange(6, dtype=np.float32).reshape(3, 2)
+    environment = NewsletterEnvironment(world, 64, seed=2, recommender_features=features)
+    plain = NewsletterEnvironment(world, 64, seed=2)
+    before, same = environment.reset().observation, plain.reset().observation
+    assert set(before) == {GLOBAL, PER_ARM}
+    np.testing.assert_array_equal(before[GLOBAL], same["features"])
+    np.testing.assert_array_equal(before[PER_ARM], np.broadcast_to(features, (64, 3, 2)))
+    for _ in range(2):  # before and after the step, which draws other users
+        np.testing.assert_array_equal(environment.oracle_action(before), plain.oracle_action(same))
+        np.testing.assert_allclose(environment.oracle_reward(before), plain.oracle_reward(same))
+        environment.step(np.zeros(64, np.int32))
+    with pytest.raises(DataError, match="no user that was drawn last"):
+        environment.oracle_reward(before)
+
+
+def test_recommender_features_that_do_not_fit_are_refused(world: World) -> None:
+    from components.trainer.agents.environment import NewsletterEnvironment
+
+    with pytest.raises(SettingsError, match=r"found shape \[3, 2\]; allowed: \[12, F\]"):
+        NewsletterEnvironment(world, 64, recommender_features=np.zeros((3, 2), np.float32))
+    with pytest.raises(SettingsError, match=r"not eligible for .*'refill'.* leave these out"):
+        NewsletterEnvironment(world, 64, recommender_features=np.zeros((12, 2), np.float32))
+
+
 @pytest.mark.slow
 def test_a_tf_agents_agent_learns_on_it(world: World) -> None:
     """LinearUCBAgent by DynamicStepDriver: TF-Agents' regret and share of suboptimal arms fall."""

@@ -10,7 +10,7 @@ PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # What `make setup` alone can run, and soon. CI runs everything.
 SOON := -m 'not slow and not emulator and not browser'
 
-.PHONY: help setup demo check light test test-all lint json-schema lock emulators peers force
+.PHONY: help setup demo check light test test-all lint json-schema notebooks lock emulators peers force
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
@@ -44,6 +44,9 @@ lint: $(INSTALLED) ## ruff, its formatter, mypy, import-linter and shellcheck.
 
 json-schema: $(INSTALLED) ## Writes the JSON Schemas of the settings files anew, after a change of their classes.
 	$(PYTHON) -m newsletter_bandit.settings.json_schema configs/json_schema
+
+notebooks: $(INSTALLED) ## Runs the notebooks and stores their outputs, 10 minutes; NOTEBOOKS='2 5' runs some.
+	$(PYTHON) notebooks/store.py $(NOTEBOOKS)
 
 emulators: ## Installs the emulators of BigQuery and Cloud Storage for their tests; they need Python 3.13.
 	bash tests/emulators/setup_bigquery.sh

@@ -13,7 +13,7 @@ _PROGRAM = re.compile(r"(?:^|[\s;&|$(])newsletter-bandit (.*)")
 
 def pages() -> list[Path]:
     """Every page, sorted by path."""
-    folders = [ROOT / name for name in ("docs", "benchmarks", "deploy", ".github")]
+    folders = [ROOT / name for name in ("docs", "benchmarks", "deploy", "notebooks", ".github")]
     below = [page for folder in folders for page in folder.rglob("*.md") if ".venv" not in page.parts]
     return sorted([*ROOT.glob("*.md"), *below])
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.exported_model import SERVING_POLICY, PolicyName
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence.explanation import (
+    ExampleUser,
+    Importance,
+    Moved,
+    Question,
+    Ranked,
+    Rule,
+    Tree,
+)
 from newsletter_bandit.registry.evidence.metrics import (
     ActionOverlap,
     Difference,
@@ -102,6 +111,34 @@ def decision(policy: PolicyName = SERVING_POLICY, rate: float = 1.0, floor: floa
     )
 
 
-def published(*records: Metrics | Verdict | Decision) -> dict[str, Any]:
+def explanation() -> Explanation:
+    """The reasons of a model that looks at the colour first, then at the height."""
+    tall = Rule(300, "b", 0.9)
+    below = Rule(700, "c", 0.6, Question("height", 180.0, True), Rule(400, "c", 0.8), tall)
+    rule = Rule(1000, "c", 0.5, Question("colour", "red"), Rule(300, "a", 0.95), below)
+    ranking = tuple(Ranked(name, score) for name, score in (("c", 0.12), ("a", 0.1), ("b", -0.002)))
+    return Explanation(
+        rows=1000,
+        permutations=2,
+        confidence=0.95,
+        features=(
+            Importance("height", estimate(0.005), 0.2),
+            Importance("colour", estimate(0.05), 0.5),
+            Importance("weight", Estimate(0.0, 0.0, 0.0, 0.0), 0.0),
+        ),
+        the_same_everywhere=("member",),
+        tree=Tree(700, 300, 0.84, 0.41, rule),
+        users=(
+            ExampleUser(
+                {"colour": "blue", "height": None, "weight": "3,400", "member": None},
+                ranking,
+                (Moved("colour", "red", "a"), Moved("height", "170", "b")),
+            ),
+            ExampleUser({"colour": None, "height": "170", "weight": "12", "member": None}, ranking, ()),
+        ),
+    )
+
+
+def published(*records: Metrics | Verdict | Decision | Explanation) -> dict[str, Any]:
     """Content of the files that are published of them, by name."""
     return {record.FILE: record.content() for record in records}

@@ -41,7 +41,8 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 class Evaluator(TfxEvaluator):
     """Compares a candidate with the model in production on the examples' `eval` split.
 
-    Outputs `evaluation` (TFMA's results, `metrics.json`, `verdict.json`) and `blessing`.
+    Outputs `evaluation` (TFMA's results, `metrics.json`, `verdict.json`, and `explanation.json` unless the
+    use case switches it off) and `blessing`.
 
     Args:
       examples: channel of Examples with an `eval` split.

@@ -40,7 +40,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes TFMA's results, `metrics.json` and `verdict.json`, and the blessing.
+        """Writes TFMA's results, `metrics.json`, `verdict.json` and `explanation.json`, and the blessing.
 
         Args:
           input_dict: `examples` with the split ``eval``, `model`, and perhaps `baseline_model` and
@@ -51,6 +51,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
           DataError: rows that cannot be evaluated, or none.
         """
+        # They load TensorFlow, which building a pipeline does not need.
+        from components.evaluator.scoring import Models, kept
+        from components.evaluator.why.explaining import explain
+
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties[USE_CASE_KEY])
         candidate = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
@@ -67,14 +71,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 reference = _version(earlier)
         config = tfma_results.eval_config(use_case, [name for name, _ in models])
         evaluation = artifact_utils.get_single_instance(output_dict[keys.EVALUATION_KEY])
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | SpreadFiles(split_files(input_dict[keys.EXAMPLES_KEY], SPLIT))
-                | EvaluateFiles(
-                    models, Measuring.of(use_case), use_case.slices, config, evaluation.uri, use_case
-                )
-            )
+        files = split_files(input_dict[keys.EXAMPLES_KEY], SPLIT)
+        measure = EvaluateFiles(
+            models, Measuring.of(use_case), use_case.slices, config, evaluation.uri, use_case
+        )
+        with kept():
+            with self._make_beam_pipeline() as pipeline:
+                _ = pipeline | SpreadFiles(files) | measure
+            if use_case.explanation.scored_rows:
+                candidate_alone = Models([models[0][1]], use_case.reward.bounds, use_case)
+                explain(candidate_alone, files, use_case).write(evaluation.uri)
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with, reference)
         verdict = decide(results.gate_metrics(metrics, use_case), use_case.gate)
         metrics.write(evaluation.uri)

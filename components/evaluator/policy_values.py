@@ -272,6 +272,7 @@ class PolicyValues(Mergeable):
         )
         self._sample_ratio = SampleRatio(measuring.recommenders)
         self._taken = np.zeros(measuring.recommenders)
+        self._explored = np.zeros(measuring.recommenders)
         self._taken_by_production = np.full(measuring.recommenders, 0.0 if models > 1 else math.nan)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
         self._floors = FloorGains(measuring.reward_bounds, measuring.weight_clip)
@@ -311,7 +312,7 @@ class PolicyValues(Mergeable):
         self._sample_ratio.add(
             shared.action.astype(np.int64), shared.propensity, shared.user.astype(np.uint64)
         )
-        compared = [_compared(shared, own) for own in seen.models]
+        compared = [as_compared(shared, own) for own in seen.models]
         self._to_logging.add(compared[0])
         production = compared[1] if len(compared) > 1 else None
         self._singles.add(
@@ -326,11 +327,12 @@ class PolicyValues(Mergeable):
             self._to_log.add(compared[0])
 
     def add_recommenders(self, sums: FloatArray) -> None:
-        """Adds sums over all rows, [3, K] as `rows.recommender_sums` gives them."""
+        """Adds sums over all rows, [4, K] as `rows.recommender_sums` gives them."""
         self._sample_ratio.eligible += sums[0]
         self._sample_ratio.eligible[list(self._measuring.retired)] = 0.0
         self._taken += sums[1]
         self._taken_by_production += sums[2]
+        self._explored += sums[3]
 
     def merge(self, other: PolicyValues) -> None:
         """Adds the rows that ``other`` has seen."""
@@ -357,6 +359,7 @@ class PolicyValues(Mergeable):
         self._sample_ratio.merge(other._sample_ratio)
         self._taken = self._taken + other._taken
         self._taken_by_production = self._taken_by_production + other._taken_by_production
+        self._explored = self._explored + other._explored
 
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
@@ -388,6 +391,7 @@ class PolicyValues(Mergeable):
             "overlap/logged_share": self._overlap.logged_share,
             "overlap/serving_policy_share": self._taken / max(self.rows, 1),
             "overlap/production_share": self._taken_by_production / max(self.rows, 1),
+            "overlap/explored_share": self._explored / max(self.rows, 1),
             "overlap/sample_ratio": self._sample_ratio.ratios,
             "overlap/sample_ratio_distance": self._sample_ratio.distances,
             "sample_ratio": self._sample_ratio.p_value,
@@ -458,7 +462,7 @@ def _seen_by(rows: Shared, own: OfModel, probability: FloatArray, value: FloatAr
     )
 
 
-def _compared(rows: Shared, own: OfModel) -> LoggedBatch:
+def as_compared(rows: Shared, own: OfModel) -> LoggedBatch:
     """The rows as a model's serving policy sees them, by the estimates that both models share."""
     return LoggedBatch(
         reward=rows.reward,

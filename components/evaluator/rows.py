@@ -163,7 +163,7 @@ def table(
     reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
-    logged["user"] = np.fromiter(map(zlib.crc32, _encoded(outcome.user_id)), np.float64, n)
+    logged["user"] = user_hashes(outcome.user_id)
     models = [_Model(output, n, of_model.tried) for output, of_model in zip(outputs, known, strict=True)]
     common = _common([one.estimates for one in models], reward_bounds, [of_model.names for of_model in known])
     own = [column for one, shared in zip(models, common, strict=True) for column in one.own(shared)]
@@ -176,8 +176,9 @@ def recommender_sums(
     known: Sequence[Known] = (),
     index: npt.NDArray[np.int64] | None = None,
 ) -> FloatArray:
-    """[3, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
-    takes it, and how often production's does; NaN where that is unknown.
+    """[4, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
+    takes it, how often production's does (NaN where that is unknown), and how often the candidate's takes it
+    where its eval policy prefers another.
 
     A recommender that production never tried came into the log by production itself. An empty list of an
     older row does not stand for it, so its rows are not counted: 0.
@@ -190,17 +191,24 @@ def recommender_sums(
     """
     rows = slice(None) if index is None else index
     eligible = np.asarray(candidate[model.ELIGIBLE_RECOMMENDERS]).astype(bool)[rows].sum(axis=0)
-    taken = np.asarray(candidate[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
+    serving = np.asarray(candidate[model.SERVING_PROBABILITIES], dtype=np.float64)[rows]
+    preferred = np.asarray(candidate[model.EVAL_PROBABILITIES], dtype=np.float64)[rows]
+    taken, explored = serving.sum(axis=0), (serving * (1.0 - preferred)).sum(axis=0)
     names = [of_model.names for of_model in known[:2]]
     if production is None or None in names:
-        return np.stack([eligible, taken, np.full(len(taken), np.nan)])
+        return np.stack([eligible, taken, np.full(len(taken), np.nan), explored])
     ours, theirs = (list(of_model or ()) for of_model in names)
     by_production = np.asarray(production[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
     place = {name: index for index, name in enumerate(theirs)}
     found = [by_production[place[name]] if name in place else 0.0 for name in ours]
     tried = known[1].tried
     old = [name in place and (tried is None or bool(tried[place[name]])) for name in ours]
-    return np.stack([np.where(old, eligible, 0), taken, np.array(found)])
+    return np.stack([np.where(old, eligible, 0), taken, np.array(found), explored])
+
+
+def user_hashes(users: npt.NDArray[Any]) -> FloatArray:
+    """Hashes of the users [n], str or bytes: whole numbers below 2^32."""
+    return np.fromiter(map(zlib.crc32, _encoded(users)), np.float64, len(users))
 
 
 def view(rows: FloatArray) -> View:

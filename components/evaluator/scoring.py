@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
@@ -13,12 +17,44 @@ from components.evaluator.rows import Known, Scored, recommender_sums, table
 from components.example_gen.example_files import Decoder, records
 from components.trainer.loaded import bring_up_to_date
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.exported_model import EVALUATION, RECOMMENDER_NAMES, TRAINING_ROWS, USER_ID
+from newsletter_bandit.exported_model import (
+    EVAL_POLICY,
+    EVALUATION,
+    RECOMMENDER_NAMES,
+    TRAINING_ROWS,
+    USER_ID,
+)
 from newsletter_bandit.settings.use_case import UseCase
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
 _THREADS = 2
+
+
+# Loaded models by folder; None where they are not kept.
+_kept: dict[str, Any] | None = None
+_loading = threading.Lock()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """While this lasts, no model is loaded twice in this process; then they are let go."""
+    global _kept
+    _kept = {}
+    try:
+        yield
+    finally:
+        _kept = None
+
+
+def _load(folder: str) -> Any:
+    """A SavedModel; loading one takes about a second."""
+    if _kept is None:
+        return tf.saved_model.load(folder)
+    with _loading:
+        if folder not in _kept:
+            _kept[folder] = tf.saved_model.load(folder)
+        return _kept[folder]
 
 
 class Models:
@@ -28,6 +64,9 @@ class Models:
       folders: folders of their SavedModels, the candidate's first.
       reward_bounds: smallest and largest reward.
       use_case: today's settings, whose retired and renamed recommenders the production model may not know.
+
+    Attributes:
+      known: of each model, what is known of its recommenders.
     """
 
     def __init__(
@@ -38,7 +77,7 @@ class Models:
     ) -> None:
         self._reward_bounds = reward_bounds
         # A signature lives as long as the model it belongs to.
-        self._models = [tf.saved_model.load(folder) for folder in folders]
+        self._models = [_load(folder) for folder in folders]
         for folder, model in zip(folders, self._models, strict=True):
             if use_case is not None and not bring_up_to_date(model, use_case):
                 logging.warning("%s: too old to know which recommenders are retired or renamed.", folder)
@@ -48,7 +87,7 @@ class Models:
                     "gate's reference, look less far back (gate.reference.age_days) or at none "
                     "(gate.reference: null)."
                 )
-        self._known = [_known(model) for model in self._models]
+        self.known = [_known(model) for model in self._models]
         signatures = [model.signatures[EVALUATION] for model in self._models]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
@@ -75,12 +114,27 @@ class Models:
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
             logged = outcome(decoded, outputs[0][USER_ID])
-            whole = table(logged, outputs, self._reward_bounds, self._known)
+            whole = table(logged, outputs, self._reward_bounds, self.known)
             production = outputs[1] if len(outputs) > 1 else None
             for key, index in slices(decoded, features):
                 of_rows = index if key else None
-                sums = recommender_sums(outputs[0], production, self._known, of_rows)
+                sums = recommender_sums(outputs[0], production, self.known, of_rows)
                 yield key, Scored(whole[index] if key else whole, sums)
+
+    def evaluated(self, examples: Sequence[bytes]) -> dict[str, npt.NDArray[Any]]:
+        """Outputs of the first model's `evaluation` signature for serialized rows [n]; may be called from
+        several threads.
+        """
+        parts = [
+            {name: values.numpy() for name, values in self._outputs(tf.constant(batch))[1][0].items()}
+            for batch in (examples[start : start + _BATCH] for start in range(0, len(examples), _BATCH))
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def ranked(self, examples: Sequence[bytes]) -> dict[str, npt.NDArray[Any]]:
+        """Outputs of the first model's `eval_policy` signature for serialized rows [n]."""
+        found = self._models[0].signatures[EVAL_POLICY](examples=tf.constant(examples))
+        return {name: values.numpy() for name, values in found.items()}
 
 
 def _known(model: Any) -> Known:

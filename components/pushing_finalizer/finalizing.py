@@ -18,7 +18,14 @@ from newsletter_bandit.registry import (
     settings_digest,
     window_of,
 )
-from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import (
+    Decision,
+    Explanation,
+    Metrics,
+    Placement,
+    Verdict,
+    VerdictName,
+)
 from newsletter_bandit.registry.registry import USE_CASE
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
@@ -77,7 +84,7 @@ def finalize(
     Args:
       registry: registry of the use case.
       pushed: the model, or None.
-      evaluation_dir: folder with `metrics.json` and `verdict.json`.
+      evaluation_dir: folder with `metrics.json`, `verdict.json` and perhaps `explanation.json`.
       decision_dir: folder with `decision.json`.
       use_case: use case, which is kept beside the model.
       days: of the run.
@@ -124,8 +131,13 @@ def _published(
     if version is None:
         reason = BLESSED
         version = new_version(pushed.pushed_at, digest)
-        evidence = (Metrics.read(evaluation_dir), verdict, Decision.read(decision_dir))
-        files = {record.FILE: record.content() for record in evidence}
+        evidence = (
+            Metrics.read(evaluation_dir),
+            verdict,
+            Decision.read(decision_dir),
+            Explanation.if_there(evaluation_dir),
+        )
+        files = {record.FILE: record.content() for record in evidence if record is not None}
         files[USE_CASE] = json.loads(use_case.to_json())
         # From the start on: a step that is killed now leaves no version that seems to have been approved.
         kept_out = Placement("waiting", compared_with, compared_with) if waits else None

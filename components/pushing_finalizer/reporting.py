@@ -11,7 +11,7 @@ from components.pushing_finalizer.produced import Publication
 from newsletter_bandit import records
 from newsletter_bandit.files import write_text
 from newsletter_bandit.registry import Registry
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Verdict
 from newsletter_bandit.registry.registry import REPORT
 from newsletter_bandit.reports import Evidence, page
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -30,18 +30,21 @@ def report(
     days: TrainingDays,
     log: str,
     folder: str,
+    found: WindowLog | None = None,
 ) -> None:
     """Writes the report of a run, blessed or not, and puts the page beside its version, if it has one.
 
     Args:
       registry: registry of the use case.
       publication: what became of the model.
-      evaluation_dir: folder with `metrics.json` and `verdict.json`.
+      evaluation_dir: folder with `metrics.json`, `verdict.json` and perhaps `explanation.json`.
       decision_dir: folder with `decision.json`.
       use_case: the settings that it was trained with.
       days: of the run.
       log: what is known of the window's rows and the command, as `to_text` makes it.
       folder: gets `report.json` and `report.html`.
+      found: what an earlier step found in the window, in place of what travelled with the command; None for
+        none.
 
     Raises:
       DataError: evidence is missing or damaged.
@@ -57,8 +60,9 @@ def report(
         reason=publication.reason,
         run_date=days.run_date,
         window=days.window,
-        log=known.optional(_LOG, lambda name: WindowLog.of(known.object(name))),
+        log=found or known.optional(_LOG, lambda name: WindowLog.of(known.object(name))),
         options=known.text(_OPTIONS) if _OPTIONS in known else None,
+        explanation=Explanation.if_there(evaluation_dir),
     )
     made = page(evidence, registry.versions(), dt.datetime.now(dt.UTC))
     evidence.write(folder)

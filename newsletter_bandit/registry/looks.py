@@ -94,9 +94,10 @@ def window_of(days: tuple[dt.date, dt.date]) -> tuple[str, str]:
 def settings_digest(settings: str) -> str:
     """Sixteen hexadecimal digits of a use case's JSON, the tuned hyperparameters merged in.
 
-    They do not change with the block `publication`, which neither model nor verdict depends on.
+    They do not change with the blocks `publication` and `explanation`: neither model nor verdict depends on
+    these.
     """
-    judged = UseCase.from_json(settings).model_dump_json(exclude={"publication"})
+    judged = UseCase.from_json(settings).model_dump_json(exclude={"publication", "explanation"})
     return hashlib.sha256(judged.encode()).hexdigest()[:16]
 
 

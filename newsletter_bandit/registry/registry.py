@@ -3,7 +3,8 @@
     <root>/<use_case>/CURRENT                          {"version": ...}; see `pointer`
     <root>/<use_case>/looks.json                       the candidates that were judged; see `looks`
     <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
-    <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case
+    <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, explanation,
+                                                       use case
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
     <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
     <root>/<use_case>/<version>/sign_offs.json         who approved or rejected it, if somebody did
@@ -19,14 +20,13 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
 from newsletter_bandit.registry.afterwards import Afterwards
-from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, SignOffs, Verdict
-from newsletter_bandit.registry.evidence.record import Record
+from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Placement, SignOffs, Verdict
 from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
 from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
@@ -37,9 +37,6 @@ REPORT = "report.html"
 USE_CASE = "use_case.json"
 SERVING = "Format-Serving"
 SAVED_MODEL = "saved_model.pb"
-
-_Record = TypeVar("_Record", bound=Record)
-
 
 _FIRST = "`newsletter-bandit train` publishes a first one if the gate says so"
 
@@ -368,6 +365,15 @@ class Registry:
         with self._files.read(path) as file:
             return file.read()
 
+    def explanation(self, version: str) -> Explanation | None:
+        """Why a version chooses as it does; None if it was published without that.
+
+        Raises:
+          DataError: there is no such version, or the file is damaged.
+        """
+        self._require(version)
+        return Explanation.if_there(os.path.join(self._folder, version))
+
     def _require(self, version: str) -> None:
         created_at(version)
         if not self._is_complete(version):
@@ -414,16 +420,13 @@ class Registry:
         folder = os.path.join(self._folder, version)
         is_current = pointer is not None and pointer.version == version
 
-        def evidence(record: type[_Record]) -> _Record | None:
-            return record.read(folder) if self._files.exists(os.path.join(folder, record.FILE)) else None
-
         return VersionInfo(
             version=version,
             created=created_at(version),
             is_current=is_current,
-            verdict=evidence(Verdict),
-            decision=evidence(Decision),
-            metrics=evidence(Metrics),
+            verdict=Verdict.if_there(folder),
+            decision=Decision.if_there(folder),
+            metrics=Metrics.if_there(folder),
             is_pinned=is_current and pointer is not None and pointer.pinned,
             placement=self._afterwards.placement(version),
             sign_offs=self._afterwards.sign_offs(version),

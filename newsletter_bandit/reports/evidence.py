@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry import Registry
-from newsletter_bandit.registry.evidence import Decision, Metrics, Placement, Verdict
+from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Placement, Verdict
 from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.window_log import WindowLog
@@ -34,6 +34,7 @@ class Evidence(Record):
       log: what the window holds, training rows included; None where nobody looked.
       options: options of the command that trained, such as "--use-case shop.yaml", as a command of the report
         needs them; "" for none, None where they are unknown: on Vertex AI, and in files of earlier versions.
+      explanation: why the model chooses as it does; None where nobody asked, as in files of earlier versions.
     """
 
     FILE = "report.json"
@@ -49,6 +50,7 @@ class Evidence(Record):
     window: tuple[dt.date, dt.date] | None = None
     log: WindowLog | None = None
     options: str | None = None
+    explanation: Explanation | None = None
 
     @property
     def newsletters(self) -> int | None:
@@ -75,6 +77,11 @@ class Evidence(Record):
             window=fields.optional("window", lambda name: _window(fields, name)),
             log=fields.optional("log", lambda name: WindowLog.of(fields.object(name))),
             options=fields.optional("options", fields.text) if "options" in fields else None,
+            explanation=(
+                fields.optional("explanation", lambda name: Explanation.nested(fields.object(name)))
+                if "explanation" in fields
+                else None
+            ),
         )
 
     def body(self) -> dict[str, Any]:
@@ -91,6 +98,7 @@ class Evidence(Record):
             "window": None if self.window is None else [day.isoformat() for day in self.window],
             "log": None if self.log is None else self.log.body(),
             "options": self.options,
+            "explanation": None if self.explanation is None else self.explanation.content(),
         }
 
     def summary(self) -> Mapping[str, Any]:
@@ -141,6 +149,7 @@ def of_version(registry: Registry, version: str) -> Evidence:
         version=version,
         reason=info.verdict.words if info.placement is None else info.placement.reason,
         window=None if days is None else (days[0], days[1]),
+        explanation=registry.explanation(version),
     )
 
 

@@ -144,6 +144,26 @@ class Storing(Settings):
         return low - excess, high + excess
 
 
+class Explanation(Settings):
+    """What a report says of why a model chooses as it does, and what that may cost; docs/report.md.
+
+    Attributes:
+      scored_rows: rows that are scored for it, each feature scrambled in turn. Divided by the number of
+        features and by the permutations, it is the number of evaluated rows that are used; 0 explains
+        nothing.
+      permutations: how often each feature is scrambled.
+      tree_depth: most questions in a row of the tree that imitates the model.
+      min_agreement: a tree that agrees with the model less often, in [0, 1], is said not to be believed.
+      example_users: users that are shown, without identifiers and with rounded values; 0 shows none.
+    """
+
+    scored_rows: int = Field(default=150_000, ge=0, le=1_000_000_000)
+    permutations: int = Field(default=2, ge=1, le=100)
+    tree_depth: int = Field(default=3, ge=1, le=5)
+    min_agreement: Probability = 0.7
+    example_users: int = Field(default=10, ge=0, le=50)
+
+
 class UseCase(Settings):
     """The use case, which says what is decided for whom: one file below ``configs/``."""
 
@@ -174,6 +194,7 @@ class UseCase(Settings):
     recommender_features: dict[RecommenderName, dict[Identifier, bool | float | str]] = {}
     gate: Gate = Gate()
     publication: Publication = Publication()
+    explanation: Explanation = Explanation()
     slices: tuple[Identifier, ...] = ()
     freshness: Freshness = Freshness()
     serving: Serving = Serving()

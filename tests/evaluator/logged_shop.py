@@ -33,9 +33,10 @@ def serving_value(shift: int) -> float:
 
 def write_rows(folder: Path, count: int, seed: int) -> None:
     """``count`` rows of a uniform logging policy in one TFRecord file; the last one took a recommender long
-    gone.
+    gone. The height, which no model reads, is missing in every tenth.
     """
     rng = np.random.default_rng(seed)
+    heights = np.random.default_rng(seed + 1).normal(170.0, 10.0, count)
     colours, actions = rng.integers(0, 3, count), rng.integers(0, 3, count)
     clicked = rng.random(count) < np.where(colours == actions, CLICK, OTHER_CLICK)
     folder.mkdir(parents=True)
@@ -45,6 +46,7 @@ def write_rows(folder: Path, count: int, seed: int) -> None:
             feature = {
                 "user_id": _bytes(f"u{i}"),
                 "colour": _bytes(COLOURS[colours[i]]),
+                "height": _float(heights[i]) if i % 10 else tf.train.Feature(),
                 "recommender": _bytes(RECOMMENDERS[actions[i]] if known else "gone"),
                 "propensity": _float(1 / 3),
                 "reward": _float(clicked[i]),
@@ -57,9 +59,9 @@ def write_rows(folder: Path, count: int, seed: int) -> None:
 
 def save_model(folder: Path, shift: int) -> None:
     """A model that believes in the recommender ``shift`` places after the right one; 0 is the truth."""
-    tf.saved_model.save(
-        module := _Shop(shift), str(folder / "Format-Serving"), signatures={"evaluation": module.evaluation}
-    )
+    module = _Shop(shift)
+    signatures = {"evaluation": module.evaluation, "eval_policy": module.eval_policy}
+    tf.saved_model.save(module, str(folder / "Format-Serving"), signatures=signatures)
 
 
 class _Shop(tf.Module):
@@ -88,6 +90,13 @@ class _Shop(tf.Module):
             "eligible_recommenders": tf.ones_like(estimates, tf.bool),
             "logged_score": (tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)[:, None] + 1.0) / 2.0,
         }
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def eval_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        raw = tf.io.parse_example(examples, {"colour": tf.io.FixedLenFeature([1], tf.string)})
+        colour = tf.argmax(tf.cast(tf.equal(raw["colour"], tf.constant([COLOURS])), tf.int32), axis=1)
+        scores, order = tf.math.top_k(tf.gather(tf.constant(self._estimates), colour), 3)
+        return {"recommenders": tf.gather(tf.constant(RECOMMENDERS), order), "scores": scores}
 
 
 def _bytes(value: str) -> tf.train.Feature:

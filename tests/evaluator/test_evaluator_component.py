@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from components.evaluator.report import policy_values
-from newsletter_bandit.registry.evidence import Metrics, Verdict
+from newsletter_bandit.registry.evidence import Explanation, Metrics, Verdict
+from newsletter_bandit.registry.evidence.explanation import Question
+from newsletter_bandit.settings.use_case import Explanation as ExplanationSettings
 from newsletter_bandit.settings.use_case import UseCase
 from tests.evaluator.logged_shop import save_model, serving_value, shop_use_case, write_rows
 from tests.in_process import BEAM_ARGS
@@ -115,6 +117,42 @@ def test_better_candidate_is_blessed_against_production(shop: Path, tmp_path: Pa
 
     labels = [row.label for row in policy_values(metrics)]
     assert labels[:2] == ["logging policy", "production, serving policy"]
+    # Two of three uniform choices, a fifth of all, are not the best.
+    assert overall.explored_share == pytest.approx(2 / 3 * 0.2, abs=1e-6)
+    check_reasons(Explanation.read(tmp_path / "evaluation"))
+
+
+def check_reasons(found: Explanation) -> None:
+    """The reasons of the model that knows the truth: it looks at the colour alone."""
+    assert found.rows == 6000
+    assert found.the_same_everywhere == ("weight", "member")
+    colour, height = found.features
+    # Another row's colour is the right one in a third of the cases.
+    assert number(colour.changed) == pytest.approx(2 / 3, abs=0.02)
+    worth = 0.8 * 2 / 3 * 0.4
+    assert colour.loss.value == pytest.approx(worth, abs=4 * number(colour.loss.standard_error))
+    assert 0.1 < number(colour.loss.low) < worth < number(colour.loss.high)
+    assert (height.loss.value, height.loss.low, height.loss.high, height.changed) == (0.0, 0.0, 0.0, 0.0)
+
+    tree = found.tree
+    assert tree is not None
+    assert (tree.agreement, tree.fitted + tree.held_out) == (1.0, 6000)
+    assert number(tree.most_frequent) == pytest.approx(1 / 3, abs=0.05)
+    assert isinstance(tree.rule.question, Question)
+    assert tree.rule.question.feature == "colour"
+
+    # Each recommender is some user's first; no feature but the colour moved any.
+    assert len(found.users) == 10
+    best = {"red": "a", "green": "b", "blue": "c"}
+    typical = {one.typical for user in found.users for one in user.moved}
+    assert len(typical) == 1
+    for user in found.users:
+        colour_of = str(user.features["colour"])
+        assert user.ranking[0].recommender == best[colour_of]
+        assert [round(one.score, 6) for one in user.ranking] == [0.6, 0.2, 0.2]
+        assert [one.feature for one in user.moved] == ([] if colour_of in typical else ["colour"])
+        assert user.features["member"] is None
+    assert {user.ranking[0].recommender for user in found.users} == set("abc")
 
 
 def test_worse_candidate_is_not_blessed(shop: Path, tmp_path: Path) -> None:
@@ -147,12 +185,14 @@ def test_a_candidate_as_good_as_production_is_held_to_an_earlier_version(shop: P
 
 
 def test_few_rows_cannot_tell(shop: Path, tmp_path: Path) -> None:
-    blessing, metrics, verdict = evaluate(shop, tmp_path, shop_use_case(), "right", "none", examples="few")
+    use_case = shop_use_case().model_copy(update={"explanation": ExplanationSettings(scored_rows=0)})
+    blessing, metrics, verdict = evaluate(shop, tmp_path, use_case, "right", "none", examples="few")
 
     assert verdict.verdict == "cannot_tell"
     assert verdict.compared_with == "logging policy"
     assert verdict.checks[0].passed is False
     assert metrics.overall.production is None
+    assert not (tmp_path / "evaluation" / Explanation.FILE).exists()
     assert blessing.get_int_custom_property("blessed") == 0
     assert (tmp_path / "blessing" / "NOT_BLESSED").is_file()
 

@@ -105,7 +105,7 @@ def test_figures_by_hand() -> None:
     assert figures["unsubscribes/difference"] == pytest.approx(0.1 - 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
     # Both rows have weights 1 / .5, and each recommender was eligible in both.
-    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3]))
+    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.2, 0.1, 0.1]]))
     (figures,) = values.figures()
     assert figures["overlap/production_share"] == pytest.approx([math.nan] * 3, nan_ok=True)
     assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.1])

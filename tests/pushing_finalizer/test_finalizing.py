@@ -17,7 +17,7 @@ from newsletter_bandit.registry import Registry, approve, model_digest, settings
 from newsletter_bandit.registry.evidence import VerdictName
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
-from tests.evidence_records import decision, metrics, verdict
+from tests.evidence_records import decision, explanation, metrics, verdict
 from tests.tiny import make_use_case
 
 PUSHED_AT = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
@@ -62,6 +62,7 @@ def run(tmp_path: Path) -> Run:
 def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
     run: Run, tmp_path: Path
 ) -> None:
+    explanation().write(run.evaluation)
     publication = run.finalize()
     version = f"20261123T101500Z-{model_digest(str(run.model))[:8]}"
     assert publication == Publication("published", version, "blessed", looks=1)
@@ -70,8 +71,9 @@ def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
     assert (folder / "model" / "Format-Serving" / "saved_model.pb").read_text() == "graph"
     # To the byte as the steps wrote it.
     judged = dataclasses.replace(verdict("blessed"), looks=1)  # but for the number of looks
-    for record in (metrics(rows=10), judged, decision()):
+    for record in (metrics(rows=10), judged, decision(), explanation()):
         assert (folder / record.FILE).read_text() == record.to_json()
+    assert run.registry.explanation(version) == explanation()
     assert make_use_case() == make_use_case().from_json((folder / "use_case.json").read_text())
 
 
@@ -80,6 +82,7 @@ def test_the_same_model_pushed_again_keeps_its_version_and_evidence(run: Run) ->
     metrics(rows=11).write(run.evaluation)
     again = run.finalize(later=60)
     assert (again.published, again.version) == (True, first.version)
+    assert run.registry.explanation(str(first.version)) is None  # nobody asked for it
     assert "before" in again.reason
     assert [info.metrics for info in run.registry.versions()] == [metrics(rows=10)]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Verdict
 from newsletter_bandit.registry.evidence.metrics import (
     Clicks,
     Difference,
@@ -22,7 +22,15 @@ from newsletter_bandit.registry.evidence.metrics import (
     Unsubscribes,
 )
 from newsletter_bandit.registry.evidence.record import Record
-from tests.evidence_records import NO_FLOOR, decision, estimate, metrics, model_figures, verdict
+from tests.evidence_records import (
+    NO_FLOOR,
+    decision,
+    estimate,
+    explanation,
+    metrics,
+    model_figures,
+    verdict,
+)
 
 FLOOR = FloorGain(0.035, 0.004, 0.001, 0.25)
 DIFFERENCE = Difference(0.02, 0.01, 0.0, 0.04, 0.0, 0.04, 0.03, 0.01, 0.05)
@@ -53,6 +61,8 @@ RECORDS: list[Record] = [
     verdict("blessed"),
     verdict("cannot_tell", "rows", "value"),
     replace(verdict("blessed"), reference="v1"),
+    explanation(),
+    replace(explanation(), tree=None, users=()),
     decision(),
     decision("serving_policy", 0.5, 0.035),
     replace(decision("eval_policy", 0.0), exploration_cost=estimate(None), floor_gain=FLOOR),
@@ -84,7 +94,29 @@ def test_files_from_before_there_was_a_reference_are_read() -> None:
     assert "reference" not in verdict("blessed").content()
 
 
-@pytest.mark.parametrize("kind", [Metrics, Verdict, Decision])
+def test_how_often_exploring_changes_the_first_place_is_the_sum_over_the_recommenders() -> None:
+    found = metrics()
+    assert found.overall.explored_share is None  # as in files of earlier versions
+    content = found.content()
+    for one in content["overall"]["overlap"].values():
+        del one["explored_share"]
+    assert Metrics.from_json(json.dumps(content)) == found
+    overlap = {
+        name: replace(one, explored_share=share)
+        for (name, one), share in zip(found.overall.overlap.items(), (0.03, 0.05), strict=True)
+    }
+    assert replace(found.overall, overlap=overlap).explored_share == pytest.approx(0.08)
+
+
+def test_rules_within_rules_end(tmp_path: Path) -> None:
+    content = explanation().content()
+    for _ in range(10):
+        content["tree"]["rule"]["no"] = {**content["tree"]["rule"]}
+    with pytest.raises(DataError, match=r"explanation\.json: rules within rules; allowed: at most 10 levels"):
+        Explanation.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("kind", [Metrics, Verdict, Decision, Explanation])
 @pytest.mark.parametrize(
     ("text", "found"),
     [

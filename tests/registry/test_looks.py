@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry import Registry, settings_digest
+from newsletter_bandit.settings.use_case import Explanation
 from tests.registry.made_looks import LOOK, WINDOW, look
+from tests.tiny import make_use_case
 
 NEXT = ("2026-11-02", "2026-11-30")
 
@@ -31,6 +33,14 @@ def test_looks_are_counted_by_window_and_an_evaluation_only_once(tmp_path: Path)
         ("evaluation/2", "published", "v2"),
         ("evaluation/3", "judged", None),
     ]
+
+
+def test_how_a_model_is_explained_makes_no_other_model() -> None:
+    use_case = make_use_case()
+    explained = use_case.model_copy(update={"explanation": Explanation(permutations=9)})
+    other = use_case.model_copy(update={"eval_share": 0.3})
+    digest = settings_digest(use_case.to_json())
+    assert settings_digest(explained.to_json()) == digest != settings_digest(other.to_json())
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, what
-stood in its way into production, and who signed it off.
+"""Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, why
+it chooses as it does, what stood in its way into production, and who signed it off.
 """
 
 from newsletter_bandit.registry.evidence.decision import Decision
+from newsletter_bandit.registry.evidence.explanation import Explanation
 from newsletter_bandit.registry.evidence.metrics import Metrics
 from newsletter_bandit.registry.evidence.placement import Placement, PlacementName
 from newsletter_bandit.registry.evidence.sign_off import Answer, SignOff, SignOffs
@@ -11,6 +12,7 @@ from newsletter_bandit.registry.evidence.verdict import Verdict, VerdictName
 __all__ = [
     "Answer",
     "Decision",
+    "Explanation",
     "Metrics",
     "Placement",
     "PlacementName",

@@ -231,6 +231,8 @@ class ActionOverlap(Figures):
       sample_ratio_distance: distance of that from 1 in standard errors.
       value, value_low, value_high: reward per newsletter if everybody who may get it got it, with its
         interval; None where it is in no row, or an earlier version wrote the file.
+      explored_share: share of the first slots that exploring gives it, where the eval policy prefers another;
+        None where an earlier version wrote the file.
     """
 
     logged_share: Figure
@@ -242,6 +244,7 @@ class ActionOverlap(Figures):
     value: Figure = None
     value_low: Figure = None
     value_high: Figure = None
+    explored_share: Figure = None
 
 
 @dataclass(frozen=True)
@@ -411,6 +414,12 @@ class OverallMetrics(SliceMetrics):
     reference: Reference | None = None
     clicks: Clicks | None = None
     uniform: Uniform | None = None
+
+    @property
+    def explored_share(self) -> Figure:
+        """Share of the first slots that exploring changes, in [0, 1]; None where it is unknown."""
+        shares = [one.explored_share for one in self.overlap.values()]
+        return None if None in shares else sum(share for share in shares if share is not None)
 
     @classmethod
     def of(cls, fields: Fields) -> OverallMetrics:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.files import write_text
+from newsletter_bandit.files import files_of, write_text
 from newsletter_bandit.records import Fields
 
 FORMAT = 1
@@ -58,6 +58,12 @@ class Record(ABC):
     def read(cls, folder: str | os.PathLike[str]) -> Self:
         """The record in ``folder``, on this machine or in a bucket; raises as `from_json` does."""
         return cls.nested(records.read(os.path.join(folder, cls.FILE)))
+
+    @classmethod
+    def if_there(cls, folder: str | os.PathLike[str]) -> Self | None:
+        """As `read`; None where the folder has no such file."""
+        path = os.path.join(folder, cls.FILE)
+        return cls.read(folder) if files_of(path).exists(path) else None
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Makes or replaces the file in ``folder``, whole or not at all."""

@@ -63,7 +63,8 @@ def create(
       options: options of the command that trains, for the commands in the report; None where unknown.
       build_table: build the training table first, from the raw ones.
       again: the parameter that lets a compiled pipeline train on rows that were judged before. With it, the
-        pipeline takes the fingerprint itself, and the other steps run only if the training is a new one.
+        pipeline takes the fingerprint and looks at the window itself, and the other steps run only if the
+        training is a new one.
 
     Raises:
       SettingsError: the tuned hyperparameters do not fit the use case.
@@ -78,7 +79,8 @@ def create(
         first.append(TableBuilder(use_case, environment.warehouse, "training", run_date))
     guard = None
     if again is not None:
-        guard = RepeatGuard(use_case, environment.warehouse, environment.registry, run_date, again)
+        built = first[0].outputs["report"] if build_table else None
+        guard = RepeatGuard(use_case, environment.warehouse, environment.registry, run_date, again, built)
         guard.add_upstream_nodes(first)
         first.append(guard)
     with nullcontext() if guard is None else Cond(guard.is_new):

@@ -26,6 +26,7 @@ from components.repeat_guard.component import ROWS_KEY
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse import window_log
 from newsletter_bandit.warehouse.run_date import RUN_DATE
 from newsletter_bandit.warehouse.window_log import WindowLog
 
@@ -65,10 +66,10 @@ class Executor(base_executor.BaseExecutor):
         use_case = UseCase.from_json(exec_properties["use_case"])
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
-        rows = exec_properties["rows"]
+        rows, found = exec_properties["rows"], None
         if input_dict.get("repeat_check"):
             check = artifact_utils.get_single_instance(input_dict["repeat_check"])
-            rows = check.get_string_custom_property(ROWS_KEY)
+            rows, found = check.get_string_custom_property(ROWS_KEY), window_log.kept(check.uri)
         registry = Registry(exec_properties["registry"], use_case.name)
         days = TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE)))
         evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
@@ -88,7 +89,8 @@ class Executor(base_executor.BaseExecutor):
         )
         folder = artifact_utils.get_single_uri(output_dict["publication"])
         publication.write(folder)
-        report(registry, publication, evaluation, decision, use_case, days, exec_properties["log"], folder)
+        log = exec_properties["log"]
+        report(registry, publication, evaluation, decision, use_case, days, log, folder, found)
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
 
@@ -127,7 +129,8 @@ class PushingFinalizer(base_component.BaseComponent):
       rows: fingerprint of the window's rows, by which the same training is known again; "" for none.
       log: what the window holds, for the report; None where nobody looked.
       options: options of the command that trains, for the commands in the report; None where unknown.
-      repeat_check: channel of the RepeatGuard's `check`, whose fingerprint then takes the place of ``rows``.
+      repeat_check: channel of the RepeatGuard's `check`, whose fingerprint and log then take the place of
+        ``rows`` and ``log``.
     """
 
     SPEC_CLASS = PushingFinalizerSpec

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.placeholder.placeholder import Predicate
 from tfx.orchestration.data_types import RuntimeParameter
-from tfx.types import Artifact, Channel, artifact_utils, component_spec
+from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec
 from tfx.types.experimental import simple_artifacts
 
 from newsletter_bandit.errors import SettingsError
@@ -24,6 +24,8 @@ from newsletter_bandit.files import write_text
 from newsletter_bandit.registry import AGAIN, Registry
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse import loading, window_log
+from newsletter_bandit.warehouse.arms import arm_summary
 from newsletter_bandit.warehouse.fingerprint import fingerprint
 from newsletter_bandit.warehouse.queries import Warehouse, training_query
 from newsletter_bandit.warehouse.run_date import dated, resolve
@@ -43,7 +45,8 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes what it found as text and as the artifact's custom properties.
+        """Writes what it found as text and as the artifact's custom properties, and what the window of a
+        training holds.
 
         Raises:
           SettingsError: no window is complete on the run date, or `again` is neither "yes" nor "".
@@ -71,13 +74,30 @@ class Executor(base_executor.BaseExecutor):
             )
         logging.info("%s", words)
         check = artifact_utils.get_single_instance(output_dict["check"])
+        if earlier is None or again:
+            _keep_log(check.uri, warehouse, use_case, days, input_dict)
         check.set_string_custom_property(ROWS_KEY, rows)
         check.set_string_custom_property(FOUND_KEY, NEW if earlier is None or again else REPEATED)
         write_text(os.path.join(check.uri, REPORT_FILE), words + "\n")
 
 
+def _keep_log(
+    folder: str,
+    warehouse: Warehouse,
+    use_case: UseCase,
+    days: TrainingDays,
+    input_dict: dict[str, list[Artifact]],
+) -> None:
+    """Looks at the window for the report of the training, which nobody else does where nobody calls."""
+    load = None
+    if input_dict.get("table_report"):
+        load = loading.kept(artifact_utils.get_single_uri(input_dict["table_report"]))
+    arms = tuple(arm_summary(warehouse, use_case, *days.window))
+    window_log.keep(folder, window_log.window_log(warehouse, use_case, days.window, arms, load))
+
+
 class RepeatGuardSpec(component_spec.ComponentSpec):
-    """Input: settings, the query and the day. Output: what was found."""
+    """Input: settings, the query, the day, and perhaps how the table was built. Output: what was found."""
 
     PARAMETERS = {
         "use_case": component_spec.ExecutionParameter(type=str),
@@ -87,7 +107,9 @@ class RepeatGuardSpec(component_spec.ComponentSpec):
         "run_date": component_spec.ExecutionParameter(type=str),
         "again": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, Any] = {}
+    INPUTS = {
+        "table_report": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
+    }
     OUTPUTS = {"check": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
 
@@ -95,7 +117,7 @@ class RepeatGuard(base_component.BaseComponent):
     """Finds out whether the window's rows were judged before, with the same settings and production.
 
     Outputs `check`, a folder with `report.txt`, whose custom property `rows` is the fingerprint of the rows
-    and `found` is "new" or "repeated".
+    and `found` is "new" or "repeated". If they are new, the folder also has `window_log.json`.
 
     Args:
       use_case: use case, the tuned hyperparameters merged in.
@@ -103,6 +125,7 @@ class RepeatGuard(base_component.BaseComponent):
       registry: root of the registry, a folder or ``gs://`` path.
       run_date: YYYY-MM-DD, or "" for the day of the run.
       again: "yes" calls repeated rows new; "" does not.
+      table_report: channel of the TableBuilder's `report`; None where no step builds the table.
     """
 
     SPEC_CLASS = RepeatGuardSpec
@@ -115,6 +138,7 @@ class RepeatGuard(base_component.BaseComponent):
         registry: str,
         run_date: str | RuntimeParameter,
         again: str | RuntimeParameter = "",
+        table_report: BaseChannel | None = None,
     ) -> None:
         spec = RepeatGuardSpec(
             use_case=use_case.to_json(),
@@ -123,6 +147,7 @@ class RepeatGuard(base_component.BaseComponent):
             registry=registry,
             run_date=run_date,
             again=again,
+            table_report=table_report,
             check=Channel(type=simple_artifacts.File),
         )
         super().__init__(spec=spec)

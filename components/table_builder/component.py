@@ -6,6 +6,7 @@ pipeline builds the table that it reads, so a training of an earlier day leaves 
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from tfx.types.experimental import simple_artifacts
 
 from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse import loading
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.run_date import resolve
 from newsletter_bandit.warehouse.tables.build import Plan, build
@@ -34,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Builds, and writes the report as text.
+        """Builds, and writes the report as text; of the training table also what a later report tells.
 
         Raises:
           UserError: as `newsletter_bandit.warehouse.tables.build.build`.
@@ -43,10 +45,13 @@ class Executor(base_executor.BaseExecutor):
         use_case = UseCase.from_json(exec_properties["use_case"])
         warehouse: Warehouse = TypeAdapter(Warehouse).validate_json(exec_properties["warehouse"])
         plan = Plan.of_day(use_case, resolve(exec_properties["run_date"])).only(exec_properties["table"])
-        report = str(build(warehouse, use_case, plan))
+        report = build(warehouse, use_case, plan)
         logging.info("%s", report)
         folder = artifact_utils.get_single_uri(output_dict["report"])
-        write_text(os.path.join(folder, REPORT_FILE), report + "\n")
+        write_text(os.path.join(folder, REPORT_FILE), f"{report}\n")
+        trained_on = report.of(use_case.tables.training)
+        if trained_on is not None:
+            loading.keep(folder, trained_on.loading(dt.datetime.now(dt.UTC)))
 
 
 class TableBuilderSpec(component_spec.ComponentSpec):
@@ -65,7 +70,7 @@ class TableBuilderSpec(component_spec.ComponentSpec):
 class TableBuilder(base_component.BaseComponent):
     """Builds the training or inference table from the raw ones, for the day on which it runs.
 
-    Outputs `report`, a folder with `report.txt`.
+    Outputs `report`, a folder with `report.txt`, and with `loading.json` if it is the training table.
 
     Args:
       use_case: names the tables.

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from newsletter_bandit import records
-from newsletter_bandit.files import write_text
+from newsletter_bandit.files import files_of, write_text
 from newsletter_bandit.records import Fields
 
 FOLDER = "loads"
+# Of a load by a step of a pipeline, beside its report.
+FILE = "loading.json"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,17 @@ def newest(workdir: Path, use_case: str, table: str) -> Loading | None:
     """The newest load of a table; None if none was noted. Raises `DataError` if the note is damaged."""
     path = _path(workdir, use_case, table)
     return Loading.of(records.read(str(path))) if os.path.exists(path) else None
+
+
+def keep(folder: str, loading: Loading) -> None:
+    """Writes a load into a step's folder, on this machine or in a bucket."""
+    write_text(os.path.join(folder, FILE), records.to_json(loading.body()))
+
+
+def kept(folder: str) -> Loading | None:
+    """The load in a step's folder; None if there is none. Raises `DataError` if it is damaged."""
+    path = os.path.join(folder, FILE)
+    return Loading.of(records.read(path)) if files_of(path).exists(path) else None
 
 
 def _path(workdir: Path, use_case: str, table: str) -> Path:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import files_of, write_text
 from newsletter_bandit.records import Fields
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary
@@ -18,6 +21,7 @@ from newsletter_bandit.warehouse.reading import read
 
 # Lower ends of the bins of propensities, each half of the one before; a last bin holds what is below.
 BOUNDS = tuple(2.0**-power for power in range(1, 10))
+FILE = "window_log.json"  # in the folder of a step that looked
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,16 @@ def window_log(
             days[(row["day"] - start).days] += row["newsletters"]
             bins[row["bin"]] += row["newsletters"]
     return WindowLog(arms, start, tuple(days), tuple(bins), load)
+
+
+def keep(folder: str, log: WindowLog) -> None:
+    """Writes a log into a step's folder, on this machine or in a bucket."""
+    write_text(os.path.join(folder, FILE), records.to_json(log.body()))
+
+
+def kept(folder: str) -> WindowLog | None:
+    """The log in a step's folder; None if there is none, as where an earlier version ran the step. Raises
+    `DataError` if it is damaged.
+    """
+    path = os.path.join(folder, FILE)
+    return WindowLog.of(records.read(path)) if files_of(path).exists(path) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
             "`newsletter-bandit build-tables`"
         )
     from newsletter_bandit.warehouse.ingest import ingest as ingest_files
+    from newsletter_bandit.warehouse.loading import Loading, time_of_loading, write
 
     rejects = workspace.workdir / "rejects" / f"{workspace.use_case.name}-{table}.jsonl"
     path = Path(environment.warehouse.path)
@@ -54,7 +55,10 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
     refused: Counter[str] = Counter()
     for refusal in report.refusals:
         refused[refusal.reason] += refusal.rows
-    _note(workspace, table, "ingest", report.read, report.loaded, report.already_there, dict(refused))
+    # For the report of the next training.
+    at = time_of_loading(dt.datetime.now(dt.UTC))
+    loading = Loading("ingest", at, report.read, report.loaded, report.already_there, dict(refused))
+    write(workspace.workdir, workspace.use_case.name, table, loading)
     return report
 
 
@@ -87,17 +91,14 @@ def build_tables(workspace: Workspace, plan: Plan) -> BuildReport:
     `newsletter_bandit.warehouse.tables.build.build`.
     """
     require_credentials(workspace)
+    from newsletter_bandit.warehouse.loading import write
     from newsletter_bandit.warehouse.tables.build import build
-    from newsletter_bandit.warehouse.tables.report import REASONS
 
     report = build(workspace.environment.warehouse, workspace.use_case, plan)
-    for table in report.tables:
-        if table.table == workspace.use_case.tables.training:
-            left_out = {
-                f"{table.source} {REASONS[reason]}": rows for reason, rows in table.left_out.items() if rows
-            }
-            read = table.written + sum(left_out.values())
-            _note(workspace, "training", "build-tables", read, table.written, 0, left_out)
+    table = report.of(workspace.use_case.tables.training)
+    if table is not None:
+        loading = table.loading(dt.datetime.now(dt.UTC))
+        write(workspace.workdir, workspace.use_case.name, "training", loading)
     return report
 
 
@@ -145,23 +146,6 @@ def window_log(
 
     load = newest(workspace.workdir, workspace.use_case.name, "training")
     return look(workspace.environment.warehouse, workspace.use_case, window, tuple(arms), load)
-
-
-def _note(
-    workspace: Workspace,
-    table: str,
-    command: str,
-    read: int,
-    taken: int,
-    already_there: int,
-    left_out: Mapping[str, int],
-) -> None:
-    """Keeps what a load did, for the report of the next training."""
-    from newsletter_bandit.warehouse.loading import Loading, time_of_loading, write
-
-    at = time_of_loading(dt.datetime.now(dt.UTC))
-    loading = Loading(command, at, read, taken, already_there, left_out)
-    write(workspace.workdir, workspace.use_case.name, table, loading)
 
 
 def outside(workspace: Workspace, window: tuple[dt.date, dt.date]) -> Outside | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.registry import Look, Registry, settings_digest
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse import loading, window_log
 from newsletter_bandit.warehouse.ingest import ingest
+from newsletter_bandit.warehouse.loading import Loading
+from newsletter_bandit.warehouse.window_log import WindowLog
 from tests.raw_rows import make_typed_use_case, write_csv
 
 WINDOW = ("2024-01-08", "2024-01-22")
@@ -33,8 +38,18 @@ class Place:
         source = write_csv(self.folder / "training.csv", *changes)
         ingest(Path(self.warehouse.path), use_case, "training", [source], replace=True)
 
-    def check(self, use_case: UseCase, run_date: str = "2024-02-01", again: str = "") -> tuple[str, str, str]:
-        """Runs the step; the rows' fingerprint, what it found, and its report."""
+    def check(
+        self,
+        use_case: UseCase,
+        run_date: str = "2024-02-01",
+        again: str = "",
+        tables: dict[str, Any] | None = None,
+    ) -> tuple[str, str, str]:
+        """Runs the step; the rows' fingerprint, what it found, and its report.
+
+        Args:
+          tables: the artifact of the step that built the table, by the name of the input.
+        """
         from tfx.types.experimental import simple_artifacts
 
         from components.repeat_guard.component import FOUND_KEY, REPORT_FILE, ROWS_KEY, Executor, RepeatGuard
@@ -42,9 +57,14 @@ class Place:
         component = RepeatGuard(use_case, self.warehouse, str(self.folder / "registry"), run_date, again)
         check = simple_artifacts.File()
         check.uri = str(self.folder / "check")
-        Executor().Do({}, {"check": [check]}, dict(component.exec_properties))
+        shutil.rmtree(check.uri, ignore_errors=True)
+        Executor().Do(tables or {}, {"check": [check]}, dict(component.exec_properties))
         rows, found = (check.get_string_custom_property(key) for key in (ROWS_KEY, FOUND_KEY))
         return rows, found, (Path(check.uri) / REPORT_FILE).read_text()
+
+    def log(self) -> WindowLog | None:
+        """What the step kept of the window."""
+        return window_log.kept(str(self.folder / "check"))
 
 
 @pytest.fixture
@@ -74,6 +94,7 @@ def test_rows_that_were_judged_are_repeated_until_something_differs(place: Place
             "rows only adds chances to err; `newsletter-bandit submit training --again` trains all the "
             "same.\n",
         )
+    assert place.log() is None  # nobody reads it where nothing is trained
     assert place.check(use_case, again="yes")[:2] == (first, "new")
     with pytest.raises(SettingsError, match="again: found 'no'; allowed: yes, or nothing"):
         place.check(use_case, again="no")
@@ -90,3 +111,25 @@ def test_rows_that_were_judged_are_repeated_until_something_differs(place: Place
     corrected, found, _ = place.check(use_case)
     assert found == "new"
     assert corrected != first
+
+
+def test_the_step_keeps_for_the_report_what_the_window_holds(place: Place) -> None:
+    from tfx.types.experimental import simple_artifacts
+
+    use_case = make_typed_use_case(window={"weeks": 2, "overlap_weeks": 0, "anchor": "2024-01-08"})
+    place.load(use_case, {"height": "170.5"}, {"height": "180.0"})
+    place.check(use_case)
+    found = place.log()
+    assert found is not None
+    assert (found.start, len(found.days), found.newsletters) == (dt.date(2024, 1, 8), 14, 2)
+    assert sum(found.days) == sum(found.propensities) == 2
+    assert found.load is None
+
+    built = simple_artifacts.File()
+    built.uri = str(place.folder / "report")
+    load = Loading("build-tables", "2024-02-01 09:00 UTC", 5, 2, 0, {"sends without a propensity": 3})
+    loading.keep(built.uri, load)
+    place.check(use_case, tables={"table_report": [built]})
+    found = place.log()
+    assert found is not None
+    assert found.load == load

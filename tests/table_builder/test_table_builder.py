@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from newsletter_bandit.settings.environment import DuckDBWarehouse
+from newsletter_bandit.warehouse import loading
 from tests import raw_sources
 from tests.raw_sources import RAW, duckdb_rows, fill_duckdb, make_raw_use_case
 
@@ -41,7 +42,17 @@ def test_the_step_builds_its_table_for_the_day_and_leaves_the_other_alone(tmp_pa
     with pytest.raises(duckdb.CatalogException, match="inference does not exist"):
         duckdb_rows(tmp_path / "w.duckdb", "tiny.inference")
 
+    # For the report of a training: nobody notes it where no command was called.
+    load = loading.kept(str(tmp_path / "report"))
+    assert load is not None
+    assert (load.command, load.taken) == ("build-tables", 10)
+    assert load.read == load.taken + sum(load.left_out.values())
+    for reason, rows in load.left_out.items():
+        assert f"left out: {rows} {reason}\n" in report
+    (tmp_path / "report" / loading.FILE).unlink()
+
     report = _run(tmp_path, "inference", "2024-01-22")
+    assert loading.kept(str(tmp_path / "report")) is None
     assert report.startswith(
         "tiny.inference, users of the snapshot of 2024-01-20 for campaign 2024-W04: 3 rows written"
     )

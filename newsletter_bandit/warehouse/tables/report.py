@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from newsletter_bandit.warehouse.bigquery import Job
+from newsletter_bandit.warehouse.loading import Loading, time_of_loading
 from newsletter_bandit.warehouse.outcomes import Outcomes
 
 # Value of `left_out` in `_sends.sql` -> its meaning.
@@ -47,6 +48,14 @@ class TableReport:
     outcomes: Outcomes | None = None
     notes: tuple[str, ...] = ()
 
+    def loading(self, now: dt.datetime) -> Loading:
+        """The build as the report of a training tells of it; ``now`` is an aware time."""
+        left_out = {
+            f"{self.source} {REASONS[reason]}": rows for reason, rows in self.left_out.items() if rows
+        }
+        read = self.written + sum(left_out.values())
+        return Loading("build-tables", time_of_loading(now), read, self.written, 0, left_out)
+
     def __str__(self) -> str:
         lines = [f"{self.table}, {self.content}: {self.written:,} rows written in place of {self.removed:,}."]
         for reason, rows in sorted(self.left_out.items(), key=lambda item: (-item[1], item[0])):
@@ -70,6 +79,10 @@ class BuildReport:
     tables: tuple[TableReport, ...]
     jobs: tuple[Job, ...]
     seconds: float
+
+    def of(self, table: str) -> TableReport | None:
+        """The entry of a table, by its name in the settings; None if it was not built."""
+        return next((found for found in self.tables if found.table == table), None)
 
     def __str__(self) -> str:
         lines = [str(table) for table in self.tables]

@@ -43,7 +43,7 @@ class Heat(NamedTuple):
     untested: bool
 
 
-def intervals(rows: Sequence[Row], title: str, unit: str, zero: bool = False) -> str:
+def intervals(rows: Sequence[Row], title: str, unit: str, zero: bool = False, may_cut: bool = True) -> str:
     """Values with their intervals, one below the other; a row without them stays empty.
 
     Args:
@@ -52,9 +52,11 @@ def intervals(rows: Sequence[Row], title: str, unit: str, zero: bool = False) ->
       unit: of the axis.
       zero: draws a line at 0, where differences change their sign; an interval that is much wider than the
         others is then cut, with an arrow at its end.
+      may_cut: False shows every interval whole, with such a line too.
     """
 
-    low, high = _limits([row.amount for row in rows]) if zero else (-math.inf, math.inf)
+    cut_off = zero and may_cut
+    low, high = _limits([row.amount for row in rows]) if cut_off else (-math.inf, math.inf)
 
     def draw(axes: Axes) -> None:
         if zero:
@@ -108,13 +110,12 @@ def pairs(rows: Sequence[Pair], title: str, unit: str) -> str:
 
 def bars(rows: Sequence[tuple[str, int]], title: str, unit: str) -> str:
     """Counts, one below the other; otherwise as `intervals`."""
+    return _bars(rows, title, unit, 1.0, whole)
 
-    def draw(axes: Axes) -> None:
-        counts = [count for _, count in rows]
-        axes.barh(range(len(rows)), counts, height=0.32, color=ACCENT, zorder=2)
-        axes.set_xlim(0.0, 1.08 * max(*counts, 1))
 
-    return _rows([label for label, _ in rows], title, unit, draw, whole)
+def shares(rows: Sequence[tuple[str, float]], title: str, unit: str) -> str:
+    """Shares in [0, 1] as bars, one below the other; otherwise as `intervals`."""
+    return _bars(rows, title, unit, 0.01, lambda x: share(x, 0))
 
 
 def heat(rows: Sequence[tuple[str, Sequence[Heat]]], columns: Sequence[str], title: str) -> str:
@@ -126,6 +127,23 @@ def heat(rows: Sequence[tuple[str, Sequence[Heat]]], columns: Sequence[str], tit
       title: read aloud in the place of the figure.
     """
     return both(lambda width: _heat(rows, columns, title, width))
+
+
+def _bars(
+    rows: Sequence[tuple[str, float]],
+    title: str,
+    unit: str,
+    least: float,
+    shown: Callable[[float], str],
+) -> str:
+    """Bars on an axis that reaches at least to ``least``."""
+
+    def draw(axes: Axes) -> None:
+        lengths = [length for _, length in rows]
+        axes.barh(range(len(rows)), lengths, height=0.32, color=ACCENT, zorder=2)
+        axes.set_xlim(0.0, 1.08 * max(*lengths, least))
+
+    return _rows([label for label, _ in rows], title, unit, draw, shown)
 
 
 def _limits(amounts: Sequence[Amount]) -> tuple[float, float]:

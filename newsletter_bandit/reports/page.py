@@ -33,6 +33,7 @@ from newsletter_bandit.reports.sections import (
     over_time,
     sign_off,
     slices,
+    why,
 )
 from newsletter_bandit.reports.style import TEMPLATES, stylesheet
 
@@ -58,6 +59,7 @@ def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.d
     environment.filters |= {
         "whole": amounts.whole,
         "share": amounts.share,
+        "percent": amounts.percent,
         "plain": amounts.plain,
     }
     return environment.get_template("report.html").render(_context(evidence, versions, made_at))
@@ -72,6 +74,7 @@ def _context(
     unit = evidence.use_case.reward.click
     shares, heat_map, sent = customers.shares(evidence), customers.heat_map(evidence), data.sent(evidence)
     groups, compared = slices.slices(evidence), comparisons.compared(evidence)
+    reasons = why.why(evidence)
     return {
         "css": Markup(stylesheet()),
         "evidence": evidence,
@@ -121,6 +124,10 @@ def _context(
         "slices": groups,
         "slices_figure": _slices(groups),
         "guards": guardrails.guards(evidence),
+        "exploring": guardrails.exploring(evidence),
+        "why": reasons,
+        "worth_figure": _worth(reasons),
+        "changed_figure": _changed(reasons),
         "history": history.history(evidence, versions),
         "over_time": over_time.over_time(evidence, versions),
         "sign_off": sign_off.section(evidence, versions, made_at) if versions else None,
@@ -173,6 +180,32 @@ def _slices(rows: Sequence[slices.Slice]) -> Markup:
             "Gain of each group of users, with its interval",
             "net clicks gained per 100,000 newsletters",
             zero=True,
+        )
+    )
+
+
+def _worth(reasons: why.Why | None) -> Markup:
+    if reasons is None or not reasons.worth:
+        return Markup("")
+    return Markup(
+        figures.intervals(
+            [figures.Row(row.feature, row.loss, row.loss.surely_more) for row in reasons.worth[:_DRAWN]],
+            "What the model loses without each feature, with its interval",
+            "net clicks lost per 100,000 newsletters",
+            zero=True,
+            may_cut=False,  # the widest may be that of the feature that matters most
+        )
+    )
+
+
+def _changed(reasons: why.Why | None) -> Markup:
+    if reasons is None or not reasons.worth:
+        return Markup("")
+    return Markup(
+        figures.shares(
+            [(row.feature, row.changed or 0.0) for row in reasons.worth[:_DRAWN]],
+            "How often the first choice is another one without each feature",
+            "newsletters with another first choice",
         )
     )
 

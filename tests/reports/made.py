@@ -23,7 +23,7 @@ from newsletter_bandit.reports import Evidence, Outcome
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.loading import Loading
 from newsletter_bandit.warehouse.window_log import WindowLog
-from tests.evidence_records import decision, metrics, model_figures
+from tests.evidence_records import decision, explanation, metrics, model_figures
 from tests.tiny import make_use_case
 
 FIRST, SECOND = "20261102T101500Z-11111111", "20261123T101500Z-22222222"
@@ -139,7 +139,14 @@ def with_everything() -> Evidence:
     """Evidence against a production model, with all that earlier versions did not measure."""
     later = {"baseline": 0.11, "difference": 0.02, "difference_low": 0.015, "difference_high": 0.025}
     overlap = {
-        name: replace(one, production_share=0.3, value=value, value_low=value - 0.01, value_high=value + 0.01)
+        name: replace(
+            one,
+            production_share=0.3,
+            value=value,
+            value_low=value - 0.01,
+            value_high=value + 0.01,
+            explored_share=0.041,
+        )
         for (name, one), value in zip(overall().overlap.items(), (0.04, 0.09, 0.08), strict=True)
     }
     figures = overall(
@@ -153,7 +160,7 @@ def with_everything() -> Evidence:
     shares = {name: SliceShare(0.3, share, 0.3) for name, share in zip(NAMES, (0.9, 0.02, 0.08), strict=True)}
     one = replace(found.metrics.slices["colour=red"], shares=shares)
     slices = {f"favourite category={i}": one for i in range(12)}
-    return replace(found, metrics=replace(found.metrics, slices=slices))
+    return replace(found, metrics=replace(found.metrics, slices=slices), explanation=explanation())
 
 
 def version(name: str, current: bool = False) -> VersionInfo:

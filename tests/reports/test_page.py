@@ -14,6 +14,7 @@ import pytest
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry.evidence.metrics import SliceShare
 from newsletter_bandit.reports import Evidence, page
+from tests.evidence_records import explanation
 from tests.reports.made import (
     FIRST,
     NAMES,
@@ -219,6 +220,62 @@ def test_an_untested_recommender_is_marked() -> None:
     assert [row[0].split() for row in parsed.cells if row and "untested" in row[0]] == [["c", "untested"]]
 
 
+def test_why_it_chooses_so_in_words_and_numbers() -> None:
+    found = with_everything()
+    parsed = Parsed(page(found))
+    cells = [[" ".join(cell.split()) for cell in row] for row in parsed.cells]
+    # The dearest first, at the confidence of all three together: 1.22 times as wide.
+    assert [row for row in cells if row[0] in ("colour", "height", "weight")] == [
+        ["colour", "5,000", "3,779 to 6,221", "50.0%", "helps"],
+        ["height", "500", "−721 to 1,721", "20.0%", "cannot tell"],
+        ["weight", "0", "0 to 0", "0.0%", "not used"],
+    ]
+    for said in (
+        "in 1,000 of the newsletters that were kept apart to judge by",
+        "Left out, because nothing can be exchanged: member.",
+        "In 300 newsletters to other users than those who taught them, they name it in 84.0% . Always naming "
+        "the most frequent one would in 41.0%.",
+        "If colour is red: a 300 newsletters, 95% of them so Else, colour is not red 700 newsletters",
+        "If height is at most 180, or missing: c 400 newsletters, 80% of them so Else, height is more than "
+        "180: b 300 newsletters, 90% of them so",
+        "User 1 c 12,000 a 10,000 b −200 With a typical value of one feature, another would be first: colour "
+        "red instead of blue: a height 170 instead of missing: b Features colour blue height missing weight "
+        "3,400 member missing",
+        "User 2 c 12,000 a 10,000 b −200 No feature alone moved this choice.",
+        "First places that it changes 12.3%",
+    ):
+        assert said in parsed.text, said
+    assert "Do not believe these rules" not in parsed.text
+    assert "user-" not in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("agreement", "most_frequent", "why"),
+    [
+        (0.69, 0.41, "finer than so few questions; 70% would have to agree"),
+        (0.93, 0.93, "do no better than naming one and the same recommender"),
+    ],
+)
+def test_a_tree_that_agrees_too_seldom_is_not_to_be_believed(
+    agreement: float, most_frequent: float, why: str
+) -> None:
+    found = with_everything()
+    assert found.explanation is not None
+    assert found.explanation.tree is not None
+    tree = replace(found.explanation.tree, agreement=agreement, most_frequent=most_frequent)
+    text = Parsed(page(replace(found, explanation=replace(found.explanation, tree=tree)))).text
+    assert f"Do not believe these rules. {'The' if agreement < 0.7 else 'Its'}" in text
+    assert why in text
+
+
+def test_what_an_agent_knows_of_recommenders_is_named_and_left_out() -> None:
+    features = {name: {"price": 1.0, "kind": "x"} for name in NAMES}
+    agent = {"type": "recommender_features", "hidden_layers": [8]}
+    found = evidence(recommender_features=features, agent=agent)
+    text = Parsed(page(replace(found, explanation=explanation()))).text
+    assert "knows something of each recommender: price, kind. That is the same for every user" in text
+
+
 def test_evidence_of_an_earlier_version_has_a_page_too() -> None:
     overlap = {name: replace(one, sample_ratio=None) for name, one in overall().overlap.items()}
     old = replace(
@@ -228,6 +285,11 @@ def test_evidence_of_an_earlier_version_has_a_page_too() -> None:
     assert "Nobody tested if recommenders were sent as often as their propensities say." in parsed.text
     assert "Window" not in parsed.text
     assert "History" not in parsed.text
+    assert "Nobody asked this model for its reasons" in parsed.text
+    assert "First places that it changes" not in parsed.text
+    content = old.content()
+    del content["explanation"]
+    assert Evidence.from_json(json.dumps(content)) == old
 
 
 def test_evidence_survives_its_file() -> None:

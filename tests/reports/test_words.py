@@ -22,7 +22,7 @@ from newsletter_bandit.reports.sections.comparisons import compared, singles
 from newsletter_bandit.reports.sections.correction import bonferroni
 from newsletter_bandit.reports.sections.customers import served, shares
 from newsletter_bandit.reports.sections.data import empty_days, log_ends, sent
-from newsletter_bandit.reports.sections.guardrails import guards
+from newsletter_bandit.reports.sections.guardrails import exploring, guards
 from newsletter_bandit.reports.sections.history import history, rollbacks
 from newsletter_bandit.reports.sections.sign_off import section
 from newsletter_bandit.reports.sections.slices import slices
@@ -551,3 +551,16 @@ def test_the_history_says_what_was_signed_off() -> None:
     # Nobody goes back to what was rejected.
     earlier = replace(signed(FIRST, "rejected", "placed"), production=SECOND)
     assert list(rollbacks([earlier, version(SECOND, current=True)])) == []
+
+
+def test_exploring_costs_as_much_as_it_is_on() -> None:
+    found = with_everything()
+    half = replace(found, decision=decision(rate=0.5))
+    assert exploring(found).changed == pytest.approx(3 * 0.041)
+    assert exploring(half).changed == pytest.approx(1.5 * 0.041)
+    # Of exploring always it is 1,000 net clicks of 100,000 newsletters.
+    assert exploring(found).cost == Amount(1000.0, 0.0, 2000.0)
+    assert exploring(half).cost == Amount(500.0, 0.0, 1000.0)
+    assert exploring(half).allowed == Amount(2000.0)
+    never = exploring(replace(found, decision=decision("eval_policy", 0.0)))
+    assert (never.rate, never.changed, never.cost.value) == (0.0, 0.0, 0.0)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter_bandit.checks import Check
+from newsletter_bandit.exported_model import SERVING_POLICY
+from newsletter_bandit.registry.evidence.metrics import Figure
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
-from newsletter_bandit.reports.amounts import percent, plain, scaled, whole
+from newsletter_bandit.reports.amounts import Amount, percent, plain, scaled, whole
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import REFERENCE, propensities_are_wrong
 from newsletter_bandit.reports.meaning import gain
@@ -75,6 +77,36 @@ class Guard:
 def guards(evidence: Evidence) -> list[Guard]:
     """Every check, in the order in which it was made."""
     return [_guard(check, evidence) for check in evidence.verdict.checks]
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """What exploring costs as the model is, or would be, served.
+
+    Attributes:
+      changed: share of the first places that it changes; None where an earlier version measured the run.
+      cost: net clicks per 100,000 newsletters.
+      allowed: the same, at most.
+      rate: share of the newsletters in which exploration is on; 0 where it never is.
+    """
+
+    changed: Figure
+    cost: Amount
+    allowed: Amount
+    rate: float
+
+
+def exploring(evidence: Evidence) -> Exploring:
+    """The cost of exploring in as many newsletters as the model is to explore in."""
+    decision, unit = evidence.decision, evidence.use_case.reward.click
+    rate = decision.exploration_rate if decision.policy == SERVING_POLICY else 0.0
+    changed, cost = evidence.metrics.overall.explored_share, decision.exploration_cost
+    return Exploring(
+        None if changed is None else rate * changed,
+        Amount(0.0, 0.0, 0.0) if rate == 0.0 else Amount.of(cost, unit / rate),
+        Amount(scaled(decision.max_cost, unit)),
+        rate,
+    )
 
 
 def _guard(check: Check, evidence: Evidence) -> Guard:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from newsletter_bandit.reports import Evidence
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.cli.warehouse import rows_fingerprint
@@ -204,6 +205,12 @@ def test_the_compiled_training_trains_once(run: Run, tmp_path: Path, monkeypatch
     look = judged_before(workspace, days, rows_fingerprint(workspace, days.window))
     assert look is not None
     assert look.outcome == "published"
+    # The page knows as much of the window as one that is made on this machine.
+    found = Evidence.read(tmp_path / "first" / "PushingFinalizer" / "publication")
+    assert found.log is not None
+    assert found.log.newsletters == sum(found.log.days) == sum(found.log.propensities) == NEWSLETTERS
+    assert found.explanation is not None
+    assert {one.feature for one in found.explanation.features} == set(workspace.use_case.features)
     assert vertex_run.run(spec, parameters, tmp_path / "second") == ["RepeatGuard"]
 
 

@@ -157,7 +157,7 @@ class Explanation(Settings):
       example_users: users that are shown, without identifiers and with rounded values; 0 shows none.
     """
 
-    scored_rows: int = Field(default=150_000, ge=0, le=1_000_000_000)
+    scored_rows: int = Field(default=200_000, ge=0, le=1_000_000_000)
     permutations: int = Field(default=2, ge=1, le=100)
     tree_depth: int = Field(default=3, ge=1, le=5)
     min_agreement: Probability = 0.7

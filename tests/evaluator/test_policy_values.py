@@ -64,7 +64,7 @@ def test_a_retired_recommender_is_not_missed_in_the_log() -> None:
     """Lists go on naming it."""
     values = PolicyValues(1, replace(MEASURING, retired=(1,)))
     values.add([row(0, 1.0), row(1, -1.0)])
-    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3]))
+    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.0] * 3]))
     (figures,) = values.figures()
     assert figures["overlap/sample_ratio"] == pytest.approx([1.0, math.nan, math.nan], nan_ok=True)
     use_case = make_use_case(retired=["c"])

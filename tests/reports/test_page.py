@@ -111,7 +111,7 @@ def test_a_page_of_estimated_propensities_says_so_wherever_it_shows_a_figure() -
     assert "All of them rest on estimated probabilities." in parsed.text
     assert "Is the data right? Nobody knows." in parsed.text
     said = "Estimated: these figures rest on probabilities that were estimated by segment, tier <b>."
-    assert parsed.text.count(said) == 3
+    assert parsed.text.count(said) == 4
     assert "With which estimated probability they were chosen" in parsed.text
     assert sum(cell.endswith(", estimated propensities") for row in parsed.cells for cell in row) == 2
     assert estimated.summary()["propensities"] == "ESTIMATED by segment, tier <b>"

@@ -34,6 +34,7 @@ def create(
     run_date: str | RuntimeParameter,
     *,
     build_table: bool = False,
+    options: str | None = None,
 ) -> Pipeline:
     """Builds the pipeline that ranks for every user of the inference table with the model in production.
 
@@ -42,6 +43,7 @@ def create(
       environment: where it runs.
       run_date: YYYY-MM-DD, or "" for the day on which the run starts, UTC.
       build_table: build the inference table first, from the raw ones.
+      options: options of the command that predicts, for the page of the day; None where unknown.
     """
     query = inference_query(use_case, environment.warehouse)
     name = pipeline_name(use_case)
@@ -58,6 +60,7 @@ def create(
         store=environment.store,
         use_case=use_case,
         last_stored=last_stored(use_case, environment),
+        options=options,
     )
     return Pipeline(
         pipeline_name=name,

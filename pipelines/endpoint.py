@@ -12,7 +12,6 @@ from newsletter_bandit.settings.use_case import UseCase
 
 if TYPE_CHECKING:
     from serving.config import ServingConfig
-    from serving.stores.base import RankingStore
 
 
 def serving_config(use_case: UseCase, environment: Environment) -> ServingConfig:
@@ -28,17 +27,6 @@ def serving_config(use_case: UseCase, environment: Environment) -> ServingConfig
         unknown_user=use_case.serving.unknown_user,
         default_ranking=use_case.default_ranking,
     )
-
-
-def open_store(store: SQLiteStore | DatastoreStore) -> RankingStore:
-    """The store that the batch pipeline writes to, for reading here."""
-    if isinstance(store, DatastoreStore):
-        from serving.stores.datastore import DatastoreStore as Datastore
-
-        return Datastore(store.project, store.entity_kind, store.namespace)
-    from serving.stores.sqlite import SQLiteStore as SQLite
-
-    return SQLite(store.path, read_only=True)
 
 
 def serve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.bulk_inferrer.files import PredictionsWriter
+from components.bulk_inferrer.groups import groups_file, write_groups
 from components.example_gen.example_files import SpreadFiles, split_files
-from components.production_model.published import VERSION_KEY
+from components.production_model.published import TRAINED_UNTIL, VERSION_KEY
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.warehouse.run_date import RUN_DATE
+from newsletter_bandit.warehouse.run_date import RUN_DATE, SNAPSHOT_DATE
 
 if TYPE_CHECKING:
     from components.bulk_inferrer.scoring import Model
@@ -36,7 +38,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes a Parquet file of predictions for each file of examples.
+        """Writes a Parquet file of predictions for each file of examples, and its users by group beside it.
 
         Args:
           input_dict: `examples` and `model`.
@@ -61,16 +63,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output.set_string_custom_property(VERSION_KEY, version)
         run_date = examples.get_string_custom_property(RUN_DATE)
         output.set_string_custom_property(RUN_DATE, run_date)
+        # What the page of the day tells of the data.
+        for source, name in ((examples, SNAPSHOT_DATE), (model, TRAINED_UNTIL)):
+            output.set_string_custom_property(name, source.get_string_custom_property(name))
 
         folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-        work: list[tuple[str, str]] = []
+        work: list[tuple[str, str, str]] = []
         for split in splits:
             files = split_files(input_dict["examples"], split)
             target = artifact_utils.get_split_uri([output], split)
             fileio.makedirs(target)
+            parts = [f"{number:05d}-of-{len(files):05d}" for number in range(len(files))]
             work += [
-                (path, os.path.join(target, f"predictions-{number:05d}-of-{len(files):05d}.parquet"))
-                for number, path in enumerate(files)
+                (path, os.path.join(target, f"predictions-{part}.parquet"), groups_file(output.uri, part))
+                for path, part in zip(files, parts, strict=True)
             ]
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -81,7 +87,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 class _Score(beam.DoFn):
-    """(file of examples, file of predictions): writes the second; a retry replaces it."""
+    """(file of examples, of predictions, of groups): writes the last two; a retry replaces them."""
 
     def __init__(self, folder: str, use_case: str, run_date: str) -> None:
         super().__init__()
@@ -99,17 +105,20 @@ class _Score(beam.DoFn):
         # Before the interpreter ends: TensorFlow's functions complain if they outlive it.
         self._model = None
 
-    def process(self, element: tuple[str, str]) -> Iterator[Any]:
-        source, target = element
+    def process(self, element: tuple[str, str, str]) -> Iterator[Any]:
+        source, target, groups_target = element
         users = beam.metrics.Metrics.counter("BulkInferrer", "users")
         retired = beam.metrics.Metrics.counter("BulkInferrer", "users_listing_a_retired_recommender")
         listing = 0
+        groups: Counter[tuple[str, str, str]] = Counter()
         assert self._model is not None
         with PredictionsWriter(target) as writer:
-            for batch, listing_retired in self._model.score(source):
-                writer.write(batch)
-                users.inc(batch.num_rows)
-                listing += listing_retired
+            for scored in self._model.score(source):
+                writer.write(scored.predictions)
+                users.inc(scored.predictions.num_rows)
+                listing += scored.listing_retired
+                groups.update(scored.groups)
+        write_groups(groups_target, groups)
         retired.inc(listing)
         if listing:
             logging.info(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from components.bulk_inferrer.groups import GroupCounter
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
 from components.trainer.loaded import bring_up_to_date
@@ -20,6 +22,20 @@ from newsletter_bandit.threads import in_order
 ELIGIBLE = "eligible_recommenders"
 # Above a few thousand rows, a larger batch is not faster.
 BATCH = 4096
+
+
+class Scored(NamedTuple):
+    """A batch of predictions.
+
+    Attributes:
+      predictions: rows of `SCHEMA`.
+      listing_retired: number of its users whose list of eligible recommenders names a retired one.
+      groups: users by feature, value and first recommender; see `GroupCounter`.
+    """
+
+    predictions: pa.RecordBatch
+    listing_retired: int
+    groups: Counter[tuple[str, str, str]]
 
 
 class Model:
@@ -46,18 +62,18 @@ class Model:
         self._signature = self._model.signatures[SERVING_DEFAULT]
         old = [old for old, new in use_case.renamed.items() if new in use_case.retired]
         self._retired = (*use_case.retired, *old)
+        self._groups = GroupCounter(use_case)
 
-    def score(self, path: str) -> Iterator[tuple[pa.RecordBatch, int]]:
-        """Predictions for the tf.Examples of a TFRecord file, in its order.
-
-        With each batch comes the number of its users whose list of eligible recommenders names a retired one.
-        """
+    def score(self, path: str) -> Iterator[Scored]:
+        """Predictions for the tf.Examples of a TFRecord file, in its order."""
         batches = records(path).batch(BATCH).prefetch(2)
         # The graph alone leaves part of a second core idle.
         yield from in_order(self._score, batches)
 
-    def _score(self, examples: tf.Tensor) -> tuple[pa.RecordBatch, int]:
-        return record_batch(self._signature(examples=examples)), self._listing_retired(examples)
+    def _score(self, examples: tf.Tensor) -> Scored:
+        predictions = record_batch(self._signature(examples=examples))
+        groups = self._groups.count(examples, predictions)
+        return Scored(predictions, self._listing_retired(examples), groups)
 
     def _listing_retired(self, examples: tf.Tensor) -> int:
         if not self._retired:

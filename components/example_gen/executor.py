@@ -31,7 +31,13 @@ from newsletter_bandit.threads import in_order
 from newsletter_bandit.warehouse.embedded import read_batches, require_rows
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.queries import Warehouse
-from newsletter_bandit.warehouse.run_date import RUN_DATE, RUN_DATE_MARK, WINDOW_START_MARK, dated
+from newsletter_bandit.warehouse.run_date import (
+    RUN_DATE,
+    RUN_DATE_MARK,
+    SNAPSHOT_DATE,
+    WINDOW_START_MARK,
+    dated,
+)
 
 ROWS_PER_FILE = 50_000
 # The fastest level: a quarter larger than zlib's own choice, at a third of its time.
@@ -118,7 +124,8 @@ def date_query(
     if WINDOW_START_MARK in query:
         require_newsletters(warehouse, use_case, TrainingDays.of(use_case, day))
     elif RUN_DATE_MARK in query:
-        require_users(warehouse, use_case, day)
+        snapshot = require_users(warehouse, use_case, day)
+        examples.set_string_custom_property(SNAPSHOT_DATE, "" if snapshot is None else snapshot.isoformat())
     return found.query
 
 

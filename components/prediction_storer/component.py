@@ -11,6 +11,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.experimental.simple_artifacts import File
 
 from components.prediction_storer.executor import Executor
+from components.prediction_storer.reporting import options_to_text
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -22,6 +23,7 @@ class PredictionStorerSpec(types.ComponentSpec):
         "use_case": ExecutionParameter(type=str),
         "store": ExecutionParameter(type=str),
         "last_stored": ExecutionParameter(type=str),
+        "options": ExecutionParameter(type=str),
     }
     INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
     # TFX's own type, because its entry point on Vertex AI cannot import a type of this project by its title.
@@ -31,7 +33,8 @@ class PredictionStorerSpec(types.ComponentSpec):
 class PredictionStorer(base_beam_component.BaseBeamComponent):
     """Checks BulkInferrer's rankings and writes them to the store.
 
-    Emits `summary`, a folder with `summary.json`, and `dead_letters.jsonl` for the rows that were refused.
+    Emits `summary`, a folder with `summary.json`, `dead_letters.jsonl` for the rows that were refused, and
+    the page of the day: `prediction_day.html` for people, and `prediction_day.json`, of which it is made.
 
     Args:
       predictions: BulkInferrer's `output_examples`, split ``inference``; its properties `version` and
@@ -40,6 +43,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
       last_stored: file, on this machine or in a bucket, with the first slots of the last run that stored; a
         run is compared with it and replaces it.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
+      options: options of the command that predicts, for the commands on the page; None where unknown.
     """
 
     SPEC_CLASS = PredictionStorerSpec
@@ -51,6 +55,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
         store: SQLiteStore | DatastoreStore,
         use_case: UseCase,
         last_stored: str,
+        options: str | None = None,
     ) -> None:
         super().__init__(
             spec=PredictionStorerSpec(
@@ -58,6 +63,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
                 use_case=use_case.to_json(),
                 store=store.model_dump_json(),
                 last_stored=last_stored,
+                options=options_to_text(options),
                 summary=types.Channel(type=File),
             )
         )

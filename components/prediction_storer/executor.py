@@ -13,17 +13,21 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.bulk_inferrer.groups import read_groups
 from components.example_gen.example_files import SpreadFiles
+from components.prediction_storer import reporting
 from components.prediction_storer.counts import Counts
+from components.prediction_storer.day_counts import DayCounts, bin_width
 from components.prediction_storer.first_slots import FirstSlots, Judge, StoredRun
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.produced import FILE, Summary
 from components.prediction_storer.transforms import StorePredictions
-from components.production_model.published import VERSION_KEY
+from components.production_model.published import TRAINED_UNTIL, VERSION_KEY
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.reports.prediction_day import PredictionDay
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.warehouse.run_date import RUN_DATE
+from newsletter_bandit.warehouse.run_date import RUN_DATE, SNAPSHOT_DATE
 from serving.stores.base import StoreError
 
 SPLIT = "inference"
@@ -31,7 +35,7 @@ _STORE: TypeAdapter[SQLiteStore | DatastoreStore] = TypeAdapter(SQLiteStore | Da
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Stores the rankings and writes `summary.json`."""
+    """Stores the rankings, and writes `summary.json` and the page of the day."""
 
     def Do(
         self,
@@ -60,12 +64,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         max_rejected_share = use_case.storing.max_rejected_share
         previous = StoredRun.read(exec_properties["last_stored"], use_case.renamed)
         judge = Judge(use_case.storing, use_case.offered, previous)
+        day_counts_file = os.path.join(folder, "day_counts.json")
+        score_bin = bin_width(use_case.reward)
+        store = _STORE.validate_json(exec_properties["store"])
 
         files = _files(predictions)
         store_predictions = StorePredictions(
             recommenders=use_case.recommenders,
             stamp=Stamp(model_version, generated_at, use_case.name),
-            store=_STORE.validate_json(exec_properties["store"]),
+            store=store,
             max_rejected_share=max_rejected_share,
             dead_letters=dead_letters,
             counts=counts_file,
@@ -73,6 +80,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             judge=judge,
             score_bounds=use_case.storing.score_bounds(use_case.reward),
             shards=len(files),
+            day_counts=day_counts_file,
+            score_bin=score_bin,
         )
         try:
             with self._make_beam_pipeline() as pipeline:
@@ -102,8 +111,30 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             dead_letters=dead_letters if counts.total_rejected else None,
             expires_at=counts.first_expiry,
         )
-        StoredRun(day.isoformat(), model_version, first_slots.users).write(exec_properties["last_stored"])
+        before = None if previous is None else previous.until(day.isoformat())
+        StoredRun(day.isoformat(), model_version, first_slots.users, before).write(
+            exec_properties["last_stored"]
+        )
         io_utils.write_string_file(os.path.join(folder, FILE), summary.to_json())
+        day_counts = DayCounts.from_json(_read(day_counts_file))
+        found = PredictionDay(
+            use_case=use_case,
+            run_date=day,
+            model_version=model_version,
+            trained_until=reporting.day_or_none(predictions.get_string_custom_property(TRAINED_UNTIL)),
+            snapshot=reporting.day_or_none(predictions.get_string_custom_property(SNAPSHOT_DATE)),
+            expires_at=dt.datetime.fromisoformat(counts.first_expiry),
+            rows=counts.read,
+            rejected=counts.rejected,
+            first=reporting.first_places(day_counts, score_bin),
+            rankings=first_slots.rankings,
+            scores=reporting.histogram(day_counts, score_bin),
+            before=reporting.earlier_day(before),
+            store=reporting.look_at(store, dt.datetime.now(dt.UTC)),
+            groups=reporting.groups(read_groups(predictions.uri), use_case.storing.min_group_users),
+            options=reporting.options_of(exec_properties["options"]),
+        )
+        reporting.write(found, folder)
 
 
 def _files(predictions: types.Artifact) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from components.prediction_storer.checking import CHECKED
 from newsletter_bandit import records
 from newsletter_bandit.exported_model import RECOMMENDERS
 from newsletter_bandit.files import files_of, write_bytes
+from newsletter_bandit.records import Fields
 from newsletter_bandit.settings.use_case import Storing
 
 # Hashes of rankings that are kept; so many different rankings are counted exactly, more are estimated.
@@ -97,20 +98,33 @@ class StoredRun:
       run_date: day that it was made for, ISO 8601.
       model_version: version that ranked.
       users: see `FirstSlots`.
+      before: the last run that stored for an earlier day, without its own; None if there is none.
     """
 
     run_date: str
     model_version: str
     users: Mapping[str, int]
+    before: StoredRun | None = None
 
     def write(self, path: str) -> None:
         """Makes or replaces the file, on this machine or in a bucket."""
-        content = {"run_date": self.run_date, "model_version": self.model_version, "users": self.users}
-        write_bytes(path, records.to_json(content).encode())
+        before = None if self.before is None else self.before._content()
+        write_bytes(path, records.to_json({**self._content(), "before": before}).encode())
+
+    def _content(self) -> dict[str, Any]:
+        return {"run_date": self.run_date, "model_version": self.model_version, "users": self.users}
+
+    def until(self, day: str) -> StoredRun | None:
+        """The last run for a day before ``day``, ISO 8601: this one, or else the one before it."""
+        if self.run_date < day:
+            return replace(self, before=None)
+        return None if self.before is None else self.before.until(day)
 
     @classmethod
     def read(cls, path: str, renamed: Mapping[str, str]) -> StoredRun | None:
         """Inverse of `write`, with today's names of the recommenders; None if there is no file.
+
+        A file of an earlier version has no run of an earlier day.
 
         Raises:
           DataError: the file is not what `write` wrote.
@@ -118,6 +132,15 @@ class StoredRun:
         if not files_of(path).exists(path):
             return None
         fields = records.read(path)
+        found = cls._of(fields, renamed)
+        if "before" not in fields:
+            return found
+        return replace(
+            found, before=fields.optional("before", lambda name: cls._of(fields.object(name), renamed))
+        )
+
+    @classmethod
+    def _of(cls, fields: Fields, renamed: Mapping[str, str]) -> StoredRun:
         users: dict[str, int] = {}
         stored = fields.object("users")
         for name in stored.content:

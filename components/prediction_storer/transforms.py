@@ -1,7 +1,7 @@
 """The step as a Beam graph: check the rows, set duplicates aside, and write once the counts allow it.
 
     files -> Check ---> rows that expire on a day, rejections, a hash of each user
-    files -> Check ---> first slots of a file
+    files -> Check ---> first slots of a file, counts for the page of the day
     hashes of users --> Repeated -> those that occur twice
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
     files, counts, first slots -> Barrier -> ReadChecked -> batches without the rows left out -> writer
@@ -26,6 +26,7 @@ from apache_beam import pvalue
 
 from components.prediction_storer.checking import CHECKED, Checker
 from components.prediction_storer.counts import Counts
+from components.prediction_storer.day_counts import DayCounts
 from components.prediction_storer.first_slots import FirstSlots, Judge
 from components.prediction_storer.post_process import (
     ANY_SCORE,
@@ -39,7 +40,7 @@ from components.prediction_storer.writers import make_writer
 from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
-_REJECTED, _USERS, _TALLY, _FIRST = "rejected", "users", "tally", "first"
+_REJECTED, _USERS, _TALLY, _FIRST, _DAY = "rejected", "users", "tally", "first", "day"
 _DAYS = CHECKED.get_field_index(EXPIRES_AFTER_DAYS)
 
 
@@ -65,6 +66,8 @@ class StorePredictions(beam.PTransform):
       judge: says whether rankings with these first slots may be stored; None: any.
       score_bounds: smallest and largest score of a row that may be stored.
       shards: parts of the users that are searched for duplicates side by side.
+      day_counts: file for the `DayCounts`; None for none.
+      score_bin: width of their bins of scores.
     """
 
     def __init__(
@@ -79,9 +82,13 @@ class StorePredictions(beam.PTransform):
         judge: Judge | None = None,
         score_bounds: tuple[float, float] = ANY_SCORE,
         shards: int = 1,
+        day_counts: str | None = None,
+        score_bin: float = 0.0005,
     ) -> None:
         super().__init__()
         self._checker = Checker(recommenders, stamp, score_bounds)
+        self._day_counts = day_counts
+        self._score_bin = score_bin
         self._first_slots = first_slots
         self._judge = judge
         self._shards = shards
@@ -92,8 +99,9 @@ class StorePredictions(beam.PTransform):
 
     def expand(self, files: Any) -> None:
         """Builds the graph."""
-        checked = files | "Check" >> beam.ParDo(_Check(self._checker, self._shards)).with_outputs(
-            _REJECTED, _USERS, _FIRST, main=_TALLY
+        check = _Check(self._checker, self._shards, self._score_bin)
+        checked = files | "Check" >> beam.ParDo(check).with_outputs(
+            _REJECTED, _USERS, _FIRST, _DAY, main=_TALLY
         )
         twice = checked[_USERS] | "GroupByShard" >> beam.GroupByKey() | "Repeated" >> beam.FlatMap(_repeated)
         unique = (
@@ -101,7 +109,9 @@ class StorePredictions(beam.PTransform):
             | "Suspects" >> beam.ParDo(_Suspects(self._checker), pvalue.AsIter(twice))
             | "GroupByUser" >> beam.GroupByKey()
             | "KeepOne"
-            >> beam.ParDo(_KeepOne(self._checker)).with_outputs(_REJECTED, _TALLY, main="left_out")
+            >> beam.ParDo(_KeepOne(self._checker, self._score_bin)).with_outputs(
+                _REJECTED, _TALLY, _DAY, main="left_out"
+            )
         )
         rejected = (checked[_REJECTED], unique[_REJECTED]) | "AllRejected" >> beam.Flatten()
         _ = (
@@ -132,6 +142,15 @@ class StorePredictions(beam.PTransform):
                 | "WriteFirstSlots" >> _one_file(self._first_slots)
             )
 
+        if self._day_counts is not None:
+            _ = (
+                (checked[_DAY], unique[_DAY])
+                | "AllDayCounts" >> beam.Flatten()
+                | "MergeDayCounts" >> beam.CombineGlobally(DayCounts.merged)
+                | "DayCountsToJson" >> beam.Map(DayCounts.to_json)
+                | "WriteDayCounts" >> _one_file(self._day_counts)
+            )
+
         allowed = total | "Allow" >> beam.Map(
             _allowed, self._max_rejected_share, self._judge, pvalue.AsSingleton(first)
         )
@@ -145,19 +164,20 @@ class StorePredictions(beam.PTransform):
 
 
 class _Check(beam.DoFn):
-    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, the file's `FirstSlots`,
-    and (shard, hashes of its users).
+    """Path -> (day of expiry, rows); on the side outputs each `Rejection`, the file's `FirstSlots` and
+    `DayCounts`, and (shard, hashes of its users).
     """
 
-    def __init__(self, checker: Checker, shards: int) -> None:
+    def __init__(self, checker: Checker, shards: int, score_bin: float) -> None:
         super().__init__()
         self._checker = checker
         self._shards = shards
+        self._score_bin = score_bin
 
     def process(self, path: str) -> Iterator[Any]:
         tally: Counter[str] = Counter()
         hashes = []
-        first = FirstSlots()
+        first, day_counts = FirstSlots(), DayCounts()
         for _, checked, rejections in read_checked(path, self._checker):
             for rejection in rejections:
                 yield pvalue.TaggedOutput(_REJECTED, rejection)
@@ -167,8 +187,10 @@ class _Check(beam.DoFn):
                 tally[self._checker.first_expiry(rows)] += rows.num_rows
             hashes.append(user_hashes(checked))
             first += FirstSlots.of(checked, self._checker.recommenders)
+            day_counts += DayCounts.of(checked, self._checker.recommenders, self._score_bin)
         yield from tally.items()
         yield pvalue.TaggedOutput(_FIRST, first)
+        yield pvalue.TaggedOutput(_DAY, day_counts)
         whole = np.concatenate([np.empty(0, np.uint64), *hashes])
         shard = whole % np.uint64(self._shards)
         for number in range(self._shards):
@@ -203,11 +225,12 @@ class _Suspects(beam.DoFn):
 
 
 class _KeepOne(beam.DoFn):
-    """A user and their rows -> (path, number) of all but one; on the side: rejections, the tally's loss."""
+    """A user and their rows -> (path, number) of all but one; on the side: rejections, the counts' loss."""
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: Checker, score_bin: float) -> None:
         super().__init__()
         self._checker = checker
+        self._score_bin = score_bin
 
     def process(self, user: tuple[str, Iterable[tuple[str, int, pa.RecordBatch]]]) -> Iterator[Any]:
         # Users that only share a hash have one row each.
@@ -219,6 +242,8 @@ class _KeepOne(beam.DoFn):
                 yield path, number
                 yield pvalue.TaggedOutput(_REJECTED, reject_duplicate(ranking))
                 yield pvalue.TaggedOutput(_TALLY, (self._checker.first_expiry(row), -1))
+                lost = DayCounts.of(row, self._checker.recommenders, self._score_bin, times=-1)
+                yield pvalue.TaggedOutput(_DAY, lost)
 
 
 def _count_stored(tally: tuple[str, int]) -> Counts:

@@ -7,6 +7,7 @@ driver; `pipelines.cloud.compiling` takes such a step out of its cache.
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import Artifact, artifact_utils
 
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree
 from newsletter_bandit.registry import Registry
 
@@ -24,6 +26,9 @@ REGISTRY_KEY = "registry"
 USE_CASE_NAME_KEY = "use_case_name"
 # Name of both the property that the driver adds and the artifact's custom property.
 VERSION_KEY = "version"
+# Custom property: the last day of the newsletters that the version learned from, ISO 8601; "" where the
+# registry does not know.
+TRAINED_UNTIL = "trained_until"
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -74,5 +79,19 @@ class Executor(LookUp, base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(output_dict["model"])
         model.set_string_custom_property(VERSION_KEY, version)
         if version:
-            copy_tree(registry_of(exec_properties).model_uri(version), model.uri)
+            registry = registry_of(exec_properties)
+            copy_tree(registry.model_uri(version), model.uri)
+            model.set_string_custom_property(TRAINED_UNTIL, _trained_until(registry, version))
         logging.info("Published model: %s.", version or "none")
+
+
+def _trained_until(registry: Registry, version: str) -> str:
+    try:
+        looks = registry.looks.all()
+    except DataError as error:  # no reason to leave users without rankings
+        logging.warning("Not known what %s learned from: %s", version, error)
+        return ""
+    look = next((look for look in looks if look.version == version), None)
+    if look is None:
+        return ""
+    return (dt.date.fromisoformat(look.window[1]) - dt.timedelta(days=1)).isoformat()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.reports import amounts, figures
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.commands import complete
+from newsletter_bandit.reports.drawn import DRAWN, most_important
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import (
     estimated,
@@ -35,10 +35,7 @@ from newsletter_bandit.reports.sections import (
     slices,
     why,
 )
-from newsletter_bandit.reports.style import TEMPLATES, stylesheet
-
-_DRAWN = 30  # rows of a figure; its table has them all
-_Row = TypeVar("_Row")
+from newsletter_bandit.reports.style import environment, stylesheet
 
 
 def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.datetime | None = None) -> str:
@@ -49,20 +46,7 @@ def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.d
       versions: every published version, for the history; none leaves it out.
       made_at: when the page is made, for the history's sake; None leaves it out.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "whole": amounts.whole,
-        "share": amounts.share,
-        "percent": amounts.percent,
-        "plain": amounts.plain,
-    }
-    return environment.get_template("report.html").render(_context(evidence, versions, made_at))
+    return environment().get_template("report.html").render(_context(evidence, versions, made_at))
 
 
 def _context(
@@ -136,7 +120,7 @@ def _context(
 
 
 def _sent(rows: Sequence[data.Sent]) -> Markup:
-    shown = _drawn(rows, lambda row: row.off + (row.observed or 0.0))
+    shown = most_important(rows, lambda row: row.off + (row.observed or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.expected, row.observed) for row in shown],
@@ -153,7 +137,7 @@ def _propensities(rows: Sequence[tuple[str, int]]) -> Markup:
 
 
 def _shares(rows: Sequence[customers.Share]) -> Markup:
-    shown = _drawn(rows, lambda row: max(row.now or 0.0, row.candidate or 0.0))
+    shown = most_important(rows, lambda row: max(row.now or 0.0, row.candidate or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.now, row.candidate) for row in shown],
@@ -173,7 +157,7 @@ def _heat(found: customers.HeatMap | None) -> Markup:
 def _slices(rows: Sequence[slices.Slice]) -> Markup:
     if not rows:
         return Markup("")
-    shown = _drawn(rows, lambda row: row.rows)
+    shown = most_important(rows, lambda row: row.rows)
     return Markup(
         figures.intervals(
             [figures.Row(row.name, row.amount, row.words != "cannot tell") for row in shown],
@@ -189,7 +173,7 @@ def _worth(reasons: why.Why | None) -> Markup:
         return Markup("")
     return Markup(
         figures.intervals(
-            [figures.Row(row.feature, row.loss, row.loss.surely_more) for row in reasons.worth[:_DRAWN]],
+            [figures.Row(row.feature, row.loss, row.loss.surely_more) for row in reasons.worth[:DRAWN]],
             "What the model loses without each feature, with its interval",
             "net clicks lost per 100,000 newsletters",
             zero=True,
@@ -203,14 +187,8 @@ def _changed(reasons: why.Why | None) -> Markup:
         return Markup("")
     return Markup(
         figures.shares(
-            [(row.feature, row.changed or 0.0) for row in reasons.worth[:_DRAWN]],
+            [(row.feature, row.changed or 0.0) for row in reasons.worth[:DRAWN]],
             "How often the first choice is another one without each feature",
             "newsletters with another first choice",
         )
     )
-
-
-def _drawn(rows: Sequence[_Row], weight: Callable[[_Row], float]) -> list[_Row]:
-    """The rows that a figure shows, in their order: all, or so many with the largest weight."""
-    kept = sorted(range(len(rows)), key=lambda index: -weight(rows[index]))[:_DRAWN]
-    return [rows[index] for index in sorted(kept)]

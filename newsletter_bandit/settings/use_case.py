@@ -104,10 +104,13 @@ class Freshness(Settings):
       expires_after_days: a stored ranking is served for so long, from the day that it was made for.
       max_input_age_days: largest age of what a run reads: of the users' snapshot on the run date, and of the
         newest newsletter at the end of the training window. None takes any age.
+      max_stale_share: share of the rankings that are served which an earlier prediction than the newest may
+        have made; above it, the page of the day warns. 1 never warns.
     """
 
     expires_after_days: int = Field(default=8, ge=1, le=365)
     max_input_age_days: int | None = Field(default=14, ge=0, le=3650)
+    max_stale_share: Probability = 0.2
 
 
 class Serving(Settings):
@@ -117,7 +120,7 @@ class Serving(Settings):
 
 
 class Storing(Settings):
-    """Bounds beyond which the prediction step fails and stores nothing.
+    """Bounds beyond which the prediction step fails and stores nothing; the last one is of the day's page.
 
     Attributes:
       max_rejected_share: share of rows that may be refused.
@@ -128,6 +131,8 @@ class Storing(Settings):
       max_share_change: largest share of first slots that moved from one recommender to another since the
         last run that stored; 1 switches the check off.
       judged_from_users: with fewer users, the last three are not looked at.
+      min_group_users: the page of a prediction day merges groups of users (`slices`) that are smaller, so
+        that it tells of no single person.
     """
 
     max_rejected_share: Probability = 0.001
@@ -136,6 +141,7 @@ class Storing(Settings):
     min_distinct_rankings: int = Field(default=2, ge=1)
     max_share_change: float = Field(default=0.5, gt=0.0, le=1.0)
     judged_from_users: int = Field(default=1000, ge=1)
+    min_group_users: int = Field(default=30, ge=2)
 
     def score_bounds(self, reward: Reward) -> tuple[float, float]:
         """Smallest and largest score that may be stored."""

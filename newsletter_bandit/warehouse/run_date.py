@@ -16,6 +16,8 @@ from newsletter_bandit.settings.use_case import UseCase
 # Execution property and custom property; "" is the day on which the run starts, UTC.
 RUN_DATE = "run_date"
 RUN_DATE_MARK = "@run_date@"
+# Custom property: day whose users a prediction reads, ISO 8601; "" where the table does not say.
+SNAPSHOT_DATE = "snapshot_date"
 WINDOW_START_MARK, WINDOW_END_MARK = "@window_start@", "@window_end@"
 
 

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from components.prediction_storer.opened import open_store
 from newsletter_bandit.errors import SettingsError, UserError
 from pipelines.cli import local_runs, summary
 from pipelines.cli.progress import StepProgress
 from pipelines.cli.simulated_tables import simulate
-from pipelines.endpoint import open_store, serving_config
+from pipelines.endpoint import serving_config
 from pipelines.local import libraries
 from pipelines.workspace import Workspace
 

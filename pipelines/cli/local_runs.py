@@ -125,6 +125,7 @@ def predict(out: Console, workspace: Workspace, run_date: dt.date) -> Prediction
     with StepProgress(out) as progress:
         outcome = local.predict(workspace, run_date, progress, reads)
     out.print(summary.prediction(outcome))
+    out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from newsletter_bandit.reports.prediction_day import summary
+
 if TYPE_CHECKING:
     from pipelines.local.running import PredictionOutcome, TrainingOutcome
 
@@ -28,11 +30,13 @@ def of_training(outcome: TrainingOutcome | None) -> dict[str, Any]:
 
 
 def of_prediction(outcome: PredictionOutcome) -> dict[str, Any]:
-    """Counts, the version that ranked, and until when the rankings are served."""
+    """Counts, the version that ranked, until when rankings are served, the state of the day, its page."""
     return {
         "model_version": outcome.model_version,
         "stored": outcome.stored,
         "rejected": outcome.rejected,
         "rejects": None if outcome.dead_letters is None else str(outcome.dead_letters),
         "expires_on": outcome.expires_on.isoformat(),
+        "day": summary(outcome.day),
+        "report": str(outcome.report),
     }

@@ -105,7 +105,10 @@ def predict(
     build_table: BuildTableOption = False,
     json_file: JsonFileOption = None,
 ) -> None:
-    """Rank the recommenders for every user with the model in production, and store the rankings."""
+    """Rank the recommenders for every user with the model in production, and store the rankings.
+
+    Writes a page about the day to `runs/` of the work folder: who gets what, what changed, what is wrong.
+    """
     with Session("predict", workdir) as session:
         check_folder(json_file)
         workspace = workspace_of(use_case, environment, workdir)

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from pipelines import endpoint
+from components.prediction_storer.opened import open_store
 from pipelines.console.refusal import Refusal
 from pipelines.workspace import Workspace
 from serving.ranking import Ranking, RankingError, check_user_id
@@ -65,7 +65,7 @@ def look_up(workspace: Workspace, user_id: str, now: dt.datetime) -> Found:
     except RankingError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
     try:
-        store = endpoint.open_store(workspace.environment.store)
+        store = open_store(workspace.environment.store)
         try:
             ranking = store.get(user_id)
         finally:

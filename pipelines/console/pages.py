@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from newsletter_bandit.reports.amounts import plain, share
+from newsletter_bandit.reports.durations import duration
 from newsletter_bandit.reports.style import stylesheet
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -65,20 +66,6 @@ class Pages:
 def css() -> str:
     """The report's style, and what the console has besides."""
     return stylesheet() + (_TEMPLATES / "console.css").read_text(encoding="utf-8")
-
-
-def duration(seconds: float | None) -> str:
-    """Such as "under 1 s", "12 s", "4 min 10 s" or "1 h 2 min"."""
-    if seconds is None:
-        return "unknown"
-    if seconds < 0.5:
-        return "under 1 s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def with_code(words: str) -> Markup:

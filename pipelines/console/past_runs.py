@@ -53,7 +53,7 @@ class Run:
       tone, result: what came of it, in a few words, and how that is coloured.
       run_date: day that it ran for; "" where the record cannot be read.
       seconds: wall time; None likewise.
-      detail: why it failed, or why its record cannot be read; "" for other runs.
+      detail: why it failed, what is to be looked at, or why its record cannot be read; "" for other runs.
       failed_checks: names of the gate's checks that failed.
       version: version that it published; None where it published none.
       report: the page for people; None where there is none.
@@ -146,6 +146,10 @@ def _run(fields: Fields, name: str, pipeline: str, started: dt.datetime, page: P
         refusal = refusal or next(iter(broken), "")
     else:
         tone, result = _VERDICTS.get(verdict or "", _OUTCOMES.get(outcome or "", ("plain", "finished")))
+        if "warnings" in fields:  # of a prediction
+            warnings = fields.texts("warnings")
+            tone, result = ("unsure", "something to look at") if warnings else ("good", "stored")
+            refusal = "; ".join(warnings)
     return Run(
         name,
         pipeline,

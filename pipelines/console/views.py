@@ -120,7 +120,8 @@ class Views:
         """The report of the run, with what became of its version since."""
         run = self._run(request)
         if run.report is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, f"{run.name} has no report: it came to no verdict.")
+            why = "it came to no verdict" if run.pipeline == "training" else "it stored no rankings"
+            raise Refusal(HTTPStatus.NOT_FOUND, f"{run.name} has no report: {why}.")
         return _report(self._reports.of_run(run, self._now()))
 
     def version_report(self, request: Request) -> Response:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from newsletter_bandit import records
 from newsletter_bandit.files import write_text
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.prediction_day import PredictionDay, StepTime, Took, summary
 
 if TYPE_CHECKING:
     from pipelines.events import StepEvent
 
 FOLDER = "runs"
-_EVIDENCE = "evidence"
+_EVIDENCE, _DAY = "evidence", "prediction_day"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class RunRecord:
       reads: sentence on the bytes that its query was expected to read; None if reading costs nothing.
       steps: steps in their order, each with its state, wall time and figures (rows, bytes, users).
       refusal: message of the error that ended the run, if it was one that the user can fix; None otherwise.
-      evidence: of a training that ended; None for other runs.
+      evidence: of a training that came to a verdict, or of a prediction that stored rankings; None for other
+        runs.
     """
 
     pipeline: str
@@ -43,13 +45,29 @@ class RunRecord:
     reads: str | None
     steps: Sequence[StepEvent]
     refusal: str | None = None
-    evidence: Evidence | None = None
+    evidence: Evidence | PredictionDay | None = None
+
+    @property
+    def took(self) -> Took:
+        """How long the run took, step by step."""
+        return Took(self.seconds, tuple(StepTime(step.step, step.seconds) for step in self.steps))
+
+    @property
+    def _summary(self) -> Mapping[str, Any]:
+        if self.evidence is None:
+            return {}
+        if isinstance(self.evidence, PredictionDay):
+            return summary(self.evidence)
+        return self.evidence.summary()
+
+    @property
+    def _key(self) -> str:
+        return _DAY if isinstance(self.evidence, PredictionDay) else _EVIDENCE
 
     def write(self, workdir: Path) -> Path:
         """Writes `runs/<pipeline>-<start>.json` in the work folder, and returns its path.
 
-        A training's file also has verdict, outcome, version and values (`Evidence.summary`), and at its end
-        the whole evidence.
+        The file also has what a script wants to know of the evidence (`summary`), and at its end all of it.
         """
         path = workdir / FOLDER / f"{self.pipeline}-{self.started_at:%Y%m%dT%H%M%S.%fZ}.json"
         content = {
@@ -60,7 +78,7 @@ class RunRecord:
             "succeeded": self.succeeded,
             "refusal": self.refusal,
             "reads": self.reads,
-            **({} if self.evidence is None else self.evidence.summary()),
+            **self._summary,
             "steps": [
                 {
                     "step": step.step,
@@ -71,7 +89,7 @@ class RunRecord:
                 }
                 for step in self.steps
             ],
-            **({} if self.evidence is None else {_EVIDENCE: self.evidence.content()}),
+            **({} if self.evidence is None else {self._key: self.evidence.content()}),
         }
         write_text(path, records.to_json(content))
         return path
@@ -87,6 +105,17 @@ def evidence_of(path: Path) -> Evidence | None:
     """
     fields = records.read(str(path))
     return Evidence.nested(fields.object(_EVIDENCE)) if _EVIDENCE in fields else None
+
+
+def day_of(path: Path) -> tuple[PredictionDay, Took] | None:
+    """The evidence of a prediction in a run's file, and how long it took; else as `evidence_of`."""
+    fields = records.read(str(path))
+    if _DAY not in fields:
+        return None
+    steps = tuple(
+        StepTime(one.text("step"), one.optional("seconds", one.number)) for one in fields.objects("steps")
+    )
+    return PredictionDay.nested(fields.object(_DAY)), Took(fields.number("seconds"), steps)
 
 
 def page_of(path: Path) -> Path:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from newsletter_bandit.errors import UserError
-from newsletter_bandit.files import read_bytes, write_bytes
+from newsletter_bandit.files import read_bytes, write_bytes, write_text
 from newsletter_bandit.registry.registry import REPORT
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.prediction_day import PredictionDay
+from newsletter_bandit.reports.prediction_day import page as day_page
 from newsletter_bandit.settings.run_day import TrainingDays
 from pipelines.local import libraries, progress
 from pipelines.local.run_record import RunRecord, page_of
@@ -66,6 +68,8 @@ class PredictionOutcome:
       rejected: number of refused rows.
       dead_letters: file of the refused rows, or None.
       expires_on: day from which the endpoint no longer serves these rankings.
+      day: what was stored for whom, and the limits.
+      report: page for people.
     """
 
     model_version: str
@@ -73,6 +77,8 @@ class PredictionOutcome:
     rejected: int
     dead_letters: Path | None
     expires_on: dt.date
+    day: PredictionDay
+    report: Path
     steps: list[StepEvent] = field(default_factory=list)
 
 
@@ -167,7 +173,8 @@ def predict(
 ) -> PredictionOutcome:
     """Ranks for every user of the inference table with the model in production, and stores the rankings.
 
-    A report of the run is written as `train` does.
+    When the run has ended, even if it failed, the work folder's `runs/` holds a record of it; and a page for
+    people, if it stored rankings.
 
     Raises:
       DataError: nothing is in production, the table is empty, or too many rows cannot be stored.
@@ -184,16 +191,22 @@ def predict(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = batch_prediction.create(use_case, environment, run_date.isoformat())
+    pipeline = batch_prediction.create(use_case, environment, run_date.isoformat(), options=workspace.options)
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
     run = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
-    summary = Summary.of(executions.outputs("PredictionStorer"))
+    outputs = executions.outputs("PredictionStorer")
+    summary, day = Summary.of(outputs), PredictionDay.read(outputs["summary"])
+    run = replace(run, evidence=day)
+    report = page_of(run.write(workspace.workdir))
+    write_text(report, day_page(day, run.took))
     return PredictionOutcome(
         model_version=summary.model_version,
         stored=summary.stored,
         rejected=summary.rejected,
         dead_letters=None if summary.dead_letters is None else Path(summary.dead_letters),
         expires_on=dt.datetime.fromisoformat(summary.expires_at).date(),
+        day=day,
+        report=report,
         steps=list(run.steps),
     )
 

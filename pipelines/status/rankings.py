@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+from components.prediction_storer.opened import open_store
 from newsletter_bandit.settings.environment import SQLiteStore
-from pipelines.endpoint import open_store
 from pipelines.status.findings import Finding, Limits, Severity
 from pipelines.workspace import Workspace
 
+_STALE = "freshness.max_stale_share"
+_MISSING = "see whether the inference table holds every user that it should"
 _PREDICT = "`newsletter-bandit predict` ranks for every user and stores the rankings"
 
 
@@ -37,6 +39,7 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     figures = {
         "users": served,
         "expired_users": ages.expired,
+        "stale_users": ages.older,
         "generated_at": ages.generated_at.isoformat(),
         "expires_at": ages.expires_at.isoformat(),
         "model_version": ages.model_version,
@@ -48,8 +51,13 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     words += f"{ages.expires_at:%Y-%m-%d %H:%M} UTC"
     if ages.expired:
         words += f"; those of {ages.expired:,} more have expired"
+    stale, allowed = ages.older / served, workspace.use_case.freshness.max_stale_share
+    if ages.older:
+        words += f"; {ages.older:,} are of an earlier day, {stale:.0%}; at most {allowed:.0%} ({_STALE})"
     if age > limits.warning_share * life:
         return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
+    if stale > allowed:
+        return Finding("rankings", Severity.WARNING, words, _MISSING, figures)
     return Finding("rankings", Severity.OK, words, figures=figures)
 
 

@@ -33,6 +33,7 @@ class Ages:
     Attributes:
       rankings: how many there are, at least one.
       expired: how many of them are not served any more.
+      older: how many of the others expire before the newest one: the newest prediction did not renew them.
       generated_at: start of the newest day that one was made for, UTC.
       expires_at: end of the newest one's life, UTC.
       model_version: the version that made the newest one.
@@ -40,6 +41,7 @@ class Ages:
 
     rankings: int
     expired: int
+    older: int
     generated_at: dt.datetime
     expires_at: dt.datetime
     model_version: str

@@ -104,9 +104,18 @@ class DatastoreStore:
         ranking = ranking_from(newest[0].key.name, newest[0])
         living = self._client.query(kind=self._kind)
         living.add_filter(filter=PropertyFilter("expires_at", ">", now))
-        rankings = self.count()
-        expired = max(0, rankings - self._count(living))
-        return Ages(rankings, expired, ranking.generated_at, ranking.expires_at, ranking.model_version)
+        renewed = self._client.query(kind=self._kind)
+        renewed.add_filter(filter=PropertyFilter("expires_at", ">=", max(now, ranking.expires_at)))
+        rankings, served = self.count(), self._count(living)
+        older = 0 if ranking.expires_at <= now else max(0, served - self._count(renewed))
+        return Ages(
+            rankings,
+            max(0, rankings - served),
+            older,
+            ranking.generated_at,
+            ranking.expires_at,
+            ranking.model_version,
+        )
 
     def _count(self, query: Any) -> int:
         with _store_errors(self._client.project):

@@ -138,18 +138,22 @@ class SQLiteStore:
             return int(connection.execute("SELECT count(*) FROM rankings").fetchone()[0])
 
     def ages(self, now: dt.datetime) -> Ages | None:
-        """See `RankingStore.ages`; looks at every row once."""
+        """See `RankingStore.ages`; looks at every row twice."""
+        at = format_timestamp(now.replace(microsecond=0))
         with self._connection() as connection:
             # Beside a maximum, SQLite gives the other columns of its row. The times sort as they are written.
             count, expired, expires_at, generated_at, version = connection.execute(
                 "SELECT count(*), total(expires_at <= ?), max(expires_at), generated_at, model_version "
                 "FROM rankings",
-                (format_timestamp(now.replace(microsecond=0)),),
+                (at,),
+            ).fetchone()
+            (older,) = connection.execute(
+                "SELECT count(*) FROM rankings WHERE expires_at > ? AND expires_at < ?", (at, expires_at)
             ).fetchone()
         if not count:
             return None
         generated, expires = map(dt.datetime.fromisoformat, (generated_at, expires_at))
-        return Ages(count, int(expired), generated, expires, version)
+        return Ages(count, int(expired), int(older), generated, expires, version)
 
     def close(self) -> None:
         """Closes the connections of all threads; none may be reading or writing."""

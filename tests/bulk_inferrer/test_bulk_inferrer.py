@@ -16,6 +16,7 @@ from tfx.types import standard_artifacts
 from components.bulk_inferrer.component import BulkInferrer
 from components.bulk_inferrer.executor import Executor
 from components.bulk_inferrer.files import PredictionsWriter, read_predictions
+from components.bulk_inferrer.groups import read_groups
 from components.bulk_inferrer.schema import SCHEMA
 from components.bulk_inferrer.scoring import BATCH
 from newsletter_bandit.errors import DataError
@@ -73,6 +74,8 @@ def examples(folder: Path, users: int, files: int, split: str = "inference") -> 
                 example = tf.train.Example()
                 example.features.feature["user_id"].bytes_list.value.append(f"user-{user}".encode())
                 example.features.feature["age"].float_list.value.append(user)
+                if user % 2:
+                    example.features.feature["colour"].bytes_list.value.append("grün".encode())
                 writer.write(example.SerializeToString())
     return artifact
 
@@ -121,6 +124,22 @@ def test_a_file_of_predictions_for_each_file_of_users(model: Any, tmp_path: Path
     before = [path.read_bytes() for path in files]
     # A retry replaces the files by the same.
     assert [path.read_bytes() for path in run_step(tmp_path, users, model)] == before
+
+
+def test_users_are_counted_by_group_and_first_recommender(model: Any, tmp_path: Path) -> None:
+    flag = {"type": "bool"}
+    settings = USE_CASE.model_dump(mode="json")
+    settings |= {"features": settings["features"] | {"member": flag}, "slices": ["colour", "member"]}
+    users = examples(tmp_path, 70, files=2)
+    run_step(tmp_path, users, model, UseCase.model_validate(settings))
+    # 30 of 70 users are younger than 30. No example has a value of the second feature.
+    assert read_groups(str(tmp_path / "predictions")) == {
+        "colour": {
+            "": {"deals": 20, "refill": 15},
+            "grün": {"deals": 20, "refill": 15},
+        },
+        "member": {"": {"deals": 40, "refill": 30}},
+    }
 
 
 def test_more_than_a_batch_in_a_file(model: Any, tmp_path: Path) -> None:

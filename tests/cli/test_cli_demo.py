@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from components.prediction_storer.opened import open_store
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.cli import demo
-from pipelines.endpoint import open_store, serving_config
+from pipelines.endpoint import serving_config
 from pipelines.workspace import Workspace
 from serving.config import DatastoreLocation
 from serving.stores.sqlite import SQLiteStore

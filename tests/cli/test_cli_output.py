@@ -28,6 +28,7 @@ from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
 from tests.evidence_records import decision, metrics, model_figures
 from tests.evidence_records import verdict as a_verdict
+from tests.reports import made_day
 
 SERVED = (
     "erved with: the serving policy, exploring 50% of what is set, score floor 0.03125, expiring after 8 "
@@ -276,12 +277,15 @@ def test_a_verdict_names_what_was_never_tried() -> None:
 
 
 def test_refused_predictions_are_pointed_out() -> None:
-    good = PredictionOutcome("v1", 2000, 0, None, dt.date(2999, 1, 1))
+    page = Path("runs/newsletter-prediction.html")
+    good = PredictionOutcome("v1", 2000, 0, None, dt.date(2999, 1, 1), made_day.day(), page)
     assert lines(summary.prediction(good)) == [
         "2,000 rankings stored by model v1, 0 rows refused.",
         "Served until 2999-01-01.",
     ]
-    bad = PredictionOutcome("v1", 1998, 2, Path("summary/dead_letters.jsonl"), dt.date(2008, 5, 9))
+    bad = PredictionOutcome(
+        "v1", 1998, 2, Path("summary/dead_letters.jsonl"), dt.date(2008, 5, 9), made_day.day(), page
+    )
     assert lines(summary.prediction(bad)) == [
         "1,998 rankings stored by model v1, 2 rows refused.",
         "Expired since 2008-05-09: the endpoint treats these users as unknown.",
@@ -363,13 +367,20 @@ def test_outcomes_for_a_program_are_json() -> None:
     assert Decision.from_json(json.dumps(trained["decision"])) == held.decision
     assert trained["report"] == "runs/newsletter-training.html"
     assert outcomes.of_training(None) == {"outcome": "judged_before"}
-    predicted = PredictionOutcome("v1", 1998, 2, Path("dead_letters.jsonl"), dt.date(2028, 5, 9))
-    assert outcomes.of_prediction(predicted) == {
+    page = Path("runs/newsletter-prediction.html")
+    predicted = PredictionOutcome(
+        "v1", 1998, 2, Path("dead_letters.jsonl"), dt.date(2028, 5, 9), made_day.stale(), page
+    )
+    told = json.loads(json.dumps(outcomes.of_prediction(predicted), allow_nan=False))
+    day = told.pop("day")
+    assert (day["users"], day["stale_rankings"], len(day["warnings"])) == (10_000, 5000, 1)
+    assert told == {
         "model_version": "v1",
         "stored": 1998,
         "rejected": 2,
         "rejects": "dead_letters.jsonl",
         "expires_on": "2028-05-09",
+        "report": "runs/newsletter-prediction.html",
     }
 
 

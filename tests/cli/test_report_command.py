@@ -12,6 +12,7 @@ import yaml
 from pipelines.local.run_record import RunRecord
 from tests.cli.conftest import Command
 from tests.reports.made import evidence, wrong_propensities
+from tests.reports.made_day import long_ago
 
 
 def test_the_page_is_made_again_and_opened(
@@ -47,8 +48,20 @@ def test_the_page_is_made_again_and_opened(
     quiet = command("report", "20261123", "--no-open", "--output", tmp_path / "page.html", *options)
     assert (quiet.returncode, quiet.stdout) == (0, f"Report: {tmp_path / 'page.html'}\n")
     assert len(opened) == 1
+    started = dt.datetime(2026, 11, 26, 5, tzinfo=dt.UTC)
+    predicted = RunRecord(
+        "tiny-prediction", started.date(), started, 1.0, True, None, [], evidence=long_ago()
+    ).write(work)
+    newest = command("report", "--prediction", "--no-open", *options)
+    assert (newest.returncode, newest.stdout) == (0, f"Report: {predicted.with_suffix('.html')}\n")
+    text = predicted.with_suffix(".html").read_text()
+    assert f"newsletter-bandit predict --use-case {settings} --workdir {work}<" in text
+    both = command("report", "20261126", "--prediction", *options)
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "--prediction: means the newest one; use it without RUN|VERSION" in both.stderr
     unknown = command("report", "2025", *options)
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert unknown.stderr == (
-        "Error: 2025: no run with a verdict and no version of tiny; available: 20261123T000000.000000Z\n"
+        "Error: 2025: no run with a verdict and no version of tiny; available: 20261123T000000.000000Z, "
+        f"{predicted.stem}\n"
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.reports import Evidence, page
+from newsletter_bandit.reports.prediction_day import PredictionDay
+from newsletter_bandit.reports.prediction_day import page as day_page
 from newsletter_bandit.settings.environment import DuckDBWarehouse, Environment, SQLiteStore
 from newsletter_bandit.settings.use_case import UseCase
 from pipelines.events import StepEvent
@@ -62,7 +64,7 @@ def let_wait(found: Workspace, version: str, compared_with: str) -> None:
     assert registry_of(found).place(version, compared_with, waits=True).outcome == "waiting"
 
 
-def run(found: Workspace, name: str, of: Evidence | None = None, **changes: object) -> None:
+def run(found: Workspace, name: str, of: Evidence | PredictionDay | None = None, **changes: object) -> None:
     """Writes a run's record, and its page if there is evidence."""
     pipeline, _, start = name.rpartition("-")
     started = dt.datetime.strptime(start, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=dt.UTC)
@@ -70,7 +72,8 @@ def run(found: Workspace, name: str, of: Evidence | None = None, **changes: obje
     record = RunRecord(pipeline, started.date(), started, 190.0, True, None, steps, None, of)
     path = replace(record, **changes).write(found.workdir)  # type: ignore[arg-type]
     if of is not None:
-        page_of(path).write_text(page(of), encoding="utf-8")
+        made = day_page(of) if isinstance(of, PredictionDay) else page(of)
+        page_of(path).write_text(made, encoding="utf-8")
 
 
 def lived_in(workdir: Path) -> Workspace:

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 
 from newsletter_bandit.registry.evidence import SignOffs
 from newsletter_bandit.registry.pointer import Pointer
+from newsletter_bandit.reports.durations import duration
 from pipelines.console.app import make_app
 from pipelines.console.guard import Access
-from pipelines.console.pages import duration
 from pipelines.events import StepEvent
 from pipelines.local import progress
 from pipelines.workspace import Workspace
@@ -36,6 +36,8 @@ from tests.console.made import (
     workspace,
 )
 from tests.reports.made import FIRST, SECOND, evidence
+from tests.reports.made_day import day as predicted_day
+from tests.reports.made_day import stale
 
 PORT = 8090
 HOST = f"127.0.0.1:{PORT}"
@@ -292,7 +294,7 @@ def test_another_site_may_link_here_but_not_load_anything(browser: TestClient) -
         ("/versions/<b>/report", 404, "tiny has no version &lt;b&gt;; available"),
         ("/compare?first=<b>", 404, "tiny has no version &lt;b&gt;; available"),
         ("/runs/tiny-training-1", 404, "There is no run tiny-training-1 in the work folder."),
-        (f"/runs/{PREDICTED}/report", 404, f"{PREDICTED} has no report: it came to no verdict."),
+        (f"/runs/{PREDICTED}/report", 404, f"{PREDICTED} has no report: it stored no rankings."),
         ("/runs?from=-1", 400, "from is -1; allowed: a whole number from 0."),
         ("/nowhere", 404, "There is no such page."),
     ],
@@ -502,3 +504,16 @@ def test_many_runs_come_in_pages(tmp_path: Path, access: Access) -> None:
     assert ("Prediction, 3 Nov" in second, "Older" in second) == (True, False)
     assert 'href="/runs?from=0">Newer' in second
     assert "Training" not in first + second
+
+
+def test_a_prediction_shows_its_page_and_what_is_to_be_looked_at(tmp_path: Path, access: Access) -> None:
+    found = workspace(tmp_path)
+    for name, of in ((PREDICTED, predicted_day()), (PREDICTED.replace("T06", "T07"), stale())):
+        run(found, name, of)
+    browser = client(found, access)
+    told = words(browser.get("/runs").text)
+    assert "✓ stored Report" in told
+    assert "? something to look at Report" in told
+    one = words(browser.get(f"/runs/{PREDICTED.replace('T06', 'T07')}").text)
+    assert "33.3% of the rankings being served are older than this day" in one
+    assert "10,000 users have a ranking for 26 November 2026" in browser.get(f"/runs/{PREDICTED}/report").text

@@ -127,5 +127,5 @@ def test_the_ages_are_those_of_the_newest_and_of_all(store: RankingStore) -> Non
             [make_ranking(user_id=user_id, generated_at=generated_at, model_version=f"version-{number}")]
         )
     ends = GENERATED_AT + dt.timedelta(days=8)
-    for now, expired in ((GENERATED_AT, 1), (ends - dt.timedelta(seconds=1), 2), (ends, 3)):
-        assert store.ages(now) == Ages(3, expired, GENERATED_AT, ends, "version-0")
+    for now, expired, older in ((GENERATED_AT, 1, 1), (ends - dt.timedelta(seconds=1), 2, 0), (ends, 3, 0)):
+        assert store.ages(now) == Ages(3, expired, older, GENERATED_AT, ends, "version-0")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from components.prediction_storer.opened import open_store
 from newsletter_bandit.settings.environment import DatastoreStore, Environment
 from newsletter_bandit.warehouse.tables.build import Plan, build
-from pipelines.endpoint import open_store
 from pipelines.status.findings import Severity
 from pipelines.status.looking import look
 from pipelines.workspace import Workspace

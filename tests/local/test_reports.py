@@ -17,6 +17,7 @@ from pipelines.workspace import Workspace
 from tests.evidence_records import published
 from tests.registry.made_candidates import candidate
 from tests.reports.made import FIRST, SECOND, evidence, wrong_propensities
+from tests.reports.made_day import day
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(use_case, tmp_path / "tiny.yaml", environment, tmp_path)
 
 
-def run(workspace: Workspace, day: int, found: object) -> Path:
-    started = dt.datetime(2026, 11, day, 3, tzinfo=dt.UTC)
-    record = RunRecord("tiny-training", started.date(), started, 1.0, True, None, [], evidence=found)  # type: ignore[arg-type]
+def run(workspace: Workspace, on: int, found: object, pipeline: str = "training") -> Path:
+    started = dt.datetime(2026, 11, on, 3, tzinfo=dt.UTC)
+    record = RunRecord(f"tiny-{pipeline}", started.date(), started, 1.0, True, None, [], evidence=found)  # type: ignore[arg-type]
     return record.write(workspace.workdir)
 
 
@@ -81,6 +82,26 @@ def test_a_run_or_a_version_by_its_beginning(workspace: Workspace) -> None:
         DataError, match=r"2025: no run with a verdict and no version of tiny; available: 2026"
     ):
         reports.make(workspace, "2025")
+
+
+def test_the_page_of_a_prediction_day_by_its_beginning(workspace: Workspace) -> None:
+    with pytest.raises(DataError, match="no prediction of tiny with a page; run `newsletter-bandit predict`"):
+        reports.newest_prediction(workspace)
+    trained = run(workspace, 2, evidence())
+    run(workspace, 2, day(), "prediction")
+    newest = run(workspace, 25, day(), "prediction")
+    failed = run(workspace, 26, None, "prediction")
+    assert reports.newest_prediction(workspace) == newest
+    for name in ("20261125", "tiny-prediction-20261125"):
+        assert reports.make(workspace, name) == newest.with_suffix(".html"), name
+    assert "Stored, nothing is wrong" in newest.with_suffix(".html").read_text()
+    # Of both, a training is meant; without a name too.
+    assert reports.make(workspace, "20261102") == reports.make(workspace) == trained.with_suffix(".html")
+    assert "Go live" in trained.with_suffix(".html").read_text()
+    with pytest.raises(DataError, match=r"is the beginning of tiny-prediction-20261126.*; use a longer one"):
+        reports.make(workspace, "tiny-prediction-2026112")
+    with pytest.raises(DataError, match=r"20261126.*: no evidence of a prediction day: the run failed"):
+        reports.make(workspace, failed.stem)
 
 
 def test_the_report_of_a_window(workspace: Workspace) -> None:

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 from pipelines.events import StepEvent
-from pipelines.local.run_record import RunRecord, evidence_of, page_of
+from pipelines.local.run_record import RunRecord, day_of, evidence_of, page_of
 from tests.reports.made import evidence
+from tests.reports.made_day import shifted
 
 
 def test_a_run_that_failed_is_reported_too(tmp_path: Path) -> None:
@@ -68,3 +69,19 @@ def test_a_training_says_what_came_of_it(tmp_path: Path) -> None:
     assert told["refusal"] is None
     assert evidence_of(path) == found
     assert page_of(path).name == "tiny-training-20261123T000000.000000Z.html"
+
+
+def test_a_prediction_says_what_was_stored(tmp_path: Path) -> None:
+    started = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
+    steps = [StepEvent("BulkInferrer", "finished", 12.0)]
+    record = RunRecord(
+        "tiny-prediction", started.date(), started, 75.4, True, None, steps, evidence=shifted()
+    )
+    path = record.write(tmp_path)
+    told = json.loads(path.read_text())
+    assert (told["users"], told["rows_refused"], told["changed_share"]) == (10_000, 0, 0.46)
+    assert told["warnings"][0].startswith("the first places of 46% of the users changed")
+    assert day_of(path) == (shifted(), record.took)
+    assert evidence_of(path) is None
+    trained = RunRecord("tiny-training", started.date(), started, 1.0, True, None, [], evidence=evidence())
+    assert day_of(trained.write(tmp_path)) is None

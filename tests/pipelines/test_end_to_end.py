@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome, judged_before, predict, train
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
+from serving.ranking import FIELDS
 from tests import vertex_run
 
 pytestmark = pytest.mark.pipeline
@@ -126,6 +128,36 @@ def test_every_user_has_one_ranking_of_all_eligible_recommenders(run: Run) -> No
     rankings = run.rankings()
     assert run.prediction.stored == len(rankings) == USERS
     assert run.prediction.rejected == 0
+
+
+def test_the_page_of_the_day_counts_what_was_stored(run: Run) -> None:
+    day, columns = run.prediction.day, [field.name for field in FIELDS]
+    stored = [dict(zip(columns, row, strict=True)) for row in run.rankings().values()]
+    firsts = Counter(json.loads(ranking["recommenders"])[0] for ranking in stored)
+    assert {place.recommender: place.users for place in day.first} == firsts
+    explored = Counter(json.loads(row["recommenders"])[0] for row in stored if row["explored"])
+    assert {place.recommender: place.explored for place in day.first if place.explored} == explored
+    scores = [json.loads(ranking["scores"])[0] for ranking in stored]
+    ends = day.scores.start + day.scores.width * np.arange(len(day.scores.users) + 1)
+    assert np.histogram(scores, ends)[0].tolist() == list(day.scores.users)
+    for place in day.first:
+        own = [row for row in stored if json.loads(row["recommenders"])[0] == place.recommender]
+        middle = np.quantile([json.loads(row["scores"])[0] for row in own], 0.5, method="inverted_cdf")
+        assert place.median == pytest.approx(middle, abs=0.001), place.recommender
+    assert (day.before, day.snapshot, day.run_date) == (None, RUN_DATE, RUN_DATE)
+    assert day.trained_until == run.training.window[1] - dt.timedelta(days=1)
+    assert day.store is not None
+    assert day.store.rankings == USERS
+    by_feature = Counter[str]()
+    for group in day.groups:
+        by_feature[group.feature] += group.total
+        assert group.total >= run.workspace.use_case.storing.min_group_users
+    assert by_feature == dict.fromkeys(run.workspace.use_case.slices, USERS)
+    page = run.prediction.report.read_text()
+    assert run.prediction.report.parent.name == "runs"
+    assert f"{USERS:,} users have a ranking for 23 November 2026" in page
+    assert "How long it took" in page
+    assert not any(user in page for user in run.rankings())
 
 
 def test_the_served_policy_beats_the_best_single_recommender(run: Run) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from tfx.types import standard_artifacts
 from tfx.types.experimental.simple_artifacts import File
 
 from components.bulk_inferrer.files import PredictionsWriter
+from components.bulk_inferrer.groups import groups_file, write_groups
 from components.prediction_storer.component import PredictionStorer
 from components.prediction_storer.executor import Executor
 from components.prediction_storer.post_process import Row
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.reports.prediction_day import PredictionDay
+from newsletter_bandit.reports.prediction_day.evidence import EarlierDay
 from newsletter_bandit.settings.environment import DatastoreStore
 from newsletter_bandit.settings.environment import SQLiteStore as Settings
 from newsletter_bandit.settings.use_case import UseCase
@@ -39,13 +44,20 @@ USE_CASE = UseCase.model_validate(
 )
 
 
-def run_step(folder: Path, rows: list[Row], split: str = "inference", use_case: UseCase = USE_CASE) -> Path:
+def run_step(
+    folder: Path,
+    rows: list[Row],
+    split: str = "inference",
+    use_case: UseCase = USE_CASE,
+    run_date: str = "2026-03-02",
+) -> Path:
     """Runs the executor over ``rows`` in two files; returns the folder of its output."""
     predictions = standard_artifacts.Examples()
     predictions.uri = str(folder / "predictions")
     predictions.split_names = json.dumps([split])
     predictions.set_string_custom_property("version", "7")
-    predictions.set_string_custom_property("run_date", "2026-03-02")
+    predictions.set_string_custom_property("run_date", run_date)
+    predictions.set_string_custom_property("snapshot_date", "2026-02-28")
     files = Path(predictions.uri) / f"Split-{split}"
     files.mkdir(parents=True, exist_ok=True)
     for shard in range(2):
@@ -165,6 +177,29 @@ def test_a_jump_of_first_slots_is_not_stored(tmp_path: Path) -> None:
     run_step(tmp_path, moved, use_case=storing(max_share_change=1.0))
     # The next run is compared with this one.
     run_step(tmp_path, moved, use_case=storing(max_share_change=0.01))
+
+
+def test_the_page_of_the_day_compares_with_the_day_before(tmp_path: Path) -> None:
+    write_groups(groups_file(str(tmp_path / "predictions"), "0"), Counter({("age", "30", "deals"): 40}))
+    run_step(tmp_path, ranked([b"deals"] * 60 + [b"refill"] * 40))
+    day = PredictionDay.read(run_step(tmp_path, [*ranked([b"deals"] * 50), row("")]))
+    # The first one was for the same day.
+    assert (day.run_date, day.before) == (dt.date(2026, 3, 2), None)
+    assert (day.users, day.rows, day.rejected) == (50, 51, {"missing_user_id": 1})
+    (place,) = day.first
+    assert (place.recommender, place.users, place.explored) == ("deals", 50, 50)
+    assert place.median == pytest.approx(0.3, abs=0.001)
+    assert day.store is not None
+    assert day.store.rankings == 100  # of which 50 are those of the first run
+    assert (day.snapshot, day.trained_until, day.options) == (dt.date(2026, 2, 28), None, None)
+    assert [(group.value, group.total) for group in day.groups] == [("30", 40)]
+    output = run_step(tmp_path, ranked([b"top_rated"] * 10), run_date="2026-03-03")
+    later = PredictionDay.read(output)
+    assert later.before == EarlierDay(dt.date(2026, 3, 2), "7", {"deals": 50})
+    text = (output / "prediction_day.html").read_text()
+    assert "Stored, but not served" in text  # these days are long past
+    assert "user-" not in text
+    assert "user-" not in (output / "prediction_day.json").read_text()
 
 
 def test_no_rows_fail_the_step(tmp_path: Path) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from newsletter_bandit.reports import Evidence, page
+from newsletter_bandit.reports import page
+from newsletter_bandit.reports.prediction_day import page as day_page
 from tests.chromium import CONTRAST, TOO_WIDE, Tab, opened
 from tests.reports.made import FIRST, SECOND, refused, version, with_everything, wrong_propensities
+from tests.reports.made_day import TOOK, long_ago, shifted
 
 pytestmark = pytest.mark.browser
 
-RUNS = {
-    "blessed": with_everything(),
-    "cannot tell": refused(rows=(800.0, 2000.0, "800 is not >= 2000")),
-    "wrong propensities": wrong_propensities(),
+VERSIONS = [version(FIRST), version(SECOND, current=True)]
+PAGES = {
+    "blessed": lambda: page(with_everything(), VERSIONS),
+    "cannot tell": lambda: page(refused(rows=(800.0, 2000.0, "800 is not >= 2000")), VERSIONS),
+    "wrong propensities": lambda: page(wrong_propensities(), VERSIONS),
+    "day": lambda: day_page(shifted(), TOOK),
+    "day that is not served": lambda: day_page(replace(long_ago(), before=None)),
 }
 
 
@@ -26,11 +32,10 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield found
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", PAGES)
 def test_a_report_fits_asks_for_nothing_and_is_legible(run: str, tab: Tab, tmp_path: Path) -> None:
-    found: Evidence = RUNS[run]
     path = tmp_path / "report.html"
-    path.write_text(page(found, [version(FIRST), version(SECOND, current=True)]), encoding="utf-8")
+    path.write_text(PAGES[run](), encoding="utf-8")
     for width in (390, 700, 1280):
         for scheme in ("light", "dark"):
             tab.open(path, width, scheme=scheme)
@@ -51,8 +56,7 @@ def test_a_report_fits_asks_for_nothing_and_is_legible(run: str, tab: Tab, tmp_p
 
 def test_paper_shows_what_a_screen_folds(tab: Tab, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    versions = [version(FIRST), version(SECOND, current=True)]
-    path.write_text(page(with_everything(), versions), encoding="utf-8")
+    path.write_text(page(with_everything(), VERSIONS), encoding="utf-8")
     tab.open(path, 794, media="print")
     assert tab.evaluate(TOO_WIDE) == [0, []]
     heights = tab.evaluate(

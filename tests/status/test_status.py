@@ -110,6 +110,21 @@ def test_all_is_well(filled: Workspace) -> None:
     assert not any(finding.advice for finding in status.findings)
 
 
+def test_many_rankings_that_no_later_prediction_renewed_are_a_warning(workspace: Workspace) -> None:
+    store = SQLiteStore(workspace.environment.store.path)  # type: ignore[union-attr]
+    earlier = dt.datetime(2024, 1, 21, tzinfo=dt.UTC)
+    store.put_many([make_ranking(user_id="user-3", generated_at=earlier, model_version=VERSION)])
+    store.close()
+    rankings = found(workspace)["rankings"]
+    assert rankings.severity == WARNING
+    assert rankings.words.endswith("1 are of an earlier day, 50%; at most 20% (freshness.max_stale_share)")
+    assert rankings.advice == "see whether the inference table holds every user that it should"
+    assert rankings.figures["stale_users"] == 1
+    any_share = workspace.use_case.model_copy(update={"freshness": Freshness(max_stale_share=1.0)})
+    tolerant = dataclasses.replace(workspace, use_case=any_share)
+    assert found(tolerant)["rankings"].severity == OK
+
+
 @pytest.mark.parametrize(
     ("day", "expected"),
     [

@@ -127,7 +127,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             rows=counts.read,
             rejected=counts.rejected,
             first=reporting.first_places(day_counts, score_bin),
-            rankings=first_slots.rankings,
+            rankings=min(first_slots.rankings, counts.stored),  # it may be an estimate
             scores=reporting.histogram(day_counts, score_bin),
             before=reporting.earlier_day(before),
             store=reporting.look_at(store, dt.datetime.now(dt.UTC)),

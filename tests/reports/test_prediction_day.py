@@ -93,7 +93,7 @@ def test_a_first_day_says_so() -> None:
 
 def test_a_big_shift_is_the_first_thing_that_is_said() -> None:
     said = Parsed(page(shifted())).text
-    assert "! Stored, with something to look at" in said
+    assert "! Stored, but look at this" in said
     assert "the first places of 46% of the users changed since the day before (close to the limit)." in said
     assert "Since 25 November, very much changed in who is first." in said
     assert f"Most changed: {NAMES[0]}, from 4.0% to 50.0%." in said

@@ -31,7 +31,7 @@ def headline(day: PredictionDay) -> Headline:
     if ages.expired(day):
         tone, badge = "bad", "Stored, but not served"
     elif wrong:
-        tone, badge = "unsure", "Stored, with something to look at"
+        tone, badge = "unsure", "Stored, but look at this"
     else:
         tone, badge = "good", "Stored, nothing is wrong"
     ending = "and every limit holds" if not wrong else f"but {_listed(wrong)}"

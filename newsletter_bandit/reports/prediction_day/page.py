@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from newsletter_bandit.reports.amounts import more_or_fewer
 from newsletter_bandit.reports.drawn import most_important
 from newsletter_bandit.reports.prediction_day import ages, change, groups, refused, scores
 from newsletter_bandit.reports.prediction_day.evidence import PredictionDay
@@ -42,7 +43,7 @@ def _context(day: PredictionDay, took: Took | None) -> dict[str, Any]:
         "headline": headline(day),
         "steps": steps(day),
         "change": change.change(day),
-        "points": change.points,
+        "more_or_fewer": more_or_fewer,
         "users_before": None if day.before is None else sum(day.before.users.values()),
         "explored": sum(one.explored for one in day.first),
         "shares": shares,

@@ -13,8 +13,8 @@ from absl import logging
 from components.bulk_inferrer.groups import Groups
 from components.prediction_storer.day_counts import DayCounts
 from components.prediction_storer.first_slots import StoredRun
-from components.prediction_storer.opened import open_store
 from newsletter_bandit.files import write_text
+from newsletter_bandit.ranking_store import open_store
 from newsletter_bandit.reports.prediction_day import PredictionDay, page
 from newsletter_bandit.reports.prediction_day.evidence import (
     EarlierDay,

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.prediction_storer.opened import open_store
 from newsletter_bandit.errors import SettingsError, UserError
+from newsletter_bandit.ranking_store import open_store
 from pipelines.cli import local_runs, summary
 from pipelines.cli.progress import StepProgress
 from pipelines.cli.simulated_tables import simulate

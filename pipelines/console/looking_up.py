@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from components.prediction_storer.opened import open_store
+from newsletter_bandit.ranking_store import open_store
 from pipelines.console.refusal import Refusal
 from pipelines.workspace import Workspace
 from serving.ranking import Ranking, RankingError, check_user_id

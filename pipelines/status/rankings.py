@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from components.prediction_storer.opened import open_store
+from newsletter_bandit.ranking_store import open_store
 from newsletter_bandit.settings.environment import SQLiteStore
 from pipelines.status.findings import Finding, Limits, Severity
 from pipelines.workspace import Workspace

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.prediction_storer.opened import open_store
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.ranking_store import open_store
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.cli import demo
 from pipelines.endpoint import serving_config

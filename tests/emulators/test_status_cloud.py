@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.prediction_storer.opened import open_store
+from newsletter_bandit.ranking_store import open_store
 from newsletter_bandit.settings.environment import DatastoreStore, Environment
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.status.findings import Severity

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.events import StepEvent
 from pipelines.local.run_record import RunRecord, day_of, evidence_of, page_of
-from tests.reports.made import evidence
+from tests.reports.made import NAMES, evidence
 from tests.reports.made_day import shifted
 
 
@@ -79,7 +79,7 @@ def test_a_prediction_says_what_was_stored(tmp_path: Path) -> None:
     )
     path = record.write(tmp_path)
     told = json.loads(path.read_text())
-    assert (told["users"], told["rows_refused"], told["changed_share"]) == (10_000, 0, 0.46)
+    assert (told["users"], told["rows_refused"], told["most_changed"]) == (10_000, 0, NAMES[0])
     assert told["warnings"][0].startswith("the first places of 46% of the users changed")
     assert day_of(path) == (shifted(), record.took)
     assert evidence_of(path) is None

@@ -101,7 +101,7 @@ def change(day: PredictionDay, among: Iterable[str] | None = None) -> Change | N
         return None
     rows = shares(day)
     now, before = {row.recommender: row.now for row in rows}, _parts(kept)
-    names = now.keys() | before.keys()
+    names = sorted(now.keys() | before.keys())  # one order, and so the same last digit each time
     moves = {name: now.get(name, 0.0) - before.get(name, 0.0) for name in names}
     sizes = 1 / day.users + 1 / sum(kept.values())
     pooled = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from newsletter_bandit.reports.prediction_day import summary
-
 if TYPE_CHECKING:
     from pipelines.local.running import PredictionOutcome, TrainingOutcome
 
@@ -31,6 +29,8 @@ def of_training(outcome: TrainingOutcome | None) -> dict[str, Any]:
 
 def of_prediction(outcome: PredictionOutcome) -> dict[str, Any]:
     """Counts, the version that ranked, until when rankings are served, the state of the day, its page."""
+    from newsletter_bandit.reports.prediction_day import summary
+
     return {
         "model_version": outcome.model_version,
         "stored": outcome.stored,

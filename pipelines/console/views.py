@@ -122,6 +122,8 @@ class Views:
         if run.report is None:
             why = "it came to no verdict" if run.pipeline == "training" else "it stored no rankings"
             raise Refusal(HTTPStatus.NOT_FOUND, f"{run.name} has no report: {why}.")
+        if run.pipeline != "training":  # what a prediction stored does not change with its version
+            return _report(run.report.read_bytes())
         return _report(self._reports.of_run(run, self._now()))
 
     def version_report(self, request: Request) -> Response:

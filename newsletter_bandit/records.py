@@ -95,6 +95,27 @@ class Fields:
         found = self._take(name, "a list of objects", _is_objects)
         return [Fields(one, self.source, f"{self._path}{name}[{i}].") for i, one in enumerate(found)]
 
+    def rows(self, name: str, *kinds: type[str] | type[float]) -> list[list[Any]]:
+        """A list of rows, each a list of one value of each kind: a text, or a finite number."""
+        words = " and ".join("a text" if kind is str else "a finite number" for kind in kinds)
+
+        def is_row(row: object) -> bool:
+            return (
+                isinstance(row, list)
+                and len(row) == len(kinds)
+                and all(
+                    isinstance(value, str) if kind is str else _is_number(value)
+                    for value, kind in zip(row, kinds, strict=True)
+                )
+            )
+
+        found: list[list[Any]] = self._take(
+            name,
+            f"a list of lists of {words}",
+            lambda value: isinstance(value, list) and all(map(is_row, value)),
+        )
+        return found
+
     def below(self, group: str) -> Fields:
         """The fields whose names begin with ``group`` and a slash, without it."""
         prefix = f"{group}/"

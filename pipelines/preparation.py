@@ -25,6 +25,7 @@ class Preparation:
     """Steps, and the outputs that later steps take from them."""
 
     examples: BaseChannel
+    statistics: BaseChannel
     schema: BaseChannel
     transformed_examples: BaseChannel
     transform_graph: BaseChannel
@@ -49,14 +50,16 @@ def create(
     example_gen = make_example_gen(use_case, environment.warehouse, query, "train_eval", run_date)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
     curated_schema = CuratedSchema(schema_file)
     schema = curated_schema.outputs["schema"]
-    example_validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    example_validator = StrictExampleValidator(statistics=statistics, schema=schema)
     transform = Transform(examples, schema, use_case)
     # A schema that the data contradicts stops the run before anything is learned from it.
     transform.add_upstream_node(example_validator)
     return Preparation(
         examples=examples,
+        statistics=statistics,
         schema=schema,
         transformed_examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],

@@ -10,6 +10,7 @@ from tfx.dsl.experimental.conditionals.conditional import Cond
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 
+from components.drift_detector.component import DriftDetector
 from components.evaluator.component import Evaluator
 from components.hyperparameters_gen.component import HyperparametersGen
 from components.hyperparameters_gen.hyperparameters import merged
@@ -110,6 +111,12 @@ def _steps(
     prepared = preparation.create(use_case, environment, schema_file, days)
     hyperparameters_gen = HyperparametersGen(use_case=use_case)
     production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
+    drift_detector = DriftDetector(
+        statistics=prepared.statistics,
+        production_model=production_model.outputs["model"],
+        registry=environment.registry,
+        use_case=use_case,
+    )
     trainer = make_trainer(
         transformed_examples=prepared.transformed_examples,
         transform_graph=prepared.transform_graph,
@@ -120,6 +127,8 @@ def _steps(
         production_model=production_model.outputs["model"],
         training_job=environment.training_job,
     )
+    # The settings may stop a run whose features drifted, before anything is learned from them.
+    trainer.add_upstream_node(drift_detector)
     reference = use_case.gate.reference
     reference_models = []
     if isinstance(reference, PublishedReference):
@@ -152,6 +161,7 @@ def _steps(
         pushed_model=pusher.outputs["pushed_model"],
         evaluation=evaluator.outputs["evaluation"],
         decision=serving_model_resolver.outputs["decision"],
+        drift=drift_detector.outputs["drift"],
         examples=prepared.examples,
         registry=environment.registry,
         use_case=use_case,
@@ -164,6 +174,7 @@ def _steps(
         *prepared.components,
         hyperparameters_gen,
         production_model,
+        drift_detector,
         *reference_models,
         trainer,
         evaluator,

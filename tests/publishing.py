@@ -12,6 +12,7 @@ from newsletter_bandit.registry.evidence import VerdictName
 from newsletter_bandit.settings.environment import SQLiteMetadata
 from pipelines.local.executions import Executions
 from pipelines.metadata import connection_config
+from tests.drift_detector.made import BEFORE, statistics_file
 from tests.evidence_records import metrics, model_figures, verdict
 from tests.tiny import make_use_case
 
@@ -76,6 +77,7 @@ class Workplace:
         from tfx import v1 as tfx
         from tfx.types import standard_artifacts
 
+        from components.drift_detector.component import DriftDetector
         from components.hyperparameters_gen.component import HyperparametersGen
         from components.production_model.component import ProductionModel
         from components.pusher.component import Pusher
@@ -95,12 +97,21 @@ class Workplace:
         evaluation = given(f"{name}-evaluation", standard_artifacts.ModelEvaluation)
         blessing = given(f"{name}-blessing", standard_artifacts.ModelBlessing, blessed=int(blessed))
         examples = given("examples", standard_artifacts.Examples, run_date="2026-11-23")
+        statistics = tfx.dsl.Importer(
+            source_uri=str(self.folder / "statistics"),
+            artifact_type=standard_artifacts.ExampleStatistics,
+            properties={"split_names": '["train"]'},
+        ).with_id("statistics")
         resolver = ServingModelResolver(model.outputs["result"], evaluation.outputs["result"], use_case)
         pusher = Pusher(
             resolver.outputs["resolved_model"],
             blessing.outputs["result"],
             resolver.outputs["decision"],
             f"{self.root}/pushed",
+        )
+        production = ProductionModel(f"{self.root}/registry", "tiny")
+        drift = DriftDetector(
+            statistics.outputs["result"], production.outputs["model"], f"{self.root}/registry", use_case
         )
         finalizer = PushingFinalizer(
             pushed_model=pusher.outputs["pushed_model"],
@@ -109,14 +120,25 @@ class Workplace:
             examples=examples.outputs["result"],
             registry=f"{self.root}/registry",
             use_case=use_case,
+            drift=drift.outputs["drift"],
         )
-        production = ProductionModel(f"{self.root}/registry", "tiny")
         earlier = ReferenceModel(production.outputs["model"], f"{self.root}/registry", "tiny", age_days=365)
         steps = [HyperparametersGen(use_case), production, earlier]
         return tfx.dsl.Pipeline(
             pipeline_name="publishing",
             pipeline_root=f"{self.root}/root",
-            components=[*steps, model, evaluation, blessing, examples, resolver, pusher, finalizer],
+            components=[
+                *steps,
+                model,
+                evaluation,
+                blessing,
+                examples,
+                statistics,
+                drift,
+                resolver,
+                pusher,
+                finalizer,
+            ],
             enable_cache=True,
             metadata_connection_config=self.metadata,
         )
@@ -126,5 +148,7 @@ class Workplace:
 
         for given in (f"{name}-blessing", "examples"):
             (self.folder / given).mkdir(exist_ok=True)
+        if not (self.folder / "statistics").exists():
+            statistics_file(BEFORE, self.folder / "statistics" / "Split-train")
         LocalDagRunner().run(self.pipeline(name, blessed))
         return Executions(self.metadata, "publishing")

@@ -21,7 +21,7 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_
 from tfx.types.experimental import simple_artifacts
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
-from components.pushing_finalizer.reporting import report, to_text
+from components.pushing_finalizer.reporting import gathered, report, to_text
 from components.repeat_guard.component import ROWS_KEY
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -74,6 +74,8 @@ class Executor(base_executor.BaseExecutor):
         days = TrainingDays.of(use_case, dt.date.fromisoformat(examples.get_string_custom_property(RUN_DATE)))
         evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
         decision = artifact_utils.get_single_uri(input_dict["decision"])
+        drift = artifact_utils.get_single_uri(input_dict["drift"]) if input_dict.get("drift") else None
+        log = exec_properties["log"]
         publication = finalize(
             registry,
             pushed_model(
@@ -86,11 +88,14 @@ class Executor(base_executor.BaseExecutor):
             use_case,
             days,
             rows,
+            log,
+            drift,
+            found,
         )
         folder = artifact_utils.get_single_uri(output_dict["publication"])
         publication.write(folder)
-        log = exec_properties["log"]
-        report(registry, publication, evaluation, decision, use_case, days, log, folder, found)
+        evidence = gathered(publication, evaluation, decision, use_case, days, log, drift, found)
+        report(registry, evidence, folder)
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
 
@@ -109,6 +114,7 @@ class PushingFinalizerSpec(component_spec.ComponentSpec):
         "decision": component_spec.ChannelParameter(type=simple_artifacts.File),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "repeat_check": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
+        "drift": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
     }
     OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
@@ -131,6 +137,7 @@ class PushingFinalizer(base_component.BaseComponent):
       options: options of the command that trains, for the commands in the report; None where unknown.
       repeat_check: channel of the RepeatGuard's `check`, whose fingerprint and log then take the place of
         ``rows`` and ``log``.
+      drift: channel of the DriftDetector's `drift`; None where nobody measured it.
     """
 
     SPEC_CLASS = PushingFinalizerSpec
@@ -149,6 +156,7 @@ class PushingFinalizer(base_component.BaseComponent):
         log: WindowLog | None = None,
         options: str | None = None,
         repeat_check: BaseChannel | None = None,
+        drift: BaseChannel | None = None,
     ) -> None:
         spec = PushingFinalizerSpec(
             pushed_model=pushed_model,
@@ -160,6 +168,7 @@ class PushingFinalizer(base_component.BaseComponent):
             rows=rows,
             log=to_text(log, options),
             repeat_check=repeat_check,
+            drift=drift,
             publication=Channel(type=simple_artifacts.File),
         )
         super().__init__(spec=spec)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from components.evaluator.gate import LOGGING_POLICY
 from components.pushing_finalizer.produced import Publication
+from components.pushing_finalizer.reporting import gathered, to_text
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import (
     Look,
@@ -18,17 +21,14 @@ from newsletter_bandit.registry import (
     settings_digest,
     window_of,
 )
-from newsletter_bandit.registry.evidence import (
-    Decision,
-    Explanation,
-    Metrics,
-    Placement,
-    Verdict,
-    VerdictName,
-)
-from newsletter_bandit.registry.registry import USE_CASE
+from newsletter_bandit.registry.evidence import Placement, Statistics, Verdict, VerdictName
+from newsletter_bandit.registry.registry import CARD, USE_CASE
+from newsletter_bandit.reports import Evidence
+from newsletter_bandit.reports.card import card
+from newsletter_bandit.reports.libraries import libraries
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.window_log import WindowLog
 
 BLESSED: VerdictName = "blessed"
 
@@ -69,8 +69,13 @@ def finalize(
     use_case: UseCase,
     days: TrainingDays,
     rows: str = "",
+    log: str | None = None,
+    drift_dir: str | None = None,
+    found: WindowLog | None = None,
 ) -> Publication:
-    """Publishes the model, then puts it into production; does nothing if nothing was pushed.
+    """Publishes the model with its evidence and its card, then puts it into production.
+
+    It does nothing if nothing was pushed.
 
     It goes into production only if what the gate compared it with is still there, and is not pinned, and if
     the use case does not wait for a sign-off. Otherwise the version stays in the registry, out of production,
@@ -89,6 +94,10 @@ def finalize(
       use_case: use case, which is kept beside the model.
       days: of the run.
       rows: fingerprint of the window's rows; "" where none was taken.
+      log: what is known of the window's rows and the command, as `reporting.to_text` makes it; None for
+        nothing.
+      drift_dir: folder with `drift.json` and `statistics.json`; None where nobody measured them.
+      found: what an earlier step found in the window; see `reporting.gathered`.
 
     Raises:
       DataError: evidence is missing or damaged, the pushed model was not blessed, or the registry is damaged.
@@ -103,7 +112,14 @@ def finalize(
         compared_with=verdict.compared_with,
     )
     verdict = replace(verdict, looks=registry.looks.note(look))
-    publication = _published(registry, pushed, verdict, evaluation_dir, decision_dir, use_case)
+
+    def evidence(version: str) -> Evidence:
+        publication = Publication("published", version, BLESSED, verdict.looks)
+        known = to_text(None) if log is None else log
+        return gathered(publication, evaluation_dir, decision_dir, use_case, days, known, drift_dir, found)
+
+    waits = use_case.publication.wait_for_sign_off
+    publication = _published(registry, pushed, verdict, evaluation_dir, evidence, drift_dir, waits)
     registry.looks.conclude(evaluation_dir, publication.outcome, publication.version)
     return replace(publication, looks=verdict.looks)
 
@@ -113,8 +129,9 @@ def _published(
     pushed: PushedModel | None,
     verdict: Verdict,
     evaluation_dir: str,
-    decision_dir: str,
-    use_case: UseCase,
+    evidence: Callable[[str], Evidence],
+    drift_dir: str | None,
+    waits: bool,
 ) -> Publication:
     if pushed is None:
         return Publication("not_blessed", None, _why_not(verdict))
@@ -123,7 +140,6 @@ def _published(
             f"{os.path.join(evaluation_dir, Verdict.FILE)}: verdict is {verdict.verdict!r}, yet a model was "
             f"pushed; allowed: {BLESSED}. Nothing was published."
         )
-    waits = use_case.publication.wait_for_sign_off
     compared_with = None if verdict.compared_with == LOGGING_POLICY else verdict.compared_with
     digest = model_digest(pushed.model_dir)
     version = registry.find(digest)
@@ -131,21 +147,27 @@ def _published(
     if version is None:
         reason = BLESSED
         version = new_version(pushed.pushed_at, digest)
-        evidence = (
-            Metrics.read(evaluation_dir),
-            verdict,
-            Decision.read(decision_dir),
-            Explanation.if_there(evaluation_dir),
-        )
-        files = {record.FILE: record.content() for record in evidence if record is not None}
-        files[USE_CASE] = json.loads(use_case.to_json())
         # From the start on: a step that is killed now leaves no version that seems to have been approved.
         kept_out = Placement("waiting", compared_with, compared_with) if waits else None
-        registry.publish(version, pushed.model_dir, files, kept_out)
+        registry.publish(version, pushed.model_dir, _files(evidence(version), drift_dir), kept_out)
     placement = registry.place(version, compared_with, waits)
     if placement.outcome == "placed":
         return Publication("published", version, reason)
     return Publication(placement.outcome, version, placement.reason)
+
+
+def _files(evidence: Evidence, drift_dir: str | None) -> Mapping[str, Mapping[str, Any] | str]:
+    """What is published beside the model."""
+    records = (evidence.metrics, evidence.verdict, evidence.decision, evidence.explanation)
+    files: dict[str, Mapping[str, Any] | str] = {
+        record.FILE: record.content() for record in records if record is not None
+    }
+    files[USE_CASE] = json.loads(evidence.use_case.to_json())
+    if evidence.drift is not None and drift_dir is not None:
+        files[evidence.drift.FILE] = evidence.drift.content()
+        files[Statistics.FILE] = Statistics.read(drift_dir).content()
+    files[CARD] = card(evidence, libraries())
+    return files
 
 
 def _why_not(verdict: Verdict) -> str:

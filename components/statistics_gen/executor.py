@@ -12,9 +12,11 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
 from components.example_gen.example_files import ReadFiles, split_files
+from components.statistics_gen.produced import FILE
 
-# File name that TFX's readers of statistics look for.
-_FILE = "FeatureStats.pb"
+# A hundredth of the rows is told apart, so that a number which many rows have is known as such; TFDV's own
+# default is a tenth.
+_QUANTILES = 100
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -45,12 +47,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             split: split_files([examples], split)
             for split in artifact_utils.decode_split_names(examples.split_names)
         }
+        options = tfdv.StatsOptions(num_quantiles_histogram_buckets=_QUANTILES)
         with self._make_beam_pipeline() as pipeline:
             for split, paths in files.items():
                 folder = artifact_utils.get_split_uri([statistics], split)
                 _ = (
                     pipeline
                     | f"Read[{split}]" >> ReadFiles(paths)
-                    | f"Statistics[{split}]" >> tfdv.GenerateStatistics()
-                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(os.path.join(folder, _FILE))
+                    | f"Statistics[{split}]" >> tfdv.GenerateStatistics(options)
+                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(os.path.join(folder, FILE))
                 )

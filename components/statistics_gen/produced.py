@@ -8,6 +8,9 @@ from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 
+# File name that TFX's readers of statistics look for.
+FILE = "FeatureStats.pb"
+
 
 @dataclass(frozen=True)
 class RowCounts:

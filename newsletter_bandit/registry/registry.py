@@ -3,8 +3,8 @@
     <root>/<use_case>/CURRENT                          {"version": ...}; see `pointer`
     <root>/<use_case>/looks.json                       the candidates that were judged; see `looks`
     <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
-    <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, explanation,
-                                                       use case
+    <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case, ...
+    <root>/<use_case>/<version>/model_card.md          the evidence as a text for people
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
     <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
     <root>/<use_case>/<version>/sign_offs.json         who approved or rejected it, if somebody did
@@ -20,13 +20,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import copy_tree, files_of
 from newsletter_bandit.registry.afterwards import Afterwards
 from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Placement, SignOffs, Verdict
+from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
 from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
@@ -34,10 +35,12 @@ from newsletter_bandit.registry.versions import VersionInfo, created_at, is_vers
 MANIFEST = "manifest.json"
 MODEL = "model"
 REPORT = "report.html"
+CARD = "model_card.md"
 USE_CASE = "use_case.json"
 SERVING = "Format-Serving"
 SAVED_MODEL = "saved_model.pb"
 
+_Record = TypeVar("_Record", bound=Record)
 _FIRST = "`newsletter-bandit train` publishes a first one if the gate says so"
 
 
@@ -90,6 +93,25 @@ class Registry:
         """
         self._require(version)
         return records.to_json(records.read(os.path.join(self._folder, version, USE_CASE)).content)
+
+    def kept(self, version: str, kind: type[_Record]) -> _Record | None:
+        """A record beside a version's model, such as `Statistics`; None if it was published without one.
+
+        Raises:
+          DataError: there is no such version, or the record is damaged.
+        """
+        self._require(version)
+        folder = os.path.join(self._folder, version)
+        return kind.read(folder) if self._files.exists(os.path.join(folder, kind.FILE)) else None
+
+    def card(self, version: str) -> str | None:
+        """The model card that was published with a version; None if an earlier newsletter-bandit did that.
+
+        Raises:
+          DataError: there is no such version.
+        """
+        found = self._beside(version, CARD)
+        return None if found is None else found.decode()
 
     def pointer(self) -> Pointer | None:
         """The pointer, whose version may be missing; None if nothing is in production yet.
@@ -199,7 +221,7 @@ class Registry:
         self,
         version: str,
         model_dir: str,
-        files: Mapping[str, Mapping[str, Any]],
+        files: Mapping[str, Mapping[str, Any] | str],
         placement: Placement | None = None,
     ) -> None:
         """Adds a version; it appears whole or not at all, and is not in production yet.
@@ -209,7 +231,7 @@ class Registry:
         Args:
           version: name made by `new_version`.
           model_dir: folder of a SavedModel, copied to `Format-Serving`.
-          files: evidence; file name to content, an object of JSON values.
+          files: evidence; file name to content, an object of JSON values or a text.
           placement: what keeps it out of production from the start on; None for nothing.
 
         Raises:
@@ -358,8 +380,12 @@ class Registry:
         Raises:
           DataError: there is no such version.
         """
+        return self._beside(version, REPORT)
+
+    def _beside(self, version: str, name: str) -> bytes | None:
+        """A file of a version; None if it has none of that name."""
         self._require(version)
-        path = os.path.join(self._folder, version, REPORT)
+        path = os.path.join(self._folder, version, name)
         if not self._files.exists(path):
             return None
         with self._files.read(path) as file:
@@ -439,5 +465,5 @@ def approving(version: str) -> str:
     return f"`newsletter-bandit models approve {version} --note TEXT`"
 
 
-def _encoded(content: Mapping[str, Any]) -> bytes:
-    return records.to_json(content).encode()
+def _encoded(content: Mapping[str, Any] | str) -> bytes:
+    return (content if isinstance(content, str) else records.to_json(content)).encode()

@@ -11,7 +11,14 @@ from typing import Any, Literal, get_args
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry import Registry
-from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Placement, Verdict
+from newsletter_bandit.registry.evidence import (
+    Decision,
+    Drift,
+    Explanation,
+    Metrics,
+    Placement,
+    Verdict,
+)
 from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.window_log import WindowLog
@@ -35,6 +42,7 @@ class Evidence(Record):
       options: options of the command that trained, such as "--use-case shop.yaml", as a command of the report
         needs them; "" for none, None where they are unknown: on Vertex AI, and in files of earlier versions.
       explanation: why the model chooses as it does; None where nobody asked, as in files of earlier versions.
+      drift: how far the features moved; None where nobody measured it, and in files of earlier versions.
     """
 
     FILE = "report.json"
@@ -51,6 +59,7 @@ class Evidence(Record):
     log: WindowLog | None = None
     options: str | None = None
     explanation: Explanation | None = None
+    drift: Drift | None = None
 
     @property
     def newsletters(self) -> int | None:
@@ -82,6 +91,11 @@ class Evidence(Record):
                 if "explanation" in fields
                 else None
             ),
+            drift=(
+                fields.optional("drift", lambda name: Drift.nested(fields.object(name)))
+                if "drift" in fields
+                else None
+            ),
         )
 
     def body(self) -> dict[str, Any]:
@@ -99,11 +113,13 @@ class Evidence(Record):
             "log": None if self.log is None else self.log.body(),
             "options": self.options,
             "explanation": None if self.explanation is None else self.explanation.content(),
+            "drift": None if self.drift is None else self.drift.content(),
         }
 
     def summary(self) -> Mapping[str, Any]:
         """What a script wants to know of the run: verdict, outcome, version, values and intervals in units of
-        reward per newsletter, and the names of the checks that failed.
+        reward per newsletter, the names of the checks that failed, and those of the features that drifted
+        (None where nothing was compared).
         """
         overall = self.metrics.overall
         figures = {
@@ -118,6 +134,11 @@ class Evidence(Record):
             "propensities": self.metrics.propensities,
             "compared_with": self.verdict.compared_with,
             "failed_checks": list(self.verdict.failed),
+            "drifted": (
+                None
+                if self.drift is None or self.drift.compared_with is None
+                else [feature.name for feature in self.drift.drifted]
+            ),
             "outcome": self.outcome,
             "version": self.version,
             "values": {
@@ -150,6 +171,7 @@ def of_version(registry: Registry, version: str) -> Evidence:
         reason=info.verdict.words if info.placement is None else info.placement.reason,
         window=None if days is None else (days[0], days[1]),
         explanation=registry.explanation(version),
+        drift=registry.kept(version, Drift),
     )
 
 

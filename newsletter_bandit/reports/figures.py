@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter_bandit.reports.amounts import Amount, share, whole
+from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.svg import ACCENT, INK, LINE, QUIET, SIZE, WIDE, both, cut, picture, write
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ROW, _AXIS = 34, 44  # CSS pixels
 _ABOVE = 14  # more for a row whose label stands above it
 _CELL = 30  # height of a cell of a map
+_FAR = 5.0  # parts of a bound; a longer bar is cut
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,25 @@ def bars(rows: Sequence[tuple[str, int]], title: str, unit: str) -> str:
 def shares(rows: Sequence[tuple[str, float]], title: str, unit: str) -> str:
     """Shares in [0, 1] as bars, one below the other; otherwise as `intervals`."""
     return _bars(rows, title, unit, 0.01, lambda x: share(x, 0))
+
+
+def parts(rows: Sequence[tuple[str, float]], title: str, unit: str) -> str:
+    """Figures in parts of their bounds, each with a mark at 1; a bar beyond it has the accent colour, and one
+    that is far beyond is cut, with an arrow at its end. Otherwise as `intervals`.
+    """
+    end = min(max(*(reach for _, reach in rows), 1.0) * 1.08, _FAR)
+
+    def draw(axes: Axes) -> None:
+        for place, (_, reach) in enumerate(rows):
+            colour = ACCENT if reach > 1.0 else QUIET
+            axes.barh(place, min(reach, end), height=0.32, color=colour, zorder=2)
+            if reach > end:
+                axes.plot([end], [place], ">", color=colour, markersize=9, zorder=3, clip_on=False)
+            # No line through all rows, which would strike the labels that stand above them on a phone.
+            axes.plot([1.0, 1.0], [place - 0.16, place + 0.22], color=INK, linewidth=2, zorder=4)
+        axes.set_xlim(0.0, end)
+
+    return _rows([label for label, _ in rows], title, unit, draw, plain)
 
 
 def heat(rows: Sequence[tuple[str, Sequence[Heat]]], columns: Sequence[str], title: str) -> str:

@@ -28,6 +28,7 @@ from newsletter_bandit.reports.sections import (
     comparisons,
     customers,
     data,
+    drift,
     guardrails,
     history,
     over_time,
@@ -89,6 +90,9 @@ def _context(
         "empty_days": data.empty_days(evidence),
         "propensities": data.propensities(evidence),
         "propensities_figure": _propensities(data.propensities(evidence)),
+        "drift": None if evidence.drift is None else drift.answer(evidence.drift),
+        "moved": drift.moved(evidence),
+        "moved_figure": _moved(drift.moved(evidence)),
         "compared": compared,
         "compared_figure": Markup(
             figures.intervals(
@@ -134,6 +138,18 @@ def _propensities(rows: Sequence[tuple[str, int]]) -> Markup:
     if not rows:
         return Markup("")
     return Markup(figures.bars(rows, "Newsletters by their propensity", "newsletters"))
+
+
+def _moved(rows: Sequence[drift.Moved]) -> Markup:
+    if not rows:
+        return Markup("")
+    return Markup(
+        figures.parts(
+            [(row.name, row.reach) for row in rows[:_DRAWN]],
+            "How far each feature moved, in parts of what is allowed",
+            "parts of what is allowed (mark: 1)",
+        )
+    )
 
 
 def _shares(rows: Sequence[customers.Share]) -> Markup:

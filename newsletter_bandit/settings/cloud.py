@@ -98,6 +98,7 @@ VERTEX_STEPS = (
     "Transform",
     "HyperparametersGen",
     "ProductionModel",
+    "DriftDetector",
     "ReferenceModel",
     "Trainer",
     "Evaluator",

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
 from newsletter_bandit.settings.base import Identifier, PlainName, Probability, Settings
+from newsletter_bandit.settings.drift import DriftBounds
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.mapping import Ingest, ValueNames, source_fault
 from newsletter_bandit.settings.margin import Loss, Margin
@@ -202,6 +203,7 @@ class UseCase(Settings):
     publication: Publication = Publication()
     explanation: Explanation = Explanation()
     slices: tuple[Identifier, ...] = ()
+    drift: DriftBounds = DriftBounds()
     freshness: Freshness = Freshness()
     serving: Serving = Serving()
     storing: Storing = Storing()
@@ -248,6 +250,11 @@ class UseCase(Settings):
         unknown = [name for name in self.slices if name not in self.features]
         if unknown:
             raise ValueError(f"slices: {unknown}; allowed: features of this use case {list(self.features)}")
+        unknown = [name for name in self.drift.ignored if name not in self.features]
+        if unknown:
+            raise ValueError(
+                f"drift.ignored: {unknown}; allowed: features of this use case {list(self.features)}"
+            )
         uncountable = [name for name in self.slices if self.features[name].type in ("number", "date")]
         if uncountable:
             raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")

@@ -82,6 +82,7 @@ def train(
     out.print(summary.policy_values(outcome))
     out.print(summary.checks(outcome.verdict))
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
+    out.print(summary.drift(outcome.drift), soft_wrap=True)
     out.print(summary.verdict(outcome, registry.current()))
     out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome

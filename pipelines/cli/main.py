@@ -18,7 +18,7 @@ from pipelines.cli.console import console
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command, Group
 from pipelines.cli.init import init
-from pipelines.cli.models import list_models, pin, rollback, show, unpin
+from pipelines.cli.models import card, list_models, pin, rollback, show, unpin
 from pipelines.cli.report import report
 from pipelines.cli.runs import predict, serve, train, tune
 from pipelines.cli.session import INTERRUPTED
@@ -42,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(
-    help="List the published models, sign one off, roll back to an earlier one, or pin one.",
+    help="List the published models, read their cards, sign one off, roll back to an earlier, or pin one.",
     no_args_is_help=True,
 )
 app.add_typer(models, name="models")
@@ -79,6 +79,7 @@ app.command("deploy-function", cls=Command)(deploy_function)
 app.command(cls=Command)(evaluate)
 models.command("list", cls=Command)(list_models)
 models.command(cls=Command)(show)
+models.command(cls=Command)(card)
 models.command(cls=Command)(approve)
 models.command(cls=Command)(reject)
 models.command(cls=Command)(rollback)

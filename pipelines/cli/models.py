@@ -1,4 +1,4 @@
-"""The commands on what is published: `models list`, `show`, `rollback`, `pin` and `unpin`."""
+"""The commands on what is published: `models list`, `show`, `card`, `rollback`, `pin` and `unpin`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,28 @@ def show(
             session.out.print(summary.sign_offs(found))
         if found.verdict is not None:
             session.out.print(summary.checks(found.verdict))
+
+
+def card(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="A version from `models list`, or the beginning of one.")
+    ],
+    use_case: UseCaseOption = USE_CASE,
+    environment: EnvironmentOption = ENVIRONMENT,
+    workdir: WorkdirOption = WORKDIR,
+) -> None:
+    """Print the model card of a published version, as Markdown."""
+    with Session("models-card", workdir) as session:
+        # A bucket is read by TensorFlow, which writes many messages.
+        session.open_log()
+        workspace = workspace_of(use_case, environment, workdir)
+        from newsletter_bandit.registry import Registry
+        from newsletter_bandit.reports.card import of_version
+
+        registry = Registry(workspace.environment.registry, workspace.use_case.name)
+        # As it is, without colours or wrapping: it may go into a file.
+        text = of_version(registry, registry.named(version), workspace.options)
+        session.out.out(text, highlight=False, end="")
 
 
 def rollback(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import Look, Signed, VersionInfo
-    from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
     from newsletter_bandit.settings.use_case import Reward
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
@@ -375,6 +375,13 @@ def hyperparameters(tuned: TunedSet | None) -> str:
         f"Hyperparameters: tuned on {window_line(found.window)}, best of {found.trials}: "
         f"{escape(described(tuned.values))}."
     )
+
+
+def drift(found: Drift) -> str:
+    """How far the features moved since the version in production was trained, in one line."""
+    if not found.drifted:
+        return f"Drift: {escape(found.words)}."
+    return f"[bold yellow]Drift:[/] {escape(found.words)}. The report says what to look at."
 
 
 def prediction(outcome: PredictionOutcome) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from newsletter_bandit.reports.card import of_version as card_of_version
 from pipelines.console.comparing import compare
 from pipelines.console.guard import REPORT_POLICY, STYLE
 from pipelines.console.looking_up import look_up
@@ -77,6 +78,7 @@ class Views:
             Route("/compare", self.compare),
             Route("/users", self.users),
             Route("/versions/{version}/report", self.version_report),
+            Route("/versions/{version}/card", self.version_card),
         ]
 
     def style(self, _: Request) -> Response:
@@ -130,6 +132,11 @@ class Views:
         """The report of a version, with what became of it since."""
         version = self._published.required(request.path_params["version"])
         return _report(self._reports.of_version(version, self._now()))
+
+    def version_card(self, request: Request) -> Response:
+        """The version's model card; made of its evidence where an earlier version published it."""
+        version = self._published.required(request.path_params["version"])
+        return PlainTextResponse(card_of_version(self._published.registry, version, self._workspace.options))
 
     def compare(self, request: Request) -> Response:
         """Two versions side by side: those that are asked for, else production and the newest other one."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from components.pushing_finalizer.produced import Publication
     from newsletter_bandit.registry import Look
-    from newsletter_bandit.registry.evidence import Decision, Metrics, Verdict
+    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
     from newsletter_bandit.warehouse.window_log import WindowLog
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
@@ -42,6 +42,7 @@ class TrainingOutcome:
       verdict: the gate's checks.
       metrics: the Evaluator's figures.
       decision: the resolver's.
+      drift: how far the features moved since the version in production was trained.
       publication: what became of the model.
       report: page for people.
       tuned: tuned hyperparameters that were used, or None if the use case's own were used.
@@ -52,6 +53,7 @@ class TrainingOutcome:
     verdict: Verdict
     metrics: Metrics
     decision: Decision
+    drift: Drift
     publication: Publication
     report: Path
     tuned: TunedSet | None = None
@@ -139,6 +141,7 @@ def train(
 
     tuned = tuned_set.read(str(workspace.tuned_file), use_case)
 
+    from components.drift_detector.produced import Detected
     from components.evaluator.produced import Judgement
     from components.pushing_finalizer.produced import Publication
     from components.serving_model_resolver.produced import Resolved
@@ -161,6 +164,7 @@ def train(
         verdict=replace(judgement.verdict, looks=publication.looks),
         metrics=judgement.metrics,
         decision=Resolved.of(executions.outputs("ServingModelResolver")).decision,
+        drift=Detected.of(executions.outputs("DriftDetector")).drift,
         publication=publication,
         report=report,
         tuned=tuned,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from components.drift_detector.produced import Detected
 from components.evaluator.produced import Judgement
 from components.example_gen.produced import WrittenExamples
 from components.prediction_storer.produced import Summary
@@ -31,6 +32,7 @@ _READERS: dict[str, Callable[[Mapping[str, str]], Produced]] = {
     "StatisticsGen": RowCounts.of,
     "DuckDBExampleGen": WrittenExamples.of,
     "BigQueryExampleGen": WrittenExamples.of,
+    "DriftDetector": Detected.of,
     "Trainer": Training.of,
     "Evaluator": Judgement.of,
     "ServingModelResolver": Resolved.of,

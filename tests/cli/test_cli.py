@@ -41,6 +41,7 @@ COMMANDS = [
     ["models"],
     ["models", "list"],
     ["models", "show"],
+    ["models", "card"],
     ["models", "approve"],
     ["models", "reject"],
     ["models", "rollback"],

@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from components.pushing_finalizer.produced import Publication
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
-from newsletter_bandit.registry.evidence import Decision, Placement, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import Decision, Drift, Placement, Verdict, VerdictName
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.use_case import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
@@ -157,6 +157,7 @@ def outcome(**changes: Any) -> TrainingOutcome:
         verdict=VERDICT,
         metrics=metrics(),
         decision=decision("serving_policy", 0.5, 0.03125),
+        drift=Drift(None, "no model is in production yet", 80_000),
         publication=Publication("not_blessed", None, "failed: AUC"),
         report=Path("runs/newsletter-training.html"),
     )

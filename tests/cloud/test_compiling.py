@@ -176,7 +176,12 @@ def test_a_training_first_asks_whether_it_would_only_repeat_an_earlier_one(
     for name in others:
         assert "metadata['found'] == 'new'" in tasks[name]["triggerPolicy"]["condition"]
         assert "RepeatGuard" in tasks[name]["dependentTasks"]
-    assert len(others) == 13
+    assert len(others) == 14
+    # Features that drifted may stop the run before anything is learned from them.
+    assert {"DriftDetector", "ProductionModel"} <= set(tasks["Trainer"]["dependentTasks"])
+    production = {"producerTask": "ProductionModel", "outputArtifactKey": "model"}
+    compared = tasks["DriftDetector"]["inputs"]["artifacts"]
+    assert compared["production_model"] == {"taskOutputArtifact": production}
     assert "RepeatGuard" not in specs[Pipeline.PREDICTION]["pipelineSpec"]["root"]["dag"]["tasks"]
 
 

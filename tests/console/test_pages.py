@@ -99,7 +99,10 @@ def test_the_first_page_says_what_is_in_production_and_what_happened(browser: Te
     told = words(browser.get("/").text)
     assert f"In production Model of 23 Nov 2026, 10:15 {SECOND}" in told
     assert "Gain when judged +1,200 Its interval +400 to +2,000" in told
-    assert f"30 Nov 2026, 10:15 {THIRD} ? superseded +1,000 (0 to +2,000) Report Put into production" in told
+    assert (
+        f"30 Nov 2026, 10:15 {THIRD} ? superseded +1,000 (0 to +2,000) Report Card Put into production"
+        in told
+    )
     assert f"2 Nov 2026, 10:15 {FIRST} replaced" in told
     assert "Prediction, 1 Dec 2026, 06:00 2026-12-01 1 h 6 min finished – " in told
     assert "Training, 30 Nov 2026, 08:00 2026-11-30 3 min 10 s ✕ failed – " in told
@@ -121,6 +124,16 @@ def test_a_report_is_shown_and_may_do_nothing(browser: TestClient) -> None:
         assert answer.status_code == 200
         assert "may this model choose the next newsletters?" in answer.text
         assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_versions_card_is_a_text(browser: TestClient) -> None:
+    assert f'href="/versions/{FIRST}/card"' in browser.get("/").text
+    answer = browser.get(f"/versions/{FIRST}/card")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text.startswith(
+        f"# Model card: tiny, {FIRST}\n\n> This card was made later, from the evidence"
+    )
+    assert browser.get(f"/versions/{FIRST[:-1]}0/card").status_code == 404
 
 
 def test_two_versions_side_by_side(browser: TestClient) -> None:

@@ -62,6 +62,7 @@ CHANGED: dict[str, str] = {
         "newsletter-bandit simulate --weeks 1 --agent lin_ucb --seeds 1 --newsletters 2000 --users 200"
     ),
     "newsletter-bandit models show 20261122 --workdir": "newsletter-bandit models show VERSION --workdir",
+    "newsletter-bandit models card 20261123T101500Z": "newsletter-bandit models card VERSION",
     "newsletter-bandit report 20261123T101500Z": "newsletter-bandit report VERSION",
     "newsletter-bandit report 20261123 --workdir": "newsletter-bandit report VERSION --workdir",
     # A version that is in production can be approved too.

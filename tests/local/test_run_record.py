@@ -64,6 +64,7 @@ def test_a_training_says_what_came_of_it(tmp_path: Path) -> None:
     assert (told["verdict"], told["outcome"], told["version"]) == ("not_blessed", "not_blessed", None)
     assert told["compared_with"] == "a version"
     assert told["failed_checks"] == ["value"]
+    assert told["drifted"] is None
     assert told["values"]["difference"] == {"value": 0.02, "low": 0.015, "high": 0.0254}
     assert told["values"]["candidate"] == {"value": 0.12, "low": 0.11, "high": 0.13}
     assert told["refusal"] is None

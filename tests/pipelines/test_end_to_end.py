@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -120,8 +121,30 @@ def test_the_first_model_is_blessed_and_published(run: Run) -> None:
     assert look is not None
     assert (look.outcome, look.version) == ("published", run.current)
     version = Path(run.workspace.environment.registry) / "newsletter" / run.current
-    for name in ("metrics.json", "decision.json", "verdict.json", "use_case.json"):
+    names = (
+        "metrics.json",
+        "decision.json",
+        "verdict.json",
+        "use_case.json",
+        "drift.json",
+        "statistics.json",
+    )
+    for name in names:
         assert json.loads((version / name).read_text()), name
+    assert run.training.drift.words == "nothing to compare with: no model is in production yet"
+
+
+def test_the_version_has_a_card_of_what_it_learned_from(run: Run) -> None:
+    version = Path(run.workspace.environment.registry) / "newsletter" / run.current
+    card = (version / "model_card.md").read_text()
+    statistics = json.loads((version / "statistics.json").read_text())
+    assert f"| Newsletters | {statistics['rows']:,} |" in card
+    assert not re.search(r"unknown \|$", card, re.MULTILINE)  # of each feature it says what the rows hold
+    assert list(statistics["features"]) == list(run.workspace.use_case.features)
+    ages = statistics["features"]["age"]["buckets"]
+    # Hundredths of the rows; ages are whole, and those of one age are one bucket.
+    assert 20 < len(ages) <= 100
+    assert f"newsletter-bandit models rollback {run.current}" in card
 
 
 def test_every_user_has_one_ranking_of_all_eligible_recommenders(run: Run) -> None:
@@ -233,6 +256,8 @@ def test_the_compiled_training_trains_once(run: Run, tmp_path: Path, monkeypatch
     steps = vertex_run.run(spec, parameters, tmp_path / "first")
     assert len(steps) == len(spec["pipelineSpec"]["root"]["dag"]["tasks"])
     assert (steps[0], steps[-1]) == ("RepeatGuard", "PushingFinalizer")
+    (card,) = (tmp_path / "registry" / "newsletter").glob("*/model_card.md")
+    assert "Drift: nothing to compare with" in card.read_text()
     days = TrainingDays.of(workspace.use_case, RUN_DATE)
     look = judged_before(workspace, days, rows_fingerprint(workspace, days.window))
     assert look is not None
@@ -342,6 +367,9 @@ def test_a_worse_model_is_not_blessed_and_serving_is_unchanged(run: Run, shuffle
     outcome = train(shuffled, TrainingDays.of(shuffled.use_case, RUN_DATE), lambda _: None)
     assert outcome.verdict.verdict != "blessed"
     assert outcome.verdict.compared_with == run.current
+    # Outcomes were dealt out anew, features were not.
+    assert outcome.drift.words == f"none of 12 features beyond its bound since {run.current} was trained"
+    assert {feature.distance for feature in outcome.drift.features} == {0.0}
     assert [check.name for check in outcome.verdict.checks if check.passed is False]
     assert outcome.publication.outcome == "not_blessed"
     assert (run.current, run.rankings()) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 from pathlib import Path
 
@@ -74,6 +75,13 @@ def test_a_pushed_model_is_published_with_its_evidence_and_put_into_production(
     for record in (metrics(rows=10), judged, decision(), explanation()):
         assert (folder / record.FILE).read_text() == record.to_json()
     assert run.registry.explanation(version) == explanation()
+    # The card is part of the version: the manifest has it.
+    card = (folder / "model_card.md").read_bytes()
+    assert card.startswith(f"# Model card: tiny, {version}\n".encode())
+    assert (
+        hashlib.sha256(card).hexdigest()
+        == json.loads((folder / "manifest.json").read_text())["files"]["model_card.md"]
+    )
     assert make_use_case() == make_use_case().from_json((folder / "use_case.json").read_text())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry
-from newsletter_bandit.registry.evidence import VerdictName
+from newsletter_bandit.registry.evidence import Statistics, VerdictName
 from pipelines.local.executions import Executions
 from tests.evidence_records import published, verdict
 from tests.publishing import Workplace
@@ -55,6 +55,13 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert (
         content(executions, "PushingFinalizer", "publication", "report.json")["version"] == first["version"]
     )
+    # The first run has nothing to compare its features with, and leaves the next one something.
+    assert content(executions, "DriftDetector", "drift", "drift.json")["compared_with"] is None
+    assert workplace.registry.kept(first["version"], Statistics) is not None
+    card = workplace.registry.card(first["version"])
+    assert card is not None
+    assert card.startswith(f"# Model card: tiny, {first['version']}\n")
+    assert "Drift: nothing to compare with: no model is in production yet." in card
     served = tf.saved_model.load(f"{workplace.registry.current_model_uri()}/Format-Serving")
     answer = served.signatures["serving_default"](examples=tf.constant(["a user"]))
     assert answer["scores"].numpy().tolist() == [[-1.0]]
@@ -72,6 +79,9 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     executions = workplace.run("two", blessed=True)
     assert (production(executions) / "saved_model.pb").is_file()
     after_one = executions.outputs("ProductionModel")["model"]
+    drift = content(executions, "DriftDetector", "drift", "drift.json")
+    assert (drift["compared_with"], len(drift["features"])) == (first["version"], 4)
+    assert content(executions, "PushingFinalizer", "publication", "report.json")["drift"] == drift
     # The oldest version is production itself.
     assert not production(executions, "ReferenceModel").exists()
     second = content(executions, "PushingFinalizer", "publication", "publication.json")

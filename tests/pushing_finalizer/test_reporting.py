@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.pushing_finalizer.produced import Publication
-from components.pushing_finalizer.reporting import report, to_text
+from components.pushing_finalizer.reporting import gathered, report, to_text
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.reports import Evidence
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -28,16 +28,15 @@ def test_the_options_of_the_command_come_out_in_the_report(options: str | None, 
     made = evidence("cannot_tell", "not_blessed", {"rows": (1.0, 2.0, "too few")})
     for record in (made.metrics, made.verdict, made.decision):
         record.write(tmp_path)
-    report(
-        Registry(str(tmp_path / "registry"), made.use_case.name),
+    known = gathered(
         Publication("not_blessed", None, "cannot tell; failed: rows", 1),
         str(tmp_path),
         str(tmp_path),
         made.use_case,
         TrainingDays.of(made.use_case, dt.date(2026, 11, 23)),
         to_text(made.log, options),
-        str(tmp_path),
     )
+    report(Registry(str(tmp_path / "registry"), made.use_case.name), known, str(tmp_path))
     found = Evidence.read(tmp_path)
     assert (found.options, found.log, found.explanation) == (options, made.log, None)
 

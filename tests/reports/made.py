@@ -9,7 +9,8 @@ from typing import Any
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import VersionInfo
-from newsletter_bandit.registry.evidence import Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import Drift, FeatureDrift, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence.drift import Summary, ValueShare
 from newsletter_bandit.registry.evidence.metrics import (
     ActionOverlap,
     Clicks,
@@ -117,6 +118,54 @@ def evidence(
     )
 
 
+def drift() -> Drift:
+    """One feature moved in every way that strings can, and one as numbers can; two did not."""
+    return Drift(
+        compared_with=FIRST,
+        reason="",
+        rows=80_000,
+        rows_before=79_000,
+        judged=True,
+        features=(
+            FeatureDrift(
+                name="colour",
+                measure="L-infinity",
+                distance=0.2,
+                max_distance=0.1,
+                before=Summary(0.01, (ValueShare("<red>", 0.65), ValueShare("green", 0.3))),
+                now=Summary(0.21, (ValueShare("<red>", 0.45), ValueShare("green", 0.45))),
+                max_missing_change=0.05,
+                new=(ValueShare("pink", 0.1),),
+                vanished=(ValueShare("blue", 0.06),),
+                new_share=0.1,
+                vanished_share=0.06,
+                max_new_share=0.05,
+            ),
+            FeatureDrift(
+                "height",
+                "Jensen-Shannon",
+                0.3125,
+                0.05,
+                Summary(0.0, (), 151.0, 155.0, 159.0),
+                Summary(0.0, (), 1.51, 1.55, 1.59),
+                0.05,
+            ),
+            FeatureDrift(
+                "weight", "Jensen-Shannon", None, 0.05, None, Summary(0.0, (), 50.0, 70.0, 90.0), 0.05
+            ),
+            FeatureDrift(
+                "member",
+                "L-infinity",
+                0.01,
+                0.1,
+                Summary(0.0, (ValueShare("true", 0.51), ValueShare("false", 0.49))),
+                Summary(0.0, (ValueShare("true", 0.5), ValueShare("false", 0.5))),
+                0.05,
+            ),
+        ),
+    )
+
+
 def refused(**failed: tuple[float | None, float, str]) -> Evidence:
     """Evidence of a run on which the gate cannot tell, by the name of a check with underscores."""
     named = {name.replace("_", " "): found for name, found in failed.items()}
@@ -160,7 +209,8 @@ def with_everything() -> Evidence:
     shares = {name: SliceShare(0.3, share, 0.3) for name, share in zip(NAMES, (0.9, 0.02, 0.08), strict=True)}
     one = replace(found.metrics.slices["colour=red"], shares=shares)
     slices = {f"favourite category={i}": one for i in range(12)}
-    return replace(found, metrics=replace(found.metrics, slices=slices), explanation=explanation())
+    measured = replace(found.metrics, slices=slices)
+    return replace(found, metrics=measured, explanation=explanation(), drift=drift())
 
 
 def version(name: str, current: bool = False) -> VersionInfo:

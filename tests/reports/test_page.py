@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry.evidence import Drift
 from newsletter_bandit.registry.evidence.metrics import SliceShare
 from newsletter_bandit.reports import Evidence, page
 from tests.evidence_records import explanation
@@ -219,6 +220,27 @@ def test_what_an_agent_knows_of_recommenders_is_named_and_left_out() -> None:
     assert "knows something of each recommender: price, kind. That is the same for every user" in text
 
 
+def test_a_feature_that_moved_is_named_with_what_it_was_and_is() -> None:
+    parsed = Parsed(page(with_everything()))
+    assert "How far the features moved 2 of 4 features moved by more than the settings allow" in parsed.text
+    told = (
+        "height: Jensen-Shannon distance 0.3125, where 0.05 is allowed. Look if its unit, its source or its "
+        "default changed. Was: median 155, 10% to 90%: 151 to 159. Is: median 1.55, 10% to 90%: 1.51 to 1.59."
+    )
+    assert told in parsed.text
+    table = {row[0].split()[0]: row[1:] for row in parsed.cells if len(row) == 5 and "was:" in row[0]}
+    table = {name.removesuffix("was:"): cells for name, cells in table.items()}
+    assert [cell.strip() for cell in table["colour"]] == ["1% → 21%", "0.2", "0.1", "✕ drifted"]
+    assert [cell.strip() for cell in table["member"]] == ["0% → 0%", "0.01", "0.1", "–"]
+    assert ("svg", "How far each feature moved, in parts of what is allowed") in [
+        (tag, attributes.get("aria-label")) for tag, attributes in parsed.elements
+    ]
+    # The first run, and a run of an earlier version.
+    first = replace(evidence(), drift=Drift(None, "no model is in production yet", 80_000))
+    assert "Nothing to compare with: no model is in production yet." in Parsed(page(first)).text
+    assert "How far the features moved" not in page(evidence())
+
+
 def test_evidence_of_an_earlier_version_has_a_page_too() -> None:
     overlap = {name: replace(one, sample_ratio=None) for name, one in overall().overlap.items()}
     old = replace(
@@ -239,6 +261,9 @@ def test_evidence_survives_its_file() -> None:
     for found in RUNS:
         assert Evidence.from_json(found.to_json()) == found
     assert replace(evidence(), window=None, run_date=None, log=None).newsletters is None
+    content = json.loads(with_everything().to_json())
+    del content["drift"]  # as earlier versions wrote it
+    assert Evidence.from_json(json.dumps(content)) == replace(with_everything(), drift=None)
     content = json.loads(evidence().to_json())
     content["window"] = ["2026-10-12"]
     with pytest.raises(DataError, match="window has 1 days; allowed: the first, and the day after the last"):

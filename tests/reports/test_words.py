@@ -11,7 +11,15 @@ import pytest
 from newsletter_bandit.checks import Check
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry import VersionInfo
-from newsletter_bandit.registry.evidence import Answer, Placement, PlacementName, SignOff, SignOffs, Verdict
+from newsletter_bandit.registry.evidence import (
+    Answer,
+    Drift,
+    Placement,
+    PlacementName,
+    SignOff,
+    SignOffs,
+    Verdict,
+)
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence
@@ -22,6 +30,7 @@ from newsletter_bandit.reports.sections.comparisons import compared, singles
 from newsletter_bandit.reports.sections.correction import bonferroni
 from newsletter_bandit.reports.sections.customers import served, shares
 from newsletter_bandit.reports.sections.data import empty_days, log_ends, sent
+from newsletter_bandit.reports.sections.drift import answer, moved
 from newsletter_bandit.reports.sections.guardrails import exploring, guards
 from newsletter_bandit.reports.sections.history import history, rollbacks
 from newsletter_bandit.reports.sections.sign_off import section
@@ -34,6 +43,7 @@ from tests.reports.made import (
     SECOND,
     THIRD,
     difference,
+    drift,
     evidence,
     overall,
     refused,
@@ -564,3 +574,34 @@ def test_exploring_costs_as_much_as_it_is_on() -> None:
     assert exploring(half).allowed == Amount(2000.0)
     never = exploring(replace(found, decision=decision("eval_policy", 0.0)))
     assert (never.rate, never.changed, never.cost.value) == (0.0, 0.0, 0.0)
+
+
+def test_a_feature_that_moved_says_what_it_was_and_what_to_look_at() -> None:
+    found = replace(evidence(), drift=drift())
+    height, colour, member, weight = moved(found)  # the furthest first
+    assert [one.name for one in (height, colour, member, weight)] == ["height", "colour", "member", "weight"]
+    assert (height.was, height.now) == (
+        "median 155, 10% to 90%: 151 to 159",
+        "median 1.55, 10% to 90%: 1.51 to 1.59",
+    )
+    assert height.why == "Jensen-Shannon distance 0.3125, where 0.05 is allowed."
+    assert height.advice == "Look if its unit, its source or its default changed."
+    assert (colour.was, colour.missing) == ("<red> 65.0%, green 30.0%", "1% → 21%")
+    assert colour.others == "new: pink 10.0% (10.0% in all); gone: blue 6.0% (6.0% in all)"
+    assert "Find out why the column is empty more often." in colour.advice
+    assert "ingest.value_names" in colour.advice
+    assert (member.drifted, member.why, member.advice) == (False, "", "")
+    assert (weight.drifted, weight.was) == (False, "not a feature of that version")
+
+
+def test_drift_is_answered_in_a_sentence() -> None:
+    found = drift()
+    then = f"compared with the rows that {FIRST}, in production, was trained on."
+    assert answer(found) == f"2 of 4 features moved by more than the settings allow, {then}"
+    assert answer(replace(found, features=found.features[3:])) == (
+        f"None of 1 feature moved by more than the settings allow, {then}"
+    )
+    assert answer(replace(found, judged=False, rows=80)).startswith("Too few rows to tell: 80 training rows")
+    assert answer(Drift(None, "no model is in production yet", 80)) == (
+        "Nothing to compare with: no model is in production yet."
+    )

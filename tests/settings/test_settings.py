@@ -211,6 +211,10 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         put("slices", value=["country", "weather"]),
         ["slices: ['weather']", "allowed: features of this use case", "country"],
     ),
+    "drift of no feature": (
+        put("drift", "ignored", value=["weather"]),
+        ["drift.ignored: ['weather']", "allowed: features of this use case", "country"],
+    ),
     "slice of numbers": (
         put("slices", value=["country", "age"]),
         ["slices: ['age'] hold numbers", "allowed: features of type string or bool"],

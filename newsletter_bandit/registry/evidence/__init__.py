@@ -1,23 +1,30 @@
 """Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, why
-it chooses as it does, what stood in its way into production, and who signed it off.
+it chooses as it does, how its features are distributed and how far they moved, what stood in its way into
+production, and who signed it off.
 """
 
 from newsletter_bandit.registry.evidence.decision import Decision
+from newsletter_bandit.registry.evidence.drift import Drift, FeatureDrift
 from newsletter_bandit.registry.evidence.explanation import Explanation
 from newsletter_bandit.registry.evidence.metrics import Metrics
 from newsletter_bandit.registry.evidence.placement import Placement, PlacementName
 from newsletter_bandit.registry.evidence.sign_off import Answer, SignOff, SignOffs
+from newsletter_bandit.registry.evidence.statistics import FeatureStatistics, Statistics
 from newsletter_bandit.registry.evidence.verdict import Verdict, VerdictName
 
 __all__ = [
     "Answer",
     "Decision",
+    "Drift",
     "Explanation",
+    "FeatureDrift",
+    "FeatureStatistics",
     "Metrics",
     "Placement",
     "PlacementName",
     "SignOff",
     "SignOffs",
+    "Statistics",
     "Verdict",
     "VerdictName",
 ]

@@ -115,6 +115,11 @@ def heat_map(evidence: Evidence) -> HeatMap | None:
     return HeatMap(columns, tuple(rows))
 
 
+def cells(found: SliceMetrics) -> dict[str, Cell]:
+    """What the model shows in one slice, by recommender; empty where nobody measured it."""
+    return {name: _cell(found, name) for name in found.shares or {}}
+
+
 def _cell(found: SliceMetrics, recommender: str) -> Cell:
     one = (found.shares or {}).get(recommender)
     if one is None:

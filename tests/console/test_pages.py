@@ -364,7 +364,7 @@ def test_a_model_that_waits_is_approved_with_a_note(asked: tuple[TestClient, Wor
     told = words(browser.get("/").text)
     assert told.startswith("Model of 30 Nov 2026, 20:15 waits for your sign-off: blessed, +2,000 net clicks")
     assert f"{FOURTH} ? waits for sign-off" in told
-    assert "Report Approve Reject" in told
+    assert "Report Card Approve Reject" in told
     path = f"/versions/{FOURTH}/approve"
     page = browser.get(path).text
     assert "Approve this version? " in words(page)

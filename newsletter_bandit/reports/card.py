@@ -23,6 +23,7 @@ from newsletter_bandit.reports.amounts import plain, share
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.evidence import of_version as known_of_version
+from newsletter_bandit.reports.judgement import estimated
 from newsletter_bandit.reports.meaning import LOGGING, allowed_loss, baseline, gain, meanings, net_clicks
 from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, slices
 from newsletter_bandit.reports.sections.groups import group
@@ -142,6 +143,7 @@ def _context(evidence: Evidence, version: str, made_with: Mapping[str, str] | No
         "take_back": complete("models rollback --previous", evidence),
         "predict": complete("predict", evidence),
         "report": complete(f"report {version}", evidence),
+        "estimated": estimated(evidence),
         "is_first": evidence.verdict.compared_with == LOGGING,
     }
 

@@ -79,6 +79,9 @@ def test_a_card_says_where_nothing_is_known() -> None:
     assert f"newsletter-bandit models rollback {SECOND} --use-case FILE --environment FILE" in text
     assert "**To take it back**: nothing was in production before it." in text
     assert "by `colour`. Nobody measured it by `height`," in text
+    assert "estimated probabilities" not in text
+    estimated = replace(found, metrics=replace(found.metrics, estimated_by=("segment",)))
+    assert "**All of them rest on estimated probabilities.** Estimated: nobody logged" in card(estimated)
     assert "| Goes into production |" not in text
     assert "| Goes into production |" in card(evidence(publication={"wait_for_sign_off": True}))
     none = replace(evidence(), metrics=replace(evidence().metrics, slices={}))

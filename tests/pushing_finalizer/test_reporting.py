@@ -47,17 +47,16 @@ def test_reasons_and_what_a_step_found_in_the_window_come_out_in_the_report(tmp_
     for record in (made.metrics, made.verdict, made.decision, explanation()):
         record.write(tmp_path)
     window_log.keep(str(tmp_path), made.log)
-    report(
-        Registry(str(tmp_path / "registry"), made.use_case.name),
+    known = gathered(
         Publication("not_blessed", None, "cannot tell; failed: rows", 1),
         str(tmp_path),
         str(tmp_path),
         made.use_case,
         TrainingDays.of(made.use_case, dt.date(2026, 11, 23)),
         to_text(None),
-        str(tmp_path),
-        window_log.kept(str(tmp_path)),
+        found=window_log.kept(str(tmp_path)),
     )
+    report(Registry(str(tmp_path / "registry"), made.use_case.name), known, str(tmp_path))
     found = Evidence.read(tmp_path)
     assert (found.explanation, found.log) == (explanation(), made.log)
     assert window_log.kept(str(tmp_path / "nowhere")) is None

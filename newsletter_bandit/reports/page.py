@@ -145,7 +145,7 @@ def _moved(rows: Sequence[drift.Moved]) -> Markup:
         return Markup("")
     return Markup(
         figures.parts(
-            [(row.name, row.reach) for row in rows[:_DRAWN]],
+            [(row.name, row.reach) for row in rows[:DRAWN]],
             "How far each feature moved, in parts of what is allowed",
             "parts of what is allowed (mark: 1)",
         )

@@ -10,19 +10,19 @@ import jinja2
 from newsletter_bandit.reports import amounts
 from newsletter_bandit.reports.durations import duration
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def stylesheet() -> str:
     """CSS: colours for light, dark and print as custom properties, type, tables, cards."""
-    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return (TEMPLATES / "report.css").read_text(encoding="utf-8")
 
 
 @functools.cache
 def environment() -> jinja2.Environment:
     """The templates, with filters for figures; whatever they are given is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,

@@ -35,14 +35,15 @@ def make_typed_use_case(**changes: Any) -> UseCase:
             "joined": {"type": "date"},
             "member": {"type": "bool"},
         },
-        reward={"click": 1.0, "unsubscribe": -2.0},
-        **changes,
+        **{"reward": {"terms": {"clicked": 1.0, "unsubscribed": -2.0}}, **changes},
     )
 
 
-def write_csv(path: Path, *changes: dict[str, str], without: tuple[str, ...] = ()) -> Path:
+def write_csv(
+    path: Path, *changes: dict[str, str], without: tuple[str, ...] = (), more: tuple[str, ...] = ()
+) -> Path:
     """A CSV with one line per change: `ROW` with its own user and with the changed cells."""
-    columns = [name for name in ROW if name not in without]
+    columns = [*(name for name in ROW if name not in without), *more]
     lines = [",".join(columns)]
     for number, change in enumerate(changes, start=1):
         row = {**ROW, "user_id": f"u{number}", **change}

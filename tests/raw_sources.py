@@ -16,6 +16,14 @@ from tests.tiny import make_use_case
 
 Row = dict[str, Any]
 
+# A reward with further terms, one of which has its own days.
+TERMS: dict[str, Any] = {
+    "clicked": 1,
+    "unsubscribed": {"weight": -1, "counts": "any"},
+    "basket_chf": {"weight": 0.02, "clip": [-50, 200], "attribution_days": 5},
+    "minutes": {"weight": -0.1, "clip": [0, 3]},
+}
+
 START, END = dt.date(2024, 1, 8), dt.date(2024, 1, 15)
 RUN_DATE = dt.date(2024, 1, 22)
 FEATURES = ("colour", "height", "joined", "member")
@@ -353,3 +361,26 @@ def random_raw(sends: int, seed: int) -> dict[str, list[Row]]:
                     # The day was run again, with the next model.
                     raw["rankings"].append({**row, "recommenders": order[::-1], "model_version": "m2"})
     return raw
+
+
+def random_outcomes(sends: list[Row], seed: int) -> list[Row]:
+    """Outcomes of the sends for `TERMS`, some too early or late, delivered twice, of no term or no number."""
+    rng = np.random.default_rng(seed)
+    found: list[Row] = []
+    for send in sends:
+        if send["send_id"] is None or send["sent_at"] is None:
+            continue
+        for _ in range(int(rng.integers(3))):
+            odd = rng.random()
+            # Quarters add up to the same sum in any order.
+            value = (
+                None if odd < 0.05 else float("nan") if odd < 0.1 else float(rng.integers(-200, 1200)) / 4.0
+            )
+            row = {
+                "send_id": send["send_id"],
+                "outcome": str(rng.choice(["basket_chf", "minutes", "something else"])),
+                "value": value,
+                "occurred_at": send["sent_at"] + dt.timedelta(hours=int(rng.integers(-12, 150))),
+            }
+            found += [row] * int(rng.integers(1, 3))
+    return found

@@ -7,7 +7,7 @@ from typing import Literal
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, LABELS, WAREHOUSE_TYPE
+from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 from serving.propensity import LARGEST
 
@@ -47,19 +47,23 @@ def curated_schema(use_case: UseCase, inferred: schema_pb2.Schema | None = None)
     # The log holds old names until the window has moved on.
     schema.string_domain.add(name=RECOMMENDERS, value=(*use_case.recommenders, *use_case.renamed))
 
-    bounds = {"propensity": (LEAST_PROPENSITY, LARGEST), "reward": use_case.reward.bounds}
-    for name, type_ in EXAMPLE_COLUMNS.items():
+    bounds = {
+        "propensity": (LEAST_PROPENSITY, LARGEST),
+        "reward": use_case.reward.bounds,
+        **dict.fromkeys(use_case.reward.outcomes),
+    }
+    for name, type_ in use_case.example_columns.items():
         if type_.startswith("ARRAY"):
             continue
         column = _required(schema, name, _KIND[type_])
-        if name in LABELS:
+        if name in use_case.labels:
             column.not_in_environment.append(SERVING)
         if name == "recommender":
             column.domain = RECOMMENDERS
         if type_ == "BOOL":
             _bool_domain(column)
         if name in bounds:
-            _float_domain(column, *bounds[name])
+            _float_domain(column, bounds[name])
 
     eligible = _optional(schema, "eligible_recommenders", _KIND[EXAMPLE_COLUMNS["eligible_recommenders"]])
     eligible.value_count.CopyFrom(schema_pb2.ValueCount(min=0))
@@ -97,10 +101,9 @@ def _optional(schema: schema_pb2.Schema, name: str, kind: str) -> schema_pb2.Fea
     return feature
 
 
-def _float_domain(feature: schema_pb2.Feature, low: float, high: float) -> None:
-    feature.float_domain.CopyFrom(
-        schema_pb2.FloatDomain(min=low, max=high, disallow_nan=True, disallow_inf=True)
-    )
+def _float_domain(feature: schema_pb2.Feature, bounds: tuple[float, float] | None) -> None:
+    ends = {} if bounds is None else dict(zip(("min", "max"), bounds, strict=True))
+    feature.float_domain.CopyFrom(schema_pb2.FloatDomain(**ends, disallow_nan=True, disallow_inf=True))
 
 
 def _bool_domain(feature: schema_pb2.Feature) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from components.prediction_storer.checking import CHECKED
 from newsletter_bandit.exported_model import EXPLORED, RECOMMENDERS, SCORES
-from newsletter_bandit.settings.use_case import Reward
+from newsletter_bandit.settings.reward import Reward
 
 _RANKINGS, _SCORES, _EXPLORED = (CHECKED.get_field_index(name) for name in (RECOMMENDERS, SCORES, EXPLORED))
 _Key = TypeVar("_Key", str, int)
@@ -23,7 +23,7 @@ _BINS = 4000  # of the distance between the reward's bounds
 
 def bin_width(reward: Reward) -> float:
     """Width of a bin of scores, in units of reward: narrow enough for quantiles, wide enough to be few."""
-    low, high = reward.bounds
+    low, high = reward.bounds or (-1.0, 1.0)  # without bounds, as wide as those of clicks
     return (high - low) / _BINS
 
 

@@ -36,7 +36,6 @@ from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, NUMERIC
 from components.transform.names import action_index, eligibility, rename_pairs, todays_names
 from newsletter_bandit import exported_model as model
-from newsletter_bandit.settings.tables import LABELS
 from newsletter_bandit.settings.use_case import UseCase
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name=model.EXAMPLES)]
@@ -92,7 +91,7 @@ class BanditModel(tf.Module):
         self.training_rows = _fixed(list(experience.rows), tf.int64, model.TRAINING_ROWS)
         self.few_rows = _fixed(list(self._few_rows), tf.bool, model.FEW_ROWS)
         raw = transform_output.raw_feature_spec()
-        spec = {name: spec for name, spec in raw.items() if name not in LABELS}
+        spec = {name: spec for name, spec in raw.items() if name not in use_case.labels}
         spec |= {model.USER_ID: _OPTIONAL_STRING, model.CAMPAIGN: _OPTIONAL_STRING}
         # A proxy, because tf.Module would treat a plain dictionary as state to save.
         self._feature_spec = MappingProxyType(spec)
@@ -144,20 +143,26 @@ class BanditModel(tf.Module):
         eligible = features[ELIGIBLE]
         action = action_index(todays_names(raw[model.RECOMMENDER], self.renamed), self.recommender_names)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
-        low, high = self._reward_bounds
         figures = {
             model.USER_ID: raw[model.USER_ID][:, None],
             model.REWARD_ESTIMATES: estimates,
             model.SERVING_PROBABILITIES: tf.cast(self._serving(features, estimates)(eligible), tf.float32),
             model.EVAL_PROBABILITIES: tf.cast(self._greedy(estimates)(eligible), tf.float32),
             model.LOGGED_ACTION: action[:, None],
-            model.LOGGED_SCORE: tf.clip_by_value((logged - low) / (high - low), 0.0, 1.0)[:, None],
+            model.LOGGED_SCORE: self._rescaled(logged)[:, None],
             model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
             model.BEST_SCORE: self._best_score(estimates, eligible)[:, None],
             # As the log has it, in which what is retired now was sent.
             model.ELIGIBLE_RECOMMENDERS: self._listed(raw),
         }
         return _of(examples, figures)
+
+    def _rescaled(self, estimates: tf.Tensor) -> tf.Tensor:
+        """The estimates in [0, 1], in their order; of a reward without bounds, on a curve."""
+        if self._reward_bounds is None:
+            return tf.sigmoid(estimates)
+        low, high = self._reward_bounds
+        return tf.clip_by_value((estimates - low) / (high - low), 0.0, 1.0)
 
     def _features(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         inputs = {**raw, **{key: raw[key][:, None] for key in (model.USER_ID, model.CAMPAIGN)}}

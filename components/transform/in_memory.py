@@ -21,7 +21,7 @@ from components.transform.analysis import WriteAnalysis
 from components.transform.layout import ACTION, PROPENSITY, REWARD
 from components.transform.preprocessing import preprocessing_fn
 from newsletter_bandit.files import filled_folder
-from newsletter_bandit.settings.tables import EXAMPLE_COLUMNS, WAREHOUSE_TYPE
+from newsletter_bandit.settings.tables import WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 
 _SCALARS = (ACTION, PROPENSITY, REWARD)
@@ -39,12 +39,13 @@ def raw_feature_spec(use_case: UseCase) -> dict[str, Any]:
     any number.
     """
     features = {name: WAREHOUSE_TYPE[feature.type] for name, feature in use_case.features.items()}
-    one_value = {name for name, type_ in EXAMPLE_COLUMNS.items() if not type_.startswith("ARRAY")}
+    columns = use_case.example_columns
+    one_value = {name for name, type_ in columns.items() if not type_.startswith("ARRAY")}
     return {
         name: tf.io.FixedLenFeature([1], _TENSOR[type_])
         if name in one_value
         else tf.io.VarLenFeature(_TENSOR[type_])
-        for name, type_ in {**EXAMPLE_COLUMNS, **features}.items()
+        for name, type_ in {**columns, **features}.items()
     }
 
 

@@ -34,6 +34,34 @@
     WHERE unsubscribes.unsubscribed_at >= {{ start }} AND unsubscribes.unsubscribed_at < {{ last_outcome }}
     GROUP BY good.send_id
   ),
+{%- if reward.outcomes %}
+  known_outcomes AS (
+    -- Each once, within the days of its own term.
+    SELECT DISTINCT good.send_id, events.outcome, events.occurred_at, events.value
+    FROM good
+    JOIN {{ raw.outcomes }} AS events
+      ON events.send_id = good.send_id
+      AND events.occurred_at >= good.sent_at
+      AND (
+{%- for term in reward.outcomes %}
+        {{ "OR " if not loop.first }}(events.outcome = '{{ term.name }}'
+          AND events.occurred_at < TIMESTAMP_ADD(good.sent_at, INTERVAL {{ term.days }} DAY))
+{%- endfor %}
+      )
+    WHERE events.occurred_at >= {{ start }} AND events.occurred_at < {{ last_value }}
+      -- No number that is not finite.
+      AND events.value - events.value = 0
+  ),
+  summed_outcomes AS (
+    SELECT
+      send_id
+{%- for term in reward.outcomes %},
+      SUM(CAST(IF(outcome = '{{ term.name }}', value, 0.0) AS FLOAT64)) AS `{{ term.name }}`
+{%- endfor %}
+    FROM known_outcomes
+    GROUP BY send_id
+  ),
+{%- endif %}
   outcomes AS (
     -- A click counts unless the user had unsubscribed before it, so clicked and unsubscribed together are an
     -- unsubscribe after a click, and unsubscribed alone is one without a click.
@@ -45,7 +73,13 @@
       COALESCE(clicked_sends.bot_click, FALSE) AS bot_click,
       COALESCE(clicked_sends.early_click, FALSE) AS early_click,
       COALESCE(last_unsubscribes.unsubscribed_at < clicked_sends.first_click, FALSE) AS late_click
+{%- for term in reward.outcomes %},
+      COALESCE(summed_outcomes.`{{ term.name }}`, 0.0) AS `{{ term.name }}`
+{%- endfor %}
     FROM good
     LEFT JOIN clicked_sends ON clicked_sends.send_id = good.send_id
     LEFT JOIN last_unsubscribes ON last_unsubscribes.send_id = good.send_id
+{%- if reward.outcomes %}
+    LEFT JOIN summed_outcomes ON summed_outcomes.send_id = good.send_id
+{%- endif %}
   )

@@ -26,6 +26,9 @@ SELECT
   good.eligible_recommenders,
   outcomes.clicked,
   outcomes.unsubscribed
+{%- for term in reward.outcomes %},
+  outcomes.`{{ term.name }}`
+{%- endfor %}
 {%- for name, type in features %},
   profiles.`{{ name }}`
 {%- endfor %}

@@ -1,5 +1,5 @@
 -- Rows of a raw table of events of use case {{ use_case }} from {{ first_day }} to before {{ end_day }} (UTC), and those that
--- belong to a send of these days or of the {{ attribution_days }} days before.
+-- belong to a send of these days or of the {{ final_after_days }} days before.
 WITH
   sent AS (
     SELECT DISTINCT send_id FROM {{ raw.sends }} WHERE sent_at >= {{ oldest_send }} AND sent_at < {{ end }}

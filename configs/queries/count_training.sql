@@ -13,6 +13,10 @@ SELECT
   COUNTIF(judged.left_out IS NULL AND outcomes.bot_click) AS bot_click,
   COUNTIF(judged.left_out IS NULL AND outcomes.early_click) AS early_click,
   COUNTIF(judged.left_out IS NULL AND outcomes.late_click) AS late_click
+{%- for term in reward.outcomes %},
+  COUNTIF(judged.left_out IS NULL AND outcomes.`{{ term.name }}` <> 0.0) AS with_{{ loop.index0 }},
+  SUM(CAST(IF(judged.left_out IS NULL, outcomes.`{{ term.name }}`, 0.0) AS FLOAT64)) AS sum_{{ loop.index0 }}
+{%- endfor %}
 FROM judged
 LEFT JOIN snapshots ON snapshots.send_id = judged.send_id
 LEFT JOIN outcomes ON outcomes.send_id = judged.send_id

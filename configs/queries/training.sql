@@ -1,4 +1,5 @@
 {% from "_features.sql" import feature_columns -%}
+{% from "_reward.sql" import known, reward_of -%}
 -- Newsletters of use case {{ use_case }} sent from {{ start }} to before {{ end }} (UTC): one row per newsletter and user.
 SELECT
   user_id,
@@ -9,13 +10,14 @@ SELECT
   eligible_recommenders,
   CAST(clicked AS INT64) AS clicked,
   CAST(unsubscribed AS INT64) AS unsubscribed,
-  -- An unsubscribe that counts outweighs the click.
-  CASE
-    WHEN {{ unsubscribe_counts }} THEN {{ unsubscribe_reward }}
-    WHEN clicked THEN {{ click_reward }}
-    ELSE 0.0
-  END AS reward
+{%- for term in reward.outcomes %}
+  CAST(`{{ term.name }}` AS FLOAT64) AS `{{ term.name }}`,
+{%- endfor %}
+  {{ reward_of(reward) }} AS reward
   {{- feature_columns(features, "DATE(sent_at)") }}
 FROM {{ table }}
 WHERE sent_at >= TIMESTAMP '{{ start }} 00:00:00+00:00'
   AND sent_at < TIMESTAMP '{{ end }} 00:00:00+00:00'
+{%- if reward.outcomes %}
+  AND {{ known(reward) }}
+{%- endif %}

@@ -12,7 +12,7 @@ resource "google_bigquery_dataset" "tables" {
 resource "google_bigquery_dataset" "raw" {
   dataset_id  = var.datasets.raw
   location    = var.data_location
-  description = "What the shop delivers: sends, clicks, unsubscribes, users' snapshots and served rankings."
+  description = "What the shop delivers: sends, clicks, unsubscribes, other outcomes, users' snapshots and served rankings."
   labels      = var.labels
 
   delete_contents_on_destroy = false

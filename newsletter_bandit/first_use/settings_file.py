@@ -95,7 +95,7 @@ def _reward(p: Proposal) -> list[str]:
     if p.unsubscribed is None:
         return [
             "# The log does not say who unsubscribed, so only clicks count.",
-            "reward: {click: 1.0, unsubscribe: 0.0}",
+            "reward: {terms: {clicked: 1}}",
         ]
     every, after_click = p.unsubscribes
     mostly_without = every > 2 * after_click
@@ -107,7 +107,7 @@ def _reward(p: Proposal) -> list[str]:
     )
     return [
         f"# {words}; docs/settings.md, Reward, has the choices.",
-        f"reward: {{click: 1.0, unsubscribe: -1.0, unsubscribe_counts: {counts}}}",
+        f"reward: {{terms: {{clicked: 1, unsubscribed: {{weight: -1, counts: {counts}}}}}}}",
     ]
 
 

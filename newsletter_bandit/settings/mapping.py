@@ -186,6 +186,7 @@ class Ingest(Settings):
     sends: dict[str, ColumnSource] = {}
     clicks: dict[str, ColumnSource] = {}
     unsubscribes: dict[str, ColumnSource] = {}
+    outcomes: dict[str, ColumnSource] = {}
     users: dict[str, ColumnSource] = {}
     rankings: dict[str, ColumnSource] = {}
     newest_by: str | None = None

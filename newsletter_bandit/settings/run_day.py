@@ -38,4 +38,4 @@ class TrainingDays:
         Raises:
           SettingsError: no window is complete yet.
         """
-        return cls(run_date, use_case.window.latest(run_date, use_case.attribution_days))
+        return cls(run_date, use_case.window.latest(run_date, use_case.final_after_days))

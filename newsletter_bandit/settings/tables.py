@@ -18,7 +18,9 @@ TableName = Annotated[
     ),
 ]
 
-# Columns of the contract that every training row carries besides the features.
+# The outcomes that every training row has; a reward may have further ones.
+CLICKED, UNSUBSCRIBED = "clicked", "unsubscribed"
+# Columns of the contract that every training row carries besides further outcomes and the features.
 TRAINING_COLUMNS: dict[str, str] = {
     "user_id": "STRING",
     "sent_at": "TIMESTAMP",
@@ -27,14 +29,14 @@ TRAINING_COLUMNS: dict[str, str] = {
     "propensity": "FLOAT64",
     "policy_version": "STRING",
     "eligible_recommenders": "ARRAY<STRING>",
-    "clicked": "BOOL",
-    "unsubscribed": "BOOL",
+    CLICKED: "BOOL",
+    UNSUBSCRIBED: "BOOL",
 }
 INFERENCE_COLUMNS: dict[str, str] = {
     name: TRAINING_COLUMNS[name] for name in ("user_id", "campaign", "eligible_recommenders")
 }
-# Columns of an example besides the features. The query needs `sent_at` only to find the rows, and it computes
-# the reward.
+# Columns of an example besides further outcomes and the features. The query needs `sent_at` only to find the
+# rows, and it computes the reward.
 EXAMPLE_COLUMNS: dict[str, str] = {
     **{name: type_ for name, type_ in TRAINING_COLUMNS.items() if name != "sent_at"},
     "reward": "FLOAT64",
@@ -59,6 +61,7 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     },
     "clicks": {"send_id": "STRING", "clicked_at": "TIMESTAMP"},
     "unsubscribes": {"send_id": "STRING", "unsubscribed_at": "TIMESTAMP"},
+    "outcomes": {"send_id": "STRING", "outcome": "STRING", "value": "FLOAT64", "occurred_at": "TIMESTAMP"},
     "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
     "rankings": {name: _STORED[name] for name in _SERVED},
 }
@@ -73,6 +76,8 @@ OPTIONAL_COLUMNS: dict[str, dict[str, str]] = {
 }
 RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
 
+# Type of the column of an outcome other than those two.
+OUTCOME_TYPE = "FLOAT64"
 WAREHOUSE_TYPE: dict[str, str] = {"string": "STRING", "number": "FLOAT64", "date": "DATE", "bool": "BOOL"}
 
 
@@ -143,6 +148,7 @@ class RawTables(Settings):
     sends: TableName = "raw.sends"
     clicks: TableName = "raw.clicks"
     unsubscribes: TableName = "raw.unsubscribes"
+    outcomes: TableName = "raw.outcomes"
     users: TableName = "raw.users"
     rankings: TableName = "raw.rankings"
     snapshot_max_age_days: int | None = Field(default=None, ge=0, le=3650)

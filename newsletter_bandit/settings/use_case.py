@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -14,11 +15,15 @@ from newsletter_bandit.settings.mapping import Ingest, ValueNames, source_fault
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.names import RecommenderName
 from newsletter_bandit.settings.reference import PublishedReference, Reference
+from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.tables import (
+    EXAMPLE_COLUMNS,
     INFERENCE_COLUMNS,
     INGESTED,
+    LABELS,
     LISTS_OF_RECOMMENDERS,
     OPTIONAL_COLUMNS,
+    OUTCOME_TYPE,
     RAW_COLUMNS,
     RECOMMENDER,
     RESERVED_COLUMNS,
@@ -38,23 +43,6 @@ _OLDER = (
 )
 
 
-class Reward(Settings):
-    """Reward of one newsletter; an unsubscribe that counts outweighs a click, neither gives 0.
-
-    ``unsubscribe_counts`` says which unsubscribe has the reward ``unsubscribe``: one after a click that
-    counts, or any that came through the newsletter.
-    """
-
-    click: float = Field(default=1.0, gt=0.0, le=100.0)
-    unsubscribe: float = Field(default=-1.0, ge=-100.0, le=0.0)
-    unsubscribe_counts: Literal["after_click", "any"] = "after_click"
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Smallest and largest reward."""
-        return (min(0.0, self.unsubscribe), self.click)
-
-
 class Gate(Settings):
     """Bounds that a candidate must respect to be blessed; see components/evaluator/gate.py."""
 
@@ -71,6 +59,9 @@ class Gate(Settings):
     min_sample_ratio_p: float = Field(default=0.0001, ge=0.0, lt=1.0)
     min_auc: Probability = 0.5
     max_auc_drop: Probability = 0.02
+    # In the place of AUC for a reward that is not made of clicks alone.
+    min_rank_correlation: float = Field(default=0.0, ge=-1.0, le=1.0)
+    max_rank_correlation_drop: float = Field(default=0.02, ge=0.0, le=2.0)
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     allowed_margin: Margin = Loss(share=0.1)
     # What the candidate is compared with besides production; null switches the check off.
@@ -145,7 +136,9 @@ class Storing(Settings):
     min_group_users: int = Field(default=30, ge=2)
 
     def score_bounds(self, reward: Reward) -> tuple[float, float]:
-        """Smallest and largest score that may be stored."""
+        """Smallest and largest score that may be stored; infinite where the reward has no bounds."""
+        if reward.bounds is None:
+            return -math.inf, math.inf
         low, high = reward.bounds
         excess = self.max_score_excess * (high - low)
         return low - excess, high + excess
@@ -236,16 +229,20 @@ class UseCase(Settings):
             raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
         if not self.features:
             raise ValueError("features: none given; allowed: one or more")
+        both = [name for name in self.reward.outcomes if name in self.features]
+        if both:
+            raise ValueError(f"features: {both} are outcomes of the reward, which nobody knows beforehand")
         self._check_recommender_features()
+        most = math.inf if self.reward.bounds is None else self.reward.bounds[1]
         for key, margin in (
             ("gate.allowed_margin", self.gate.allowed_margin),
             ("gate.reference.allowed_margin", self.gate.reference_margin),
             ("exploration.max_cost", self.exploration.max_cost),
         ):
-            if margin.reward >= self.reward.click:
+            if margin.reward and margin.reward >= most:
                 raise ValueError(
                     f"{key}: found {margin}, all that a newsletter can earn; allowed: less than "
-                    f"{self.reward.click:g}, or a share such as 10%"
+                    f"{most:g}, or a share such as 10%"
                 )
         unknown = [name for name in self.slices if name not in self.features]
         if unknown:
@@ -343,9 +340,31 @@ class UseCase(Settings):
         """
         contract = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}[table]
         contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
+        if table == "training":
+            contract |= self._outcome_columns
         if table not in ("training", "inference", "users"):
             return contract
         return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+
+    @property
+    def example_columns(self) -> dict[str, str]:
+        """Name and BigQuery type of the columns of an example besides the features."""
+        return {**EXAMPLE_COLUMNS, **self._outcome_columns}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Columns of an example that only training has."""
+        return (*LABELS, *self.reward.outcomes)
+
+    @property
+    def final_after_days(self) -> int:
+        """Days after sending from which on no outcome of the reward changes any more."""
+        own = (term.attribution_days or 0 for term in self.reward.terms.values())
+        return max(self.attribution_days, *own)
+
+    @property
+    def _outcome_columns(self) -> dict[str, str]:
+        return dict.fromkeys(self.reward.outcomes, OUTCOME_TYPE)
 
     def value_names(self) -> dict[str, ValueNames]:
         """Column of a table -> the names that replace values of its files; those of `recommender` hold for

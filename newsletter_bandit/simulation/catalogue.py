@@ -124,3 +124,8 @@ def check(use_case: UseCase) -> None:
     where = f"use case {use_case.name}"
     check_recommenders(use_case.recommenders, where)
     check_features({name: feature.type for name, feature in use_case.features.items()}, where)
+    if use_case.reward.outcomes:
+        raise SettingsError(
+            f"{where}: reward: the simulated world does not know {list(use_case.reward.outcomes)}; allowed: "
+            "terms clicked and unsubscribed"
+        )

@@ -54,7 +54,7 @@ def simulate(
             f"simulate: found {newsletters} newsletters, {users_to_predict} users to predict; allowed: 1 or "
             "more"
         )
-    start, end = use_case.window.latest(run_date, use_case.attribution_days)
+    start, end = use_case.window.latest(run_date, use_case.final_after_days)
     inside = spread(newsletters, (end - start).days)
     usual = int(inside.max())
     per_day = np.concatenate(

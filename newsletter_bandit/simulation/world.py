@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.files import write_text
+from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     OPTIONAL_COLUMNS,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
 )
-from newsletter_bandit.settings.use_case import Reward, UseCase
+from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation import catalogue, tables
 from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
 from newsletter_bandit.simulation.preferences import Preferences
@@ -62,7 +63,7 @@ class World:
           epoch: first day on which newsletters can be sent; everyone has registered before it.
           recommenders: those that can be sent, a part of catalogue.RECOMMENDERS.
           features: columns of the tables, a part of catalogue.FEATURES. The truth depends on all of them.
-          reward: reward of a click and of an unsubscribe.
+          reward: of clicks and unsubscribes alone.
 
         Raises:
           SettingsError: a number is out of range, or the world does not know a recommender or feature.

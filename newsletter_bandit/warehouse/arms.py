@@ -17,6 +17,8 @@ class ArmSummary:
     """One recommender's newsletters in a window; the rates and means are None where it sent none.
 
     ``unsubscribe_rate`` counts any unsubscribe, ``unsubscribe_after_click_rate`` those after a click.
+    ``unknown`` are further newsletters of which an outcome of the reward is not known, so that nothing learns
+    from them.
     """
 
     recommender: str
@@ -25,6 +27,7 @@ class ArmSummary:
     unsubscribe_rate: float | None
     unsubscribe_after_click_rate: float | None
     mean_reward: float | None
+    unknown: int = 0
 
 
 def arm_summary(
@@ -51,8 +54,9 @@ def arm_summary(
     return [_summary(name, found.get(name, [])) for name in use_case.recommenders]
 
 
-def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
+def _summary(name: str, every: list[dict[str, Any]]) -> ArmSummary:
     """Figures under one name and those it had before."""
+    rows = [row for row in every if row.get("known", True)]
     newsletters = sum(row["newsletters"] for row in rows)
 
     def mean(figure: str) -> float | None:
@@ -66,4 +70,5 @@ def _summary(name: str, rows: list[dict[str, Any]]) -> ArmSummary:
         unsubscribe_rate=mean("unsubscribe_rate"),
         unsubscribe_after_click_rate=mean("unsubscribe_after_click_rate"),
         mean_reward=mean("mean_reward"),
+        unknown=sum(row["newsletters"] for row in every) - newsletters,
     )

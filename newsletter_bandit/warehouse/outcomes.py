@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from newsletter_bandit.settings.use_case import Reward
+    from newsletter_bandit.settings.reward import Reward
     from newsletter_bandit.warehouse.arms import ArmSummary
 
 
@@ -23,6 +23,7 @@ class Outcomes:
       bot_click: with a click that is marked as a machine's.
       early_click: with a click sooner after sending than `UseCase.min_seconds_to_click`.
       late_click: clicked only after the user had unsubscribed.
+      values: by further outcome of the reward, how many have one, and its sum.
     """
 
     newsletters: int
@@ -32,6 +33,7 @@ class Outcomes:
     bot_click: int = 0
     early_click: int = 0
     late_click: int = 0
+    values: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
     def lines(self, reward: Reward, min_seconds_to_click: int) -> list[str]:
         """Rates, what was not counted and why, and `advice` if there is any."""
@@ -46,6 +48,8 @@ class Outcomes:
         ):
             if newsletters:
                 found.append(f"no clicks: {clicks}, of {newsletters:,} newsletter{'s' * (newsletters > 1)}")
+        for name, (newsletters, total) in self.values.items():
+            found.append(f"{name}: {self._share(newsletters)}, {total / self.newsletters:.4g} per newsletter")
         given = advice(reward, self.unsubscribed, self.unsubscribed_after_click)
         return found if given is None else [*found, given]
 
@@ -54,17 +58,17 @@ class Outcomes:
 
 
 def advice(reward: Reward, unsubscribed: int, after_click: int) -> str | None:
-    """A sentence that says when `reward.unsubscribe_counts: any` is the better choice; None where it is not.
+    """A sentence that says when `counts: any` of unsubscribes is the better choice; None where it is not.
 
     It is where most unsubscribes come without a click, as those through the mailbox provider's own button
     do: with `after_click` the reward does not know of them.
     """
     without = unsubscribed - after_click
-    if reward.unsubscribe_counts == "any" or reward.unsubscribe == 0.0 or without <= after_click:
+    if reward.unsubscribe_counts != "after_click" or reward.unsubscribe == 0.0 or without <= after_click:
         return None
     return (
         f"{without:,} of {unsubscribed:,} unsubscribes came without a click, so their reward is 0; with "
-        f"reward.unsubscribe_counts: any it would be {reward.unsubscribe:g}"
+        f"reward.terms.unsubscribed.counts: any it would be {reward.unsubscribe:g}"
     )
 
 

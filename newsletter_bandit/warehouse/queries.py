@@ -22,8 +22,8 @@ from newsletter_bandit.warehouse.run_date import RUN_DATE_MARK, WINDOW_END_MARK,
 
 Warehouse = DuckDBWarehouse | BigQueryWarehouse
 
-# reward.unsubscribe_counts -> the condition on a row of the training table.
-_COUNTING = {"after_click": "clicked AND unsubscribed", "any": "unsubscribed"}
+# Which unsubscribe counts -> the condition on a row of the training table; "" where none does.
+_COUNTING = {"after_click": "clicked AND unsubscribed", "any": "unsubscribed", None: ""}
 
 DEFAULT_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -142,10 +142,7 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
     context: dict[str, Any] = {
         "use_case": use_case.name,
         "features": [(name, feature.type) for name, feature in use_case.features.items()],
-        "click_reward": repr(use_case.reward.click),
-        "unsubscribe_reward": repr(use_case.reward.unsubscribe),
-        # A click after an unsubscribe is none, so both together are an unsubscribe after a click.
-        "unsubscribe_counts": _COUNTING[use_case.reward.unsubscribe_counts],
+        "reward": _reward(use_case),
         **values,
     }
     try:
@@ -159,6 +156,25 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
         raise SettingsError(
             f"{template}: {error.message}; allowed: {', '.join(sorted(context))} and feature_columns"
         ) from error
+
+
+def _reward(use_case: UseCase) -> dict[str, Any]:
+    """The reward as literals and identifiers, for `_reward.sql` and `_outcomes.sql`."""
+    reward = use_case.reward
+    return {
+        "click": repr(reward.click),
+        "unsubscribe": repr(reward.unsubscribe),
+        "unsubscribe_counts": _COUNTING[reward.unsubscribe_counts],
+        "outcomes": [
+            {
+                "name": name,
+                "days": term.attribution_days or use_case.attribution_days,
+                "weight": repr(term.weight),
+                "clip": None if term.clip is None else [repr(end) for end in term.clip],
+            }
+            for name, term in reward.outcomes.items()
+        ],
+    }
 
 
 def _training(use_case: UseCase, warehouse: Warehouse, start: str, end: str, configs: Path | None) -> str:
@@ -188,10 +204,10 @@ def check_columns(use_case: UseCase) -> None:
     """Raises `SettingsError` if two columns of a table would be the same to the warehouse."""
     # The warehouses ignore the case of a column's name.
     seen = {name.lower(): name for name in RESERVED_COLUMNS}
-    for name in use_case.features:
+    for name in (*use_case.reward.outcomes, *use_case.features):
         other = seen.setdefault(name.lower(), name)
         if other != name:
             raise SettingsError(
-                f"features: {name!r} and {other!r} are one column to the warehouse; allowed: names that "
-                "differ in more than case"
+                f"features and outcomes: {name!r} and {other!r} are one column to the warehouse; allowed: "
+                "names that differ in more than case"
             )

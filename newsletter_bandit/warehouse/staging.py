@@ -47,13 +47,14 @@ from newsletter_bandit.warehouse.columns import (
 from newsletter_bandit.warehouse.estimating import estimate
 from newsletter_bandit.warehouse.zones import nearest_zone
 
-Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "users", "rankings"]
+Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "rankings"]
 KEY: dict[str, tuple[str, ...]] = {
     "training": ("user_id", "campaign", "sent_at"),
     "inference": ("user_id",),
     "sends": ("send_id",),
     "clicks": ("send_id", "clicked_at"),
     "unsubscribes": ("send_id", "unsubscribed_at"),
+    "outcomes": ("send_id", "outcome", "occurred_at", "value"),
     "users": ("user_id", "snapshot_date"),
     "rankings": ("user_id", "campaign", "generated_at"),
 }

@@ -95,6 +95,7 @@ _ALLOWED: dict[type[exp.Expression], frozenset[str]] = {
     exp.Count: frozenset({"this", "big_int"}),
     exp.CountIf: _UNARY,
     exp.Avg: _UNARY,
+    exp.Sum: _UNARY,
     exp.Min: _UNARY,
     exp.Max: _UNARY,
 }
@@ -102,8 +103,8 @@ SUBSET = (
     "SELECT [DISTINCT], WITH, sub-queries, INNER and LEFT JOIN, WHERE, GROUP BY, HAVING, QUALIFY, ORDER BY, "
     "LIMIT, CASE, IF, COALESCE, IFNULL, NULLIF, CAST to FLOAT64, INT64, DATE or TIMESTAMP, DATE(timestamp), "
     "DATE_DIFF(…, DAY), TIMESTAMP_ADD(…, INTERVAL n DAY or SECOND), COUNT, COUNTIF, AVG, MIN, MAX, "
-    "ROW_NUMBER() OVER (… ORDER BY …), array[SAFE_OFFSET(n)], IN UNNEST(array), ARRAY_LENGTH, "
-    "ARRAY_TO_STRING(array, text), comparisons, +, - and *"
+    "SUM(CAST(… AS FLOAT64)), ROW_NUMBER() OVER (… ORDER BY …), array[SAFE_OFFSET(n)], IN UNNEST(array), "
+    "ARRAY_LENGTH, ARRAY_TO_STRING(array, text), comparisons, +, - and *"
 )
 _CASTS = {
     exp.DataType.Type.DOUBLE,
@@ -210,6 +211,11 @@ def _check(node: exp.Expression) -> None:
         raise refusal("TIMESTAMP_ADD of anything but a number of days or seconds", node)
     if isinstance(node, exp.Window) and not (isinstance(node.this, exp.RowNumber) and node.args.get("order")):
         raise refusal("a window of anything but ROW_NUMBER() with ORDER BY", node)
+    # The sum of whole numbers has another type in each engine.
+    if isinstance(node, exp.Sum) and not (
+        isinstance(node.this, exp.Cast) and node.this.to.this == exp.DataType.Type.DOUBLE
+    ):
+        raise refusal("a SUM of anything but CAST(… AS FLOAT64)", node)
     # Without SAFE_OFFSET, an element that is not there is an error in BigQuery and NULL in DuckDB.
     if isinstance(node, exp.Bracket) and not (node.args.get("safe") and str(node.expressions[0]).isdigit()):
         raise refusal("an element of an array but by [SAFE_OFFSET(number)]", node)

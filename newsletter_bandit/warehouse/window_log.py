@@ -58,7 +58,7 @@ class WindowLog:
     @classmethod
     def of(cls, fields: Fields) -> WindowLog:
         """The log that fields hold, as `body` gives them; raises `DataError` for a fault."""
-        rates = [field.name for field in dataclasses.fields(ArmSummary)][2:]
+        rates = [field.name for field in dataclasses.fields(ArmSummary)][2:-1]
         try:
             start = dt.date.fromisoformat(fields.text("start"))
         except ValueError as error:
@@ -69,6 +69,7 @@ class WindowLog:
                     one.text("recommender"),
                     one.whole("newsletters"),
                     **{name: one.figure(name) for name in rates},
+                    unknown=one.whole("unknown") if "unknown" in one else 0,
                 )
                 for one in fields.objects("arms")
             ),

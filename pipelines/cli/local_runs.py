@@ -80,6 +80,7 @@ def train(
         outcome = local.train(workspace, days, progress, reads, rows, log)
     out.print()
     out.print(summary.policy_values(outcome))
+    out.print(summary.terms(outcome))
     out.print(summary.checks(outcome.verdict))
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.drift(outcome.drift), soft_wrap=True)

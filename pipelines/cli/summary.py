@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import Look, Signed, VersionInfo
     from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
-    from newsletter_bandit.settings.use_case import Reward
+    from newsletter_bandit.settings.reward import Reward
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport
@@ -40,6 +40,8 @@ _VERDICT_WORDS = {
 }
 # Checks that fail where the log's propensities are wrong; more rows would not help.
 _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
+# The check of a reward that has no bounds.
+_BOUNDS = "bounds of the reward"
 # The check that looks further back than production.
 _REFERENCE = "value against the reference"
 _NOT_PLACED = {
@@ -111,8 +113,15 @@ def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
             "" if row.mean_reward is None else _signed(row.mean_reward),
         )
     shown = _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+    said = []
+    unknown = sum(row.unknown for row in rows)
+    if unknown:
+        said.append(
+            f"{unknown:,} further newsletters have no value of {' or '.join(reward.outcomes)} yet: nothing "
+            "is learned from them."
+        )
     given = advice(reward, *unsubscribes(rows))
-    return shown if given is None else Group(shown, f"{given}.")
+    return Group(shown, *said, *([] if given is None else [f"{given}."]))
 
 
 def estimated_by(columns: Sequence[str]) -> str:
@@ -174,6 +183,16 @@ def policy_values(outcome: TrainingOutcome) -> Group:
 def _estimated(metrics: Metrics) -> str:
     """The end of a title, of figures that rest on estimated propensities; "" of others."""
     return f", propensities {metrics.propensities}" if metrics.estimated_by else ""
+
+
+def terms(outcome: TrainingOutcome) -> Group:
+    """Each outcome that the reward is made of by itself, estimated from the log, with its interval."""
+    from components.evaluator.report import terms
+
+    table = _table("outcome", "log", "production", "candidate", "from", "to")
+    for name, *figures in terms(outcome.metrics):
+        table.add_row(escape(name), *("" if figure is None else f"{figure:.4f}" for figure in figures))
+    return _titled("Outcomes per newsletter, before their weights (importance weighted)", table)
 
 
 def checks(verdict: Verdict) -> Group:
@@ -272,6 +291,9 @@ def _verdict_words(found: Verdict) -> str:
             "[bold yellow]Cannot tell[/]: the propensities do not fit the log (see the checks that fail), so "
             "nothing is published. More newsletters do not help; right propensities do."
         )
+    unbounded = next((check for check in found.checks if check.name == _BOUNDS and not check.passed), None)
+    if unbounded is not None:
+        return f"[bold yellow]Cannot tell[/]: {escape(unbounded.detail)}. Nothing is published."
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
         return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
     if found.failed == (_REFERENCE,):

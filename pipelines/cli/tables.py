@@ -37,6 +37,7 @@ class Table(enum.StrEnum):
     SENDS = "sends"
     CLICKS = "clicks"
     UNSUBSCRIBES = "unsubscribes"
+    OUTCOMES = "outcomes"
     USERS = "users"
     RANKINGS = "rankings"
 

@@ -81,10 +81,10 @@ def training_starts_a_year(vertex: Vertex, use_case: UseCase) -> float:
         ) from error
     window = use_case.window
     # Any day with a complete window will do: what counts is how starts and windows follow each other.
-    first = window.anchor + dt.timedelta(weeks=window.weeks, days=use_case.attribution_days + 1)
+    first = window.anchor + dt.timedelta(weeks=window.weeks, days=use_case.final_after_days + 1)
     after = first + dt.timedelta(days=365 * _YEARS + 1)
     starts = list(Cron.parse(vertex.training_cron).starts(first, after, zone))
-    windows = [window.latest(start.astimezone(dt.UTC).date(), use_case.attribution_days) for start in starts]
+    windows = [window.latest(start.astimezone(dt.UTC).date(), use_case.final_after_days) for start in starts]
     repeated = sum(one == other for one, other in itertools.pairwise(windows))
     a_year = len(starts) / _YEARS
     if repeated:

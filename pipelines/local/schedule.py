@@ -58,7 +58,7 @@ class Weeks:
         A start that comes late, because the machine was off, is still in that week.
         """
         window = workspace.use_case.window
-        first = window.anchor + dt.timedelta(weeks=window.weeks, days=workspace.use_case.attribution_days)
+        first = window.anchor + dt.timedelta(weeks=window.weeks, days=workspace.use_case.final_after_days)
         days = _WEEK * (window.weeks - window.overlap_weeks)
         return cls(first.weekday(), days, (first - _EPOCH).days % days)
 

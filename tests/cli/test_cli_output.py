@@ -17,7 +17,7 @@ from newsletter_bandit.checks import Check
 from newsletter_bandit.registry import Look, VersionInfo
 from newsletter_bandit.registry.evidence import Decision, Drift, Placement, Verdict, VerdictName
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
-from newsletter_bandit.settings.use_case import Reward
+from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
@@ -88,7 +88,10 @@ def test_arms() -> None:
     assert "deals 1,500 12.50% 1.00% 0.20% +0.1150" in shown
     assert "refill 0" in shown
     # 15 unsubscribes, 3 of them after a click.
-    assert shown[-1].startswith("12 of 15 unsubscribes came without a click, so their reward is 0; with")
+    said = " ".join(shown[-2:])
+    assert said.startswith(
+        "12 of 15 unsubscribes came without a click, so their reward is 0; with reward.terms"
+    )
 
 
 def test_newsletters_outside_of_the_window() -> None:

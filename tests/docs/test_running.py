@@ -76,7 +76,7 @@ CODES = {"status": {0, 4, 5}}
 QUICK = {
     "agent": {"type": "lin_ucb", "alpha": 0.1, "l2": 300.0},
     "warm_start": {"enabled": False},
-    "reward": {"click": 1.0, "unsubscribe": 0.0},
+    "reward": {"terms": {"clicked": 1.0}},
     "eval_share": 0.4,
     "gate": {
         "min_rows": 100,

@@ -82,7 +82,7 @@ def tables(
 
     dataset = "example_gen"
     names = {"training": f"{dataset}.training", "inference": f"{dataset}.inference"}
-    use_case = make_raw_use_case(tables=names, reward={"click": 1.0, "unsubscribe": -2.0})
+    use_case = make_raw_use_case(tables=names, reward={"terms": {"clicked": 1.0, "unsubscribed": -2.0}})
     folder = tmp_path_factory.mktemp("example_gen")
     bigquery_client.create_dataset(dataset)
     rows = _rows()

@@ -14,6 +14,7 @@ from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.run_day import TrainingDays
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ages import Newest, newest
+from newsletter_bandit.warehouse.arms import arm_summary
 from newsletter_bandit.warehouse.fingerprint import fingerprint
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.queries import render_training_query
@@ -40,12 +41,13 @@ pytestmark = pytest.mark.emulator
 LIST = "eligible_recommenders"
 
 
-def _own_dataset(client: bigquery.Client) -> UseCase:
+def _own_dataset(client: bigquery.Client, **changes: Any) -> UseCase:
     """A use case whose tables are in a new dataset."""
     dataset = f"test_{uuid.uuid4().hex[:12]}"
     client.create_dataset(dataset)
-    names = ("sends", "clicks", "unsubscribes", "users", "rankings")
+    names = ("sends", "clicks", "unsubscribes", "outcomes", "users", "rankings")
     return make_raw_use_case(
+        **changes,
         tables={"training": f"{dataset}.training", "inference": f"{dataset}.inference"},
         raw={name: f"{dataset}.{name}" for name in names},
     )
@@ -105,7 +107,6 @@ def test_figures_and_schema_of_the_training_table_are_those_of_the_embedded_ware
     tmp_path: Path, bigquery_client: bigquery.Client, use_case: UseCase
 ) -> None:
     from components.example_validator.curate import write_schema
-    from newsletter_bandit.warehouse.arms import arm_summary
     from newsletter_bandit.warehouse.window_log import window_log
 
     fill_duckdb(tmp_path / "w.duckdb", use_case, RAW)
@@ -156,8 +157,9 @@ def test_a_table_of_other_columns_stays_as_it_was(
 
 
 def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: bigquery.Client) -> None:
-    use_case = _own_dataset(bigquery_client)
+    use_case = _own_dataset(bigquery_client, reward={"terms": raw_sources.TERMS})
     raw = raw_sources.random_raw(400, seed=7)
+    raw["outcomes"] = raw_sources.random_outcomes(raw["sends"], seed=8)
     fill_bigquery(bigquery_client, use_case, raw)
     fill_duckdb(tmp_path / "w.duckdb", use_case, raw)
     embedded = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
@@ -167,9 +169,14 @@ def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: 
             update={"raw": use_case.raw.model_copy(update={"snapshot_max_age_days": max_age})}
         )
         plan = Plan(dt.date(2024, 1, start), dt.date(2024, 1, start + 10), dt.date(2024, 1, start + 10))
+        days = plan.start, plan.end
         there, here = build(WAREHOUSE, bounded, plan), build(embedded, bounded, plan)
         assert there.tables == here.tables
         assert there.tables[0].written > 50
+        # A mean of rewards is the same up to the order in which they are added.
+        arms, same = (arm_summary(one, use_case, *days) for one in (WAREHOUSE, embedded))
+        assert [arm.mean_reward for arm in arms] == pytest.approx([arm.mean_reward for arm in same])
+        assert [arm.newsletters for arm in arms] == [arm.newsletters for arm in same]
         assert len(there.tables[0].left_out) == 6
         for table in (use_case.tables.training, use_case.tables.inference):
             assert _comparable(bigquery_rows(bigquery_client, table)) == _comparable(

@@ -147,7 +147,7 @@ def test_a_logged_probability_is_found_and_na_is_a_country_or_a_gap(tmp_path: Pa
     training = try_out(one.use_case, "training", [one.file])
     assert (training.good, training.refused) == (200, 0)
     # No column holds unsubscribes.
-    assert one.use_case.reward.unsubscribe == 0.0
+    assert list(one.use_case.reward.terms) == ["clicked"]
 
 
 def test_a_rule_takes_one_split_per_value_and_one_that_decides_alone_teaches_nothing(tmp_path: Path) -> None:

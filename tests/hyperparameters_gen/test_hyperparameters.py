@@ -20,7 +20,7 @@ from tests.tiny import make_use_case
 
 
 def test_the_dictionary_holds_the_use_cases_settings_and_survives_its_file() -> None:
-    use_case = make_use_case(reward={"click": 2.0, "unsubscribe": -3.0})
+    use_case = make_use_case(reward={"terms": {"clicked": 2.0, "unsubscribed": -3.0}})
     values = json.loads(to_json(hyperparameters(use_case)))
     assert set(values) == {"agent", "propensity_weighting", "exploration"}
     rest = without_hyperparameters(use_case)
@@ -79,4 +79,7 @@ def test_a_missing_section_is_refused(missing: str) -> None:
 def test_an_unknown_section_is_refused() -> None:
     use_case = make_use_case()
     with pytest.raises(SettingsError, match=r"hyperparameters: found .*reward; allowed: "):
-        joined(without_hyperparameters(use_case), {**hyperparameters(use_case), "reward": {"click": 9.0}})
+        joined(
+            without_hyperparameters(use_case),
+            {**hyperparameters(use_case), "reward": {"terms": {"clicked": 9.0}}},
+        )

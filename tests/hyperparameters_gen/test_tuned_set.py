@@ -164,7 +164,7 @@ def test_the_hash_changes_with_what_a_search_depends_on() -> None:
     for changes in (
         {"tuning": {"ranges": ranges, "seed": 2}},
         {"tuning": {"ranges": {"agent.epochs": {"low": 1, "high": 4}}}},
-        {"tuning": {"ranges": ranges}, "reward": {"click": 2.0}},
+        {"tuning": {"ranges": ranges}, "reward": {"terms": {"clicked": 2.0}}},
         {"tuning": {"ranges": ranges}, "gate": {"weight_clip": 10.0}},
         {"tuning": {"ranges": ranges}, "agent": {"type": "lin_ucb"}},
     ):

@@ -44,7 +44,7 @@ default_ranking: [a]
 tables: {{training: shop.training, inference: shop.inference}}
 features:
   colour: {{type: string, max_vocabulary: 8, embedding_dim: 2}}
-reward: {{click: 1.0, unsubscribe: 0.0}}
+reward: {{terms: {{clicked: 1}}}}
 attribution_days: 0
 window: {{weeks: 5, overlap_weeks: 1, anchor: {anchor}}}
 eval_share: 0.4

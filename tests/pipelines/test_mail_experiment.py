@@ -54,7 +54,7 @@ ingest:
     eligible_recommenders: {{constant: ""}}
   value_names:
     recommender: {{"1": "{OFFER}", "2": {NEWS}}}
-reward: {{click: 1.0, unsubscribe: 0.0}}
+reward: {{terms: {{clicked: 1}}}}
 attribution_days: 3
 window: {{weeks: 4, overlap_weeks: 1, anchor: 2024-01-01}}
 eval_share: 0.5

@@ -155,8 +155,8 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         ["exploration.epsilon: found 1.5; allowed: a number, at least 0 and at most 1"],
     ),
     "unsubscribe reward": (
-        put("reward", "unsubscribe", value=0.5),
-        ["reward.unsubscribe: found 0.5; allowed: a number, at least -100 and at most 0"],
+        put("reward", "terms", "unsubscribed", value=0.5),
+        ["reward: terms.unsubscribed: found weight 0.5; allowed: 0 or less"],
     ),
     "number as text": (
         put("gate", "min_rows", value="many"),

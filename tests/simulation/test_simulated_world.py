@@ -12,7 +12,8 @@ import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.reading import load_use_case
-from newsletter_bandit.settings.use_case import Reward, UseCase
+from newsletter_bandit.settings.reward import Reward
+from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation import catalogue
 from newsletter_bandit.simulation.behaviour import (
     RulesPolicy,
@@ -50,8 +51,11 @@ def _numpy(table: pa.Table, column: str) -> np.ndarray:
 # --- the truth -----------------------------------------------------------------------------------------
 
 
+TERMS = {"terms": {"clicked": 2.0, "unsubscribed": -3.0}}
+
+
 def test_reward_by_hand() -> None:
-    world = World(5, 3, EPOCH, reward=Reward(click=2.0, unsubscribe=-3.0))
+    world = World(5, 3, EPOCH, reward=Reward.model_validate(TERMS))
     click = world.click_probability(world.everyone, EPOCH)
     leave = world.unsubscribe_probability(world.everyone)
     expected = world.expected_reward(world.everyone, EPOCH)

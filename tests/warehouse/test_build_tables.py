@@ -11,7 +11,8 @@ import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
-from newsletter_bandit.settings.use_case import Reward, UseCase
+from newsletter_bandit.settings.reward import Reward
+from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 from tests import raw_sources
 from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
@@ -55,7 +56,7 @@ def test_the_tables_and_what_was_left_out(warehouse: DuckDBWarehouse, use_case: 
         "no clicks: after the unsubscribe, of 1 newsletter",
     ):
         assert f"  {line}\n" in str(report)
-    assert "unsubscribe_counts" not in str(report)
+    assert "unsubscribed.counts" not in str(report)
     assert "belong to a send" not in str(report)
 
 
@@ -99,10 +100,11 @@ def test_the_report_says_when_any_unsubscribe_should_count(
     report = str(build(warehouse, use_case, Plan(START, END)))
     assert "unsubscribed: 7 (87.50%), after a click: 3 (37.50%)" in report
     assert (
-        "4 of 7 unsubscribes came without a click, so their reward is 0; with reward.unsubscribe_counts: any "
-        "it would be -1" in report
+        "4 of 7 unsubscribes came without a click, so their reward is 0; with "
+        "reward.terms.unsubscribed.counts: any it would be -1" in report
     )
-    for reward in (Reward(unsubscribe_counts="any"), Reward(unsubscribe=0.0)):
+    for term in ({"weight": -1, "counts": "any"}, 0.0):
+        reward = Reward.model_validate({"terms": {"clicked": 1, "unsubscribed": term}})
         changed = use_case.model_copy(update={"reward": reward})
         assert "came without a click" not in str(build(warehouse, changed, Plan(START, END)))
 

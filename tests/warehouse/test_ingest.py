@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary, arm_summary
@@ -412,8 +413,8 @@ def test_the_arms_of_a_window(tmp_path: Path, use_case: UseCase) -> None:
         ArmSummary("b", 4, 0.5, 0.5, 0.25, -0.25),
         ArmSummary("c", 0, None, None, None, None),
     ]
-    reward = use_case.reward.model_copy(update={"unsubscribe_counts": "any"})
-    any_counts = use_case.model_copy(update={"reward": reward})
+    reward = {"terms": {"clicked": 1.0, "unsubscribed": {"weight": -2.0, "counts": "any"}}}
+    any_counts = use_case.model_copy(update={"reward": Reward.model_validate(reward)})
     assert [arm.mean_reward for arm in arm_summary(warehouse, any_counts, *days)] == [0.0, -0.75, None]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
 from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse import queries
 from newsletter_bandit.warehouse.embedded import read_batches
@@ -83,7 +84,8 @@ def test_an_unsubscribe_that_counts_outweighs_a_click(
     tmp_path: Path, use_case: UseCase, counts: str, clicked: bool, unsubscribed: bool, reward: float
 ) -> None:
     path = _warehouse(tmp_path, "TIMESTAMPTZ '2024-01-10 08:00:00+00'", f"{clicked}", f"{unsubscribed}")
-    rewards = use_case.reward.model_copy(update={"unsubscribe_counts": counts})
+    terms = {"clicked": 1.0, "unsubscribed": {"weight": -2.0, "counts": counts}}
+    rewards = Reward.model_validate({"terms": terms})
     (row,) = _training_rows(path, use_case.model_copy(update={"reward": rewards}))
     assert row["reward"] == reward
     assert (row["clicked"], row["unsubscribed"]) == (int(clicked), int(unsubscribed))

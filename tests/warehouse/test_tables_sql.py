@@ -28,7 +28,7 @@ from newsletter_bandit.warehouse.tables.literals import (
 )
 from newsletter_bandit.warehouse.tables.sql import Statements
 from newsletter_bandit.warehouse.translate import to_duckdb
-from tests.raw_sources import make_raw_use_case
+from tests.raw_sources import TERMS, make_raw_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 DUCKDB = DuckDBWarehouse(kind="duckdb")
@@ -54,9 +54,14 @@ def _all(statements: Statements, campaign: str = "2026-W06") -> list[str]:
     ]
 
 
-def test_every_statement_is_in_the_tested_subset() -> None:
-    statements = Statements(load_use_case(CONFIGS / "newsletter.yaml"), DUCKDB)
-    creates, queries = _all(statements)[:7], _all(statements)[7:]
+@pytest.mark.parametrize("with_money", [False, True])
+def test_every_statement_is_in_the_tested_subset(with_money: bool) -> None:
+    use_case = load_use_case(CONFIGS / "newsletter.yaml")
+    if with_money:
+        use_case = make_raw_use_case(reward={"terms": TERMS})
+    statements = Statements(use_case, DUCKDB)
+    first = 2 + len(RAW_COLUMNS)
+    creates, queries = _all(statements)[:first], _all(statements)[first:]
     for sql in creates:
         creation(sql, "w")
     for sql in queries:

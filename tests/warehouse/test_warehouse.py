@@ -77,6 +77,8 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "SELECT COUNT(*) AS n, COUNT(name) AS m, COUNT(DISTINCT ok) AS o FROM `shop.t`": [(3, 2, 2)],
     "SELECT COUNTIF(ok) AS n, AVG(x) AS a, MIN(name) AS l, MAX(x) AS h FROM `shop.t`": [(1, 1.5, "a", 2.5)],
     "SELECT COUNTIF(ok) AS n, AVG(x) AS a FROM `shop.t` WHERE id > 9": [(0, None)],
+    "SELECT SUM(CAST(x AS FLOAT64)) AS s FROM `shop.t`": [(3.0,)],
+    "SELECT SUM(CAST(x AS FLOAT64)) AS s FROM `shop.t` WHERE id > 9": [(None,)],
     "SELECT ok, COUNT(*) AS n FROM `shop.t` GROUP BY ok HAVING ok IS NOT NULL ORDER BY ok": [
         (False, 1),
         (True, 1),

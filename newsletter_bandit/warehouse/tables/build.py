@@ -20,7 +20,7 @@ from newsletter_bandit.warehouse.tables.report import REASONS, BuildReport, DryR
 from newsletter_bandit.warehouse.tables.sql import Statements
 
 # Fields of `Outcomes` that the counting query gives.
-_OUTCOMES = tuple(field.name for field in fields(Outcomes) if field.name != "newsletters")
+_OUTCOMES = tuple(field.name for field in fields(Outcomes) if field.name not in ("newsletters", "values"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Plan:
           SettingsError: ``run_date`` is not after the first window's first day.
         """
         try:
-            start, _ = use_case.window.latest(run_date, use_case.attribution_days)
+            start, _ = use_case.window.latest(run_date, use_case.final_after_days)
         except SettingsError:
             start = use_case.window.anchor
         if start >= run_date:
@@ -125,11 +125,16 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
 
 
 def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
-    """Creates missing raw tables (empty, partitioned, clustered); returns the names of the new ones."""
+    """Creates missing raw tables (empty, partitioned, clustered), that of outcomes if the reward has any.
+
+    Returns the names of the new ones.
+    """
     statements = Statements(use_case, warehouse)
     made = []
     with open_engine(warehouse, use_case.name) as engine:
         for table in RAW_COLUMNS:
+            if table == "outcomes" and not use_case.reward.outcomes:
+                continue
             name = use_case.table_name(table)
             if engine.columns(name) is None:
                 engine.create(statements.create_raw(table))
@@ -151,7 +156,11 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
     _create(engine, use_case, statements, "training")
     written, removed = engine.replace(statements.build_training(plan.start, plan.end, bots=bots))
     lost = orphans.notes(engine, use_case, statements.count_events(plan.start, plan.end))
-    outcomes = Outcomes(good["sends"], **{name: good[name] for name in _OUTCOMES})
+    values = {
+        name: (good[f"with_{index}"], good[f"sum_{index}"])
+        for index, name in enumerate(use_case.reward.outcomes)
+    }
+    outcomes = Outcomes(good["sends"], **{name: good[name] for name in _OUTCOMES}, values=values)
     return TableReport(
         table=use_case.tables.training,
         content=days(plan.start, plan.end),

@@ -25,11 +25,12 @@ _LAYOUT = {
     "sends": ("DATE(sent_at)", "send_id"),
     "clicks": ("DATE(clicked_at)", "send_id"),
     "unsubscribes": ("DATE(unsubscribed_at)", "send_id"),
+    "outcomes": ("DATE(occurred_at)", "send_id"),
     "users": ("snapshot_date", "user_id"),
     "rankings": ("DATE(generated_at)", "user_id"),
 }
 # Of each raw table of events, when they were.
-_TIME = {"clicks": "clicked_at", "unsubscribes": "unsubscribed_at"}
+_TIME = {"clicks": "clicked_at", "unsubscribes": "unsubscribed_at", "outcomes": "occurred_at"}
 
 
 class Statements:
@@ -58,6 +59,7 @@ class Statements:
             "aliases": [list(map(name_literal, names)) for names in use_case.aliases],
             "largest_propensity": LARGEST,
             "attribution_days": use_case.attribution_days,
+            "final_after_days": use_case.final_after_days,
             "min_seconds_to_click": use_case.min_seconds_to_click,
             "expires_after_days": use_case.freshness.expires_after_days,
             "snapshot_max_age_days": use_case.raw.snapshot_max_age_days,
@@ -118,6 +120,7 @@ class Statements:
                 **self._range(start, end),
             )
             for events in _TIME
+            if events != "outcomes" or self._use_case.reward.outcomes
         }
 
     def count_inference(self, run_date: dt.date) -> str:
@@ -162,8 +165,9 @@ class Statements:
             "end_date": date_literal(end),
             "oldest_snapshot": date_literal(start - (age or 0) * _DAY),
             "oldest_ranking": midnight_literal(start - self._use_case.freshness.expires_after_days * _DAY),
-            "oldest_send": midnight_literal(start - self._use_case.attribution_days * _DAY),
+            "oldest_send": midnight_literal(start - self._use_case.final_after_days * _DAY),
             "last_outcome": midnight_literal(end + self._use_case.attribution_days * _DAY),
+            "last_value": midnight_literal(end + self._use_case.final_after_days * _DAY),
         }
 
 

@@ -5,7 +5,8 @@ Three verdicts, decided in this order:
     cannot_tell   a check of the evidence fails (`gate_evidence`), the margin is more than the baseline
                   earns, or AUC is unknown
     not_blessed   AUC is surely below its floor, or further below production's than allowed; cannot_tell if it
-                  is, but so few clicks may be chance
+                  is, but so few clicks may be chance. Of a reward that is not made of clicks alone, the rank
+                  correlation stands in the place of AUC.
     not_blessed   the upper bound of the difference in value is below the allowed loss: the candidate is worse
                   than production, or than the fixed reference
     not_blessed   the lower bound of the unsubscribes' excess over their cap is above 0: it loses too many
@@ -25,12 +26,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from statistics import NormalDist
 
 from components.evaluator.gate_evidence import evidence_checks
 from components.evaluator.gate_metrics import Against, GateMetrics
+from components.evaluator.gate_order import order_checks, surely_below
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
-from newsletter_bandit.off_policy.auc import standard_error
 from newsletter_bandit.off_policy.checks import mean_weight
 from newsletter_bandit.registry.evidence import Verdict, VerdictName
 from newsletter_bandit.registry.versions import created_at, is_version
@@ -44,18 +44,15 @@ REFERENCE_CHECK = "value against the reference"
 def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
     """Makes every check and says which verdict follows; see the module for the order."""
     enough = (*evidence_checks(metrics, gate), *_margins(metrics, gate))
-    auc = (
-        compared("AUC", metrics.auc, ">=", gate.min_auc, "how well reward estimates order clicks"),
-        _auc_change(metrics, gate),
-    )
+    order = order_checks(metrics, gate)
     value, worse = _value("value", metrics.against_baseline, gate.allowed_margin, gate)
     reference, drifted = _against_reference(metrics, gate)
     unsubscribes = _unsubscribes(metrics, gate)
-    checks = (*enough, *auc, value, reference, unsubscribes)
+    checks = (*enough, *order, value, reference, unsubscribes)
     if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
-    elif any(check.passed is False for check in auc):
-        verdict = "not_blessed" if _surely_below(auc, metrics, gate) else "cannot_tell"
+    elif any(check.passed is False for check in order):
+        verdict = "not_blessed" if surely_below(order, metrics, gate) else "cannot_tell"
     elif value.passed and reference.passed is not False and unsubscribes.passed is not False:
         verdict = "blessed"
     else:
@@ -63,27 +60,6 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
         verdict = "not_blessed" if worse or drifted or annoys else "cannot_tell"
     named = None if metrics.reference is None else metrics.reference.whom
     return Verdict(verdict, metrics.compared_with, checks, reference=named)
-
-
-def _surely_below(checks: tuple[Check, Check], metrics: GateMetrics, gate: Gate) -> bool:
-    """No AUC is unknown, and one fails by more than chance explains."""
-    if any(check.passed is False and check.figure is None for check in checks):
-        return False
-    others = metrics.rows - metrics.clicks
-    aucs = (metrics.auc,) if metrics.production_auc is None else (metrics.auc, metrics.production_auc)
-    errors = [0.0] * 2
-    if math.isfinite(metrics.clicks):
-        errors = [standard_error(auc, metrics.clicks, others) for auc in aucs]
-    reach = NormalDist().inv_cdf((1.0 + gate.confidence) / 2.0)
-    # Of two AUCs on the same rows, the error of the difference is at most that of unrelated ones.
-    allowed = (reach * errors[0], reach * math.hypot(*errors))
-    return any(
-        check.passed is False
-        and check.figure is not None
-        and check.bound is not None
-        and check.figure < check.bound - chance
-        for check, chance in zip(checks, allowed, strict=True)
-    )
 
 
 def _margins(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
@@ -171,13 +147,6 @@ def _whom(against: Against) -> str:
     if against.whom == LOGGING_POLICY:
         return f"the {against.whom}"
     return against.whom
-
-
-def _auc_change(metrics: GateMetrics, gate: Gate) -> Check:
-    name, bound = "AUC against production", -gate.max_auc_drop
-    if metrics.production_auc is None:
-        return Check(name, None, bound, ">=", None, "skipped: no model is in production")
-    return compared(name, metrics.auc - metrics.production_auc, ">=", bound, "AUC minus production's")
 
 
 def _unsubscribes(metrics: GateMetrics, gate: Gate) -> Check:

@@ -14,7 +14,10 @@ from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
 from newsletter_bandit.off_policy.checks import evidence, listed, mean_weights
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
+from newsletter_bandit.settings.reward import without_bounds
 from newsletter_bandit.settings.use_case import Gate
+
+BOUNDS = "bounds of the reward"
 
 
 def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
@@ -34,6 +37,7 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
         ),
         _values(metrics),
         *_estimated(metrics, gate),
+        *_bounds(metrics),
     )
 
 
@@ -108,3 +112,11 @@ def _values(metrics: GateMetrics) -> Check:
     return replace(
         check, detail=f"{named}; a reward is {low:g} to {high:g}, so the propensities cannot be right"
     )
+
+
+def _bounds(metrics: GateMetrics) -> tuple[Check, ...]:
+    """Fails where a term of the reward has no bounds; of a reward with bounds there is nothing to say."""
+    if not metrics.unbounded:
+        return ()
+    detail = without_bounds(metrics.unbounded)
+    return (Check(BOUNDS, float(len(metrics.unbounded)), 0.0, "<=", False, detail),)

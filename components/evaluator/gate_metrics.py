@@ -46,6 +46,10 @@ class GateMetrics:
       max_weight: largest importance weight before any clip.
       auc: AUC of the reward estimates for clicks, in [0, 1]; NaN if it is undefined.
       production_auc: the same for the model in production; None if there is none.
+      of_clicks: the reward is made of clicks, and perhaps unsubscribes, alone, so that AUC tells how well the
+        estimates order the rows; otherwise the rank correlation does.
+      rank_correlation: of the reward estimates and the rewards, in [-1, 1]; NaN if it is undefined.
+      production_rank_correlation: the same for the model in production; None if there is none.
       clicks: rows with a click, which say how sure an AUC is; infinite takes it as exact.
       difference, lower_bound, upper_bound, excess_lower_bound, excess_upper_bound, baseline: of the candidate
         against `compared_with`, as in `Against`.
@@ -57,7 +61,8 @@ class GateMetrics:
       sample_ratios: by recommender, rows weighted by 1 / propensity over rows in which it was eligible.
       never_tried: recommenders in no row.
       values: by policy, its value, or an end of an interval, that must lie in the reward's range.
-      reward_range: smallest and largest reward.
+      reward_range: smallest and largest reward; infinite where it has no bounds.
+      unbounded: terms of the reward without bounds, for which no interval can be given.
       unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN if the log holds none.
       unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
         the log's; -inf if unknown.
@@ -87,6 +92,10 @@ class GateMetrics:
     never_tried: tuple[str, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
     reward_range: tuple[float, float] = (-math.inf, math.inf)
+    unbounded: tuple[str, ...] = ()
+    of_clicks: bool = True
+    rank_correlation: float = math.nan
+    production_rank_correlation: float | None = None
     unsubscribe_ratio: float = math.nan
     unsubscribe_excess_bound: float = -math.inf
     unsubscribe_excess_upper_bound: float = math.inf

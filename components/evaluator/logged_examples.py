@@ -17,19 +17,21 @@ from newsletter_bandit.errors import DataError
 SliceKey = tuple[tuple[str, str | int], ...]
 
 
-def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any]) -> Outcome:
+def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any], further: Sequence[str] = ()) -> Outcome:
     """Logged outcome of the rows [n].
 
     Args:
       rows: columns of lists, as `example_files.Decoder` makes them.
       user_id: [n] or [n, 1]; named if a row is refused.
+      further: names of the reward's further outcomes.
 
     Raises:
       DataError: a row lacks a needed value, or has several; names the column and the user.
     """
     users = user_id.reshape(-1)
     columns = {name: _only_values(rows, name, users) for name in LOGGED}
-    return Outcome(**columns, user_id=users)
+    outcomes = {name: _only_values(rows, name, users) for name in further}
+    return Outcome(**columns, user_id=users, outcomes=outcomes)
 
 
 def slices(rows: pa.RecordBatch, features: Sequence[str]) -> Iterator[tuple[SliceKey, npt.NDArray[np.int64]]]:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from components.evaluator.rates import Rates
 from components.evaluator.rows import PER_MODEL, SHARED, FloatArray, OfModel, Shared, View, view
-from components.evaluator.score_floor import FloorGains
+from components.evaluator.score_floor import NO_FLOOR, FloorGains
 from components.evaluator.singles import Singles
+from components.evaluator.terms import Further, Terms
 from components.evaluator.unsubscribes import Unsubscribes
 from newsletter_bandit.exported_model import EVAL_POLICY, POLICIES, SERVING_POLICY, PolicyName
 from newsletter_bandit.off_policy.auc import AUC
@@ -20,6 +21,7 @@ from newsletter_bandit.off_policy.estimators import ESTIMATORS, Estimate, Interv
 from newsletter_bandit.off_policy.estimators.base import Mergeable
 from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Overlap, Weights
 from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, PolicyDifference
+from newsletter_bandit.off_policy.rank_correlation import RankCorrelation
 from newsletter_bandit.off_policy.sample_ratio import SampleRatio
 from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.use_case import UseCase
@@ -27,6 +29,11 @@ from newsletter_bandit.settings.use_case import UseCase
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
 # Group of the figures of the candidate minus the reference.
 REFERENCE = "reference"
+# Last parts of the names of what needs the reward's bounds, and groups of what has bounds of its own.
+_ENDS = frozenset(
+    f"{of}{end}" for of in ("", "excess_", "value_") for end in ("low", "high", "lower_bound", "upper_bound")
+) | {"standard_error"}
+_OWN_RANGE = frozenset({"unsubscribes", "clicks", "terms"})
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Measuring:
       weight_clip: largest importance weight used.
       confidence: of the two-sided intervals; one-sided bounds are their ends, so each fails by
         (1 - confidence) / 2.
-      reward_bounds: smallest and largest reward.
+      reward_bounds: smallest and largest reward; None where it has none, and so no interval.
       multiple: share of the baseline's value that a candidate must reach: 1 less the share that the gate
         allows it to lose; 1 where the allowed margin is not a share.
       max_unsubscribe_ratio: X of the excess of unsubscribes over X times the log's; None measures it over the
@@ -47,17 +54,21 @@ class Measuring:
       reference_is_log: the reference is the policy that logged the rows.
       retired: indices of the recommenders that are ranked no more. Lists go on naming them, so nobody knows
         in which rows they were eligible, and the sample ratio leaves them out.
+      of_clicks: the reward is made of clicks, and perhaps unsubscribes, alone.
+      outcomes: its further outcomes, in the order of the rows' columns.
     """
 
     recommenders: int
     weight_clip: float
     confidence: float
-    reward_bounds: tuple[float, float] = (-1.0, 1.0)
+    reward_bounds: tuple[float, float] | None = (-1.0, 1.0)
     multiple: float = 1.0
     max_unsubscribe_ratio: float | None = None
     reference_multiple: float = 1.0
     reference_is_log: bool = False
     retired: tuple[int, ...] = ()
+    of_clicks: bool = True
+    outcomes: tuple[Further, ...] = ()
 
     @property
     def one_sided(self) -> float:
@@ -78,6 +89,8 @@ class Measuring:
             1.0 - gate.reference_margin.share,
             isinstance(gate.reference, LoggedReference),
             tuple(map(use_case.recommenders.index, use_case.retired)),
+            use_case.reward.of_clicks,
+            Further.of(use_case.reward),
         )
 
 
@@ -121,17 +134,23 @@ class _PolicyValue(Mergeable):
 
 
 class _ModelValues(Mergeable):
-    """Both policies of one model, its AUC, and the cost of exploring: eval minus serving policy, paired."""
+    """Both policies of one model, the cost of exploring (eval minus serving policy, paired), and how well its
+    estimates order the rows: AUC for clicks, rank correlation and calibration for other rewards.
+    """
 
     def __init__(self, measuring: Measuring) -> None:
         self._confidence = measuring.confidence
         self.policies = {name: _PolicyValue(measuring) for name in POLICIES}
         self._exploration_cost = PolicyDifference(measuring.weight_clip, measuring.reward_bounds)
         self._auc = AUC()
+        self._order = None if measuring.of_clicks else RankCorrelation()
 
     def add(self, rows: Shared, own: OfModel, batches: Mapping[PolicyName, LoggedBatch]) -> None:
         known = own.known > 0.0
-        self._auc.add(own.score[known], rows.clicked[known] > 0.0)
+        if self._order is None:
+            self._auc.add(own.score[known], rows.clicked[known] > 0.0)
+        else:
+            self._order.add(own.logged_estimate[known], rows.reward[known])
         for name, policy in self.policies.items():
             policy.add(batches[name])
         self._exploration_cost.add(batches[EVAL_POLICY], batches[SERVING_POLICY])
@@ -141,6 +160,9 @@ class _ModelValues(Mergeable):
             policy.merge(other.policies[name])
         self._exploration_cost.merge(other._exploration_cost)
         self._auc.merge(other._auc)
+        if self._order is not None:
+            assert other._order is not None
+            self._order.merge(other._order)
 
     def figures(self) -> Figures:
         found: Figures = {
@@ -149,6 +171,10 @@ class _ModelValues(Mergeable):
             for figure, value in policy.figures().items()
         }
         found["auc"] = self._auc.value()
+        if self._order is not None:
+            found["rank_correlation"] = self._order.value()
+            found["calibration_slope"] = self._order.slope()
+            found["calibration_bias"] = self._order.bias()
         cost = self._exploration_cost
         return found | _with_interval("exploration_cost", cost.estimate(), cost.interval(self._confidence))
 
@@ -250,7 +276,7 @@ class PolicyValues(Mergeable):
         if models not in (1, 2, 3):
             raise ValueError(f"models: found {models}; allowed: 1, 2 or 3")
         self._measuring = measuring
-        self._columns = SHARED + PER_MODEL * models
+        self._columns = SHARED + PER_MODEL * models + len(measuring.outcomes)
         self.rows = 0
         self.rows_unknown_recommender = 0
         self._clicks = 0.0
@@ -275,10 +301,20 @@ class PolicyValues(Mergeable):
         self._explored = np.zeros(measuring.recommenders)
         self._taken_by_production = np.full(measuring.recommenders, 0.0 if models > 1 else math.nan)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
-        self._floors = FloorGains(measuring.reward_bounds, measuring.weight_clip)
+        self._floors = (
+            None
+            if measuring.reward_bounds is None
+            else FloorGains(measuring.reward_bounds, measuring.weight_clip)
+        )
         self._singles = Singles(measuring.recommenders)
         self._rates = Rates(
-            measuring.weight_clip, measuring.confidence, measuring.reward_bounds, has_production=models > 1
+            measuring.weight_clip,
+            measuring.confidence,
+            measuring.reward_bounds if measuring.of_clicks else None,
+            has_production=models > 1,
+        )
+        self._terms = Terms(
+            measuring.outcomes, measuring.weight_clip, measuring.confidence, has_production=models > 1
         )
 
     def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
@@ -292,7 +328,7 @@ class PolicyValues(Mergeable):
             return
         # Column by column in memory, because everything below reads them so.
         table = np.asfortranarray(table)
-        seen = view(table)
+        seen = view(table, len(self._measuring.outcomes))
         shared, batches = seen.shared, _batches(seen)
         known = seen.models[0].known > 0.0
         self.rows += len(table)
@@ -304,11 +340,12 @@ class PolicyValues(Mergeable):
         candidate = batches[0][SERVING_POLICY]
         self._logged.add(candidate)
         if known.any():
-            of_known = candidate if known.all() else _batches(view(table[known]))[0][SERVING_POLICY]
+            of_known = candidate if known.all() else self._of(table[known])
             self._overlap.add(of_known, shared.action[known].astype(np.int64))
         self._unsubscribes.add(candidate, shared.unsubscribed)
         default = _seen_by(shared, seen.models[0], shared.default_probability, shared.default_value)
-        self._floors.add(shared.best_score, default, batches[0][EVAL_POLICY])
+        if self._floors is not None:
+            self._floors.add(shared.best_score, default, batches[0][EVAL_POLICY])
         self._sample_ratio.add(
             shared.action.astype(np.int64), shared.propensity, shared.user.astype(np.uint64)
         )
@@ -319,6 +356,7 @@ class PolicyValues(Mergeable):
             shared.action.astype(np.int64), shared.reward, shared.propensity, shared.user.astype(np.uint64)
         )
         self._rates.add(shared.clicked, shared.unsubscribed, compared[0], production)
+        self._terms.add(seen.outcomes, compared[0], production)
         if len(self._models) == 2:
             self._to_production.add(*compared[:2])
         if self._reference is not None:
@@ -353,8 +391,11 @@ class PolicyValues(Mergeable):
             assert other._to_log is not None
             self._to_log.merge(other._to_log)
         self._unsubscribes.merge(other._unsubscribes)
-        self._floors.merge(other._floors)
+        if self._floors is not None:
+            assert other._floors is not None
+            self._floors.merge(other._floors)
         self._rates.merge(other._rates)
+        self._terms.merge(other._terms)
         self._singles.merge(other._singles)
         self._sample_ratio.merge(other._sample_ratio)
         self._taken = self._taken + other._taken
@@ -368,7 +409,7 @@ class PolicyValues(Mergeable):
         `/high`, the policy's weight figures, and `exploration_cost`. The candidate's also holds `rows`,
         `rows_unknown_recommender`, `logging_policy...`, `difference...` (candidate minus production, or minus
         the logging policy where nothing is in production), `difference_to_logging...`, `unsubscribes...`,
-        `clicks...`, `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference,
+        `clicks...`, `terms/...`, `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference,
         `reference...`, candidate minus that. The reference has `value...` and the figures of its mean weight.
         """
         found = [model.figures() for model in self._models]
@@ -386,6 +427,7 @@ class PolicyValues(Mergeable):
             **_with_interval("difference_to_logging", to_logging.estimate(), to_logging.interval(confidence)),
             **self._unsubscribe_figures(),
             **self._rates.figures(),
+            **self._terms.figures(),
             **self._single_figures(),
             **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,
@@ -402,7 +444,13 @@ class PolicyValues(Mergeable):
             found.append(self._reference.figures())
         if self._to_log is not None:
             found[0] |= self._to_log.figures(REFERENCE)
+        if self._measuring.reward_bounds is None:
+            return [_without_intervals(figures) for figures in found]
         return found
+
+    def _of(self, rows: FloatArray) -> LoggedBatch:
+        """The rows as the candidate's serving policy sees them."""
+        return _batches(view(rows, len(self._measuring.outcomes)))[0][SERVING_POLICY]
 
     def _share(self, count: float) -> float:
         return count / self.rows if self.rows else math.nan
@@ -430,7 +478,7 @@ class PolicyValues(Mergeable):
         }
 
     def _floor_figures(self) -> Figures:
-        best = self._floors.best(self._measuring.one_sided)
+        best = NO_FLOOR if self._floors is None else self._floors.best(self._measuring.one_sided)
         return {
             "score_floor": best.floor,
             "score_floor/gain": best.gain,
@@ -472,6 +520,20 @@ def as_compared(rows: Shared, own: OfModel) -> LoggedBatch:
         logged_estimate=own.common_estimate,
         user=rows.user.astype(np.uint64),
     )
+
+
+def _without_intervals(figures: Figures) -> Figures:
+    """The figures without the ends of the reward's intervals, which would leave out values that are too rare
+    to have been seen.
+    """
+    return {
+        name: (np.full(np.shape(value), math.nan) if np.ndim(value) else math.nan) if _is_end(name) else value
+        for name, value in figures.items()
+    }
+
+
+def _is_end(name: str) -> bool:
+    return name.split("/", 1)[0] not in _OWN_RANGE and name.rpartition("/")[2] in _ENDS
 
 
 def _with_interval(name: str, estimate: Estimate, interval: Interval) -> Figures:

@@ -6,9 +6,10 @@ With k_i = 1 where the logged newsletter was clicked and u_i = 1 where it ended 
     unsubscribes    mean(w_i u_i)
     difference      of each, candidate minus baseline, paired row by row
 
-A reward is a click more often than anything else, so the models' estimates of the reward, in units of a
-click's, serve as V_i and q_i: with right propensities the mean is that of the clicks whatever they say, and
-they take most of its variance away. Weights are clipped as those of the values that the gate compares.
+A reward of clicks and unsubscribes is a click more often than anything else, so the models' estimates of the
+reward, in units of a click's, serve as V_i and q_i: with right propensities the mean is that of the clicks
+whatever they say, and they take most of its variance away. Estimates of another reward tell nothing of
+clicks: there V_i and q_i are 0. Weights are clipped as those of the values that the gate compares.
 """
 
 from __future__ import annotations
@@ -32,18 +33,21 @@ class Rates(Mergeable):
     Args:
       weight_clip: largest importance weight used.
       confidence: of the two-sided intervals.
-      reward_bounds: smallest and largest reward, the largest that of a click.
+      reward_bounds: smallest and largest reward, the largest that of a click; None where the reward is not
+        made of clicks.
       has_production: the baseline is a model; otherwise it is the policy that logged the rows.
     """
 
     def __init__(
-        self, weight_clip: float, confidence: float, reward_bounds: RewardRange, has_production: bool
+        self, weight_clip: float, confidence: float, reward_bounds: RewardRange | None, has_production: bool
     ) -> None:
-        low, self._click = reward_bounds
+        # What a unit of a model's estimates says of clicks.
+        self._scale = 0.0 if reward_bounds is None else 1.0 / reward_bounds[1]
+        low = 0.0 if reward_bounds is None else reward_bounds[0] / reward_bounds[1]
         # A first model's clicks are compared as its value is, without a clip.
         clip = weight_clip if has_production else None
-        self._clicks = _Outcome(dr.Estimator, clip, (low / self._click, 1.0), has_production, confidence)
-        self._unsubscribes = _Outcome(ips.Estimator, weight_clip, (0.0, 1.0), has_production, confidence)
+        self._clicks = Paired(dr.Estimator, clip, (low, 1.0), has_production, confidence)
+        self._unsubscribes = Paired(ips.Estimator, weight_clip, (0.0, 1.0), has_production, confidence)
 
     def add(
         self,
@@ -65,8 +69,8 @@ class Rates(Mergeable):
                 replace(
                     one,
                     reward=clicked,
-                    expected_reward=one.expected_reward / self._click,
-                    logged_estimate=one.logged_estimate / self._click,
+                    expected_reward=one.expected_reward * self._scale,
+                    logged_estimate=one.logged_estimate * self._scale,
                 )
                 for one in batches
             )
@@ -97,14 +101,22 @@ class Rates(Mergeable):
         }
 
 
-class _Outcome(Mergeable):
-    """One outcome's rate under both policies, and their difference."""
+class Paired(Mergeable):
+    """One outcome's mean under both policies, and their difference.
+
+    Args:
+      kind: estimator of the means.
+      weight_clip: largest importance weight used; None uses them as they are.
+      outcomes: smallest and largest outcome; None where that is unknown.
+      has_production: see `Rates`.
+      confidence: of the two-sided intervals.
+    """
 
     def __init__(
         self,
         kind: type[Estimator],
         weight_clip: float | None,
-        outcomes: RewardRange,
+        outcomes: RewardRange | None,
         has_production: bool,
         confidence: float,
     ) -> None:
@@ -118,19 +130,23 @@ class _Outcome(Mergeable):
         )
 
     def add(self, *batches: LoggedBatch) -> None:
+        """Adds the rows as the candidate sees them, and as production does if there is one."""
         self._candidate.add(batches[0])
         self._baseline.add(batches[-1])
         self._difference.add(*batches)
 
-    def merge(self, other: _Outcome) -> None:
+    def merge(self, other: Paired) -> None:
+        """Adds the rows of ``other``, which must have been made alike."""
         self._candidate.merge(other._candidate)
         self._baseline.merge(other._baseline)
         self._difference.merge(other._difference)
 
     def value(self) -> tuple[Estimate, Interval]:
+        """The candidate's mean with its interval."""
         return self._candidate.estimate(), self._candidate.interval(self._confidence)
 
     def compared(self, name: str) -> Figures:
+        """`<name>/baseline` and `<name>/difference`, with its ends."""
         ends = self._difference.interval(self._confidence)
         return {
             f"{name}/baseline": self._baseline.estimate().value,

@@ -40,6 +40,7 @@ _OF_ALL_MODELS = (
     "difference",
     "unsubscribes",
     "clicks",
+    "terms",
     "uniform",
     "score_floor",
     "overlap",
@@ -94,6 +95,11 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         max_weight=_or(weights.max_weight_unclipped, math.inf),
         auc=_or(overall.candidate.auc, math.nan),
         production_auc=None if overall.production is None else _or(overall.production.auc, math.nan),
+        of_clicks=use_case.reward.of_clicks,
+        rank_correlation=_or(overall.candidate.rank_correlation, math.nan),
+        production_rank_correlation=(
+            None if overall.production is None else _or(overall.production.rank_correlation, math.nan)
+        ),
         difference=_or(difference.value, math.nan),
         lower_bound=_or(difference.lower_bound, -math.inf),
         upper_bound=_or(difference.upper_bound, math.inf),
@@ -113,7 +119,8 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         },
         never_tried=tuple(name for name, found in overall.overlap.items() if not found.logged_share),
         values={name: _or(one.values["dr"].value, math.nan) for name, one in policies.items()},
-        reward_range=use_case.reward.bounds,
+        reward_range=use_case.reward.bounds or (-math.inf, math.inf),
+        unbounded=use_case.reward.unbounded,
         unsubscribe_ratio=_or(unsubscribes.ratio, math.nan),
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
@@ -196,6 +203,10 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
         else:
             candidate[name] = _plain(value)
     overlap = shared.pop("overlap")
+    terms: dict[str, dict[str, Any]] = {}
+    for name, value in shared.pop("terms").items():
+        term, _, figure = name.partition("/")
+        terms.setdefault(term, {})[figure] = value
     to_reference = shared.pop(REFERENCE)
     by_recommender = {
         recommender: {figure: values[index] for figure, values in overlap.items()}
@@ -205,6 +216,7 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
     return {
         **rows,
         **shared,
+        "terms": terms,
         CANDIDATE: candidate,
         PRODUCTION: None if production is None else {k: _plain(v) for k, v in production.items()},
         "overlap": by_recommender,

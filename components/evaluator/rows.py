@@ -1,16 +1,16 @@
 """Logged rows reduced to a few floats, once, before they are sliced and summed.
 
-A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`).
-Model 1 is the candidate, and all that is shared is as it sees the row; model 2, if there is one, is in
-production, and model 3 was there earlier. `table` writes such rows and `view` gives their columns by name;
-nobody else counts columns.
+A row is a row of floats: what is shared first (`Shared`), then what each model says of the row (`OfModel`),
+then the reward's further outcomes. Model 1 is the candidate, and all that is shared is as it sees the row;
+model 2, if there is one, is in production, and model 3 was there earlier. `table` writes such rows and `view`
+gives their columns by name; nobody else counts columns.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,10 +81,11 @@ PER_MODEL = len(OfModel._fields)
 
 
 class View(NamedTuple):
-    """Compact rows by column: what is shared, and what each model says of them."""
+    """Compact rows by column: what is shared, what each model says of them, and the further outcomes."""
 
     shared: Shared
     models: tuple[OfModel, ...]
+    outcomes: tuple[FloatArray, ...] = ()
 
 
 class Known(NamedTuple):
@@ -116,6 +117,7 @@ class Outcome:
       propensity: [n], propensity of the logged recommender, in (0, 1].
       clicked, unsubscribed: [n], yes or no.
       user_id: [n], str or bytes; named if a row is refused.
+      outcomes: [n], finite, of each further outcome of the reward, by its name.
     """
 
     reward: npt.NDArray[Any]
@@ -123,19 +125,20 @@ class Outcome:
     clicked: npt.NDArray[Any]
     unsubscribed: npt.NDArray[Any]
     user_id: npt.NDArray[Any]
+    outcomes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
-# Columns of the log that hold an outcome.
-LOGGED = tuple(field.name for field in fields(Outcome) if field.name != model.USER_ID)
+# Columns that every log has of an outcome.
+LOGGED = tuple(one.name for one in fields(Outcome) if one.name not in (model.USER_ID, "outcomes"))
 
 
 def table(
     outcome: Outcome,
     outputs: Sequence[Mapping[str, npt.NDArray[Any]]],
-    reward_bounds: tuple[float, float],
+    reward_bounds: tuple[float, float] | None,
     known: Sequence[Known],
 ) -> FloatArray:
-    """Compact rows [n, SHARED + PER_MODEL * models], laid out as the module says.
+    """Compact rows [n, SHARED + PER_MODEL * models + outcomes], laid out as the module says.
 
     Models are compared by reward estimates that they share, the second one's within the reward's bounds:
     what two policies do alike then cancels, and the candidate is no judge of its own choices. A recommender
@@ -150,7 +153,7 @@ def table(
       outcome: logged outcome of the n rows.
       outputs: outputs of each model's `evaluation` signature for them, the candidate's first: estimates and
         probabilities [n, K], the others [n] or [n, 1].
-      reward_bounds: smallest and largest reward.
+      reward_bounds: smallest and largest reward; None where it has none.
       known: of each model, what is known of its K recommenders.
 
     Raises:
@@ -163,11 +166,14 @@ def table(
     reward, propensity = logged["reward"], logged["propensity"]
     _refuse(outcome, "propensity", propensity, ~is_propensity(propensity), _PROPENSITY)
     _refuse(outcome, "reward", reward, ~np.isfinite(reward), _REWARD)
+    further = {name: _column(values, name, n) for name, values in outcome.outcomes.items()}
+    for name, values in further.items():
+        _refuse(outcome, name, values, ~np.isfinite(values), _REWARD)
     logged["user"] = user_hashes(outcome.user_id)
     models = [_Model(output, n, of_model.tried) for output, of_model in zip(outputs, known, strict=True)]
     common = _common([one.estimates for one in models], reward_bounds, [of_model.names for of_model in known])
     own = [column for one, shared in zip(models, common, strict=True) for column in one.own(shared)]
-    return np.stack([*models[0].shared(logged), *own], axis=1)
+    return np.stack([*models[0].shared(logged), *own, *further.values()], axis=1)
 
 
 def recommender_sums(
@@ -211,12 +217,14 @@ def user_hashes(users: npt.NDArray[Any]) -> FloatArray:
     return np.fromiter(map(zlib.crc32, _encoded(users)), np.float64, len(users))
 
 
-def view(rows: FloatArray) -> View:
-    """The columns of compact rows [n, SHARED + PER_MODEL * models]; nothing is copied."""
+def view(rows: FloatArray, outcomes: int = 0) -> View:
+    """The columns of compact rows with so many further outcomes, as `table` makes them; nothing is copied."""
     columns = list(rows.T)
-    parts = range(SHARED, len(columns), PER_MODEL)
+    end = len(columns) - outcomes
     return View(
-        Shared(*columns[:SHARED]), tuple(OfModel(*columns[first : first + PER_MODEL]) for first in parts)
+        Shared(*columns[:SHARED]),
+        tuple(OfModel(*columns[first : first + PER_MODEL]) for first in range(SHARED, end, PER_MODEL)),
+        tuple(columns[end:]),
     )
 
 
@@ -275,11 +283,11 @@ class _Model:
 
 def _common(
     estimates: Sequence[FloatArray],
-    reward_bounds: tuple[float, float],
+    reward_bounds: tuple[float, float] | None,
     names: Sequence[Sequence[str] | None],
 ) -> list[FloatArray]:
     """Reward estimates [n, K] by which each model is compared, K its own recommenders."""
-    own = [np.clip(one, *reward_bounds) for one in estimates]
+    own = [one.copy() if reward_bounds is None else np.clip(one, *reward_bounds) for one in estimates]
     if len(own) == 1:
         return own
     production, known = own[1], names[1]

@@ -47,6 +47,9 @@ class ScoreFloor(NamedTuple):
     share: float
 
 
+NO_FLOOR = ScoreFloor(math.nan, math.nan, math.nan, math.nan)
+
+
 class FloorGains(Mergeable):
     """Gain of each floor of the grid.
 
@@ -93,16 +96,15 @@ class FloorGains(Mergeable):
         below, total, squares = np.cumsum(self._sums, axis=1)[:, : BINS + 1]
         n = float(self._sums[0].sum())
         tried = self._tried(below, n)
-        none = ScoreFloor(math.nan, math.nan, math.nan, math.nan)
         if n < 2 or not len(tried):
-            return none
+            return NO_FLOOR
         gain = total[tried] / n
         variance = np.maximum(squares[tried] / n - gain**2, 0.0) / (n - 1)
         reach = NormalDist().inv_cdf(1.0 - (1.0 - confidence) / len(tried))
         lower = gain - reach * np.sqrt(variance)
         sure = np.flatnonzero(lower > 0.0)
         if not len(sure):
-            return none
+            return NO_FLOOR
         taken = max(sure, key=lambda i: (gain[i], tried[i]))
         floor = tried[taken]
         return ScoreFloor(

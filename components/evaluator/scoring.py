@@ -62,8 +62,9 @@ class Models:
 
     Args:
       folders: folders of their SavedModels, the candidate's first.
-      reward_bounds: smallest and largest reward.
-      use_case: today's settings, whose retired and renamed recommenders the production model may not know.
+      reward_bounds: smallest and largest reward; None where it has none.
+      use_case: today's settings, whose retired and renamed recommenders the production model may not know,
+        and whose reward may have further outcomes.
 
     Attributes:
       known: of each model, what is known of its recommenders.
@@ -72,10 +73,11 @@ class Models:
     def __init__(
         self,
         folders: Sequence[str],
-        reward_bounds: tuple[float, float],
+        reward_bounds: tuple[float, float] | None,
         use_case: UseCase | None = None,
     ) -> None:
         self._reward_bounds = reward_bounds
+        self._further = () if use_case is None else tuple(use_case.reward.outcomes)
         # A signature lives as long as the model it belongs to.
         self._models = [_load(folder) for folder in folders]
         for folder, model in zip(folders, self._models, strict=True):
@@ -113,7 +115,7 @@ class Models:
         )
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
-            logged = outcome(decoded, outputs[0][USER_ID])
+            logged = outcome(decoded, outputs[0][USER_ID], self._further)
             whole = table(logged, outputs, self._reward_bounds, self.known)
             production = outputs[1] if len(outputs) > 1 else None
             for key, index in slices(decoded, features):

@@ -74,7 +74,7 @@ class _Score(beam.DoFn):
         self,
         folders: Sequence[str],
         features: Sequence[str],
-        reward_bounds: tuple[float, float],
+        reward_bounds: tuple[float, float] | None,
         use_case: UseCase | None,
     ) -> None:
         super().__init__()

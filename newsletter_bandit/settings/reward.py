@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
@@ -59,6 +60,15 @@ class Term(Settings):
             return None
         low, high = sorted(self.weight * end for end in self.clip)
         return low, high
+
+
+def without_bounds(terms: Sequence[str]) -> str:
+    """Why there is no interval of a reward with these terms without bounds, and what to do."""
+    keys = ", ".join(f"reward.terms.{name}.clip" for name in terms)
+    return (
+        f"{', '.join(terms)}: values that are too rare to have been seen may be as large as they like, so no "
+        f"interval holds; set {keys} to the smallest and largest value that shall count"
+    )
 
 
 class _OrWeight:

@@ -14,6 +14,7 @@ from components.prediction_storer.first_slots import StoredRun
 from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.off_policy.estimators.base import RewardRange
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.settings.reward import without_bounds
 from newsletter_bandit.settings.use_case import Gate, UseCase
 from pipelines import batch_prediction
 from pipelines.arms.found import Arm, ArmsFound, Judged, Logged, Range
@@ -77,7 +78,7 @@ class Comparing:
         self.removals = self._removals(gate, bounds)
         self._shown = np.zeros(len(production.names))
 
-    def _removals(self, gate: Gate, bounds: RewardRange) -> dict[str, Removal]:
+    def _removals(self, gate: Gate, bounds: RewardRange | None) -> dict[str, Removal]:
         return {name: Removal(gate, bounds, len(self.judged)) for name in self.judged}
 
     def add(self, part: Newsletters) -> None:
@@ -186,6 +187,8 @@ def _unsupported(use_case: UseCase, sums: WindowSums, comparing: Comparing | Non
     """Why the log can judge no policy at all; "" if it can."""
     if comparing is None:
         return ""
+    if use_case.reward.unbounded:
+        return without_bounds(use_case.reward.unbounded)
     gate, ratio = use_case.gate, sums.sample_ratio(use_case.retired)
     off = [
         name

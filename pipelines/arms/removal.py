@@ -43,11 +43,11 @@ class Policy:
 
     Args:
       gate: its clip is used.
-      bounds: smallest and largest reward.
+      bounds: smallest and largest reward; None where it has none, and so no interval.
     """
 
-    def __init__(self, gate: Gate, bounds: RewardRange) -> None:
-        self._gate = gate
+    def __init__(self, gate: Gate, bounds: RewardRange | None) -> None:
+        self._gate, self._bounds = gate, bounds
         self._value = dr.Estimator(gate.weight_clip, bounds)
         self._weights = Weights(gate.weight_clip)
         self._mean_weight = MeanWeight()
@@ -75,7 +75,8 @@ class Policy:
 
     def value(self, confidence: float) -> Range:
         """Its value, with a two-sided interval."""
-        return Range(self._value.estimate().value, *self._value.interval(confidence))
+        value = self._value.estimate().value
+        return Range(value) if self._bounds is None else Range(value, *self._value.interval(confidence))
 
     def unsupported(self) -> str:
         """Why the log cannot judge this policy, as the gate's checks of the evidence say; "" if it can."""
@@ -93,12 +94,12 @@ class Removal:
 
     Args:
       gate: its clip is used.
-      bounds: smallest and largest reward.
+      bounds: as in `Policy`.
       looks: number M of recommenders that are judged.
     """
 
-    def __init__(self, gate: Gate, bounds: RewardRange, looks: int) -> None:
-        self._gate, self._looks = gate, looks
+    def __init__(self, gate: Gate, bounds: RewardRange | None, looks: int) -> None:
+        self._gate, self._bounds, self._looks = gate, bounds, looks
         clip, margin = gate.weight_clip, gate.allowed_margin
         self._gain = PolicyDifference(clip, bounds)
         # Candidate minus the share of the baseline that it must reach.
@@ -115,7 +116,10 @@ class Removal:
 
     def gain(self) -> Range:
         """What its retirement would gain per newsletter, at the corrected confidence."""
-        return Range(self._gain.estimate().value, *self._gain.interval(corrected(self._gate, self._looks)))
+        value = self._gain.estimate().value
+        if self._bounds is None:
+            return Range(value)
+        return Range(value, *self._gain.interval(corrected(self._gate, self._looks)))
 
     @property
     def clipped_weight(self) -> float:
@@ -130,6 +134,8 @@ class Removal:
           policy_value: value of the policy with it.
         """
         gain, gate = self.gain(), self._gate
+        if self._bounds is None:
+            return Judged("cannot_tell", "the reward has no bounds", gain)
         if self.clipped_weight > gate.max_clipped_weight + ROUNDING:
             reason = (
                 f"the clip takes away {self.clipped_weight:.1%} of the weight, more than "

@@ -92,7 +92,9 @@ class Production:
         each of some recommenders, given by their index.
         """
         output = self._outputs(rows.examples)
-        estimates = np.clip(output[REWARD_ESTIMATES].astype(np.float64), *self._bounds)
+        estimates = output[REWARD_ESTIMATES].astype(np.float64)
+        if self._bounds is not None:
+            estimates = np.clip(estimates, *self._bounds)
         action = output[LOGGED_ACTION][:, 0].astype(np.int64)
 
         def batch(probabilities: FloatArray) -> LoggedBatch:

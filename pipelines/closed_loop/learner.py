@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ import tensorflow_transform as tft
 
 from components.evaluator import in_memory as evaluator
 from components.evaluator.gate import LOGGING_POLICY
-from components.evaluator.rows import Outcome
+from components.evaluator.rows import LOGGED, Outcome
 from components.example_gen.in_memory import inference_examples, training_examples
 from components.example_gen.partition import BUCKETS, eval_buckets, split_of
 from components.pusher.criteria import criteria
@@ -277,7 +277,7 @@ class _Served:
 
 
 def _outcome(rows: pa.Table) -> Outcome:
-    return Outcome(**{field.name: rows[field.name].to_numpy() for field in fields(Outcome)})
+    return Outcome(**{name: rows[name].to_numpy() for name in (*LOGGED, "user_id")})
 
 
 def _call(signature: Any, examples: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:

@@ -77,6 +77,17 @@ def test_a_harmful_one_goes_and_a_needed_one_stays() -> None:
     assert whole.unsupported() == ""
 
 
+def test_a_reward_without_bounds_has_no_interval_and_no_verdict() -> None:
+    rows = log(np.random.default_rng(1), 40_000)
+    whole, harmful = Policy(Gate(), None), Removal(Gate(), None, 4)
+    batch = seen(rows, POLICY)
+    whole.add(batch)
+    harmful.add(seen(rows, without(POLICY, 2)), batch)
+    assert np.isinf(whole.value(0.95)[1:]).all()
+    assert np.isinf(harmful.gain()[1:]).all()
+    assert harmful.judged(whole.value(0.95).value).verdict == "cannot_tell"
+
+
 def test_few_rows_tell_nothing() -> None:
     rng = np.random.default_rng(1)
     found, whole = judged(log(rng, 20), Gate())

@@ -101,7 +101,7 @@ def test_the_columns_of_a_row_have_names() -> None:
 
 def test_two_models_are_compared_by_estimates_that_they_share() -> None:
     """Production's, within the reward's bounds; of a recommender that it does not know, the candidate's."""
-    outcome = Outcome(**{name: column[:1] for name, column in vars(OUTCOME).items()})
+    outcome = Outcome(**{name: column[:1] for name, column in vars(OUTCOME).items() if name != "outcomes"})
 
     def output(estimates: list[float], serving: list[float], action: int) -> dict[str, npt.NDArray[Any]]:
         one = {name: values[:1] for name, values in OUTPUT.items()}
@@ -175,7 +175,9 @@ def test_rows_do_not_depend_on_each_other() -> None:
     outcome, outputs = random_rows(n, seed=3)
     whole = compact(outcome, outputs)
     for i in range(n):
-        one = Outcome(**{name: column[i : i + 1] for name, column in vars(outcome).items()})
+        one = Outcome(
+            **{name: column[i : i + 1] for name, column in vars(outcome).items() if name != "outcomes"}
+        )
         alone = compact(one, [{name: values[i : i + 1] for name, values in out.items()} for out in outputs])
         assert alone.tolist() == [whole[i].tolist()]
 

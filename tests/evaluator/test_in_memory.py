@@ -14,10 +14,8 @@ import pytest
 from components.evaluator.in_memory import evaluate
 from components.evaluator.rows import Outcome
 from newsletter_bandit.errors import DataError
+from tests.evaluator.model_outputs import EVEN, K, Outputs, model
 from tests.tiny import make_use_case
-
-K = 3
-Outputs = dict[str, npt.NDArray[Any]]
 
 
 def outcome(
@@ -35,25 +33,7 @@ def outcome(
     return Outcome(reward, logging[action], clicked, unsubscribed, users), action
 
 
-def model(action: npt.NDArray[np.int64], policy: list[float], estimates: list[float]) -> Outputs:
-    """One policy and one set of estimates for every row; the default recommender is the first."""
-    n = len(action)
-    q = np.tile(np.array(estimates), (n, 1))
-    return {
-        "user_id": np.array([f"u{i}" for i in range(n)], dtype=object),
-        "reward_estimates": q,
-        "serving_probabilities": np.tile(np.array(policy), (n, 1)),
-        "eval_probabilities": np.eye(K)[q.argmax(axis=1)],
-        "logged_action": action,
-        "logged_score": (q[np.arange(n), action] + 1.0) / 2.0,
-        "default_action": np.zeros(n, dtype=np.int64),
-        "best_score": q.max(axis=1),
-        "eligible_recommenders": np.ones(q.shape, bool),
-    }
-
-
 RATE = np.array([0.1, 0.2, 0.4])
-EVEN = np.full(K, 1 / K)
 
 
 def test_a_better_candidate_is_blessed_and_a_worse_one_is_not() -> None:

@@ -116,6 +116,8 @@ def _loss(own: LoggedBatch, scrambled: LoggedBatch, measuring: Measuring) -> Est
     # By standard errors alone. The gate's interval also fears a further row of the largest weight; here
     # nothing is decided.
     estimate, ends = difference.estimate(), difference.interval(measuring.confidence, "normal")
+    if measuring.reward_bounds is None:  # no interval of such a reward holds
+        return Estimate(_plain(estimate.value), None, None, None)
     return Estimate(*(_plain(one) for one in (estimate.value, estimate.standard_error, ends.low, ends.high)))
 
 

@@ -6,10 +6,11 @@
                  "production": {...} or null, "difference": {"value": ..., "lower_bound": ...},
                  "unsubscribes": {"value": ..., "ratio": ..., "excess": ..., "difference": ...},
                  "clicks": {"value": ..., "difference": ...}, "uniform": {"value": ...},
+                 "terms": {"basket_chf": {"value": ..., "difference": ..., "top_share": ...}},
                  "reference": {"name": ..., "difference": {"value": ..., "lower_bound": ...}, ...} or null,
                  "score_floor": {"value": ... or null, "gain": ..., "lower_bound": ..., "share": ...},
                  "overlap": {"deals": {"logged_share": ...}}},
-     "slices": {"country=CH": {...as overall, less overlap, clicks, uniform, score floor and reference...,
+     "slices": {"country=CH": {...less overlap, clicks, terms, uniform, score floor and reference...,
                                "shares": {"deals": {"logged_share": ...}}}}}
 
 A policy's value stands under `<policy>/<estimator>`, its figures under `<policy>/<estimator>/standard_error`,
@@ -30,6 +31,7 @@ from newsletter_bandit.registry.evidence.record import Record
 
 Figure = float | None  # None where it is unknown
 _Figures = TypeVar("_Figures", bound="Figures")
+_OF_ORDER = ("rank_correlation", "calibration_slope", "calibration_bias")
 
 # A slice tells of a recommender whose share reaches this, in the log or in a policy. With all of them, the
 # file of many slices and recommenders would be huge.
@@ -169,6 +171,31 @@ class Clicks(Estimate):
 
 
 @dataclass(frozen=True)
+class TermFigures(Clicks):
+    """A further outcome of the reward per newsletter, within its clip and before its weight.
+
+    It is the candidate's, by importance weights alone. Without a clip it has no interval.
+
+    Attributes:
+      baseline, difference, difference_low, difference_high: as in `Clicks`.
+      logged: mean of the log.
+      top_share: share of the sum that the largest 1% of the log's rows carry.
+      unclipped: mean of the log before the clip.
+    """
+
+    logged: Figure
+    top_share: Figure
+    unclipped: Figure
+
+    @property
+    def clipped_away(self) -> Figure:
+        """Share of the log's mean that the clip takes away; None where that is unknown or no share."""
+        if self.logged is None or not self.unclipped or self.unclipped <= 0.0:
+            return None
+        return 1.0 - self.logged / self.unclipped
+
+
+@dataclass(frozen=True)
 class Uniform(Figures):
     """Reward per newsletter if each eligible recommender were sent equally often, with its interval."""
 
@@ -303,14 +330,21 @@ class ModelFigures:
 
     Attributes:
       serving_policy, eval_policy: its policies.
-      auc: AUC of the reward estimates for clicks, in [0, 1].
+      auc: AUC of the reward estimates for clicks, in [0, 1]; None of a reward that is not made of clicks.
       exploration_cost: value of the eval policy minus that of the serving policy, paired.
+      rank_correlation: Spearman's, of the reward estimates and the rewards, in [-1, 1]; None of a reward of
+        clicks, as are the next two.
+      calibration_slope: reward per unit of reward estimate; 1 if the estimates do not exaggerate.
+      calibration_bias: mean estimate minus mean reward.
     """
 
     serving_policy: PolicyFigures
     eval_policy: PolicyFigures
     auc: Figure
     exploration_cost: Estimate
+    rank_correlation: Figure = None
+    calibration_slope: Figure = None
+    calibration_bias: Figure = None
 
     @classmethod
     def of(cls, fields: Fields) -> ModelFigures:
@@ -320,6 +354,7 @@ class ModelFigures:
             eval_policy=PolicyFigures.of(fields.below(EVAL_POLICY)),
             auc=fields.figure("auc"),
             exploration_cost=Estimate.called("exploration_cost", fields),
+            **{name: fields.later(name) for name in _OF_ORDER},
         )
 
     def body(self) -> dict[str, Figure]:
@@ -328,6 +363,7 @@ class ModelFigures:
             **{f"{SERVING_POLICY}/{name}": figure for name, figure in self.serving_policy.body().items()},
             **{f"{EVAL_POLICY}/{name}": figure for name, figure in self.eval_policy.body().items()},
             "auc": self.auc,
+            **{name: getattr(self, name) for name in _OF_ORDER if getattr(self, name) is not None},
             **self.exploration_cost.under("exploration_cost"),
         }
 
@@ -406,6 +442,7 @@ class OverallMetrics(SliceMetrics):
       reference: the fixed reference; None if there is none, as in files of earlier versions.
       clicks: clicks of the candidate; None where an earlier version wrote the file.
       uniform: a policy that learns nothing; None likewise.
+      terms: by name, the further outcomes of the reward; none where an earlier version wrote the file.
     """
 
     score_floor: FloorGain
@@ -414,6 +451,7 @@ class OverallMetrics(SliceMetrics):
     reference: Reference | None = None
     clicks: Clicks | None = None
     uniform: Uniform | None = None
+    terms: Mapping[str, TermFigures] = dataclasses.field(default_factory=dict)
 
     @property
     def explored_share(self) -> Figure:
@@ -437,6 +475,7 @@ class OverallMetrics(SliceMetrics):
             ),
             clicks=_later(fields, "clicks", Clicks),
             uniform=_later(fields, "uniform", Uniform),
+            terms=_terms(fields),
         )
 
     def body(self) -> dict[str, Any]:
@@ -450,6 +489,7 @@ class OverallMetrics(SliceMetrics):
             "reference": None if self.reference is None else dataclasses.asdict(self.reference),
             "uniform": None if self.uniform is None else dataclasses.asdict(self.uniform),
             "clicks": None if self.clicks is None else dataclasses.asdict(self.clicks),
+            "terms": _plain(self.terms),
         }
 
 
@@ -523,6 +563,13 @@ def _later(fields: Fields, name: str, kind: type[_Figures]) -> _Figures | None:
     if name not in fields:
         return None
     return fields.optional(name, lambda name: kind.of(fields.object(name)))
+
+
+def _terms(fields: Fields) -> Mapping[str, TermFigures]:
+    if "terms" not in fields:
+        return {}
+    found = fields.object("terms")
+    return {name: TermFigures.of(found.object(name)) for name in found.content}
 
 
 def _shares(fields: Fields) -> Mapping[str, SliceShare] | None:

@@ -44,5 +44,41 @@ def policy_values(metrics: Metrics, estimator: str = "dr", slice_name: str = OVE
     return rows
 
 
+class TermRow(NamedTuple):
+    """An outcome per newsletter, within its clip and before its weight: of the log, of production if there is
+    one, and of the candidate with its interval; None where it is unknown.
+    """
+
+    name: str
+    logged: float | None
+    production: float | None
+    candidate: float | None
+    low: float | None
+    high: float | None
+
+
+def terms(metrics: Metrics) -> list[TermRow]:
+    """Clicks, unsubscribes and the reward's further outcomes, estimated from the log."""
+    overall = metrics.overall
+    logged = {
+        "clicks": overall.logging_policy.click_rate,
+        "unsubscribes": overall.logging_policy.unsubscribe_rate,
+        **{name: one.logged for name, one in overall.terms.items()},
+    }
+    found = {"clicks": overall.clicks, "unsubscribes": overall.unsubscribes, **overall.terms}
+    return [
+        TermRow(
+            name,
+            logged[name],
+            None if overall.production is None else one.baseline,
+            one.value,
+            one.low,
+            one.high,
+        )
+        for name, one in found.items()
+        if one is not None
+    ]
+
+
 def _row(label: str, estimate: Estimate) -> ValueRow:
     return ValueRow(label, estimate.value, estimate.low, estimate.high)

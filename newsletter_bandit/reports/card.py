@@ -24,7 +24,15 @@ from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.evidence import of_version as known_of_version
 from newsletter_bandit.reports.judgement import estimated
-from newsletter_bandit.reports.meaning import LOGGING, allowed_loss, baseline, gain, meanings, net_clicks
+from newsletter_bandit.reports.meaning import (
+    LOGGING,
+    allowed_loss,
+    baseline,
+    counted,
+    gain,
+    meanings,
+    net_clicks,
+)
 from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, slices
 from newsletter_bandit.reports.sections.groups import group
 from newsletter_bandit.reports.style import TEMPLATES
@@ -125,7 +133,8 @@ def _context(evidence: Evidence, version: str, made_with: Mapping[str, str] | No
         "features": list(_features(evidence)),
         "compared": comparisons.compared(evidence),
         "gain": found,
-        "earns": f"{amounts.more_or_fewer(found.value)} net clicks",
+        "unit": counted(evidence),
+        "earns": f"{amounts.more_or_fewer(found.value)} {counted(evidence)}",
         "interval": amounts.span(found.low, found.high),
         "meanings": meanings(evidence),
         "groups": groups,

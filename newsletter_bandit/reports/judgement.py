@@ -11,7 +11,14 @@ from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import more_or_fewer, plain, share, span
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.meaning import allowed_loss, baseline, gain, meanings, relative_gain
+from newsletter_bandit.reports.meaning import (
+    allowed_loss,
+    baseline,
+    counted,
+    gain,
+    meanings,
+    relative_gain,
+)
 
 Tone = Literal["good", "bad", "unsure"]
 Standing = Literal["live", "replaced", "superseded", "pinned", "waiting", "rejected", "refused"]
@@ -20,6 +27,10 @@ Standing = Literal["live", "replaced", "superseded", "pinned", "waiting", "rejec
 SAMPLE_RATIO = "sample ratio"
 PROPENSITIES = frozenset({"mean weight off 1", SAMPLE_RATIO, "value within range"})
 AUCS = frozenset({"AUC", "AUC against production"})
+# The same for a reward that is not made of clicks alone.
+RANKS = frozenset({"rank correlation", "rank correlation against production"})
+ORDERS = AUCS | RANKS
+BOUNDS = "bounds of the reward"
 REFERENCE = "value against the reference"
 # A gain that may be chance is called probable from this one-sided confidence on.
 PROBABLE = 0.9
@@ -117,17 +128,18 @@ def _compared(evidence: Evidence) -> str:
     if found.surely_more or found.surely_less:
         interval = f"{confidence} interval: {span(found.low, found.high)}"
         return (
-            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} net clicks than "
+            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} {counted(evidence)} than "
             f"{baseline(evidence)} ({f'{percent}; ' if percent else ''}{interval})"
         )
     if _probably_better(evidence):
         return (
-            f"it is probably better than {baseline(evidence)}: {found.text(True)} net clicks per 100,000 "
-            f"newsletters ({f'{percent}; ' if percent else ''}{confidence} interval: {found.interval(True)})"
+            f"it is probably better than {baseline(evidence)}: {found.text(True)} {counted(evidence)} per "
+            f"100,000 newsletters ({f'{percent}; ' if percent else ''}{confidence} interval: "
+            f"{found.interval(True)})"
         )
     return (
         f"per 100,000 newsletters it is not measurably different from {baseline(evidence)} "
-        f"(net clicks: {span(found.low, found.high)}; {confidence} interval)"
+        f"({counted(evidence)}: {span(found.low, found.high)}; {confidence} interval)"
     )
 
 
@@ -143,8 +155,9 @@ def _sure(evidence: Evidence) -> str:
     """What is surely more or less, as sentences, each after a blank; "" where nothing is."""
     sure = [one for one in meanings(evidence) if one.difference.surely_more or one.difference.surely_less]
     return "".join(
-        f" {one.name.capitalize()} are surely {'more' if one.difference.surely_more else 'fewer'}: "
-        f"{one.difference.text(True)} ({one.difference.interval(True)})."
+        f" {one.name[:1].upper()}{one.name[1:]} are surely "
+        f"{'more' if one.difference.surely_more else 'fewer'}: {one.difference.text(True)} "
+        f"({one.difference.interval(True)})."
         for one in sure
     )
 
@@ -155,7 +168,7 @@ def _meant(evidence: Evidence) -> str:
         f"{more_or_fewer(one.difference.value)} {one.name} ({span(one.difference.low, one.difference.high)})"
         for one in meanings(evidence)
     ]
-    return f"That is {' and '.join(parts)}." if parts else ""
+    return f"That is {' and '.join(filter(None, [', '.join(parts[:-1]), parts[-1]]))}." if parts else ""
 
 
 def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
@@ -228,12 +241,15 @@ def _came_back(evidence: Evidence, versions: Sequence[VersionInfo]) -> bool:
 
 def _not_blessed(evidence: Evidence) -> Headline:
     failed = set(evidence.verdict.failed)
-    if failed & AUCS:
+    if failed & ORDERS:
+        tells = "tells clicks from no clicks" if failed & AUCS else "tells good choices from bad ones"
         sentence = (
-            "This model tells clicks from no clicks measurably worse than the settings allow, so it does not "
-            "replace what is in use."
+            f"This model {tells} measurably worse than the settings allow, so it does not replace what is in "
+            "use."
         )
-        because = "; ".join(check.detail for check in evidence.verdict.checks if check.name in failed & AUCS)
+        because = "; ".join(
+            check.detail for check in evidence.verdict.checks if check.name in failed & ORDERS
+        )
         return Headline("bad", "Do not go live", sentence, f"{because[:1].upper()}{because[1:]}.")
     if failed == {"unsubscribes"}:
         ratio = evidence.metrics.overall.unsubscribes.ratio
@@ -243,7 +259,9 @@ def _not_blessed(evidence: Evidence) -> Headline:
             "Do not go live",
             f"This model loses too many readers: an estimated {plain(ratio)} times as many unsubscribes as "
             f"the newsletters in the log, where {plain(cap)} times are allowed.",
-            f"By clicks alone, {_compared(evidence)}.",
+            f"By reward alone, {_compared(evidence)}."
+            if not evidence.use_case.reward.of_clicks
+            else f"By clicks alone, {_compared(evidence)}.",
         )
     if "value" not in failed and REFERENCE in failed:
         detail = next(check.detail for check in evidence.verdict.checks if check.name == REFERENCE)
@@ -274,6 +292,14 @@ def _cannot_tell(evidence: Evidence) -> Headline:
             + " Every estimate below rests on the propensities, so none of them can be believed. More "
             "newsletters do not help; right propensities do.",
         )
+    if BOUNDS in verdict.failed:
+        detail = next(check.detail for check in verdict.checks if check.name == BOUNDS)
+        return Headline(
+            "unsure",
+            "Cannot tell: do not go live yet",
+            "The reward has no bounds, so nobody can say how sure an estimate of it is.",
+            f"{detail[:1].upper()}{detail[1:]}. What is in use stays in use.",
+        )
     sentences = {
         "rows": "The log holds too few newsletters to judge this model.",
         "effective sample size": "The log says too little about what this model would do: it seldom shows "
@@ -285,6 +311,9 @@ def _cannot_tell(evidence: Evidence) -> Headline:
         "margin": "The settings would allow this model to lose everything that is earned today.",
         "AUC": "The log holds too few clicks to judge this model.",
         "AUC against production": "The log holds too few clicks to compare this model with production.",
+        "rank correlation": "The log holds too few rewards to judge this model.",
+        "rank correlation against production": "The log holds too few rewards to compare this model with "
+        "production.",
         "value": "The log cannot say yet if this model is worse than allowed.",
         REFERENCE: "The log cannot say yet if this model is worse than the fixed reference allows.",
         "unsubscribes": "The log cannot say yet if this model loses more readers than allowed.",

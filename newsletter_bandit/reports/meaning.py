@@ -1,11 +1,14 @@
-"""What a model means per 100,000 newsletters: in clicks, unsubscribes and net clicks, against what."""
+"""What a model means per 100,000 newsletters, in clicks, other outcomes and reward, and against what."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from newsletter_bandit.registry.evidence.metrics import Clicks, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, relative, scaled, share, whole
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.settings.reward import Reward
+from newsletter_bandit.settings.tables import CLICKED, UNSUBSCRIBED
 
 LOGGING = "logging policy"
 
@@ -26,8 +29,8 @@ class Meaning:
 
 
 def gain(evidence: Evidence) -> Amount:
-    """Net clicks per 100,000 newsletters that the model earns over what it is compared with."""
-    return Amount.of(evidence.metrics.overall.difference, evidence.use_case.reward.click)
+    """What the model earns per 100,000 newsletters over what it is compared with, as `counted` counts."""
+    return Amount.of(evidence.metrics.overall.difference, evidence.use_case.reward.unit)
 
 
 def relative_gain(evidence: Evidence) -> str:
@@ -42,19 +45,20 @@ def relative_gain(evidence: Evidence) -> str:
 
 
 def meanings(evidence: Evidence) -> tuple[Meaning, ...]:
-    """Clicks and unsubscribes; () where an earlier version measured the run."""
-    clicks, unsubscribes = evidence.metrics.overall.clicks, evidence.metrics.overall.unsubscribes
-    if clicks is None:
+    """Clicks, unsubscribes, and further outcomes; () where an earlier version measured the run."""
+    overall = evidence.metrics.overall
+    if overall.clicks is None:
         return ()
-    return tuple(
-        Meaning(
-            name,
-            Amount.of(found).of_newsletters(),
-            scaled(found.baseline),
-            Amount(*map(scaled, (found.difference, found.difference_low, found.difference_high))),
-        )
-        for name, found in (("clicks", clicks), ("unsubscribes", unsubscribes))
+    rates = (("clicks", overall.clicks), ("unsubscribes", overall.unsubscribes))
+    return (
+        *(_meaning(name, found, Amount.of(found).of_newsletters()) for name, found in rates),
+        *(_meaning(name, found, Amount.of(found)) for name, found in overall.terms.items()),
     )
+
+
+def _meaning(name: str, found: Clicks | Unsubscribes, own: Amount) -> Meaning:
+    ends = (found.difference, found.difference_low, found.difference_high)
+    return Meaning(name, own, scaled(found.baseline), Amount(*map(scaled, ends)))
 
 
 def baseline(evidence: Evidence) -> str:
@@ -66,14 +70,40 @@ def baseline(evidence: Evidence) -> str:
     return "the model in production"
 
 
+def counted(evidence: Evidence) -> str:
+    """The unit of value in words; see `unit_words`."""
+    return unit_words(evidence.use_case.reward)
+
+
+def unit_words(reward: Reward) -> str:
+    """The unit of value, a plural: net clicks, or units of a reward that is not made of clicks alone."""
+    return "net clicks" if reward.of_clicks else "units of reward"
+
+
 def net_clicks(evidence: Evidence) -> str:
     """The unit of value, explained."""
     reward = evidence.use_case.reward
-    if reward.unsubscribe == 0.0:
+    if not reward.of_clicks:
+        return f"Reward: {_sum(reward)}."
+    if reward.unsubscribe_counts is None:
         return "A click counts 1; unsubscribes do not count."
     which = "an unsubscribe after a click" if reward.unsubscribe_counts == "after_click" else "an unsubscribe"
     counts = plain(reward.unsubscribe / reward.click)
     return f"Net clicks: a newsletter with a click counts 1, one with {which} counts {counts} instead."
+
+
+def _sum(reward: Reward) -> str:
+    """The terms of a reward as a sum."""
+    parts = []
+    for name, term in reward.terms.items():
+        words = name
+        if term.clip is not None:
+            words += f" (within {plain(term.clip[0])} to {plain(term.clip[1])})"
+        if name == UNSUBSCRIBED and CLICKED in reward.terms:
+            after = "" if reward.unsubscribe_counts == "any" else "after a click, "
+            words += f" ({after}in the place of the click)"
+        parts.append(f"{plain(term.weight)} × {words}")
+    return " + ".join(parts)
 
 
 def allowed_loss(evidence: Evidence) -> str:
@@ -81,6 +111,5 @@ def allowed_loss(evidence: Evidence) -> str:
     margin = evidence.use_case.gate.allowed_margin
     if margin.share:
         return f"{share(margin.share, 0)} of what the other earns"
-    return (
-        f"{whole(scaled(margin.reward, evidence.use_case.reward.click))} net clicks per 100,000 newsletters"
-    )
+    lost = whole(scaled(margin.reward, evidence.use_case.reward.unit))
+    return f"{lost} {counted(evidence)} per 100,000 newsletters"

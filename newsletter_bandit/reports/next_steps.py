@@ -17,8 +17,8 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import AUCS, propensities_are_wrong, standing
-from newsletter_bandit.reports.meaning import gain
+from newsletter_bandit.reports.judgement import BOUNDS, ORDERS, propensities_are_wrong, standing
+from newsletter_bandit.reports.meaning import counted, gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
 from newsletter_bandit.settings.mapping import SPLIT_TABLES, FromConstant, FromEstimate, FromRule, FromSplit
@@ -173,7 +173,7 @@ def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> It
 
 def _after_refusal(evidence: Evidence) -> Iterator[Step]:
     failed = set(evidence.verdict.failed)
-    if failed & AUCS:
+    if failed & ORDERS:
         yield Step(
             "Look at the features: a column that is empty, late or differently filled in this window makes a "
             "model blind."
@@ -181,7 +181,8 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
     elif "unsubscribes" in failed:
         yield Step(
             "See below which recommender this model shows more often, and how many readers that one loses. "
-            "Give unsubscribes more weight (reward.unsubscribe), or take that recommender out (retired)."
+            "Give unsubscribes more weight (reward.terms.unsubscribed), or take that recommender out "
+            "(retired)."
         )
     else:
         yield from _explore_less(evidence)
@@ -205,7 +206,7 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
 
 def _explore_less(evidence: Evidence) -> Iterator[Step]:
     """Where the model loses because it explores, not because of what it learned."""
-    model, unit = evidence.metrics.overall.candidate, evidence.use_case.reward.click
+    model, unit = evidence.metrics.overall.candidate, evidence.use_case.reward.unit
     cost, lost = Amount.of(model.exploration_cost, unit), gain(evidence)
     if (
         cost.surely_more
@@ -214,9 +215,9 @@ def _explore_less(evidence: Evidence) -> Iterator[Step]:
         and cost.value >= -lost.value / 2
     ):
         yield Step(
-            f"Let it explore less: it loses {whole(-lost.value)} net clicks per 100,000 newsletters, and "
-            f"exploring alone costs it {cost.text()} ({cost.interval()}). Lower agent.temperature or "
-            "exploration.epsilon."
+            f"Let it explore less: it loses {whole(-lost.value)} {counted(evidence)} per 100,000 "
+            f"newsletters, and exploring alone costs it {cost.text()} ({cost.interval()}). Lower "
+            "agent.temperature or exploration.epsilon."
         )
 
 
@@ -232,6 +233,13 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
             "gate.estimated_propensities: allow, and train again.",
             "train --again",
         )
+    if BOUNDS in failed:
+        for name in evidence.use_case.reward.unbounded:
+            yield Step(
+                f"Set reward.terms.{name}.clip to the smallest and largest value that shall count, such as "
+                "[0, 200], and train again."
+            )
+        return
     factor = rows_factor(evidence)
     if factor is not None and factor < _SURE:
         yield Step(_rows_sentence(evidence, factor))
@@ -241,8 +249,9 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
     yield from _explore(evidence, failed)
     if "margin" in failed:
         yield Step("Set gate.allowed_margin to less, or to a share such as 10%.")
-    if failed.keys() & AUCS:
-        yield Step("Wait for more clicks: at this number, chance explains how this model orders them.")
+    if failed.keys() & ORDERS:
+        what = "clicks" if evidence.use_case.reward.of_clicks else "rewards"
+        yield Step(f"Wait for more {what}: at this number, chance explains how this model orders them.")
 
 
 def _rows_sentence(evidence: Evidence, factor: float) -> str:

@@ -22,7 +22,7 @@ from newsletter_bandit.reports.judgement import (
     standing,
     wrong_propensities,
 )
-from newsletter_bandit.reports.meaning import baseline, gain, meanings, net_clicks, relative_gain
+from newsletter_bandit.reports.meaning import baseline, counted, gain, meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import (
     comparisons,
@@ -34,6 +34,7 @@ from newsletter_bandit.reports.sections import (
     over_time,
     sign_off,
     slices,
+    terms,
     why,
 )
 from newsletter_bandit.reports.style import environment, stylesheet
@@ -56,7 +57,7 @@ def _context(
     if evidence.outcome == "waiting" and standing(evidence, versions) in ("live", "replaced"):
         evidence = replace(evidence, outcome="published")  # somebody has approved it since
     overall = evidence.metrics.overall
-    unit = evidence.use_case.reward.click
+    unit = evidence.use_case.reward.unit
     shares, heat_map, sent = customers.shares(evidence), customers.heat_map(evidence), data.sent(evidence)
     groups, compared = slices.slices(evidence), comparisons.compared(evidence)
     reasons = why.why(evidence)
@@ -77,6 +78,9 @@ def _context(
         "relative_gain": relative_gain(evidence),
         "baseline": baseline(evidence),
         "net_clicks": net_clicks(evidence),
+        "unit": counted(evidence),
+        "terms": terms.terms(evidence),
+        "order": terms.order(evidence),
         "meanings": meanings(evidence),
         "now": comparisons.other_model(evidence) if overall.production is not None else "In the log",
         "value": Amount.of(overall.candidate.serving_policy.values[comparisons.ESTIMATOR], unit),
@@ -98,7 +102,7 @@ def _context(
             figures.intervals(
                 [figures.Row(row.label, row.amount, row.own) for row in compared],
                 "What each policy earns, with its interval",
-                "net clicks per 100,000 newsletters",
+                f"{counted(evidence)} per 100,000 newsletters",
             )
         ),
         "singles": comparisons.singles(evidence),
@@ -110,11 +114,11 @@ def _context(
         "heat_figure": _heat(heat_map),
         "served": customers.served(evidence),
         "slices": groups,
-        "slices_figure": _slices(groups),
+        "slices_figure": _slices(groups, counted(evidence)),
         "guards": guardrails.guards(evidence),
         "exploring": guardrails.exploring(evidence),
         "why": reasons,
-        "worth_figure": _worth(reasons),
+        "worth_figure": _worth(reasons, counted(evidence)),
         "changed_figure": _changed(reasons),
         "history": history.history(evidence, versions),
         "over_time": over_time.over_time(evidence, versions),
@@ -170,7 +174,7 @@ def _heat(found: customers.HeatMap | None) -> Markup:
     return Markup(figures.heat(rows, found.recommenders, "Share of each recommender in each group of users"))
 
 
-def _slices(rows: Sequence[slices.Slice]) -> Markup:
+def _slices(rows: Sequence[slices.Slice], unit: str) -> Markup:
     if not rows:
         return Markup("")
     shown = most_important(rows, lambda row: row.rows)
@@ -178,20 +182,20 @@ def _slices(rows: Sequence[slices.Slice]) -> Markup:
         figures.intervals(
             [figures.Row(row.name, row.amount, row.words != "cannot tell") for row in shown],
             "Gain of each group of users, with its interval",
-            "net clicks gained per 100,000 newsletters",
+            f"{unit} gained per 100,000 newsletters",
             zero=True,
         )
     )
 
 
-def _worth(reasons: why.Why | None) -> Markup:
+def _worth(reasons: why.Why | None, unit: str) -> Markup:
     if reasons is None or not reasons.worth:
         return Markup("")
     return Markup(
         figures.intervals(
             [figures.Row(row.feature, row.loss, row.loss.surely_more) for row in reasons.worth[:DRAWN]],
             "What the model loses without each feature, with its interval",
-            "net clicks lost per 100,000 newsletters",
+            f"{unit} lost per 100,000 newsletters",
             zero=True,
             may_cut=False,  # the widest may be that of the feature that matters most
         )

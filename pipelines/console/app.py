@@ -36,7 +36,7 @@ def make_app(workspace: Workspace, access: Access, now: Callable[[], dt.datetime
       now: the clock, for the age of rankings.
     """
     published = Published(workspace)
-    pages = Pages(workspace.use_case.name, access.token)
+    pages = Pages(workspace.use_case, access.token)
 
     def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, Refusal):

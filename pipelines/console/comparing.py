@@ -12,7 +12,7 @@ from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence.metrics import Figure
 from newsletter_bandit.reports.amounts import Amount, plain, scaled, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence, of_version
-from newsletter_bandit.reports.meaning import LOGGING, gain, meanings
+from newsletter_bandit.reports.meaning import LOGGING, counted, gain, meanings
 from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
 from pipelines.console.models import served
 
@@ -78,7 +78,8 @@ def _sentence(one: Evidence, other: Evidence) -> str:
             confidence = share(judged.metrics.confidence, 0)
             return (
                 f"{judged.version} was compared with {base.version} newsletter by newsletter. Per 100,000 "
-                f"newsletters it earns {span(found.low, found.high)} net clicks ({confidence} interval)."
+                f"newsletters it earns {span(found.low, found.high)} {counted(judged)} "
+                f"({confidence} interval)."
             )
     if one.window is not None and one.window == other.window:
         return (
@@ -97,8 +98,8 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
         return Row(label, of(one), of(other), note)
 
     def value(evidence: Evidence) -> str:
-        click = evidence.use_case.reward.click
-        return _amount(Amount.of(evidence.metrics.overall.candidate.serving_policy.values[ESTIMATOR], click))
+        unit = evidence.use_case.reward.unit
+        return _amount(Amount.of(evidence.metrics.overall.candidate.serving_policy.values[ESTIMATOR], unit))
 
     def meant(name: str) -> Any:
         def of(evidence: Evidence) -> str:
@@ -113,16 +114,26 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
     yield row("Newsletters judged", lambda found: f"{found.metrics.overall.rows:,}")
     yield row("Their propensities", lambda found: found.metrics.propensities)
     yield row("Compared with", _compared_with)
-    yield row("Net clicks", value, per)
-    yield row("Gain in net clicks", lambda found: _amount(gain(found), True), per)
+    unit = counted(other)
+    yield row(f"{unit[:1].upper()}{unit[1:]}", value, per)
+    yield row(f"Gain in {unit}", lambda found: _amount(gain(found), True), per)
     yield row("Gain in clicks", meant("clicks"), per)
     yield row("Gain in unsubscribes", meant("unsubscribes"), "fewer are better")
     yield row("How it is served", lambda found: served(found.decision))
     yield row(
         "Cost of exploring",
-        lambda found: whole(scaled(found.decision.exploration_cost.value, found.use_case.reward.click)),
-        "net clicks per 100,000 newsletters",
+        lambda found: whole(scaled(found.decision.exploration_cost.value, found.use_case.reward.unit)),
+        f"{unit} per 100,000 newsletters",
     )
+    for name in dict.fromkeys([*one.metrics.overall.terms, *other.metrics.overall.terms]):
+        yield row(f"Gain in {name}", meant(name), per)
+    if not (one.use_case.reward.of_clicks and other.use_case.reward.of_clicks):
+        yield row(
+            "Rank correlation",
+            lambda found: plain(found.metrics.overall.candidate.rank_correlation),
+            "0 is chance, 1 perfect",
+        )
+        return
     yield row("AUC", lambda found: plain(found.metrics.overall.candidate.auc), "0.5 is chance, 1 perfect")
 
 

@@ -14,7 +14,9 @@ from starlette.responses import HTMLResponse
 
 from newsletter_bandit.reports.amounts import plain, share
 from newsletter_bandit.reports.durations import duration
+from newsletter_bandit.reports.meaning import unit_words
 from newsletter_bandit.reports.style import stylesheet
+from newsletter_bandit.settings.use_case import UseCase
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TITLES = {
@@ -31,11 +33,11 @@ class Pages:
     """The templates, and what every page knows.
 
     Args:
-      use_case: its name.
+      use_case: its name, and the unit of its reward.
       token: of the forms.
     """
 
-    def __init__(self, use_case: str, token: str) -> None:
+    def __init__(self, use_case: UseCase, token: str) -> None:
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_TEMPLATES),
             undefined=jinja2.StrictUndefined,
@@ -51,7 +53,8 @@ class Pages:
             "clock": clock,
             "with_code": with_code,
         }
-        self._environment.globals |= {"use_case": use_case, "token": token}
+        unit = unit_words(use_case.reward)
+        self._environment.globals |= {"use_case": use_case.name, "token": token, "unit": unit}
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **content: Any) -> HTMLResponse:
         """The page of a template."""

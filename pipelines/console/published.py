@@ -32,8 +32,8 @@ class Published:
 
     def models(self, names: Sequence[str]) -> list[Model]:
         """The versions of these names."""
-        click = self._use_case.reward.click
-        return [model_of(self.registry.info(name), click) for name in names]
+        unit = self._use_case.reward.unit
+        return [model_of(self.registry.info(name), unit) for name in names]
 
     def required(self, version: str) -> str:
         """The name of a version that is there.
@@ -62,7 +62,7 @@ class Published:
 
     def waiting(self) -> list[Model]:
         """The versions that wait for their sign-off, the newest first."""
-        return [model_of(info, self._use_case.reward.click) for info in self.registry.waiting()[::-1]]
+        return [model_of(info, self._use_case.reward.unit) for info in self.registry.waiting()[::-1]]
 
     def labels(self) -> dict[str, str]:
         """Each version, the newest first, with words to choose it by."""

@@ -82,7 +82,12 @@ def evidence(
     checks = [check for check in checks if check.name not in (failed or {})]
     checks += [
         Check(
-            name, figure, bound, "<=" if name in ("unsubscribes", "largest weight") else ">=", False, detail
+            name,
+            figure,
+            bound,
+            "<=" if name in ("unsubscribes", "largest weight", "bounds of the reward") else ">=",
+            False,
+            detail,
         )
         for name, (figure, bound, detail) in (failed or {}).items()
     ]

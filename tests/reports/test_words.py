@@ -337,9 +337,9 @@ def test_a_check_says_what_is_left_until_its_bound() -> None:
 
 def test_the_unit_is_explained_as_the_settings_have_it() -> None:
     assert net_clicks(evidence()).endswith("one with an unsubscribe after a click counts −1 instead.")
-    always = evidence(reward={"click": 2.0, "unsubscribe": -4.0, "unsubscribe_counts": "any"})
+    always = evidence(reward={"terms": {"clicked": 2.0, "unsubscribed": {"weight": -4.0, "counts": "any"}}})
     assert net_clicks(always).endswith("one with an unsubscribe counts −2 instead.")
-    assert "2,000 more net clicks" in headline(evidence(reward={"click": 1.0, "unsubscribe": 0.0})).sentence
+    assert "2,000 more net clicks" in headline(evidence(reward={"terms": {"clicked": 1.0}})).sentence
     # A click that counts 2 is one click all the same.
     assert "1,000 more net clicks" in headline(always).sentence
 

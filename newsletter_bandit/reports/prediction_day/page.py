@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from newsletter_bandit.reports.amounts import more_or_fewer
 from newsletter_bandit.reports.drawn import most_important
+from newsletter_bandit.reports.meaning import unit_words
 from newsletter_bandit.reports.prediction_day import ages, change, groups, refused, scores
 from newsletter_bandit.reports.prediction_day.evidence import PredictionDay
 from newsletter_bandit.reports.prediction_day.headline import headline, steps
@@ -40,6 +41,7 @@ def _context(day: PredictionDay, took: Took | None) -> dict[str, Any]:
         "css": Markup(stylesheet()),
         "day": day,
         "name": day.use_case.name,
+        "unit": unit_words(day.use_case.reward),
         "headline": headline(day),
         "steps": steps(day),
         "change": change.change(day),

@@ -19,7 +19,7 @@ class Expected:
 
 def histogram(day: PredictionDay) -> list[tuple[str, int]]:
     """Users by what their first place is expected to earn, the least first."""
-    unit, found = day.use_case.reward.click, day.scores
+    unit, found = day.use_case.reward.unit, day.scores
     rows = []
     for place, users in enumerate(found.users):
         low, high = (scaled(found.start + (place + end) * found.width, unit) for end in (0, 1))
@@ -29,7 +29,7 @@ def histogram(day: PredictionDay) -> list[tuple[str, int]]:
 
 def expected(day: PredictionDay) -> list[Expected]:
     """Every recommender that is first for somebody, the most frequent one first."""
-    unit = day.use_case.reward.click
+    unit = day.use_case.reward.unit
     return [
         Expected(
             one.recommender,

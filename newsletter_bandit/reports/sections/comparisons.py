@@ -29,7 +29,7 @@ def other_model(evidence: Evidence) -> str:
 
 def compared(evidence: Evidence) -> list[Compared]:
     """The policies, by the gate's estimator where they need one; the model of the run is the last."""
-    overall, unit = evidence.metrics.overall, evidence.use_case.reward.click
+    overall, unit = evidence.metrics.overall, evidence.use_case.reward.unit
     rows = [Compared("Newsletters as they were sent", Amount.of(overall.logging_policy, unit))]
     if overall.production is not None:
         rows.append(
@@ -55,7 +55,7 @@ def _unlearned(evidence: Evidence) -> Iterator[Compared]:
     if alone:
         yield Compared(f"Only {alone[0].label}, the best single one", alone[0].amount)
     if uniform is not None:
-        unit = evidence.use_case.reward.click
+        unit = evidence.use_case.reward.unit
         yield Compared(
             "Each equally often",
             Amount(*(scaled(one, unit) for one in (uniform.value, uniform.low, uniform.high))),
@@ -66,7 +66,7 @@ def singles(evidence: Evidence) -> list[Compared]:
     """Each recommender alone, the best first. Whoever picks the best of many picks luck too, so the intervals
     hold all together (Bonferroni).
     """
-    unit = evidence.use_case.reward.click
+    unit = evidence.use_case.reward.unit
     known = {name: one for name, one in evidence.metrics.overall.overlap.items() if one.value is not None}
     factor = bonferroni(evidence.metrics.confidence, len(known))
     rows = []
@@ -78,7 +78,7 @@ def singles(evidence: Evidence) -> list[Compared]:
 
 def by_estimator(evidence: Evidence) -> list[tuple[str, list[Compared]]]:
     """Every estimator of the serving policies, by its name."""
-    overall, unit = evidence.metrics.overall, evidence.use_case.reward.click
+    overall, unit = evidence.metrics.overall, evidence.use_case.reward.unit
     models = {"This model": overall.candidate, other_model(evidence): overall.production}
     return [
         (

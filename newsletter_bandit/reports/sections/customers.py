@@ -8,6 +8,7 @@ from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry.evidence.metrics import LEAST_SHARE, Figure, SliceMetrics
 from newsletter_bandit.reports.amounts import Amount
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.meaning import counted
 from newsletter_bandit.reports.sections.groups import group
 
 EVIDENCE = 30  # newsletters; with fewer, a mean is an anecdote
@@ -89,12 +90,12 @@ def served(evidence: Evidence) -> str:
         "probabilities, and may be the recommender with the best estimate all the same. Exploring"
     )
     # Of exploring always; in a share of the newsletters it costs that share.
-    cost = Amount.of(decision.exploration_cost, evidence.use_case.reward.click / decision.exploration_rate)
+    cost = Amount.of(decision.exploration_cost, evidence.use_case.reward.unit / decision.exploration_rate)
     if cost.value is None:
         return f"{words} has an unknown cost."
     verb = "costs" if cost.value >= 0 else "gains"
     return (
-        f"{words} {verb} an estimated {Amount(abs(cost.value)).text()} net clicks per 100,000 "
+        f"{words} {verb} an estimated {Amount(abs(cost.value)).text()} {counted(evidence)} per 100,000 "
         f"newsletters ({cost.interval()})."
     )
 

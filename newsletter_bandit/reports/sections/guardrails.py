@@ -12,7 +12,7 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, percent, plain, scaled, whole
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import REFERENCE, propensities_are_wrong
-from newsletter_bandit.reports.meaning import gain
+from newsletter_bandit.reports.meaning import counted, gain
 from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
 
 _VALUE, _MARGINS = "value", ("margin", "margin of the reference")
@@ -47,6 +47,15 @@ _MEANINGS = {
         "Tells clicks from no clicks, compared",
         "the same, less that of the model in production",
     ),
+    "rank correlation": (
+        "Tells good choices from bad ones",
+        "how well this model does that: 0 is chance, 1 perfect",
+    ),
+    "rank correlation against production": (
+        "Tells good choices from bad ones, compared",
+        "the same, less that of the model in production",
+    ),
+    "bounds of the reward": ("Bounds of the reward", "terms of the reward that have none"),
     "value": ("Gain, at worst", "lower end of the gain's interval"),
     "margin of the reference": ("Allowed loss, reference", "what the fixed reference earns, likewise"),
     "value against the reference": (
@@ -98,7 +107,7 @@ class Exploring:
 
 def exploring(evidence: Evidence) -> Exploring:
     """The cost of exploring in as many newsletters as the model is to explore in."""
-    decision, unit = evidence.decision, evidence.use_case.reward.click
+    decision, unit = evidence.decision, evidence.use_case.reward.unit
     rate = decision.exploration_rate if decision.policy == SERVING_POLICY else 0.0
     changed, cost = evidence.metrics.overall.explored_share, decision.exploration_cost
     return Exploring(
@@ -142,8 +151,8 @@ def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], 
     share_of = gate.reference_margin.share if of_reference else _share_of_baseline(evidence)
     if share_of and name not in _MARGINS:
         return f"in percent of what {'the reference' if of_reference else 'the other'} earns", percent
-    click = evidence.use_case.reward.click
-    return "in net clicks per 100,000 newsletters", lambda figure: whole(scaled(figure, click))
+    unit = evidence.use_case.reward.unit
+    return f"in {counted(evidence)} per 100,000 newsletters", lambda figure: whole(scaled(figure, unit))
 
 
 def _share_of_baseline(evidence: Evidence) -> float | None:

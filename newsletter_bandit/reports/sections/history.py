@@ -46,7 +46,7 @@ def history(evidence: Evidence, versions: Sequence[VersionInfo]) -> list[Version
 
 
 def _version(info: VersionInfo, evidence: Evidence) -> Version:
-    unit = evidence.use_case.reward.click
+    unit = evidence.use_case.reward.unit
     overall = None if info.metrics is None else info.metrics.overall
     value = None if overall is None else overall.candidate.serving_policy.values.get(ESTIMATOR)
     gained = None if overall is None else overall.difference

@@ -20,8 +20,8 @@ class OverTime:
 
     Attributes:
       versions: days on which they were published, the oldest first.
-      rows: recommender by its name today, and a cell per version: its share of the newsletters, and net
-        clicks per 100,000 newsletters if it were always shown, with its interval; "" where the log had none.
+      rows: recommender by its name today, and a cell per version: its share of the newsletters, and its
+        value per 100,000 newsletters if it were always shown, with its interval; "" where the log had none.
     """
 
     versions: tuple[str, ...]
@@ -38,7 +38,7 @@ def over_time(evidence: Evidence, versions: Sequence[VersionInfo]) -> OverTime |
     logs = [_today(info, use_case.renamed) for info in latest]
     names = [*use_case.recommenders, *(name for log in logs for name in log)]
     rows = [
-        (name, tuple(_cell(log.get(name), use_case.reward.click) for log in logs))
+        (name, tuple(_cell(log.get(name), use_case.reward.unit) for log in logs))
         for name in dict.fromkeys(names)
     ]
     return OverTime(

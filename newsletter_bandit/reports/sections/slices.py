@@ -28,7 +28,7 @@ class Slice:
 
 def slices(evidence: Evidence) -> list[Slice]:
     """Every slice, by name, with intervals that hold all together (Bonferroni)."""
-    found, unit = evidence.metrics.slices, evidence.use_case.reward.click
+    found, unit = evidence.metrics.slices, evidence.use_case.reward.unit
     factor = bonferroni(evidence.metrics.confidence, len(found))
     return [
         Slice(group(name), one.rows, Amount.of(one.difference, unit).wider(factor))

@@ -111,7 +111,7 @@ def why(evidence: Evidence) -> Why | None:
     return Why(
         rows=found.rows,
         permutations=found.permutations,
-        worth=_worth(found, evidence.use_case.reward.click),
+        worth=_worth(found, evidence.use_case.reward.unit),
         the_same=", ".join(found.the_same_everywhere),
         of_recommenders=", ".join(_of_recommenders(evidence)),
         tree=None if found.tree is None else _imitation(found.tree, evidence),
@@ -174,7 +174,7 @@ def _conditions(question: Question, evidence: Evidence) -> tuple[str, str]:
 
 
 def _user(user: ExampleUser, evidence: Evidence) -> User:
-    unit = evidence.use_case.reward.click
+    unit = evidence.use_case.reward.unit
 
     def shown(name: str, value: str | None) -> str:
         return MISSING if value is None else f"{value} days before" if _is_date(name, evidence) else value

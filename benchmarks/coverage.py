@@ -1,7 +1,9 @@
 """Measures how often 95% intervals cover a policy's true value, on simulated logs whose rewards are rare.
 
-Each log has its own contexts, actions and outcomes; the truth is known. Rewards come at 0.5% (at 10% in the
-last setting, where all methods should agree), weights are clipped at 100, and reward models are noisy.
+Each log has its own contexts, actions and outcomes; the truth is known. Rewards come at 0.5% (at 10% in
+one setting, where all methods should agree), weights are clipped at 100, and reward models are noisy. In the
+last settings a reward is a basket: 3% of the newsletters sell one, lognormal with a median of 60 and a sigma
+of 1.2, so that one in six of them is above the clip of 200.
 
     python -m benchmarks.coverage [--runs 500] [--json FILE]
 """
@@ -14,6 +16,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -38,13 +41,20 @@ class Setting:
       rows: newsletters.
       actions: recommenders.
       logger: "uniform", or "skewed": a softmax mixed with a quarter of uniform choices.
-      rate: mean reward.
+      rate: share of the rows with a reward.
+      clip: largest basket that counts; None where a reward is 1.
     """
 
     rows: int
     actions: int
     logger: str
     rate: float = 0.005
+    clip: float | None = None
+
+    @property
+    def largest(self) -> float:
+        """Largest reward."""
+        return 1.0 if self.clip is None else self.clip
 
 
 SETTINGS = (
@@ -56,7 +66,11 @@ SETTINGS = (
     Setting(50_000, 12, "skewed"),
     Setting(50_000, 80, "uniform"),
     Setting(100_000, 12, "uniform", rate=0.1),
+    Setting(2_000, 3, "uniform", rate=0.03, clip=200.0),
+    Setting(10_000, 12, "uniform", rate=0.03, clip=200.0),
+    Setting(50_000, 12, "skewed", rate=0.03, clip=200.0),
 )
+MEDIAN, SIGMA = 60.0, 1.2
 
 
 def main() -> None:
@@ -88,7 +102,7 @@ def measure(setting: Setting, runs: int, seed: int = 1) -> dict[str, Any]:
         batch, truth = draw(setting, np.random.default_rng([seed, setting.rows, setting.actions, run]))
         samples = SAMPLES if run % (5 * max(setting.rows // 10_000, 1)) == 0 else 0
         for name in SHOWN:
-            estimator = ESTIMATORS[name](CLIP, (0.0, 1.0), samples)
+            estimator = ESTIMATORS[name](CLIP, (0.0, setting.largest), samples)
             estimator.add(batch)
             for method in METHODS:
                 if method == "bootstrap" and not samples:
@@ -115,19 +129,32 @@ def draw(setting: Setting, rng: np.random.Generator) -> tuple[LoggedBatch, float
     logging = uniform
     if setting.logger == "skewed":
         logging = 0.75 * _softmax(rng.standard_normal(shape), 1.5) + 0.25 * uniform
-    model = reward * np.exp(0.5 * rng.standard_normal(shape))
+    worth = 1.0 if setting.clip is None else mean_basket(setting.clip)
+    model = worth * reward * np.exp(0.5 * rng.standard_normal(shape))
     context = rng.integers(CONTEXTS, size=setting.rows)
     points = rng.random(setting.rows)[:, None]
     action = (points > np.cumsum(logging, axis=1)[context]).sum(axis=1).clip(max=setting.actions - 1)
+    earned = (rng.random(setting.rows) < reward[context, action]).astype(np.float64)
+    if setting.clip is not None:
+        baskets = MEDIAN * np.exp(SIGMA * rng.standard_normal(setting.rows))
+        earned *= np.minimum(baskets, setting.clip)
     batch = LoggedBatch(
-        reward=(rng.random(setting.rows) < reward[context, action]).astype(np.float64),
+        reward=earned,
         propensity=logging[context, action],
         evaluation_probability=evaluation[context, action],
         expected_reward=(evaluation * model).sum(axis=1)[context],
         logged_estimate=model[context, action],
         user=rng.integers(2**63, size=setting.rows, dtype=np.uint64),
     )
-    return batch, float((evaluation * reward).sum(axis=1).mean())
+    return batch, worth * float((evaluation * reward).sum(axis=1).mean())
+
+
+def mean_basket(clip: float) -> float:
+    """Mean of a lognormal basket that counts for the clip at most."""
+    normal = NormalDist()
+    z = math.log(clip / MEDIAN) / SIGMA
+    below = MEDIAN * math.exp(SIGMA**2 / 2.0) * normal.cdf(z - SIGMA)
+    return below + clip * (1.0 - normal.cdf(z))
 
 
 def table(result: dict[str, Any]) -> str:
@@ -135,7 +162,7 @@ def table(result: dict[str, Any]) -> str:
     setting = result["setting"]
     head = (
         f"{setting['rows']:,} rows, {setting['actions']} actions, {setting['logger']} logging, "
-        f"rewards {setting['rate']:.1%}"
+        f"rewards {setting['rate']:.1%}{'' if setting['clip'] is None else ', baskets'}"
     )
     lines = [f"{head}, {result['runs']} logs", "estimator " + "".join(f"{method:>21s}" for method in METHODS)]
     for name in SHOWN:

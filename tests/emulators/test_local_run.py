@@ -195,7 +195,7 @@ def test_the_run_is_written_down_in_mariadb(run: Run, mariadb: MySQLMetadata) ->
     finished = [event.step for event in run.events if event.state == "finished"]
     complete = metadata_store_pb2.Execution.COMPLETE
     assert {execution.last_known_state for execution in executions} == {complete}
-    assert len(executions) == len(finished) == 13 + 4
+    assert len(executions) == len(finished) == 14 + 4
     models = store.get_artifacts_by_type("Model")
     root = str(run.workspace.workdir / "pipelines" / "newsletter-training")
     assert any(model.uri.startswith(root) for model in models)

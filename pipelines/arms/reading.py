@@ -119,6 +119,5 @@ def _eligible(rows: pa.RecordBatch, place: Mapping[str, int], size: int) -> Floa
     found = index[named.indices.to_numpy(zero_copy_only=False).astype(np.int64)]
     # A list may hold an old name and today's; it counts once.
     pairs = np.unique(row[found >= 0] * size + found[found >= 0])
-    counts = np.bincount(pairs % size, minlength=size)
-    everyone: FloatArray = counts + float(np.count_nonzero(lengths == 0))
-    return everyone
+    counts = np.bincount(pairs % size, minlength=size) + np.count_nonzero(lengths == 0)
+    return counts.astype(np.float64)

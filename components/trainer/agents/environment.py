@@ -198,7 +198,7 @@ def _check_recommender_features(world: World, features: npt.NDArray[np.float32])
             f"environment: recommender_features: found shape {list(features.shape)}; allowed: [{arms}, F], "
             "one row per recommender of the world"
         )
-    fits = world.eligible(world.everyone).all(axis=0)
+    fits = np.asarray(world.eligible(world.everyone).all(axis=0))
     if not fits.all():
         needy = [name for name, everyone in zip(world.recommenders, fits, strict=True) if not everyone]
         raise SettingsError(

@@ -87,4 +87,4 @@ def run_series(
 
 def _outcome(done: Run) -> str:
     last = done.weeks[-1]
-    return f"last week {last.expected_reward:+.4f} a newsletter, {last.gap_closed:.0%} of the gap"
+    return f"last week {last.expected_reward:+.4f} per newsletter, {last.gap_closed:.0%} of the gap"

@@ -143,12 +143,12 @@ class Removal:
             )
             return Judged("cannot_tell", reason, gain)
         if gain.high < -ROUNDING:
-            return Judged("keep", f"a newsletter surely earns at least {shown(-gain.high, 2)} less", gain)
+            return Judged("keep", f"surely costs at least {shown(-gain.high, 2)} per newsletter", gain)
         if self._allowed(gain, policy_value):
             if gain.low > ROUNDING:
-                return Judged("retire", f"a newsletter surely earns at least {shown(gain.low, 2)} more", gain)
+                return Judged("retire", f"surely gains at least {shown(gain.low, 2)} per newsletter", gain)
             lost = shown(max(-gain.low, 0.0), 2)
-            return Judged("retire", f"a newsletter surely loses at most {lost}", gain)
+            return Judged("retire", f"surely costs at most {lost} per newsletter", gain)
         return Judged("cannot_tell", "it may be needed or not", gain)
 
     def _allowed(self, gain: Range, policy_value: float) -> bool:

@@ -94,7 +94,7 @@ def _notes_on_verdicts(found: ArmsFound) -> list[str]:
     ]
     if math.isfinite(found.allowed_loss):
         notes.append(
-            f"retire: it surely costs no more than gate.allowed_margin, {found.allowed_loss:.2g} a "
+            f"retire: it surely costs no more than gate.allowed_margin, {found.allowed_loss:.2g} per "
             "newsletter, and by the estimate no more than an equal part of that. Retire one, train, and look "
             "again: what two can do for each other is in no single figure."
         )

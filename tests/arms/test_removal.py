@@ -73,7 +73,7 @@ def test_a_harmful_one_goes_and_a_needed_one_stays() -> None:
     assert [one.verdict for one in found] == ["keep", "retire", "retire", "keep"]
     # The third costs much; the second earns no more than what would take its place.
     assert found[2].gain.low > 0.03
-    assert "earns at least" in found[2].reason
+    assert "gains at least" in found[2].reason
     assert whole.unsupported() == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Workspace:
         if not self.schema_file.is_file():
             raise SettingsError(
                 f"{self.schema_file}: no such file; write the curated schema from your data with "
-                f"`newsletter-bandit schema --use-case {self.use_case_path} --workdir {self.workdir}` and "
-                "review it"
+                f"`newsletter-bandit schema --use-case {shlex.quote(str(self.use_case_path))} --workdir "
+                f"{shlex.quote(str(self.workdir))}` and review it"
             )
         return self.schema_file.absolute()

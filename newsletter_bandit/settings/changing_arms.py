@@ -15,6 +15,7 @@ import yaml
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.files import write_text
+from newsletter_bandit.settings.mapping import SPLIT_TABLES
 from newsletter_bandit.settings.reading import parse_use_case
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.settings.yaml_edit import Document, UnclearError
@@ -129,10 +130,14 @@ def renamed(path: Path, old: str, new: str) -> Change:
         if old in data.get(key, ()):
             edit.replace(key, old, new)
     if old in data.get(_FEATURES, {}):
-        edit.rename_key(_FEATURES, old, new)
+        edit.rename_key((_FEATURES,), old, new)
     names = data.get("ingest", {}).get("value_names", {}).get("recommender", {})
     for value in [value for value, name in names.items() if name == old]:
         edit.set_text((*_VALUE_NAMES, value), new)
+    for place in _splits(data):
+        split = edit.at(place)
+        if old in split and new not in split:
+            edit.rename_key(place, old, new)
     earlier = data.get(_RENAMED, {})
     for name in [name for name, today in earlier.items() if today == old and name != new]:
         edit.set_text((_RENAMED, name), new)
@@ -181,7 +186,7 @@ class _Edit:
 
     def put(self, path: tuple[str, ...], key: str, value: Any, after: str | None = None) -> None:
         """Adds an entry to a mapping."""
-        self._mapping(path)[key] = value
+        self.at(path)[key] = value
         words = f"add {flow(key)}: {flow(value)}" + (f" to {'.'.join(path)}" if path else "")
         self._step(words, lambda: self._document.put(path, key, flow(value), after))
 
@@ -194,15 +199,16 @@ class _Edit:
             del self.data[path]
             self._step(f"take away {path}", lambda: self._document.drop((), path))
 
-    def rename_key(self, path: str, key: str, new: str) -> None:
+    def rename_key(self, path: tuple[str, ...], key: str, new: str) -> None:
         """Another key for an entry of a mapping."""
-        self.data[path] = {new if each == key else each: own for each, own in self.data[path].items()}
-        words = f"write {flow(new)} for {flow(key)} in {path}"
-        self._step(words, lambda: self._document.rename_key((path,), key, new))
+        entries = {new if each == key else each: own for each, own in self.at(path).items()}
+        self.at(path[:-1])[path[-1]] = entries
+        words = f"write {flow(new)} for {flow(key)} in {'.'.join(path)}"
+        self._step(words, lambda: self._document.rename_key(path, key, new))
 
     def set_text(self, path: tuple[str, ...], new: str) -> None:
         """Another text at a path."""
-        self._mapping(path[:-1])[path[-1]] = new
+        self.at(path[:-1])[path[-1]] = new
         self._step(f"write {'.'.join(path)}: {flow(new)}", lambda: self._document.set_text(path, new))
 
     def done(self) -> Change:
@@ -221,7 +227,8 @@ class _Edit:
         except yaml.YAMLError:
             return False
 
-    def _mapping(self, path: tuple[str, ...]) -> dict[str, Any]:
+    def at(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """The mapping at a path, as it is now."""
         found = self.data
         for key in path:
             found = found[key]
@@ -233,6 +240,17 @@ class _Edit:
             change()
         except UnclearError:
             self._unclear = True
+
+
+def _splits(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Where the file names the share of each recommender."""
+    found: list[tuple[str, ...]] = []
+    for table in SPLIT_TABLES:
+        source = (data.get("ingest") or {}).get(table, {}).get("propensity", {})
+        place = ("ingest", table, "propensity")
+        found += [(*place, "split")] if "split" in source else []
+        found += [(*place, "splits", value) for value in source.get("splits", {})]
+    return found
 
 
 def _require_known(edit: _Edit, name: str) -> None:

@@ -193,6 +193,21 @@ class Ingest(Settings):
     value_names: dict[Identifier, ValueNames] = {}
     max_rejected_share: Probability = 0.001
 
+    def splits_without(self, names: Collection[str]) -> tuple[str, ...]:
+        """Where shares of recommenders are named, such as "ingest.training.propensity.split", and none of
+        ``names`` is among them.
+        """
+        found: list[str] = []
+        for table in SPLIT_TABLES:
+            source = getattr(self, table).get("propensity")
+            if isinstance(source, FromSplit) and source.split.keys().isdisjoint(names):
+                found.append(f"ingest.{table}.propensity.split")
+            elif isinstance(source, FromRule) and all(
+                split.keys().isdisjoint(names) for split in source.splits.values()
+            ):
+                found.append(f"ingest.{table}.propensity.splits")
+        return tuple(found)
+
     @property
     def estimated_by(self) -> tuple[str, ...]:
         """The columns by which propensities are estimated; none where they are known."""

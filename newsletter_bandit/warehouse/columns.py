@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from newsletter_bandit.errors import DataError
@@ -133,6 +133,7 @@ def plan(
     names: Mapping[str, ValueNames],
     absent: Mapping[str, ColumnSource] | None = None,
     written: FileFormat = _PLAIN,
+    aliases: Sequence[Sequence[str]] = (),
 ) -> list[Column]:
     """A plan of how each column of the table is made from the file.
 
@@ -144,6 +145,7 @@ def plan(
       names: column of the table -> the names that replace values of the file.
       absent: sources of the columns that the file may lack.
       written: how the file writes its values.
+      aliases: names that mean the same recommender; a split needs only one of them.
 
     Raises:
       DataError: the file lacks a column, or holds it in a type that has no conversion.
@@ -157,7 +159,7 @@ def plan(
         of_file = file_column(source)
         if isinstance(source, FromSplit):
             (shown,) = (each.source for each in columns if each.name == "recommender")
-            columns.append(_of_split(name, type_, shown, _shares(source.split)))
+            columns.append(_of_split(name, type_, shown, _shares(source.split, aliases)))
         elif isinstance(source, FromRowNumber):
             expression = f"{text(source.row_number)} || {ROW}"
             columns.append(column(name, type_, expression, "VARCHAR", file, names.get(name), written))
@@ -170,7 +172,8 @@ def plan(
             missing.append(name if of_file == name else f"{of_file} (for {name})")
         elif isinstance(source, FromRule):
             by = _source(quoted(source.rule), raw[source.rule], written, {})
-            columns.append(_of_split(name, type_, by, _ruled(source_of(name), source.splits)))
+            shares = _ruled(source_of(name), source.splits, aliases)
+            columns.append(_of_split(name, type_, by, shares))
         elif isinstance(source, FromFilled):
             filled = _source(quoted(of_file), raw[of_file], written, names.get(name, {}))
             value = f"{source_of(name)} IS NOT NULL"
@@ -221,14 +224,20 @@ def _of_split(name: str, type_: str, source: str, value: str) -> Column:
     return Column(name, type_, source, value, "recommenders of the split, each with its share", of_split=True)
 
 
-def _shares(split: Split) -> str:
-    """The share of the row's recommender, whose column stands before."""
-    cases = " ".join(f"WHEN {text(name)} THEN {share!r}" for name, share in split.items())
+def _shares(split: Split, aliases: Sequence[Sequence[str]]) -> str:
+    """The share of the row's recommender, whose column stands before, by any of its names; by its own if the
+    split has several of them.
+    """
+    known = dict(split)
+    for names in aliases:
+        for share in [split[name] for name in names if name in split][:1]:
+            known |= {name: share for name in names if name not in split}
+    cases = " ".join(f"WHEN {text(name)} THEN {share!r}" for name, share in known.items())
     return f"CASE recommender {cases} END"
 
 
-def _ruled(source: str, splits: Mapping[str, Split]) -> str:
-    cases = " ".join(f"WHEN {text(value)} THEN {_shares(split)}" for value, split in splits.items())
+def _ruled(source: str, splits: Mapping[str, Split], aliases: Sequence[Sequence[str]]) -> str:
+    cases = " ".join(f"WHEN {text(value)} THEN {_shares(split, aliases)}" for value, split in splits.items())
     return f"CASE coalesce(CAST({source} AS VARCHAR), '') {cases} END"
 
 

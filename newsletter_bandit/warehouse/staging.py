@@ -170,7 +170,8 @@ def stage(
         by_time = by_time or timed
         # A file of users alone names no time.
         own = sources if timed else {**sources, TIME: FromConstant(constant="")}
-        columns = plan(types, own, file.types, str(path), names, _absent(table, types), written)
+        absent = _absent(table, types)
+        columns = plan(types, own, file.types, str(path), names, absent, written, use_case.aliases)
         if estimated is not None:
             decided = alike(estimated, file.types, written)
             columns.append(Column(ALIKE, "ARRAY<STRING>", decided, source_of(ALIKE), "texts"))

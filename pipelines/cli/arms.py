@@ -97,7 +97,8 @@ def add(
 
         change = changing_arms.added(_own_file(use_case), name, _features(feature or []))
         back = name in workspace.use_case.retired
-        words = arms_words.after_return(name) if back else arms_words.after_add(name, change.use_case)
+        tell = arms_words.after_return if back else arms_words.after_add
+        words = tell(name, change.use_case)
         _finish(session, change, words, _schema(workspace, name), dry_run=dry_run)
 
 

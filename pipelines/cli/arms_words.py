@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def after_add(name: str, use_case: UseCase) -> list[str]:
             "exploration.new_arm.until_rows is 0, so no budget tries it: the agent alone says how often it "
             "is shown."
         )
+    words += _split(name, use_case)
     words.append(
         "Where lists of eligible recommenders are used, they must name it from now on, and not for "
         "newsletters that were sent before."
@@ -53,11 +55,12 @@ def after_add(name: str, use_case: UseCase) -> list[str]:
     return [*words, _SCHEDULED]
 
 
-def after_return(name: str) -> list[str]:
-    """Sentences on a retired recommender that is offered again."""
+def after_return(name: str, use_case: UseCase) -> list[str]:
+    """Sentences on a retired recommender that is offered again; see `after_add`."""
     return [
         f"{name} is offered again: the next `newsletter-bandit predict` ranks it.",
         "It is not in the default ranking; add it there if it should be.",
+        *_split(name, use_case),
         _SCHEDULED,
     ]
 
@@ -74,7 +77,7 @@ def after_retire(name: str, before: UseCase) -> list[str]:
         f"{name} is retired: the next `newsletter-bandit predict` ranks it no more, also with the model in "
         f"production. Rankings that are stored already may hold it for up to {days} days, so run it now.",
         "It stays among the recommenders, so that log and models keep their meaning. `newsletter-bandit arms "
-        f"add {name}` offers it again.",
+        f"add {shlex.quote(name)}` offers it again.",
     ]
     return [*words, *_default_ranking(name, before, "left"), _SCHEDULED]
 
@@ -94,6 +97,20 @@ def after_rename(old: str, new: str, before: UseCase) -> list[str]:
         "the old name.",
     ]
     return [*words, *_default_ranking(old, before, "has another name in"), _SCHEDULED]
+
+
+def _split(name: str, use_case: UseCase) -> list[str]:
+    """Sentences on the share that a known split does not name yet; none where it does, or there is none."""
+    names = [name, *(old for old, today in use_case.renamed.items() if today == name)]
+    places = use_case.ingest.splits_without(names)
+    if not places:
+        return []
+    return [
+        f"{' and '.join(places)}: {name} has no share there, so `newsletter-bandit ingest` refuses "
+        "every row that shows it. Give it the probability with which it is drawn, and change the others so "
+        "that they add up to 1. Do it once all rows of the old shares are loaded: a split "
+        "holds for every row of a file."
+    ]
 
 
 def _default_ranking(name: str, before: UseCase, what: str) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -91,10 +92,11 @@ def run(
     user_id = world.user_ids(world.everyone[:1])[0]
     # As it was called: `make demo` does not put the command on the PATH.
     command = sys.argv[0] if Path(sys.argv[0]).name == "newsletter-bandit" else "newsletter-bandit"
+    folder = shlex.quote(str(workspace.workdir))
     for line in (
-        f"{command} serve --workdir {workspace.workdir}",
+        f"{command} serve --workdir {folder}",
         f"curl 'http://127.0.0.1:8080/users/{user_id}/recommenders'",
-        f"{command} models list --workdir {workspace.workdir}",
+        f"{command} models list --workdir {folder}",
     ):
         out.print(f"  {line}", markup=False, soft_wrap=True)
     if trained is not None:

@@ -85,3 +85,28 @@ def test_a_feature_is_a_key_and_a_value(command: Command, path: Path, tmp_path: 
     done = command("arms", "add", "new", "--feature", "cheap", *options)
     assert done.returncode == 2
     assert "--feature: found 'cheap'; allowed: KEY=VALUE" in done.stderr
+
+
+def test_a_split_that_init_wrote_takes_either_name(command: Command, tmp_path: Path) -> None:
+    head = "user,sent,variant,clicked,spend\n"
+    rows = [f"k{n},2026-11-18 08:00Z,{('Editor’s picks', 'b')[n % 2]},{n % 2},{n}.5" for n in range(60)]
+    log = tmp_path / "log.csv"
+    log.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    work = ["--workdir", tmp_path / "the work"]
+    done = command("init", log, "--split", "equal", "--yes", "--to", tmp_path, *work)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*.yaml")
+    options = ["--use-case", path, *work]
+    new = "Team's picks"
+    assert command("arms", "rename", "Editor’s picks", new, *options).returncode == 0
+    assert f'"{new}": 0.5' in path.read_text(encoding="utf-8").split("split:")[1]
+    assert "Editor’s picks: 0.5" not in path.read_text(encoding="utf-8")
+    log.write_text(f"{log.read_text(encoding='utf-8')}k99,2026-11-19 08:00Z,{new},0,5\n", encoding="utf-8")
+    done = command("ingest", "training", log, *options)
+    assert done.returncode == 0, done.stderr
+    assert "61 of 61 rows loaded" in done.stdout
+    done = command("arms", "add", "Top verkäufe", *options)
+    assert "ingest.training.propensity.split: Top verkäufe has no share there" in done.stdout
+    done = command("arms", "retire", "Top verkäufe", *options)
+    assert "`newsletter-bandit arms add 'Top verkäufe' --use-case " in done.stdout
+    assert f"--workdir '{tmp_path}/the work'`" in done.stdout

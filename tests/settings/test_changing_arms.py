@@ -9,6 +9,7 @@ import yaml
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.changing_arms import Change, added, renamed, retired
+from newsletter_bandit.settings.mapping import FromRule, FromSplit
 from newsletter_bandit.settings.reading import load_use_case
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -107,6 +108,33 @@ ingest:
     assert change.use_case.ingest.value_names["recommender"] == {"1": "again", "2": "deals"}
     kept = [line for line in change.after.splitlines() if "again" not in line]
     assert kept == [line for line in (TEXT + more).splitlines() if "refill" not in line]
+
+
+def test_the_shares_of_a_split_are_renamed(path: Path) -> None:
+    more = """\
+ingest:
+  training:
+    propensity:
+      split:
+        deals: 0.5    # half of them
+        "refill": 0.5
+  sends:
+    propensity: {rule: Country, splits: {CH: {deals: 0.4, refill: 0.6}, "": {top_rated: 1.0}}}
+"""
+    path.write_text(TEXT + more)
+    change = renamed(path, "deals", "What's new")
+    mapping = change.use_case.ingest
+    split, rule = mapping.training["propensity"], mapping.sends["propensity"]
+    assert isinstance(split, FromSplit)
+    assert isinstance(rule, FromRule)
+    assert split.split == {"What's new": 0.5, "refill": 0.5}
+    assert rule.splits == {"CH": {"What's new": 0.4, "refill": 0.6}, "": {"top_rated": 1.0}}
+    assert '    "What\'s new": 0.5    # half of them\n' in change.after
+    # A file that somebody changed by hand may hold the old name still.
+    path.write_text(f"{TEXT.replace('deals', 'new')}renamed: {{deals: new}}\n{more}")
+    assert renamed(path, "new", "deals").use_case.ingest.training["propensity"] == FromSplit(
+        split={"deals": 0.5, "refill": 0.5}
+    )
 
 
 def test_line_ends_stay_as_they_are(path: Path) -> None:

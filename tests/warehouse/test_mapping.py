@@ -50,10 +50,16 @@ HEADER = "Kunde;Versendet;Variante;Klicks;Abgemeldet am;Umsatz;Kunde seit;Segmen
 
 
 def load(
-    folder: Path, lines: str, table: Table = "training", **mapped: Any
+    folder: Path,
+    lines: str,
+    table: Table = "training",
+    renamed: dict[str, str] | None = None,
+    **mapped: Any,
 ) -> tuple[list[Any], IngestReport]:
     use_case = make_use_case(
-        features={"spend": {"type": "number"}, "joined": {"type": "date"}}, ingest={**MAPPED, **mapped}
+        features={"spend": {"type": "number"}, "joined": {"type": "date"}},
+        ingest={**MAPPED, **mapped},
+        renamed=renamed or {},
     )
     (folder / "log.csv").write_text(HEADER + lines, encoding="utf-8")
     report = ingest(folder / "w.duckdb", use_case, table, [folder / "log.csv"])
@@ -137,6 +143,22 @@ def test_a_rule_gives_each_segment_its_own_split(tmp_path: Path) -> None:
     (refusal,) = report.refusals
     assert (refusal.reason, refusal.rows) == ("propensity: no share of this row's recommender", 2)
     assert "(column Segment of the file)" in str(refusal)
+
+
+@pytest.mark.parametrize("named", ["a", "was", "older"])
+def test_a_split_takes_every_name_of_a_recommender(tmp_path: Path, named: str) -> None:
+    splits = {"x": {named: 0.5, "b": 0.5}, "y": {"was": 0.2, "a": 0.8}}
+    mapped = {**MAPPED["training"], "propensity": {"rule": "Segment", "splits": splits}}
+    lines = "".join(
+        f"{number};18.11.2026;{name};0;;1;;{segment}\n"
+        for number, (name, segment) in enumerate(
+            [("a", "x"), ("was", "x"), ("b", "x"), ("was", "y"), ("c", "x")]
+        )
+    )
+    rows, report = load(tmp_path, lines, training=mapped, renamed={"was": "a", "older": "a"})
+    assert [row["propensity"] for row in rows] == [0.5, 0.5, 0.5, 0.2]
+    (refusal,) = report.refusals
+    assert (refusal.reason, refusal.found) == ("propensity: no share of this row's recommender", "x")
 
 
 def test_the_newest_row_of_a_user_is_the_one_to_rank(tmp_path: Path) -> None:

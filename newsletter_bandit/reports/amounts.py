@@ -10,6 +10,7 @@ from newsletter_bandit.registry.evidence.metrics import Estimate
 NEWSLETTERS = 100_000
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "unknown"
+_SHOWN = 0.5  # half a unit of the last digit that `whole` shows
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Amount:
 
     @property
     def surely_more(self) -> bool:
-        """The whole interval is above 0."""
-        return self.low is not None and self.low > 0.0
+        """The whole interval is above 0, and not all of it is too small to be shown."""
+        return self.low is not None and self.low > 0.0 and not self.is_nothing
 
     @property
     def surely_less(self) -> bool:
-        """The whole interval is below 0."""
-        return self.high is not None and self.high < 0.0
+        """The whole interval is below 0, and not all of it is too small to be shown."""
+        return self.high is not None and self.high < 0.0 and not self.is_nothing
 
     @property
     def may_be_chance(self) -> bool:
@@ -52,8 +53,13 @@ class Amount:
 
     @property
     def is_nothing(self) -> bool:
-        """It is a difference of exactly 0: in no newsletter is there one."""
-        return self.value == self.low == self.high == 0.0
+        """It is a difference of 0 as far as it is shown: value and interval round to 0.
+
+        What rounding leaves of two sums that are the same is no gain.
+        """
+        return all(
+            figure is not None and abs(figure) < _SHOWN for figure in (self.value, self.low, self.high)
+        )
 
     @property
     def doubt(self) -> str:
@@ -114,6 +120,8 @@ def span(low: float | None, high: float | None) -> str:
     """An interval of differences in words: "905 to 1,780 more", "80 fewer to 900 more"."""
     if low is None or high is None:
         return f"interval {UNKNOWN}"
+    if round(low) == round(high) == 0:
+        return "no difference"
     if round(low) >= 0 and round(high) >= 0:
         return f"{whole(low)} to {whole(high)} more"
     if round(low) <= 0 and round(high) <= 0:

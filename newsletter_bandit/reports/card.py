@@ -140,6 +140,7 @@ def _context(evidence: Evidence, version: str, made_with: Mapping[str, str] | No
         "groups": groups,
         "gainers": [one.name for one in groups if one.words == "gains"],
         "losers": [one.name for one in groups if one.words == "loses"],
+        "same": [one.name for one in groups if one.words == "no difference"],
         "unsure": [one.name for one in groups if one.words == "cannot tell"],
         "sliced": sliced,
         "unsliced": [name for name in use_case.features if name not in sliced],

@@ -175,7 +175,8 @@ def _limits(amounts: Sequence[Amount]) -> tuple[float, float]:
     )
     if not reaches:
         return -math.inf, math.inf
-    reach = 1.1 * min(reaches[-1], 2.5 * reaches[len(reaches) // 2]) or 1.0
+    # An axis of less than a unit would show nothing but zeros.
+    reach = max(1.1 * min(reaches[-1], 2.5 * reaches[len(reaches) // 2]), 1.0)
     return -reach, reach
 
 

@@ -123,13 +123,14 @@ def _compared(evidence: Evidence) -> str:
     if not found.known:
         return f"nothing is known of its gain over {baseline(evidence)}"
     if found.is_nothing:
-        return f"it chooses exactly as {baseline(evidence)}"
+        return f"it makes the same choices as {baseline(evidence)}: no difference"
     percent = relative_gain(evidence)
     if found.surely_more or found.surely_less:
         interval = f"{confidence} interval: {span(found.low, found.high)}"
+        than = "as" if found.text() == "0" else "than"
         return (
-            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} {counted(evidence)} than "
-            f"{baseline(evidence)} ({f'{percent}; ' if percent else ''}{interval})"
+            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} {counted(evidence)} "
+            f"{than} {baseline(evidence)} ({f'{percent}; ' if percent else ''}{interval})"
         )
     if _probably_better(evidence):
         return (

@@ -24,8 +24,8 @@ class Meaning:
 
     @property
     def relative(self) -> str:
-        """The difference in percent of the baseline, such as "+9.9%"; "" where that is unknown."""
-        return relative(self.difference.value, self.baseline)
+        """The difference in percent of the baseline, such as "+9.9%"; "" for none or where unknown."""
+        return "" if self.difference.is_nothing else relative(self.difference.value, self.baseline)
 
 
 def gain(evidence: Evidence) -> Amount:
@@ -34,8 +34,10 @@ def gain(evidence: Evidence) -> Amount:
 
 
 def relative_gain(evidence: Evidence) -> str:
-    """The gain in percent of what the other earns, such as "+9.9%"; "" where that is unknown."""
+    """The gain in percent of what the other earns, such as "+9.9%"; "" for none or where unknown."""
     overall = evidence.metrics.overall
+    if gain(evidence).is_nothing:
+        return ""
     other = (
         overall.logging_policy
         if overall.production is None

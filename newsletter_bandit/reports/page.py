@@ -180,7 +180,7 @@ def _slices(rows: Sequence[slices.Slice], unit: str) -> Markup:
     shown = most_important(rows, lambda row: row.rows)
     return Markup(
         figures.intervals(
-            [figures.Row(row.name, row.amount, row.words != "cannot tell") for row in shown],
+            [figures.Row(row.name, row.amount, row.words in ("gains", "loses")) for row in shown],
             "Gain of each group of users, with its interval",
             f"{unit} gained per 100,000 newsletters",
             zero=True,

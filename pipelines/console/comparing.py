@@ -76,9 +76,11 @@ def _sentence(one: Evidence, other: Evidence) -> str:
         if base.version is not None and judged.verdict.compared_with == base.version:
             found = gain(judged)
             confidence = share(judged.metrics.confidence, 0)
+            begin = f"{judged.version} was compared with {base.version} newsletter by newsletter."
+            if found.is_nothing:
+                return f"{begin} It makes the same choices: no difference."
             return (
-                f"{judged.version} was compared with {base.version} newsletter by newsletter. Per 100,000 "
-                f"newsletters it earns {span(found.low, found.high)} {counted(judged)} "
+                f"{begin} Per 100,000 newsletters it earns {span(found.low, found.high)} {counted(judged)} "
                 f"({confidence} interval)."
             )
     if one.window is not None and one.window == other.window:

@@ -22,9 +22,10 @@ from newsletter_bandit.registry.evidence import (
 )
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
+from newsletter_bandit.reports.card import card
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import headline
-from newsletter_bandit.reports.meaning import meanings, net_clicks
+from newsletter_bandit.reports.meaning import meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections.comparisons import compared, singles
 from newsletter_bandit.reports.sections.correction import bonferroni
@@ -348,6 +349,7 @@ def test_figures_in_words() -> None:
     assert [whole(x, True) for x in (1341.6, -80.2, 0.2, None)] == ["+1,342", "−80", "0", "unknown"]
     assert span(-80.0, 900.0) == "80 fewer to 900 more"
     assert span(-900.0, -80.0) == "80 to 900 fewer"
+    assert span(-0.4, 0.3) == "no difference"
     assert span(None, 1.0) == "interval unknown"
     assert (share(0.1234), share(None), plain(1234.5), plain(-0.5)) == ("12.3%", "unknown", "1,234", "−0.5")
     assert not Amount(None).known
@@ -402,17 +404,32 @@ def test_an_unsure_gain_says_how_probable_it_is_and_what_is_sure() -> None:
     assert [one.relative for one in meanings(evidence(figures=figures))] == ["+13.1%", ""]
 
 
-def test_a_model_that_chooses_the_same_says_so() -> None:
-    same = Difference(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01, 0.007, 0.013)
+# Exactly the same, and what rounding leaves of sums that are.
+SAME = (
+    Difference(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01, 0.007, 0.013),
+    Difference(3.5e-9, 1e-10, 3.3e-9, 3.7e-9, 3.3e-9, 3.7e-9, 0.01, 0.007, 0.013),
+)
+
+
+@pytest.mark.parametrize("same", SAME)
+def test_a_model_that_chooses_the_same_says_so(same: Difference) -> None:
     found = evidence(figures=overall(difference=same), compared_with=FIRST)
     said = headline(found)
     assert said.badge == "Go live, the same as before"
     assert said.sentence == (
-        "This model passed every check: it chooses exactly as the model that it replaces."
+        "This model passed every check: it makes the same choices as the model that it replaces: no "
+        "difference."
     )
+    assert relative_gain(found) == ""
+    group = replace(found.metrics.slices["colour=red"], difference=same)
+    all_alike = replace(found, metrics=replace(found.metrics, slices={"colour=red": group}))
+    assert [row.words for row in slices(all_alike)] == ["no difference"]
+    told = " ".join(card(all_alike).split())
+    assert "Surely better: none. Surely worse: none. No difference: all of them." in told
+    assert "it earns as many net clicks as the model that it replaces (95% interval: no difference)." in told
     check = Check("value", -0.02541, -0.1, ">=", True, "a sentence")
     found = replace(found, verdict=replace(found.verdict, checks=(check,)))
-    assert "chooses exactly as the other, so nothing is lost" in guards(found)[0].meaning
+    assert "makes the same choices as the other, so nothing is lost" in guards(found)[0].meaning
     assert (Amount(0.0, 0.0, 0.0).doubt, Amount(1.0, -1.0, 2.0).doubt) == (
         ": no difference",
         ": may be chance",

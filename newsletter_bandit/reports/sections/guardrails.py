@@ -166,8 +166,8 @@ def _note(check: Check, evidence: Evidence) -> str:
     """A further sentence on a check, each after a blank; "" where there is none."""
     if check.name == _VALUE and gain(evidence).is_nothing:
         return (
-            ". This model chooses exactly as the other, so nothing is lost; the figure only shows how well "
-            "the log tells what the other earns"
+            ". This model makes the same choices as the other, so nothing is lost; the figure only shows "
+            "how well the log tells what the other earns"
         )
     found = evidence.metrics.overall.unsubscribes
     rate, high = evidence.metrics.overall.logging_policy.unsubscribe_rate, found.excess_upper_bound

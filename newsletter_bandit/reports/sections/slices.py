@@ -21,6 +21,8 @@ class Slice:
     @property
     def words(self) -> str:
         """Whether these users gain or lose."""
+        if self.amount.is_nothing:
+            return "no difference"
         if self.amount.surely_more:
             return "gains"
         return "loses" if self.amount.surely_less else "cannot tell"

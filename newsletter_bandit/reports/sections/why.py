@@ -30,7 +30,7 @@ class Worth:
     def words(self) -> str:
         """Whether it helps the model, as far as the log can tell."""
         if self.loss.is_nothing:
-            return "not used"
+            return "no difference" if self.changed else "not used"
         if self.loss.surely_more:
             return "helps"
         return "hurts" if self.loss.surely_less else "cannot tell"

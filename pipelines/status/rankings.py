@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+from newsletter_bandit.errors import UserError
 from newsletter_bandit.ranking_store import open_store
+from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.settings.environment import SQLiteStore
 from pipelines.status.findings import Finding, Limits, Severity
+from pipelines.status.production import registry_of
 from pipelines.workspace import Workspace
 
 _STALE = "freshness.max_stale_share"
 _MISSING = "see whether the inference table holds every user that it should"
+_GRACE = dt.timedelta(days=1)  # the next daily prediction follows the change
 _PREDICT = "`newsletter-bandit predict` ranks for every user and stores the rankings"
 
 
@@ -54,11 +58,39 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     stale, allowed = ages.older / served, workspace.use_case.freshness.max_stale_share
     if ages.older:
         words += f"; {ages.older:,} are of an earlier day, {stale:.0%}; at most {allowed:.0%} ({_STALE})"
+    now_in = _production(workspace)
+    other = now_in is not None and now_in.version != ages.model_version
+    if now_in is not None and other:
+        figures["production"] = now_in.version
+        words += f"; in production now: {now_in.version}, which the next prediction uses"
+    if now_in is not None and other and now - _since(now_in) > _GRACE:
+        return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
     if age > limits.warning_share * life:
         return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
     if stale > allowed:
         return Finding("rankings", Severity.WARNING, words, _MISSING, figures)
-    return Finding("rankings", Severity.OK, words, figures=figures)
+    return Finding("rankings", Severity.OK, words, _PREDICT if other else "", figures)
+
+
+def _production(workspace: Workspace) -> VersionInfo | None:
+    """The version in production; None if there is none, or it cannot be read, which the line of the model
+    says.
+    """
+    registry = registry_of(workspace)
+    try:
+        version = registry.current()
+        return None if version is None else registry.info(version)
+    except UserError:
+        return None
+
+
+def _since(info: VersionInfo) -> dt.datetime:
+    """When the version can have gone into production: its publication, or the last answer on it.
+
+    Nobody notes the time of a rollback, so after one there is no grace, and none is wanted.
+    """
+    last = info.sign_offs.last
+    return info.created if last is None else max(info.created, last.at)
 
 
 def _none() -> Finding:

@@ -125,6 +125,27 @@ def test_many_rankings_that_no_later_prediction_renewed_are_a_warning(workspace:
     assert found(tolerant)["rankings"].severity == OK
 
 
+def test_rankings_of_another_version_than_the_one_in_production(workspace: Workspace) -> None:
+    registry = Registry(workspace.environment.registry, "newsletter")
+    new = "20240121T010000Z-5a2b3c4d"
+    candidate(registry, str(workspace.workdir / "model"), new, VERSION)
+    approve(registry, new, "ada", "ok", TODAY)
+    line = found(workspace)["rankings"]
+    assert line.severity is OK  # the next prediction is due within a day
+    assert line.words.endswith(f"; in production now: {new}, which the next prediction uses")
+    assert line.advice.startswith("`newsletter-bandit predict`")
+    assert line.figures["production"] == new
+    assert found(workspace, TODAY + dt.timedelta(days=1))["rankings"].severity is OK
+    assert found(workspace, TODAY + dt.timedelta(days=1, hours=1))["rankings"].severity is WARNING
+    # What brought an older one back wants a prediction at once.
+    store = SQLiteStore(workspace.environment.store.path)  # type: ignore[union-attr]
+    store.put_many([make_ranking(user_id="user-1", generated_at=TODAY, model_version=new)])
+    store.close()
+    assert not found(workspace)["rankings"].advice
+    registry.rollback(VERSION)
+    assert found(workspace)["rankings"].severity is WARNING
+
+
 @pytest.mark.parametrize(
     ("day", "expected"),
     [

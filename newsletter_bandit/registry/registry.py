@@ -331,7 +331,10 @@ class Registry:
         if len(found) == 1 or beginning in found:
             return beginning if beginning in found else found[0]
         if found:
-            raise DataError(f"{self._folder}: {beginning} begins {len(found)} versions: {', '.join(found)}")
+            raise DataError(
+                f"{self._folder}: {beginning} begins {len(found)} versions: {', '.join(found)}; give more "
+                "characters of the one that is meant"
+            )
         raise DataError(f"{self._folder}: no version {beginning}; {self._available()}")
 
     def rollback(self, version: str | None = None, seen: str | None = None) -> str:

@@ -258,7 +258,8 @@ def test_versions_go_by_the_beginning_of_their_name_or_as_the_previous_one(tmp_p
     assert f"In production now: {names[0]}." in run(*rollback, "20261123").stdout
     several = run(*rollback, "2026")
     assert several.returncode == 2
-    assert f"2026 begins 3 versions: {', '.join(names)}" in several.stderr
+    more = "give more characters of the one that is meant"
+    assert f"2026 begins 3 versions: {', '.join(names)}; {more}" in several.stderr
     assert f"no version 2025; available: {names[0]}" in run(*rollback, "2025").stderr
     registry.set_current(names[2])
     told = run(*rollback, "--previous").stdout

@@ -12,6 +12,7 @@ from typing import Literal
 from newsletter_bandit import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.records import Fields
+from newsletter_bandit.registry.versions import Standing
 from newsletter_bandit.reports.evidence import Evidence
 from pipelines.local import progress
 from pipelines.local.progress import Progress
@@ -29,6 +30,14 @@ _OUTCOMES: dict[str, tuple[Tone, str]] = {
 _VERDICTS: dict[str, tuple[Tone, str]] = {
     "not_blessed": ("bad", "not blessed"),
     "cannot_tell": ("unsure", "cannot tell"),
+}
+
+# What became of a version that waited, in the words of the runs that waited for nobody.
+SIGNED_OFF: dict[Standing, tuple[Tone, str]] = {
+    "production": _OUTCOMES["published"],
+    "replaced": _OUTCOMES["published"],
+    "rejected": ("bad", "blessed, rejected"),
+    "superseded": ("unsure", "blessed, superseded"),
 }
 
 
@@ -58,6 +67,7 @@ class Run:
       version: version that it published; None where it published none.
       report: the page for people; None where there is none.
       steps: in their order.
+      waited: its version waited for a sign-off when it ended; what became of it, the registry knows.
     """
 
     name: str
@@ -72,6 +82,7 @@ class Run:
     version: str | None = None
     report: Path | None = None
     steps: tuple[Step, ...] = ()
+    waited: bool = False
 
 
 class PastRuns:
@@ -163,4 +174,5 @@ def _run(fields: Fields, name: str, pipeline: str, started: dt.datetime, page: P
         fields.optional("version", fields.text) if "version" in fields else None,
         page if page.is_file() else None,
         steps,
+        (tone, result) == _OUTCOMES["waiting"],
     )

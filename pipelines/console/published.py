@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.versions import created_at
 from pipelines.console.models import Model, model_of
 from pipelines.console.pages import minute
+from pipelines.console.past_runs import SIGNED_OFF, Run
 from pipelines.console.refusal import no_version
 from pipelines.workspace import Workspace
 
@@ -63,6 +66,23 @@ class Published:
     def waiting(self) -> list[Model]:
         """The versions that wait for their sign-off, the newest first."""
         return [model_of(info, self._use_case.reward.unit) for info in self.registry.waiting()[::-1]]
+
+    def told(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs, each whose version waited for its sign-off with what became of that since.
+
+        One whose version is not here, or damaged, stays as its record has it.
+        """
+        return [self._told(run) for run in runs]
+
+    def _told(self, run: Run) -> Run:
+        if not run.waited or run.version is None:
+            return run
+        try:
+            standing = self.registry.info(run.version).standing
+        except DataError:
+            return run
+        tone, result = SIGNED_OFF.get(standing, (run.tone, run.result))
+        return replace(run, tone=tone, result=result)
 
     def labels(self) -> dict[str, str]:
         """Each version, the newest first, with words to choose it by."""

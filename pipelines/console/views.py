@@ -97,7 +97,7 @@ class Views:
             versions=len(names),
             going_on=self._runs.under_way(),
             now=self._now(),
-            runs=self._runs.read(self._runs.names()[:_NEWEST]),
+            runs=self._published.told(self._runs.read(self._runs.names()[:_NEWEST])),
             done=done if done in _DONE else None,
             answered=next((name for name in names if name == request.query_params.get("version")), None),
             waiting=self._published.waiting()[:_NEWEST],
@@ -107,7 +107,9 @@ class Views:
     def runs(self, request: Request) -> Response:
         """All runs, the newest first."""
         part = _Part.of(request, self._runs.names())
-        return self._pages.page("runs.html", runs=self._runs.read(part.names), part=part)
+        return self._pages.page(
+            "runs.html", runs=self._published.told(self._runs.read(part.names)), part=part
+        )
 
     def versions(self, request: Request) -> Response:
         """All versions, the newest first."""
@@ -185,7 +187,7 @@ class Views:
         name: str = request.path_params["name"]
         if name not in self._runs.names():
             raise Refusal(HTTPStatus.NOT_FOUND, f"There is no run {name[:120]} in the work folder.")
-        return self._runs.read([name])[0]
+        return self._published.told(self._runs.read([name]))[0]
 
 
 def _report(content: bytes) -> Response:

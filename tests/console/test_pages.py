@@ -406,6 +406,32 @@ def test_a_model_that_waits_is_rejected_with_a_note(asked: tuple[TestClient, Wor
     assert registry_of(found).pointer() == Pointer(SECOND)
 
 
+def test_a_run_says_what_became_of_the_version_that_waited(asked: tuple[TestClient, Workspace]) -> None:
+    browser, found = asked
+    fifth = "20261130T221500Z-55555555"
+    let_wait(found, fifth, SECOND)
+    names = {}
+    for version, hour in ((FOURTH, 20), (fifth, 22)):
+        of = replace(evidence(outcome="waiting", compared_with=SECOND), version=version)
+        names[version] = f"tiny-training-20261130T{hour}0000.000000Z"
+        run(found, names[version], of)
+
+    def results() -> list[str]:
+        first, runs = words(browser.get("/").text), words(browser.get("/runs").text)
+        ends = [words(browser.get(f"/runs/{name}").text) for name in names.values()]
+        shown = ("? blessed, sign-off needed", "✕ blessed, rejected", "? blessed, superseded", "✓ published")
+        counted = [{text: page.count(text) for text in shown if text in page} for page in (first, runs)]
+        assert counted[0] == counted[1]
+        return [next(text for text in shown if text in end) for end in ends]
+
+    assert results() == ["? blessed, sign-off needed"] * 2
+    assert answered(browser, "reject", version=fifth)[0] == 303
+    assert results() == ["? blessed, sign-off needed", "✕ blessed, rejected"]
+    assert answered(browser, "approve")[0] == 303
+    assert results() == ["✓ published", "✕ blessed, rejected"]
+    assert "sign-off needed" not in browser.get("/").text
+
+
 def test_an_approval_of_what_one_no_longer_sees_changes_nothing(asked: tuple[TestClient, Workspace]) -> None:
     browser, found = asked
     form = {**form_of(browser, f"/versions/{FOURTH}/approve"), "by": "ada", "note": "ok"}

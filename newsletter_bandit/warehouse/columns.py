@@ -70,6 +70,7 @@ HOLDS = {
     "DOUBLE[]": "lists of numbers",
 }
 _PLAIN = FileFormat()
+_PLAIN_SIGNS = {"decimal": "point", "thousands": "none"}
 EPOCH_UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
 # A list's type -> the lists of a file that can become it.
 _LISTS = {"ARRAY<STRING>": ("VARCHAR[]",), "ARRAY<FLOAT64>": ("DOUBLE[]", "FLOAT[]")}
@@ -270,7 +271,9 @@ def column(
     if type_ == "ARRAY<STRING>":
         value = _texts(of, found, names)
     elif names:
-        value = _value(type_, _named(of, names), "VARCHAR", written, at_least)
+        # A typed number becomes a text with a point.
+        signs = written if found == "VARCHAR" else written.model_copy(update=_PLAIN_SIGNS)
+        value = _value(type_, _named(of, names, signs), "VARCHAR", signs, at_least)
     else:
         value = _value(type_, of, found, written, at_least)
     return Column(name, type_, source, value, allowed(type_, written, at_least))
@@ -311,20 +314,25 @@ def _source(expression: str, found: str, written: FileFormat, names: ValueNames)
 
 def _texts(source: str, found: str, names: ValueNames | None) -> str:
     split = source if found == "VARCHAR[]" else f"string_split(CAST({source} AS VARCHAR), '|')"
-    item = trimmed("item") if not names else _named(trimmed("item"), names)
+    item = trimmed("item") if not names else _named(trimmed("item"), names, _PLAIN)
     made = f"list_transform({split}, lambda item: {item})"
     return f"CASE WHEN len({source}) > 0 THEN {made} END" if found == "VARCHAR[]" else made
 
 
-def _named(source: str, names: ValueNames) -> str:
+def _named(source: str, names: ValueNames, signs: FileFormat) -> str:
     """The text with the values that have a name replaced by it; the empty value is a NULL."""
     written = f"CAST({source} AS VARCHAR)"
-    cases = " ".join(f"WHEN {text(value)} THEN {text(_written(name))}" for value, name in names.items())
+    cases = " ".join(f"WHEN {text(value)} THEN {text(_written(name, signs))}" for value, name in names.items())
     return f"nullif(CASE coalesce({written}, '') {cases} ELSE {written} END, '')"
 
 
-def _written(name: str | float | bool) -> str:
-    return str(name).lower() if isinstance(name, bool) else str(name)
+def _written(name: str | float | bool, signs: FileFormat) -> str:
+    """The name as a file of these signs would have it."""
+    if isinstance(name, str):
+        return name
+    if isinstance(name, bool):
+        return str(name).lower()
+    return repr(name).removesuffix(".0").replace(".", signs.numbers.decimal)
 
 
 def _value(type_: str, source: str, found: str, written: FileFormat, at_least: float | None) -> str:

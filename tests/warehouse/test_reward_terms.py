@@ -131,6 +131,27 @@ def test_a_files_columns_become_the_reward_and_an_unknown_one_leaves_the_row_out
     assert arm.mean_reward == pytest.approx(np.mean(list(expected.values())))
 
 
+@pytest.mark.parametrize("decimal", ["point", "comma"])
+def test_an_empty_value_can_mean_a_number(tmp_path: Path, decimal: str) -> None:
+    use_case = make_typed_use_case(
+        reward={"terms": TERMS},
+        ingest={
+            "training": {"basket_chf": {"column": "Basket"}, "minutes": {"column": "Minutes"}},
+            "format": {"decimal": decimal},
+            "value_names": {"basket_chf": {"": 0, "-": 2.5}},
+        },
+    )
+    sign = {"point": ".", "comma": ","}[decimal]
+    shared = {"propensity": f'"0{sign}5"', "height": "170", "Minutes": "1"}
+    rows = [{**shared, "Basket": basket} for basket in ("", "-", f'"7{sign}5"')]
+    file = write_csv(tmp_path / "rows.csv", *rows, more=("Basket", "Minutes"))
+    assert ingest(tmp_path / "w.duckdb", use_case, "training", [file]).refusals == ()
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        table = use_case.tables.training
+        found = connection.execute(f"SELECT basket_chf FROM {table} ORDER BY basket_chf").fetchall()
+    assert found == [(0.0,), (2.5,), (7.5,)]
+
+
 def test_a_value_that_is_no_number_is_refused(tmp_path: Path, use_case: UseCase) -> None:
     rows = [{"Basket": "much", "Minutes": "1"}, {"Basket": "2.5", "Minutes": "1"}]
     file = write_csv(tmp_path / "rows.csv", *rows, more=("Basket", "Minutes"))

@@ -147,6 +147,9 @@ def _steps(
         # None where the gate has no reference, or one that needs no model.
         reference_model=reference_models[0].outputs["model"] if reference_models else None,
         use_case=use_case,
+        # Only a reward of further outcomes leaves newsletters out.
+        log=log if use_case.reward.outcomes else None,
+        repeat_check=guard.outputs["check"] if guard is not None and use_case.reward.outcomes else None,
     )
     serving_model_resolver = ServingModelResolver(
         model=trainer.outputs["model"], evaluation=evaluator.outputs["evaluation"], use_case=use_case

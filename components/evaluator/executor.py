@@ -18,11 +18,16 @@ from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import REFERENCE, Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
+from newsletter_bandit import records
 from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse import window_log
+from newsletter_bandit.warehouse.window_log import WindowLog
 
 USE_CASE_KEY = "use_case"
+LOG_KEY = "log"
+REPEAT_CHECK_KEY = "repeat_check"
 REFERENCE_MODEL_KEY = "reference_model"
 SPLIT = "eval"
 
@@ -44,9 +49,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Args:
           input_dict: `examples` with the split ``eval``, `model`, and perhaps `baseline_model` and
-            `reference_model`.
+            `reference_model`, and the `repeat_check` of a step that looked at the window.
           output_dict: `evaluation` and `blessing`.
-          exec_properties: `use_case`.
+          exec_properties: `use_case`, and perhaps `log`.
 
         Raises:
           DataError: rows that cannot be evaluated, or none.
@@ -82,13 +87,23 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 candidate_alone = Models([models[0][1]], use_case.reward.bounds, use_case)
                 explain(candidate_alone, files, use_case).write(evaluation.uri)
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with, reference)
-        verdict = decide(results.gate_metrics(metrics, use_case), use_case.gate)
+        verdict = decide(
+            results.gate_metrics(metrics, use_case, _log(input_dict, exec_properties)), use_case.gate
+        )
         metrics.write(evaluation.uri)
         verdict.write(evaluation.uri)
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         _bless(blessing, verdict, candidate, production, exec_properties)
         as_well = f" and {reference}" if reference else ""
         logging.info("Verdict: %s, compared with %s%s.", verdict.verdict, compared_with, as_well)
+
+
+def _log(input_dict: dict[str, list[Artifact]], exec_properties: dict[str, Any]) -> WindowLog | None:
+    """What the window holds, by the step that looked or by whoever started the run; None where nobody did."""
+    if input_dict.get(REPEAT_CHECK_KEY):
+        return window_log.kept(artifact_utils.get_single_uri(input_dict[REPEAT_CHECK_KEY]))
+    given = exec_properties.get(LOG_KEY)
+    return WindowLog.of(records.parse(given, "what is known of the window")) if given else None
 
 
 def _saved_model(model: Artifact) -> str:

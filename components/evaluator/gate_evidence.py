@@ -14,10 +14,11 @@ from components.evaluator.gate_metrics import GateMetrics
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
 from newsletter_bandit.off_policy.checks import evidence, listed, mean_weights
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
-from newsletter_bandit.settings.reward import without_bounds
+from newsletter_bandit.settings.reward import without_bounds, without_values
 from newsletter_bandit.settings.use_case import Gate
 
 BOUNDS = "bounds of the reward"
+LEFT_OUT = "newsletters left out"
 
 
 def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
@@ -38,6 +39,7 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
         _values(metrics),
         *_estimated(metrics, gate),
         *_bounds(metrics),
+        *_left_out(metrics, gate),
     )
 
 
@@ -120,3 +122,14 @@ def _bounds(metrics: GateMetrics) -> tuple[Check, ...]:
         return ()
     detail = without_bounds(metrics.unbounded)
     return (Check(BOUNDS, float(len(metrics.unbounded)), 0.0, "<=", False, detail),)
+
+
+def _left_out(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+    """Fails where too many rows have no value of a term; none where the reward has no such term."""
+    if metrics.left_out_share is None:
+        return ()
+    what = "share of the window's newsletters without a value of a term of the reward"
+    check = compared(LEFT_OUT, metrics.left_out_share, "<=", gate.max_left_out_share, what)
+    if check.passed:
+        return (check,)
+    return (replace(check, detail=f"{check.detail}; {without_values(metrics.missing)}"),)

@@ -69,6 +69,9 @@ class GateMetrics:
       unsubscribe_excess_upper_bound: upper bound of the same; inf if unknown.
       reference: candidate against the fixed reference; None if there is none.
       estimated_by: columns by which the propensities were estimated; none where they were logged.
+      left_out_share: share of the window's newsletters without a value of a term of the reward, in [0, 1];
+        None where there is no such term, or nobody counted them.
+      missing: by term, how many newsletters of the window have no value of it.
     """
 
     rows: int
@@ -101,6 +104,8 @@ class GateMetrics:
     unsubscribe_excess_upper_bound: float = math.inf
     reference: Against | None = None
     estimated_by: tuple[str, ...] = ()
+    left_out_share: float | None = None
+    missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def against_baseline(self) -> Against:

@@ -25,6 +25,7 @@ from newsletter_bandit.registry.evidence.metrics import (
     SliceMetrics,
 )
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.window_log import WindowLog
 
 # Figures of one slice: model ("candidate", "production" or "reference") -> figure -> number or [K] list.
 SliceFigures = Mapping[str, Mapping[str, Any]]
@@ -82,8 +83,14 @@ def build(
     return Metrics.of(Fields(content, "evaluation results"))
 
 
-def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
-    """Figures that the gate uses; an unknown figure becomes NaN, an unknown bound an infinite one."""
+def gate_metrics(metrics: Metrics, use_case: UseCase, log: WindowLog | None = None) -> GateMetrics:
+    """Figures that the gate uses; an unknown figure becomes NaN, an unknown bound an infinite one.
+
+    Args:
+      metrics: of the evaluation.
+      use_case: gives reward and gate.
+      log: what the window holds; None where nobody looked, and then the rows left out are not judged.
+    """
     overall = metrics.overall
     weights = overall.candidate.serving_policy.weights
     difference, unsubscribes = overall.difference, overall.unsubscribes
@@ -126,6 +133,8 @@ def gate_metrics(metrics: Metrics, use_case: UseCase) -> GateMetrics:
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
         reference=_against_reference(overall, use_case.gate.reference_margin.share),
         estimated_by=metrics.estimated_by,
+        left_out_share=None if log is None or not use_case.reward.outcomes else log.left_out_share,
+        missing={} if log is None else log.missing,
     )
 
 

@@ -23,6 +23,10 @@ CASE
 {#- Whether every outcome of the row is known: neither NULL nor a number that is not finite. -#}
 {%- macro known(reward) %}
 {%- for term in reward.outcomes -%}
-COALESCE(`{{ term.name }}` - `{{ term.name }}` = 0, FALSE){{ " AND " if not loop.last }}
+{{ known_one(term) }}{{ " AND " if not loop.last }}
 {%- endfor %}
+{%- endmacro %}
+{#- The same of one outcome. -#}
+{%- macro known_one(term) -%}
+COALESCE(`{{ term.name }}` - `{{ term.name }}` = 0, FALSE)
 {%- endmacro %}

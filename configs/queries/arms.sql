@@ -1,4 +1,4 @@
-{% from "_reward.sql" import known, reward_of -%}
+{% from "_reward.sql" import known, known_one, reward_of -%}
 -- What each recommender of use case {{ use_case }} did from {{ start }} to before {{ end }} (UTC).
 SELECT
   recommender,
@@ -10,6 +10,9 @@ SELECT
 {%- if reward.outcomes %},
   -- Rows of which an outcome is not known are not trained on.
   {{ known(reward) }} AS known
+{%- for term in reward.outcomes %},
+  COUNTIF(NOT {{ known_one(term) }}) AS missing_{{ loop.index0 }}
+{%- endfor %}
 {%- endif %}
 FROM {{ table }}
 WHERE sent_at >= TIMESTAMP '{{ start }} 00:00:00+00:00'

@@ -31,6 +31,7 @@ AUCS = frozenset({"AUC", "AUC against production"})
 RANKS = frozenset({"rank correlation", "rank correlation against production"})
 ORDERS = AUCS | RANKS
 BOUNDS = "bounds of the reward"
+LEFT_OUT = "newsletters left out"
 REFERENCE = "value against the reference"
 # A gain that may be chance is called probable from this one-sided confidence on.
 PROBABLE = 0.9
@@ -292,6 +293,15 @@ def _cannot_tell(evidence: Evidence) -> Headline:
             _contradiction(evidence)
             + " Every estimate below rests on the propensities, so none of them can be believed. More "
             "newsletters do not help; right propensities do.",
+        )
+    if LEFT_OUT in verdict.failed:
+        detail = next(check.detail for check in verdict.checks if check.name == LEFT_OUT)
+        return Headline(
+            "unsure",
+            "Cannot tell: do not go live yet",
+            "Too many newsletters were left out, because they have no value of what the reward counts. So "
+            "the others need not tell of all.",
+            f"{detail[:1].upper()}{detail[1:]}. What is in use stays in use.",
         )
     if BOUNDS in verdict.failed:
         detail = next(check.detail for check in verdict.checks if check.name == BOUNDS)

@@ -17,7 +17,7 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import BOUNDS, ORDERS, propensities_are_wrong, standing
+from newsletter_bandit.reports.judgement import BOUNDS, LEFT_OUT, ORDERS, propensities_are_wrong, standing
 from newsletter_bandit.reports.meaning import counted, gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
@@ -233,6 +233,19 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
             "gate.estimated_propensities: allow, and train again.",
             "train --again",
         )
+    if LEFT_OUT in failed and evidence.log is not None:
+        for name, rows in evidence.log.missing.items():
+            yield Step(
+                f'If an empty cell of {name} means 0, set ingest.value_names.{name}: {{"": 0}} and load the '
+                f"newsletters again: {rows:,} of the window have no value of it.",
+                "ingest training FILE --replace",
+            )
+            yield Step(
+                f"If those values are not final yet, set reward.terms.{name}.attribution_days to the days "
+                "that they take: the window then ends before them."
+            )
+        yield Step("Then train again.", "train")
+        return
     if BOUNDS in failed:
         for name in evidence.use_case.reward.unbounded:
             yield Step(

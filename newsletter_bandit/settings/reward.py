@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
@@ -68,6 +68,22 @@ def without_bounds(terms: Sequence[str]) -> str:
     return (
         f"{', '.join(terms)}: values that are too rare to have been seen may be as large as they like, so no "
         f"interval holds; set {keys} to the smallest and largest value that shall count"
+    )
+
+
+def without_values(missing: Mapping[str, int]) -> str:
+    """How many newsletters have no value of each term, and what to do.
+
+    Args:
+      missing: by term, the newsletters; one term or more.
+    """
+    counts = " and ".join(f"{rows:,} newsletters have no value of {name}" for name, rows in missing.items())
+    zeros = " and ".join(f'ingest.value_names.{name}: {{"": 0}}' for name in missing)
+    days = " and ".join(f"reward.terms.{name}.attribution_days" for name in missing)
+    return (
+        f"{counts}, so nothing is learned from them, and the others may be unlike them; if an empty cell "
+        f"means 0, set {zeros} and load the file again with --replace; if those values are not final yet, "
+        f"let {days} keep them out of the window"
     )
 
 

@@ -68,6 +68,8 @@ class Gate(Settings):
     reference: Reference | None = PublishedReference(policy="published")
     # What a log is worth whose propensities were estimated; see `Ingest`. "allow" takes them for true.
     estimated_propensities: Literal["cannot_tell", "allow"] = "cannot_tell"
+    # Share of the window's newsletters without a value of a term of the reward; nothing learns from them.
+    max_left_out_share: Probability = 0.1
     # Unsubscribe rate over the logging policy's, at its upper bound; null switches the check off.
     max_unsubscribe_ratio: float | None = Field(default=2.0, gt=0.0, le=1000.0)
 

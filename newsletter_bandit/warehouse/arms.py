@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ class ArmSummary:
 
     ``unsubscribe_rate`` counts any unsubscribe, ``unsubscribe_after_click_rate`` those after a click.
     ``unknown`` are further newsletters of which an outcome of the reward is not known, so that nothing learns
-    from them.
+    from them; ``missing`` says of how many each outcome is not known.
     """
 
     recommender: str
@@ -28,6 +29,7 @@ class ArmSummary:
     unsubscribe_after_click_rate: float | None
     mean_reward: float | None
     unknown: int = 0
+    missing: Mapping[str, int] = field(default_factory=dict)
 
 
 def arm_summary(
@@ -51,13 +53,15 @@ def arm_summary(
         for row in batch.to_pylist():
             name = use_case.renamed.get(row["recommender"], row["recommender"])
             found.setdefault(name, []).append(row)
-    return [_summary(name, found.get(name, [])) for name in use_case.recommenders]
+    outcomes = tuple(use_case.reward.outcomes)
+    return [_summary(name, found.get(name, []), outcomes) for name in use_case.recommenders]
 
 
-def _summary(name: str, every: list[dict[str, Any]]) -> ArmSummary:
+def _summary(name: str, every: list[dict[str, Any]], outcomes: Sequence[str]) -> ArmSummary:
     """Figures under one name and those it had before."""
     rows = [row for row in every if row.get("known", True)]
     newsletters = sum(row["newsletters"] for row in rows)
+    missing = {one: sum(row[f"missing_{at}"] for row in every) for at, one in enumerate(outcomes)}
 
     def mean(figure: str) -> float | None:
         total = sum(row["newsletters"] * row[figure] for row in rows)
@@ -71,4 +75,5 @@ def _summary(name: str, every: list[dict[str, Any]]) -> ArmSummary:
         unsubscribe_after_click_rate=mean("unsubscribe_after_click_rate"),
         mean_reward=mean("mean_reward"),
         unknown=sum(row["newsletters"] for row in every) - newsletters,
+        missing={one: rows for one, rows in missing.items() if rows},
     )

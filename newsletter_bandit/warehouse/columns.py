@@ -322,7 +322,9 @@ def _texts(source: str, found: str, names: ValueNames | None) -> str:
 def _named(source: str, names: ValueNames, signs: FileFormat) -> str:
     """The text with the values that have a name replaced by it; the empty value is a NULL."""
     written = f"CAST({source} AS VARCHAR)"
-    cases = " ".join(f"WHEN {text(value)} THEN {text(_written(name, signs))}" for value, name in names.items())
+    cases = " ".join(
+        f"WHEN {text(value)} THEN {text(_written(name, signs))}" for value, name in names.items()
+    )
     return f"nullif(CASE coalesce({written}, '') {cases} ELSE {written} END, '')"
 
 

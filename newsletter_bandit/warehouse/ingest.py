@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,7 @@ def ingest(
             listed = "".join(f"\n  {line}" for line in (*refusals, *staged.said))
             raise DataError(f"{name}: {problem}; the table stays as it was{kept}{listed}")
         optional = OPTIONAL_COLUMNS.get(table, {})
+        said = (*staged.said, *_without_values(connection, use_case, table))
         loaded, changed = _load(connection, use_case, table, replace, optional)
     return IngestReport(
         table=name,
@@ -122,10 +123,23 @@ def ingest(
         already_there=good - loaded,
         refusals=refusals,
         rejects=rejects,
-        said=staged.said,
+        said=said,
         seconds=time.perf_counter() - started,
         changed=changed,
     )
+
+
+def _without_values(connection: duckdb.DuckDBPyConnection, use_case: UseCase, table: Table) -> Iterator[str]:
+    """Of each term of the reward, how many good rows have no value of it."""
+    for name in use_case.reward.outcomes if table == "training" else ():
+        ((rows,),) = connection.execute(
+            f"SELECT count(*) FROM staged WHERE {PROBLEM} IS NULL AND {quoted(name)} IS NULL"
+        ).fetchall()
+        if rows:
+            yield (
+                f"{rows:,} rows have no value of {name}: no training learns from them. If an empty cell "
+                f'means 0, set ingest.value_names.{name}: {{"": 0}} and load the file again with --replace.'
+            )
 
 
 def _too_many_refused(read: int, good: int, allowed: float) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -78,3 +79,11 @@ def unsubscribes(arms: Sequence[ArmSummary]) -> tuple[int, int]:
     both = ([(arm.newsletters, arm.unsubscribe_rate) for arm in arms], after)
     found, after_click = (sum(round(sent * (rate or 0.0)) for sent, rate in rates) for rates in both)
     return found, after_click
+
+
+def missing_of(arms: Sequence[ArmSummary]) -> dict[str, int]:
+    """Of how many newsletters each outcome of the reward is not known, the outcome with most first."""
+    counted: Counter[str] = Counter()
+    for arm in arms:
+        counted.update(arm.missing)
+    return dict(counted.most_common())

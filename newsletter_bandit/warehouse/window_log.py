@@ -16,6 +16,7 @@ from newsletter_bandit.records import Fields
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.loading import Loading
+from newsletter_bandit.warehouse.outcomes import missing_of
 from newsletter_bandit.warehouse.queries import Warehouse, render_window_query
 from newsletter_bandit.warehouse.reading import read
 
@@ -49,6 +50,21 @@ class WindowLog:
         return sum(arm.newsletters for arm in self.arms)
 
     @property
+    def left_out(self) -> int:
+        """Further newsletters of which an outcome of the reward is not known."""
+        return sum(arm.unknown for arm in self.arms)
+
+    @property
+    def left_out_share(self) -> float:
+        """Their share of all that were sent in the window, in [0, 1]."""
+        return self.left_out / (self.left_out + self.newsletters) if self.left_out else 0.0
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Of how many newsletters an outcome of the reward is not known, the outcome with most first."""
+        return missing_of(self.arms)
+
+    @property
     def empty_days(self) -> tuple[dt.date, ...]:
         """Days without a newsletter between the first and the last that have one."""
         sent = [index for index, newsletters in enumerate(self.days) if newsletters]
@@ -58,7 +74,7 @@ class WindowLog:
     @classmethod
     def of(cls, fields: Fields) -> WindowLog:
         """The log that fields hold, as `body` gives them; raises `DataError` for a fault."""
-        rates = [field.name for field in dataclasses.fields(ArmSummary)][2:-1]
+        rates = [field.name for field in dataclasses.fields(ArmSummary)][2:-2]
         try:
             start = dt.date.fromisoformat(fields.text("start"))
         except ValueError as error:
@@ -70,6 +86,7 @@ class WindowLog:
                     one.whole("newsletters"),
                     **{name: one.figure(name) for name in rates},
                     unknown=one.whole("unknown") if "unknown" in one else 0,
+                    missing=_wholes(one.object("missing")) if "missing" in one else {},
                 )
                 for one in fields.objects("arms")
             ),
@@ -88,6 +105,10 @@ class WindowLog:
             "propensities": list(self.propensities),
             "load": None if self.load is None else self.load.body(),
         }
+
+
+def _wholes(fields: Fields) -> dict[str, int]:
+    return {name: fields.whole(name) for name in fields.content}
 
 
 def window_log(

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
+from newsletter_bandit.settings.reward import without_values
 from newsletter_bandit.settings.run_day import run_day
-from newsletter_bandit.warehouse.outcomes import advice, unsubscribes
+from newsletter_bandit.warehouse.outcomes import advice, missing_of, unsubscribes
 from pipelines.cli.flags import with_options
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _VERDICT_WORDS = {
 _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
 # The check of a reward that has no bounds.
 _BOUNDS = "bounds of the reward"
+# The check of newsletters without a value of a term of the reward.
+_LEFT_OUT = "newsletters left out"
 # The check that looks further back than production.
 _REFERENCE = "value against the reference"
 _NOT_PLACED = {
@@ -116,9 +119,11 @@ def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
     said = []
     unknown = sum(row.unknown for row in rows)
     if unknown:
+        missing = missing_of(rows) or dict.fromkeys(reward.outcomes, unknown)
+        sent = unknown + sum(row.newsletters for row in rows)
         said.append(
-            f"{unknown:,} further newsletters have no value of {' or '.join(reward.outcomes)} yet: nothing "
-            "is learned from them."
+            f"Left out: {unknown:,} of {sent:,} newsletters of the window "
+            f"({unknown / sent:.1%}). {_sentence(without_values(missing))}."
         )
     given = advice(reward, *unsubscribes(rows))
     return Group(shown, *said, *([] if given is None else [f"{given}."]))
@@ -291,9 +296,10 @@ def _verdict_words(found: Verdict) -> str:
             "[bold yellow]Cannot tell[/]: the propensities do not fit the log (see the checks that fail), so "
             "nothing is published. More newsletters do not help; right propensities do."
         )
-    unbounded = next((check for check in found.checks if check.name == _BOUNDS and not check.passed), None)
-    if unbounded is not None:
-        return f"[bold yellow]Cannot tell[/]: {escape(unbounded.detail)}. Nothing is published."
+    for name in (_LEFT_OUT, _BOUNDS):
+        failed = next((check for check in found.checks if check.name == name and check.passed is False), None)
+        if failed is not None:
+            return f"[bold yellow]Cannot tell[/]: {escape(failed.detail)}. Nothing is published."
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
         return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
     if found.failed == (_REFERENCE,):

@@ -419,3 +419,19 @@ def test_json_round_trip_is_the_contract(tmp_path: Path) -> None:
 def test_checks_read_back_as_checks() -> None:
     verdict = decide(GOOD, GATE)
     assert all(isinstance(check, Check) for check in Verdict.from_json(verdict.to_json()).checks)
+
+
+def test_too_many_newsletters_without_a_value_tell_nothing_and_the_cure_is_named() -> None:
+    checks = [check.name for check in decide(GOOD, GATE).checks]
+    assert "newsletters left out" not in checks
+    few = decide(replace(GOOD, left_out_share=0.1, missing={"basket": 100}), GATE)
+    assert (few.verdict, few.failed) == ("blessed", ())
+    told = decide(replace(GOOD, left_out_share=0.96, missing={"basket": 192_177}), GATE)
+    assert (told.verdict, told.failed) == ("cannot_tell", ("newsletters left out",))
+    (check,) = (check for check in told.checks if check.name == "newsletters left out")
+    assert check.detail.startswith("0.96 is not <= 0.1 (")
+    assert "192,177 newsletters have no value of basket" in check.detail
+    assert 'set ingest.value_names.basket: {"": 0}' in check.detail
+    assert "reward.terms.basket.attribution_days" in check.detail
+    allowed = GATE.model_copy(update={"max_left_out_share": 1.0})
+    assert decide(replace(GOOD, left_out_share=0.96, missing={"basket": 1}), allowed).verdict == "blessed"

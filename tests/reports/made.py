@@ -29,6 +29,8 @@ from tests.tiny import make_use_case
 
 FIRST, SECOND = "20261102T101500Z-11111111", "20261123T101500Z-22222222"
 THIRD = "20261214T101500Z-33333333"
+# Checks whose figure must not exceed its bound.
+_AT_MOST = ("unsubscribes", "largest weight", "bounds of the reward", "newsletters left out")
 # Names that a page must not take for markup.
 NAMES = ("Kund'in", "deals & <b>more</b>", "c")
 
@@ -85,7 +87,7 @@ def evidence(
             name,
             figure,
             bound,
-            "<=" if name in ("unsubscribes", "largest weight", "bounds of the reward") else ">=",
+            "<=" if name in _AT_MOST else ">=",
             False,
             detail,
         )

@@ -16,7 +16,7 @@ from newsletter_bandit.reports.sections import guardrails, terms
 from tests.evidence_records import model_figures
 from tests.reports.made import evidence, overall
 
-BOUNDS = "bounds of the reward"
+BOUNDS, LEFT_OUT = "bounds of the reward", "newsletters left out"
 CLICKS = Clicks(0.13, 0.001, 0.12, 0.14, 0.11, 0.02, 0.015, 0.025)
 BASKET = TermFigures(3.2, 0.2, 2.8, 3.6, 2.5, 0.7, 0.4, 1.0, logged=2.5, top_share=0.6, unclipped=4.0)
 
@@ -92,3 +92,22 @@ def test_a_missing_clip_is_the_first_thing_said_and_the_next_thing_to_do() -> No
     assert terms.terms(found)[2].clipped_away == ""
     assert "interval unknown" in page(found)
     assert guardrails.guards(found)[-1].name == "Bounds of the reward"
+
+
+def test_newsletters_without_a_value_are_said_and_what_to_do() -> None:
+    detail = "0.96 is not <= 0.1 (share of the window)"
+    found = of_money(
+        [0, 200], verdict="cannot_tell", outcome="not_blessed", failed={LEFT_OUT: (0.96, 0.1, detail)}
+    )
+    assert found.log is not None
+    arm = replace(found.log.arms[0], unknown=2_400_000, missing={"basket_chf": 2_400_000})
+    found = replace(found, log=replace(found.log, arms=(arm, *found.log.arms[1:])))
+    assert headline(found).sentence.startswith("Too many newsletters were left out")
+    first, second, last = next_steps(found)
+    assert 'set ingest.value_names.basket_chf: {"": 0}' in first.text
+    assert first.command == "ingest training FILE --replace"
+    assert "reward.terms.basket_chf.attribution_days" in second.text
+    assert last.command == "train"
+    html = " ".join(re.sub(r"<[^>]+>", " ", page(found)).split())
+    assert "Left out beside these, without basket_chf 2,400,000" in html
+    assert guardrails.guards(found)[-1].figure == "96%"

@@ -116,6 +116,7 @@ def test_a_files_columns_become_the_reward_and_an_unknown_one_leaves_the_row_out
     file = write_csv(tmp_path / "rows.csv", *lines, more=("Basket", "Minutes"))
     report = ingest(tmp_path / "w.duckdb", use_case, "training", [file])
     assert (report.loaded, report.refusals) == (5, ())
+    assert [line.split(":")[0] for line in report.said] == ["1 rows have no value of basket_chf"]
     query = render_training_query(
         use_case, DuckDBWarehouse(kind="duckdb"), dt.date(2024, 1, 8), dt.date(2024, 2, 5)
     )
@@ -128,6 +129,7 @@ def test_a_files_columns_become_the_reward_and_an_unknown_one_leaves_the_row_out
     warehouse = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
     (arm, *_) = arm_summary(warehouse, use_case, dt.date(2024, 1, 8), dt.date(2024, 2, 5))
     assert (arm.newsletters, arm.unknown, arm.click_rate) == (4, 1, 0.5)
+    assert arm.missing == {"basket_chf": 1}
     assert arm.mean_reward == pytest.approx(np.mean(list(expected.values())))
 
 

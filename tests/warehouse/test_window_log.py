@@ -35,14 +35,15 @@ def test_newsletters_by_day_and_propensity(tmp_path: Path, use_case: UseCase) ->
     ]
     ingest(tmp_path / "w.duckdb", use_case, "training", [write_csv(tmp_path / "rows.csv", *rows)])
     warehouse = DuckDBWarehouse(kind="duckdb", path=str(tmp_path / "w.duckdb"))
-    arms = (ArmSummary("a", 5, 0.5, 0.0, 0.0, 0.5),)
+    arms = (ArmSummary("a", 5, 0.5, 0.0, 0.0, 0.5, 15, {"basket_chf": 12, "minutes": 5}),)
     found = window_log(warehouse, use_case, WINDOW, arms, LOADED)
     assert found.load == LOADED
     assert found.days == (1, 1, 0, 0, 3)
     assert found.empty_days == (dt.date(2024, 1, 10), dt.date(2024, 1, 11))
     assert found.propensities == (2, 1, 1, 0, 0, 0, 0, 0, 0, 1)
     assert (BOUNDS[0], BOUNDS[1], len(BOUNDS)) == (0.5, 0.25, 9)
-    assert found.newsletters == 5
+    assert (found.newsletters, found.left_out, found.left_out_share) == (5, 15, 0.75)
+    assert found.missing == {"basket_chf": 12, "minutes": 5}
     # It travels as JSON.
     text = json.dumps(found.body())
     assert WindowLog.of(records.parse(text, "a file")) == found

@@ -55,6 +55,10 @@ _MEANINGS = {
         "Tells good choices from bad ones, compared",
         "the same, less that of the model in production",
     ),
+    "newsletters left out": (
+        "Newsletters left out",
+        "share of the window without a value of a term of the reward",
+    ),
     "bounds of the reward": ("Bounds of the reward", "terms of the reward that have none"),
     "value": ("Gain, at worst", "lower end of the gain's interval"),
     "margin of the reference": ("Allowed loss, reference", "what the fixed reference earns, likewise"),
@@ -140,7 +144,7 @@ def _guard(check: Check, evidence: Evidence) -> Guard:
 def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], str]]:
     """The unit of a check's figures in words, "" where its meaning has it; and how they are shown."""
     gate = evidence.use_case.gate
-    if name == "clipped weight":
+    if name in ("clipped weight", "newsletters left out"):
         return "", percent
     if name == "unsubscribes":
         return "", lambda figure: f"{plain(figure)} times"

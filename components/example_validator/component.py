@@ -16,6 +16,12 @@ from tfx.types import standard_component_specs as keys
 from components.example_validator.anomalies import describe
 from newsletter_bandit.errors import DataError
 
+_REMEDY = (
+    "If these values are wrong, mend and load them again. If they are right, as after a change of the "
+    "reward's terms, of their clips or of the features, write the schema anew, and review it: "
+    "`newsletter-bandit schema --overwrite`"
+)
+
 
 class StrictExecutor(executor.Executor):
     """TFX's executor, followed by an error if it found an anomaly."""
@@ -39,7 +45,8 @@ class StrictExecutor(executor.Executor):
             anomalies = load_anomalies_binary(os.path.join(folder, executor.DEFAULT_FILE_NAME))
             faults += [f"split {split}: {fault}" for fault in describe(anomalies)]
         if faults:
-            raise DataError("the examples contradict the curated schema:\n  " + "\n  ".join(faults))
+            listed = "\n  ".join(faults)
+            raise DataError(f"the examples contradict the curated schema:\n  {listed}\n{_REMEDY}")
         return output
 
 

@@ -100,7 +100,11 @@ def _unusable(log: Log, facts: Facts, sent: str, recommender: str, clicked: Flag
     if facts.different <= MOST_WORDS and _follows(log, facts.name, recommender):
         return "follows from the recommender, so it is the same fact twice"
     if _tells_click(log, facts, clicked):
-        return "one of its values goes with a click nearly always, or never, so it is known only afterwards"
+        why = "one of its values goes with a click nearly always, or never, so it is known only afterwards"
+        # Money, or a count.
+        return (
+            f"{why}; reward.terms can count it, docs/settings.md says how" if facts.kind == "number" else why
+        )
     return ""
 
 

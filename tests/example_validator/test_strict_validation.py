@@ -196,6 +196,7 @@ def test_a_contradiction_stops_the_run_and_names_split_feature_and_anomaly(
     ) as error:
         _validate(tmp_path, use_case, {"train": rows, "eval": bad})
     assert "split train" not in str(error.value)
+    assert str(error.value).endswith("`newsletter-bandit schema --overwrite`")
     assert (tmp_path / "anomalies" / "Split-eval" / "SchemaDiff.pb").is_file()
 
 

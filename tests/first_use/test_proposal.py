@@ -267,6 +267,8 @@ def test_what_is_known_only_afterwards_is_no_feature(tmp_path: Path) -> None:
     assert set(left_out) == {"seconds", "reached", "inbox", "opened_at", "answered_on"}
     assert "goes with a click nearly always" in left_out["seconds"]
     assert "known only after sending" in left_out["opened_at"]
+    # A number may be what is to be earned.
+    assert {name for name, why in left_out.items() if "reward.terms can count it" in why} == {"seconds"}
 
 
 def test_dates_that_may_begin_with_the_month_are_asked_for(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ class _Outcome(Mergeable):
             "logged": self._logged.estimate().value,
             "top_share": self._tail.top_share,
             "unclipped": unclipped,
+            "exceeded": self._unclipped.high,
         }
         if self._clip is None:
             # Without a range no interval allows for values that are too rare to have been seen.

@@ -57,3 +57,14 @@ class Tail(Mergeable):
         taken = np.clip(TOP * counts.sum() - (np.cumsum(counts) - counts), 0.0, counts)
         shares = np.divide(taken, counts, out=np.zeros_like(counts), where=counts > 0)
         return float((sums * shares).sum() / sums.sum())
+
+    @property
+    def high(self) -> float:
+        """The magnitude that a hundredth of the values other than 0 exceed, to a bin's width; NaN where all
+        are 0.
+        """
+        counts, sums = self._bins[:, 1:]
+        if not counts.sum():
+            return math.nan
+        at = int(np.searchsorted(np.cumsum(counts), (1.0 - TOP) * counts.sum()))
+        return float(sums[at] / counts[at])

@@ -249,8 +249,8 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
     if BOUNDS in failed:
         for name in evidence.use_case.reward.unbounded:
             yield Step(
-                f"Set reward.terms.{name}.clip to the smallest and largest value that shall count, such as "
-                "[0, 200], and train again."
+                f"Set reward.terms.{name}.clip to the smallest and largest value that shall count, "
+                f"{_such_as(evidence, name)}, and train again."
             )
         return
     factor = rows_factor(evidence)
@@ -265,6 +265,20 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
     if failed.keys() & ORDERS:
         what = "clicks" if evidence.use_case.reward.of_clicks else "rewards"
         yield Step(f"Wait for more {what}: at this number, chance explains how this model orders them.")
+
+
+def _such_as(evidence: Evidence, name: str) -> str:
+    """Which clip of an outcome is a good start, by the run's own values."""
+    further = evidence.metrics.overall.terms.get(name)
+    found = None if further is None else further.exceeded
+    if not found:
+        return "such as 0 and what a hundredth of the values exceed"
+    digits = 1 - math.floor(math.log10(found))
+    end = f"{math.ceil(round(found * 10.0**digits, 6)) / 10.0**digits:.12g}"
+    return (
+        f"such as [0, {end}], or [-{end}, {end}] if it can be negative (about a hundredth of the values "
+        "other than 0 are further from 0)"
+    )
 
 
 def _rows_sentence(evidence: Evidence, factor: float) -> str:

@@ -63,6 +63,8 @@ def test_a_better_candidate_is_blessed_by_rank_correlation_and_each_term_is_meas
     assert (term.logged, term.unclipped) == (pytest.approx(within.mean()), pytest.approx(basket.mean()))
     assert term.clipped_away == pytest.approx(1.0 - within.mean() / basket.mean())
     assert term.top_share == pytest.approx(np.sort(within)[-200:].sum() / within.sum(), rel=0.02)
+    # A hundredth of the baskets, not of the newsletters, exceed it.
+    assert term.exceeded == pytest.approx(np.quantile(basket[basket > 0], 0.99), rel=0.06)
     assert term.low < term.value < term.high
     assert term.difference_low > 0.0
     # Clicks by weights alone, as the estimates are those of another reward.

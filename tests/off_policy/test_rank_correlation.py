@@ -67,4 +67,5 @@ def test_the_share_of_the_largest_hundredth() -> None:
     largest = np.sort(np.abs(reward))[-200:]
     assert found.top_share == pytest.approx(largest.sum() / np.abs(reward).sum(), rel=0.01)
     assert found.mean == pytest.approx(reward.mean())
-    assert np.isnan([Tail().top_share, Tail().mean]).all()
+    assert found.high == pytest.approx(np.quantile(np.abs(reward[reward != 0]), 0.99), rel=0.06)
+    assert np.isnan([Tail().top_share, Tail().mean, Tail().high]).all()

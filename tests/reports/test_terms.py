@@ -89,6 +89,13 @@ def test_a_missing_clip_is_the_first_thing_said_and_the_next_thing_to_do() -> No
     assert "set reward.terms.basket_chf.clip" in told.because
     (step,) = next_steps(found)
     assert step.text.startswith("Set reward.terms.basket_chf.clip to the smallest and largest value")
+    assert "such as 0 and what a hundredth of the values exceed, and train again" in step.text
+    measured = of_money(
+        None, replace(unknown, exceeded=412.3), verdict="cannot_tell", outcome="not_blessed", failed=failed
+    )
+    assert "such as [0, 420], or [-420, 420] if it can be negative" in next_steps(measured)[0].text
+    assert "A lower clip" not in page(found)
+    assert "A clip would make the estimates surer" in " ".join(page(found).split())
     assert terms.terms(found)[2].clipped_away == ""
     assert "interval unknown" in page(found)
     assert guardrails.guards(found)[-1].name == "Bounds of the reward"

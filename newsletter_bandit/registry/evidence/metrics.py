@@ -181,11 +181,14 @@ class TermFigures(Clicks):
       logged: mean of the log.
       top_share: share of the sum that the largest 1% of the log's rows carry.
       unclipped: mean of the log before the clip.
+      exceeded: the magnitude that a hundredth of the log's values other than 0 exceed, before the clip; None
+        where all are 0, and where an earlier version wrote the file.
     """
 
     logged: Figure
     top_share: Figure
     unclipped: Figure
+    exceeded: Figure = None
 
     @property
     def clipped_away(self) -> Figure:

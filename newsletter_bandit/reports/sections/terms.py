@@ -28,6 +28,7 @@ class Term:
       top_share: share of the log's sum that 1% of its newsletters carry; "" where nobody measured it.
       clipped_away: share of the log's sum that the clip takes away; likewise.
       heavy: a few newsletters decide what it is.
+      clipped: it has a clip.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Term:
     top_share: str
     clipped_away: str
     heavy: bool
+    clipped: bool = False
 
 
 def terms(evidence: Evidence) -> list[Term]:
@@ -64,6 +66,7 @@ def terms(evidence: Evidence) -> list[Term]:
                 "" if further is None else share(further.top_share),
                 "" if further is None or reward.terms[name].clip is None else share(further.clipped_away),
                 heavy=further is not None and (further.top_share or 0.0) >= _HEAVY,
+                clipped=further is not None and reward.terms[name].clip is not None,
             )
         )
     return rows

@@ -619,3 +619,25 @@ def test_the_command_compile_writes_the_specification(
     assert command("compile", "training") == 0
     path = tmp_path / "workdir" / "compiled" / "newsletter-training.json"
     assert json.loads(path.read_text()) == specs[Pipeline.TRAINING]
+
+
+def test_the_gate_is_told_what_a_window_left_out(tmp_path: Path) -> None:
+    made = workspace(tmp_path)
+    basket = {"weight": 0.1, "clip": [0, 9]}
+    paid = made.use_case.model_validate(
+        made.use_case.model_dump() | {"reward": {"terms": {"clicked": 1, "basket": basket}}}
+    )
+    spec = compiled(dataclasses.replace(made, use_case=paid), Pipeline.TRAINING)
+    told = re.search(r'"repeat_check": (\{.*?\})', json.dumps(_evaluator(spec)))
+    assert told is not None
+    assert "RepeatGuard" in told[1]
+
+
+def _evaluator(spec: Any) -> Any:
+    """The task of the Evaluator, at whatever depth of the specification."""
+    if isinstance(spec, dict):
+        for name, inner in spec.items():
+            found = inner if name == "Evaluator" and "inputs" in inner else _evaluator(inner)
+            if found is not None:
+                return found
+    return None

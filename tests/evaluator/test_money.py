@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from components.evaluator import results
 from components.evaluator.in_memory import evaluate
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.rows import Known, Outcome, recommender_sums, table
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.arms import ArmSummary
+from newsletter_bandit.warehouse.window_log import WindowLog
 from tests.evaluator.model_outputs import EVEN, K, model
+from tests.evidence_records import metrics
 from tests.tiny import make_use_case
 
 CLIP = (0.0, 150.0)
@@ -170,3 +175,16 @@ def test_an_outcome_that_is_no_number_is_refused() -> None:
     broken = dataclasses.replace(outcome, outcomes={"basket_chf": basket})
     with pytest.raises(DataError, match="user u3: basket_chf is inf; allowed: a finite number"):
         evaluate(use_case(), broken, model(action, [0.05, 0.05, 0.9], ESTIMATES))
+
+
+def test_the_gate_sees_the_newsletters_of_the_window_that_have_no_value() -> None:
+    arms = tuple(
+        ArmSummary(name, 100, 0.1, 0.0, 0.0, 0.1, unknown, {"basket_chf": unknown})
+        for name, unknown in (("a", 500), ("b", 300))
+    )
+    window = WindowLog(arms, dt.date(2024, 1, 8), (200,), (200,))
+    found = results.gate_metrics(metrics(), use_case(), window)
+    assert (found.left_out_share, found.missing) == (0.8, {"basket_chf": 800})
+    # Nobody looked, or the reward has no such term.
+    assert results.gate_metrics(metrics(), use_case()).left_out_share is None
+    assert results.gate_metrics(metrics(), make_use_case(), window).left_out_share is None

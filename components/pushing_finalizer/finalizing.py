@@ -17,7 +17,6 @@ from newsletter_bandit.registry import (
     Look,
     Registry,
     model_digest,
-    new_version,
     settings_digest,
     window_of,
 )
@@ -146,7 +145,7 @@ def _published(
     reason = f"{BLESSED}; this model was published before"
     if version is None:
         reason = BLESSED
-        version = new_version(pushed.pushed_at, digest)
+        version = registry.next_version(pushed.pushed_at, digest)
         # From the start on: a step that is killed now leaves no version that seems to have been approved.
         kept_out = Placement("waiting", compared_with, compared_with) if waits else None
         registry.publish(version, pushed.model_dir, _files(evidence(version), drift_dir), kept_out)

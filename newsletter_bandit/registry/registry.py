@@ -30,7 +30,7 @@ from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, 
 from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
-from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest
+from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest, new_version
 
 MANIFEST = "manifest.json"
 MODEL = "model"
@@ -216,6 +216,21 @@ class Registry:
             if name.endswith(digest[:8]) and self._manifest(name).get("model") == digest:
                 return name
         return None
+
+    def next_version(self, created: dt.datetime, digest: str) -> str:
+        """A name that sorts after every version that is there, which is what "newest" rests on.
+
+        Two models may be made within one second, and clocks of two machines differ.
+
+        Args:
+          created: when the model was pushed, an aware time; if that is not later than the newest version, the
+            second after that counts.
+          digest: `model_digest` of the model.
+        """
+        names = self._names()
+        if names:
+            created = max(created, created_at(names[-1]) + dt.timedelta(seconds=1))
+        return new_version(created, digest)
 
     def publish(
         self,

@@ -95,11 +95,12 @@ def test_the_same_model_pushed_again_keeps_its_version_and_evidence(run: Run) ->
     assert [info.metrics for info in run.registry.versions()] == [metrics(rows=10)]
 
 
-def test_another_model_is_another_version(run: Run) -> None:
+@pytest.mark.parametrize("later", [60, 0, -60], ids=["later", "in one second", "by a slow clock"])
+def test_another_model_is_another_and_newer_version(later: int, run: Run) -> None:
     first = run.finalize()
     (run.model / "saved_model.pb").write_text("other graph")
     run.judge("blessed", compared_with=str(first.version))
-    second = run.finalize(later=60)
+    second = run.finalize(later=later)
     assert [info.version for info in run.registry.versions()] == [first.version, second.version]
     assert run.registry.current() == second.version
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,6 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert (decided.policy, decided.exploration_rate, decided.score_floor) == ("eval_policy", 0.0, None)
 
     # With the cache on and nothing else changed, the next run finds what is in production now.
-    # Versions are ordered by the second in which they were made.
-    time.sleep(1)
     workplace.judge("two", "blessed", compared_with=first["version"])
     executions = workplace.run("two", blessed=True)
     assert (production(executions) / "saved_model.pb").is_file()

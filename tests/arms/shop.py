@@ -19,6 +19,7 @@ from newsletter_bandit.registry import Registry, model_digest, new_version
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from newsletter_bandit.warehouse.ingest import ingest
 from pipelines.workspace import Workspace
+from tests.local_files import warehouse_file
 
 ROOT = Path(__file__).parents[2]
 RUN_DATE = dt.date(2026, 2, 9)
@@ -57,7 +58,7 @@ def make(folder: Path, rows: int = ROWS) -> Workspace:
     environment = environment.in_workdir(folder / "work", use_case)
     log = folder / "log.parquet"
     pq.write_table(log_of(rows), log)
-    ingest(Path(environment.warehouse.path), use_case, "training", [log])  # type: ignore[union-attr]
+    ingest(warehouse_file(environment), use_case, "training", [log])
     save_model(folder / "model")
     registry = Registry(environment.registry, "shop")
     version = new_version(dt.datetime(2026, 2, 2, tzinfo=dt.UTC), model_digest(str(folder / "model")))

@@ -18,6 +18,7 @@ from pipelines.arms.looking import look
 from pipelines.cli import arms_summary
 from pipelines.workspace import Workspace
 from tests.arms import shop
+from tests.local_files import warehouse_file
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_wrong_propensities_tell_nothing(workspace: Workspace, tmp_path: Path) -
     import duckdb
 
     copy = tmp_path / "warehouse.duckdb"
-    copy.write_bytes(Path(workspace.environment.warehouse.path).read_bytes())  # type: ignore[union-attr]
+    copy.write_bytes(warehouse_file(workspace.environment).read_bytes())
     with duckdb.connect(str(copy)) as connection:
         connection.execute("UPDATE shop.training SET propensity = 0.5 WHERE recommender = 'b'")
     warehouse = workspace.environment.warehouse.model_copy(update={"path": str(copy)})
@@ -125,9 +126,9 @@ def test_wrong_propensities_tell_nothing(workspace: Workspace, tmp_path: Path) -
 
 
 def test_the_tables_fit_80_columns(found: ArmsFound) -> None:
-    console = Console(file=io.StringIO(), width=80, highlight=False)
-    console.print(arms_summary.arms(found))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    printed = io.StringIO()
+    Console(file=printed, width=80, highlight=False).print(arms_summary.arms(found))
+    lines = printed.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
     for words in ("cannot tell", "retire", "keep", "rising", "16,000 newsletters", "30.0%"):

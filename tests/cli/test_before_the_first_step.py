@@ -23,6 +23,7 @@ from pipelines.cli.warehouse import rows_fingerprint
 from pipelines.local.running import judged_before
 from pipelines.workspace import Workspace
 from tests.evidence_records import decision, metrics, published, verdict
+from tests.local_files import warehouse_file
 
 ROOT = Path(__file__).parents[2]
 RUN_DATE = dt.date(2026, 11, 23)
@@ -65,7 +66,7 @@ def test_the_same_rows_with_the_same_settings_are_not_trained_on_again(workspace
     changed = use_case.model_copy(update={"eval_share": 0.3})
     assert judged_before(dataclasses.replace(workspace, use_case=changed), days, rows) is None
     for change in ("clicked = NOT clicked", "age = age + 1"):
-        with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
+        with duckdb.connect(warehouse_file(environment)) as connection:
             connection.execute(
                 f"UPDATE newsletter.training SET {change} WHERE user_id = (SELECT min(user_id) FROM "
                 "newsletter.training WHERE sent_at >= ? AND sent_at < ?)",
@@ -90,7 +91,7 @@ def test_a_pin_and_what_lies_outside_of_the_window_are_said_before_anything_is_t
     shown = out.getvalue()
     assert "Outside the window: " in shown
     assert f"Production is pinned to {VERSION}" in shown
-    path = workspace.environment.warehouse.path  # type: ignore[union-attr]
+    path = warehouse_file(workspace.environment)
     with duckdb.connect(path, read_only=True) as connection:
         ((count,),) = connection.execute("SELECT count(*) FROM newsletter.training").fetchall()
     assert f"of {count:,} loaded newsletters" in shown

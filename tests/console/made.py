@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import Verdict
@@ -64,13 +65,13 @@ def let_wait(found: Workspace, version: str, compared_with: str) -> None:
     assert registry_of(found).place(version, compared_with, waits=True).outcome == "waiting"
 
 
-def run(found: Workspace, name: str, of: Evidence | PredictionDay | None = None, **changes: object) -> None:
+def run(found: Workspace, name: str, of: Evidence | PredictionDay | None = None, **changes: Any) -> None:
     """Writes a run's record, and its page if there is evidence."""
     pipeline, _, start = name.rpartition("-")
     started = dt.datetime.strptime(start, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=dt.UTC)
     steps = [StepEvent("DuckDBExampleGen", "finished", 3.2, "80,000 rows")]
     record = RunRecord(pipeline, started.date(), started, 190.0, True, None, steps, None, of)
-    path = replace(record, **changes).write(found.workdir)  # type: ignore[arg-type]
+    path = replace(record, **changes).write(found.workdir)
     if of is not None:
         made = day_page(of) if isinstance(of, PredictionDay) else page(of)
         page_of(path).write_text(made, encoding="utf-8")

@@ -15,27 +15,17 @@ import pytest
 
 from newsletter_bandit.exchange import exchange
 from newsletter_bandit.files import LocalFiles, filled, filled_folder, write_bytes, write_text
+from tests.killing import COUNTED
 
 OLD, NEW = b"old " * 1000, b"new " * 1000
 # Replaces a file or folder; kills itself before its n-th step that reaches the disk, or half way through its
 # content.
-PROGRAM = f"""
-import os, shutil, signal, sys
+PROGRAM = f"""{COUNTED}
+import shutil
 from pathlib import Path
 from newsletter_bandit import files
 from newsletter_bandit.files import filled, filled_folder, write_bytes
-way, path, kill_at = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-steps = 0
-def step():
-    global steps
-    steps += 1
-    if steps == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-def counted(call):
-    def stepping(*args, **kwargs):
-        step()
-        return call(*args, **kwargs)
-    return stepping
+way, path = sys.argv[1], Path(sys.argv[2])
 os.fsync, os.replace, os.rename = counted(os.fsync), counted(os.replace), counted(os.rename)
 shutil.rmtree, files.exchange = counted(shutil.rmtree), counted(files.exchange)
 if way == "two renames":

@@ -17,6 +17,7 @@ import pytest
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.first_use.answers import Answers
 from newsletter_bandit.first_use.log import Log, Style, reading
+from newsletter_bandit.first_use.named_roles import Role
 from newsletter_bandit.first_use.odd_values import odd_sentences
 from newsletter_bandit.first_use.proposal import Proposal, propose
 from newsletter_bandit.first_use.settings_file import use_case_text
@@ -169,8 +170,8 @@ def test_a_rule_takes_one_split_per_value_and_one_that_decides_alone_teaches_not
 
 def test_columns_that_decided_estimate_what_nobody_knows(tmp_path: Path) -> None:
     log = coin_log(tmp_path / "log.csv", tier=lambda number: "xy"[number % 5 > 2])
-    none = {"propensity": "-"}
-    one = found(log, Answers(estimate_by=["tier"], roles=none))  # type: ignore[arg-type]
+    none: dict[Role, str] = {"propensity": "-"}
+    one = found(log, Answers(estimate_by=["tier"], roles=none))
     assert one.use_case.ingest.estimated_by == ("tier",)
     assert one.use_case.gate.estimated_propensities == "cannot_tell"
     trial = try_out(one.use_case, "training", [log])
@@ -178,16 +179,16 @@ def test_columns_that_decided_estimate_what_nobody_knows(tmp_path: Path) -> None
     assert (trial.good, trial.refused) == (120, 80)
     assert trial.said[0].startswith("Propensities of 120 rows are ESTIMATED by tier: shares among 1 groups")
     with pytest.raises(SettingsError, match="`estimate_by`: column 'clicked' is the click; allowed"):
-        found(log, Answers(estimate_by=["clicked"], roles=none))  # type: ignore[arg-type]
+        found(log, Answers(estimate_by=["clicked"], roles=none))
     with pytest.raises(
         SettingsError, match=r"`estimate_by`: .*log\.csv has no column 'level'; allowed: cust"
     ):
-        found(log, Answers(estimate_by=["level"], roles=none))  # type: ignore[arg-type]
+        found(log, Answers(estimate_by=["level"], roles=none))
     with pytest.raises(SettingsError, match="`split`: `estimate_by` is given too; use one of them"):
         found(log, Answers(split="equal", estimate_by=["tier"]))
     alone = coin_log(tmp_path / "alone.csv", tier=lambda number: "xy"[number % 2])
     with pytest.raises(SettingsError, match="`estimate_by`: tier, country decided alone"):
-        found(alone, Answers(estimate_by=["tier", "country"], roles=none))  # type: ignore[arg-type]
+        found(alone, Answers(estimate_by=["tier", "country"], roles=none))
 
 
 def test_a_log_of_windows_is_read_and_loaded_alike(messy: Found, tmp_path: Path) -> None:
@@ -222,13 +223,13 @@ def test_months_with_names_are_dates(tmp_path: Path, written: str, formats: tupl
 
 def test_one_column_of_words_may_hold_both_outcomes(tmp_path: Path) -> None:
     log = coin_log(tmp_path / "log.csv", clicked=lambda n: ["sent", "clicked", "left us", "bounced"][n % 4])
-    twice = {"clicked": "clicked", "unsubscribed": "clicked"}
+    twice: dict[Role, str] = {"clicked": "clicked", "unsubscribed": "clicked"}
     with pytest.raises(
         SettingsError, match=r"`clicked_when`: missing; .* mean yes: bounced, clicked, left us, sent"
     ):
-        found(log, Answers(roles=twice))  # type: ignore[arg-type]
+        found(log, Answers(roles=twice))
     meanings = {"clicked": ["clicked", "left us"], "unsubscribed": ["left us"]}
-    one = found(log, Answers(roles=twice, meanings=meanings))  # type: ignore[arg-type]
+    one = found(log, Answers(roles=twice, meanings=meanings))
     ingest(tmp_path / "w.duckdb", one.use_case, "training", [log])
     with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as connection:
         counted = connection.sql(
@@ -364,14 +365,15 @@ def test_one_split_cannot_hold_where_users_may_get_different_recommenders(tmp_pa
 def test_an_experiment_of_one_day_needs_neither_user_nor_time(tmp_path: Path) -> None:
     rows = [f"{number % 7},{'ab'[number % 2]},{int(number % 3 == 0)}" for number in range(200)]
     log = write(tmp_path / "test.csv", "recency,variant,visit", rows)
-    day, none = dt.date(2008, 3, 20), {"user": "-", "time": "-"}
-    one = found(log, Answers(roles=none, sent_on=day, split="equal"))  # type: ignore[arg-type]
+    day = dt.date(2008, 3, 20)
+    none: dict[Role, str] = {"user": "-", "time": "-"}
+    one = found(log, Answers(roles=none, sent_on=day, split="equal"))
     report = ingest(tmp_path / "w.duckdb", one.use_case, "training", [log])
     assert (report.loaded, one.proposal.user) == (200, "row-1")
     assert try_out(one.use_case, "inference", [log]).good == 200
     assert one.proposal.plan.run_date == dt.date(2008, 3, 24)
     with pytest.raises(SettingsError, match="`sent_on`: missing, as `time` is -"):
-        found(log, Answers(roles=none, split="equal"))  # type: ignore[arg-type]
+        found(log, Answers(roles=none, split="equal"))
 
 
 def test_a_log_in_parts_is_one_log_and_files_of_different_things_are_not(tmp_path: Path) -> None:

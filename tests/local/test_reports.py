@@ -10,6 +10,8 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.registry import Look, Registry, approve, reject
+from newsletter_bandit.reports import Evidence
+from newsletter_bandit.reports.prediction_day import PredictionDay
 from newsletter_bandit.settings.environment import DuckDBWarehouse, Environment, SQLiteStore
 from pipelines.local import reports
 from pipelines.local.run_record import RunRecord
@@ -32,9 +34,11 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(use_case, tmp_path / "tiny.yaml", environment, tmp_path)
 
 
-def run(workspace: Workspace, on: int, found: object, pipeline: str = "training") -> Path:
+def run(
+    workspace: Workspace, on: int, found: Evidence | PredictionDay | None, pipeline: str = "training"
+) -> Path:
     started = dt.datetime(2026, 11, on, 3, tzinfo=dt.UTC)
-    record = RunRecord(f"tiny-{pipeline}", started.date(), started, 1.0, True, None, [], evidence=found)  # type: ignore[arg-type]
+    record = RunRecord(f"tiny-{pipeline}", started.date(), started, 1.0, True, None, [], evidence=found)
     return record.write(workspace.workdir)
 
 

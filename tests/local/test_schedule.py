@@ -26,6 +26,7 @@ from pipelines.local.schedule import Job, Weeks, has_raw_tables, jobs, lock_file
 from pipelines.local.systemd import units
 from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
+from tests.local_files import warehouse_file
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "configs" / "environments" / "local.yaml"
@@ -170,7 +171,7 @@ def test_runs_build_their_tables_where_there_are_raw_ones(workspace: Workspace) 
     create_raw(workspace.environment.warehouse, workspace.use_case)
     assert has_raw_tables(workspace)
     assert "--build-table" in planned(workspace)[0].command
-    with duckdb.connect(workspace.environment.warehouse.path) as connection:  # type: ignore[union-attr]
+    with duckdb.connect(warehouse_file(workspace.environment)) as connection:
         connection.execute("DROP TABLE raw.sends")
     assert "--build-table" not in planned(workspace)[0].command
 

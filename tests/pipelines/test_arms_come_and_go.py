@@ -29,6 +29,7 @@ from pipelines.cli.main import app
 from pipelines.cli.warehouse import write_schema
 from pipelines.local.running import predict, train
 from pipelines.workspace import Workspace
+from tests.local_files import warehouse_file
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -74,7 +75,7 @@ class Shop:
     def load(self, table: Any, rows: dict[str, Any], *, replace: bool = False) -> None:
         file = self.path.parent / f"{table}.parquet"
         pq.write_table(pa.table(rows), file)
-        warehouse = Path(self.workspace.environment.warehouse.path)  # type: ignore[union-attr]
+        warehouse = warehouse_file(self.workspace.environment)
         report = ingest(warehouse, self.workspace.use_case, table, [file], replace=replace)
         assert report.rejected == 0
 

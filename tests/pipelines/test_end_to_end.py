@@ -31,6 +31,7 @@ from pipelines.names import Pipeline
 from pipelines.workspace import Workspace
 from serving.ranking import FIELDS
 from tests import vertex_run
+from tests.local_files import rankings_file, warehouse_file
 
 pytestmark = pytest.mark.pipeline
 
@@ -54,7 +55,7 @@ class Run:
         return str(json.loads(pointer.read_text())["version"])
 
     def rankings(self) -> dict[str, tuple[Any, ...]]:
-        with sqlite3.connect(self.workspace.environment.store.path) as connection:  # type: ignore[union-attr]
+        with sqlite3.connect(rankings_file(self.workspace.environment)) as connection:
             rows = connection.execute("SELECT * FROM rankings ORDER BY user_id").fetchall()
         return {row[0]: row for row in rows}
 
@@ -71,7 +72,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         workdir, use_case
     )
     write(workdir / "raw", *simulate(use_case, NEWSLETTERS, USERS, RUN_DATE, seed=7))
-    warehouse = Path(environment.warehouse.path)  # type: ignore[union-attr]
+    warehouse = warehouse_file(environment)
     ingest(warehouse, use_case, "training", [workdir / "raw" / TRAINING_FILE])
     ingest(warehouse, use_case, "inference", [workdir / "raw" / INFERENCE_FILE])
 
@@ -190,7 +191,7 @@ def test_the_served_policy_beats_the_best_single_recommender(run: Run) -> None:
     from serving.stores.sqlite import SQLiteStore
 
     world = World.load(run.workspace.workdir / "raw" / WORLD_FILE)
-    store = SQLiteStore(Path(run.workspace.environment.store.path))  # type: ignore[union-attr]
+    store = SQLiteStore(rankings_file(run.workspace.environment))
     users = world.everyone[:USERS]
     rankings = store.get_many(world.user_ids(users))
     served = first_slots(world, users, {user: list(r.recommenders) for user, r in rankings.items()})
@@ -338,7 +339,7 @@ def shuffled(run: Run, tmp_path: Path) -> Workspace:
     """The same workspace over a warehouse in which the training users' outcomes are dealt out at random."""
     import duckdb
 
-    source = run.workspace.environment.warehouse.path  # type: ignore[union-attr]
+    source = warehouse_file(run.workspace.environment)
     copy, dealt = tmp_path / "warehouse.duckdb", tmp_path / "dealt.parquet"
     shutil.copy(source, copy)
     share = run.workspace.use_case.eval_share

@@ -10,28 +10,19 @@ from pathlib import Path
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import Verdict
 from tests.evidence_records import published
+from tests.killing import COUNTED
 
 OLD = "20261116T101500Z-1a2b3c4d"
 NEW = "20261123T101500Z-5a2b3c4d"
 # Publishes; with a number n > 0, kills itself before its n-th step that reaches the disk.
-PROGRAM = """
-import os, signal, sys
+PROGRAM = f"""{COUNTED}
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import Verdict
-root, model, version, kill_at = *sys.argv[1:4], int(sys.argv[4])
-steps = 0
-def counted(call):
-    def step(*args, **kwargs):
-        global steps
-        steps += 1
-        if steps == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args, **kwargs)
-    return step
+root, model, version = sys.argv[1:]
 os.fsync, os.replace, os.rename = counted(os.fsync), counted(os.replace), counted(os.rename)
 registry = Registry(root, "tiny")
 verdict = Verdict("blessed", "logging policy", ())
-registry.publish(version, model, {verdict.FILE: verdict.content()})
+registry.publish(version, model, {{verdict.FILE: verdict.content()}})
 registry.set_current(version)
 """
 

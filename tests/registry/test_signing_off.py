@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from newsletter_bandit.registry import Registry, approve, reject
 from newsletter_bandit.registry.evidence import Placement, SignOff, SignOffs
 from newsletter_bandit.registry.pointer import Pointer
 from tests.evidence_records import decision, metrics, published, verdict
+from tests.killing import COUNTED
 from tests.registry.made_candidates import FIRST, OLD, SECOND, WINDOW, candidate, model_in, waiting
 
 AT = dt.datetime(2026, 12, 1, 9, 30, tzinfo=dt.UTC)
@@ -182,9 +185,9 @@ def no_verdict(registry: Registry) -> None:
     ],
 )
 def test_what_speaks_against_an_approval_is_named_and_keeps_nothing(
-    meanwhile: object, said: str, yields: bool, registry: Registry
+    meanwhile: Callable[[Registry], object], said: str, yields: bool, registry: Registry
 ) -> None:
-    meanwhile(registry)  # type: ignore[operator]
+    meanwhile(registry)
     before, kept = registry.pointer(), answers(registry)
     with pytest.raises(DataError, match=f"^{FIRST}: {said}.*Nothing was changed.") as refused:
         approve(registry, FIRST, "eve", "go", LATER)
@@ -231,8 +234,8 @@ def test_what_comes_between_an_approval_and_the_pointer_is_said(
 ) -> None:
     sign = Registry.sign
 
-    def sign_and_pin(self: Registry, *args: object) -> None:
-        sign(self, *args)  # type: ignore[arg-type]
+    def sign_and_pin(self: Registry, *args: Any) -> None:
+        sign(self, *args)
         self.pin()
 
     with monkeypatch.context() as patched:
@@ -269,19 +272,10 @@ def test_a_version_that_a_pin_kept_out_may_be_approved_without_the_pin(tmp_path:
 
 
 # Approves; with a number n > 0, kills itself before its n-th step that reaches the disk.
-PROGRAM = """
-import datetime as dt, os, signal, sys
+PROGRAM = f"""{COUNTED}
+import datetime as dt
 from newsletter_bandit.registry import Registry, approve
-root, version, by, kill_at = *sys.argv[1:4], int(sys.argv[4])
-steps = 0
-def counted(call):
-    def step(*args, **kwargs):
-        global steps
-        steps += 1
-        if steps == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args, **kwargs)
-    return step
+root, version, by = sys.argv[1:]
 os.replace = counted(os.replace)
 registry = Registry(root, "tiny")
 print("ready", flush=True)
@@ -385,11 +379,11 @@ def test_an_answer_does_not_clear_away_what_another_one_is_writing(
     answering = threading.Thread(target=lambda: reject(registry, FIRST, "bob", "no", AT))
     copy = shutil.copyfileobj
 
-    def slow_copy(*args: object) -> None:
+    def slow_copy(*args: Any) -> None:
         if not answering.ident:
             answering.start()
             answering.join(0.3)
-        copy(*args)  # type: ignore[arg-type]
+        copy(*args)
 
     monkeypatch.setattr(files.shutil, "copyfileobj", slow_copy)
     if what == "placement":

@@ -23,7 +23,7 @@ from newsletter_bandit.registry.evidence import (
 from newsletter_bandit.registry.evidence.metrics import Clicks, Difference, Estimate, Unsubscribes
 from newsletter_bandit.reports.amounts import Amount, plain, share, span, whole
 from newsletter_bandit.reports.card import card
-from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.reports.evidence import Evidence, Outcome
 from newsletter_bandit.reports.judgement import headline
 from newsletter_bandit.reports.meaning import meanings, net_clicks, relative_gain
 from newsletter_bandit.reports.next_steps import next_steps
@@ -179,8 +179,8 @@ def test_a_model_that_loses_by_exploring_is_told_to_explore_less() -> None:
         ("pinned", "Production is pinned", "models unpin"),
     ],
 )
-def test_a_good_model_that_was_kept_out(outcome: str, because: str, command: str) -> None:
-    found = evidence(outcome=outcome)  # type: ignore[arg-type]
+def test_a_good_model_that_was_kept_out(outcome: Outcome, because: str, command: str) -> None:
+    found = evidence(outcome=outcome)
     said = headline(found)
     assert (said.tone, said.badge) == ("unsure", "Good, but not live")
     assert because in said.because

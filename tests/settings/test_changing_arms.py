@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -177,9 +178,9 @@ def test_the_shipped_files_can_be_changed(name: str, tmp_path: Path) -> None:
         (lambda path: renamed(path, "dels", "new"), "found 'dels'"),
     ],
 )
-def test_refused(path: Path, make: object, why: str) -> None:
+def test_refused(path: Path, make: Callable[[Path], object], why: str) -> None:
     with pytest.raises(SettingsError, match=why):
-        make(path)  # type: ignore[operator]
+        make(path)
     assert path.read_text() == TEXT
 
 

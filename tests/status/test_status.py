@@ -26,6 +26,7 @@ from pipelines.status.looking import look
 from pipelines.workspace import Workspace
 from serving.stores.sqlite import SQLiteStore
 from tests.evidence_records import decision, metrics, published, verdict
+from tests.local_files import rankings_file, warehouse_file
 from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 from tests.registry.made_candidates import candidate, model_in
@@ -54,8 +55,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Tables, a model, a training and rankings of two users, one of them expired; all as they should be."""
     workspace = placed(use_case(), tmp_path_factory.mktemp("status"))
     environment = workspace.environment
-    fill_duckdb(Path(environment.warehouse.path), workspace.use_case, RAW)  # type: ignore[union-attr]
-    with duckdb.connect(environment.warehouse.path) as connection:  # type: ignore[union-attr]
+    fill_duckdb(warehouse_file(environment), workspace.use_case, RAW)
+    with duckdb.connect(warehouse_file(environment)) as connection:
         connection.execute("DELETE FROM raw.users WHERE snapshot_date > DATE '2024-01-20'")
     build(environment.warehouse, workspace.use_case, Plan(START, END, RUN_DATE))
     registry = Registry(environment.registry, "newsletter")
@@ -65,7 +66,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     registry.publish(VERSION, str(model), published(metrics(), verdict(), decision()))
     registry.set_current(VERSION)
     _note(registry, 1, "published")
-    store = SQLiteStore(environment.store.path)  # type: ignore[union-attr]
+    store = SQLiteStore(rankings_file(environment))
     for user, day in (("user-1", 22), ("user-2", 12)):
         generated = dt.datetime(2024, 1, day, tzinfo=dt.UTC)
         store.put_many([make_ranking(user_id=user, generated_at=generated, model_version=VERSION)])
@@ -111,7 +112,7 @@ def test_all_is_well(filled: Workspace) -> None:
 
 
 def test_many_rankings_that_no_later_prediction_renewed_are_a_warning(workspace: Workspace) -> None:
-    store = SQLiteStore(workspace.environment.store.path)  # type: ignore[union-attr]
+    store = SQLiteStore(rankings_file(workspace.environment))
     earlier = dt.datetime(2024, 1, 21, tzinfo=dt.UTC)
     store.put_many([make_ranking(user_id="user-3", generated_at=earlier, model_version=VERSION)])
     store.close()
@@ -138,7 +139,7 @@ def test_rankings_of_another_version_than_the_one_in_production(workspace: Works
     assert found(workspace, TODAY + dt.timedelta(days=1))["rankings"].severity is OK
     assert found(workspace, TODAY + dt.timedelta(days=1, hours=1))["rankings"].severity is WARNING
     # What brought an older one back wants a prediction at once.
-    store = SQLiteStore(workspace.environment.store.path)  # type: ignore[union-attr]
+    store = SQLiteStore(rankings_file(workspace.environment))
     store.put_many([make_ranking(user_id="user-1", generated_at=TODAY, model_version=new)])
     store.close()
     assert not found(workspace)["rankings"].advice
@@ -169,7 +170,7 @@ def test_any_age_is_allowed_where_the_settings_say_so(filled: Workspace) -> None
 
 
 def test_newer_raw_rows_count_because_a_run_can_build_from_them(workspace: Workspace) -> None:
-    with duckdb.connect(workspace.environment.warehouse.path) as connection:  # type: ignore[union-attr]
+    with duckdb.connect(warehouse_file(workspace.environment)) as connection:
         for table, column in (("raw.sends", "sent_at"), ("raw.users", "snapshot_date")):
             connection.execute(f"UPDATE {table} SET {column} = DATE '2024-02-03'")
     later = found(workspace, dt.datetime(2024, 2, 5, tzinfo=dt.UTC))
@@ -181,7 +182,7 @@ def test_newer_raw_rows_count_because_a_run_can_build_from_them(workspace: Works
 
 
 def test_a_table_that_is_empty_or_names_no_day(workspace: Workspace) -> None:
-    with duckdb.connect(workspace.environment.warehouse.path) as connection:  # type: ignore[union-attr]
+    with duckdb.connect(warehouse_file(workspace.environment)) as connection:
         connection.execute("DELETE FROM tiny.training; DELETE FROM raw.sends")
         connection.execute("ALTER TABLE tiny.inference DROP COLUMN snapshot_date")
     lines_now = found(workspace)
@@ -274,7 +275,7 @@ def test_a_first_model_that_waits_is_what_production_lacks(tmp_path: Path) -> No
 
 def test_a_part_that_cannot_be_read_is_a_line_and_the_others_stay(workspace: Workspace) -> None:
     (workspace.workdir / "registry" / "newsletter" / "CURRENT").write_text("{}")
-    Path(workspace.environment.store.path).write_text("not a database, but a text")  # type: ignore[union-attr]
+    rankings_file(workspace.environment).write_text("not a database, but a text")
     broken = found(workspace)
     for subject in ("model", "rankings"):
         assert broken[subject].severity is CRITICAL
@@ -283,8 +284,8 @@ def test_a_part_that_cannot_be_read_is_a_line_and_the_others_stay(workspace: Wor
 
 
 def test_a_warehouse_that_is_being_filled_is_no_alarm(workspace: Workspace) -> None:
-    path = workspace.environment.warehouse.path  # type: ignore[union-attr]
-    program = f"import duckdb; c = duckdb.connect({path!r}); print(flush=True); input()"
+    path = warehouse_file(workspace.environment)
+    program = f"import duckdb; c = duckdb.connect({str(path)!r}); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as writer:

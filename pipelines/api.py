@@ -201,7 +201,7 @@ def _logged(workdir: Path, command: str) -> Iterator[None]:
         try:
             with _streams_into(log.fileno()), _without_display():
                 yield
-        except Exception as error:
+        except Exception as error:  # of any class: a worker's error wraps the one that says what to do
             found = find_user_error(error)
             if found is None:
                 raise

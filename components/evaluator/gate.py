@@ -63,7 +63,7 @@ def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
 
 
 def _margins(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
-    """A margin in units of reward must be less than the baseline earns, or it allows to lose everything."""
+    """A margin in units of reward must be less than the baseline earns, or everything may be lost."""
     found = _margin("margin", metrics.against_baseline, gate.allowed_margin, "gate.allowed_margin")
     if metrics.reference is None:
         return found

@@ -185,7 +185,7 @@ def _blessed(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
     else:
         badge += ", probably better" if _probably_better(evidence) else ", no worse than allowed"
         because = (
-            f"It need not be better: the settings allow to lose {allowed_loss(evidence)}, and it surely "
+            f"It need not be better: the settings allow a loss of {allowed_loss(evidence)}, and it surely "
             f"loses less.{_sure(evidence)}"
         )
     now, info = standing(evidence, versions), own(evidence, versions)
@@ -278,7 +278,7 @@ def _not_blessed(evidence: Evidence) -> Headline:
         "bad",
         "Do not go live",
         f"This model is measurably worse than allowed: {_compared(evidence)}.",
-        f"{_meant(evidence)} The settings allow to lose {allowed_loss(evidence)}. What is in use stays in "
+        f"{_meant(evidence)} The settings allow a loss of {allowed_loss(evidence)}. What is in use stays in "
         "use.".strip(),
     )
 

@@ -1,4 +1,4 @@
-"""A margin in units of reward must be less than a newsletter earns, or it allows to lose everything."""
+"""A margin in units of reward must be less than a newsletter earns, or everything may be lost."""
 
 from __future__ import annotations
 

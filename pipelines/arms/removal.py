@@ -17,9 +17,9 @@ anything, underestimated. Three verdicts:
                  at least minus an M-th part of it
 
 With M recommenders judged, each interval has a confidence of 1 - (1 - gate.confidence) / M (Bonferroni), so
-all verdicts are right together with the gate's confidence. By the estimates, what they allow to lose one
-after the other adds up to one margin at most. What two recommenders can do for each other is in no single
-figure: retire one, train, and look again.
+all verdicts are right together with the gate's confidence. By the estimates, the losses that they allow
+one after the other add up to one margin at most. What two recommenders can do for each other is in no
+single figure: retire one, train, and look again.
 
 See `newsletter_bandit/off_policy/estimators/paired.py` for the paired difference, "Doubly Robust Policy
 Evaluation and Optimization" by Dudik, Erhan, Langford and Li (2014) for DR_i, and "Multiple Comparisons Among

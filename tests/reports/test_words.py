@@ -89,7 +89,7 @@ def test_a_model_within_the_margin_need_not_be_better() -> None:
         "This model passed every check: per 100,000 newsletters it is not measurably different from the "
         "model that it replaces (net clicks: 400 fewer to 600 more; 95% interval)."
     )
-    assert said.because.startswith("It need not be better: the settings allow to lose 10% of what the other")
+    assert said.because.startswith("It need not be better: the settings allow a loss of 10% of what")
 
 
 def test_what_it_means_in_clicks_and_unsubscribes() -> None:

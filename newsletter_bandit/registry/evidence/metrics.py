@@ -124,7 +124,7 @@ class Reference:
     Attributes:
       name: a version, or "logging policy".
       difference: candidate minus the reference; the excess leaves out the share that the reference's own
-        margin allows to lose.
+        margin allows as a loss.
       value: of a version, by the estimates of the comparison; None for the logging policy, as are the next.
       mean_weight, mean_weight_unclipped, mean_weight_reach: as in `Weights`.
     """

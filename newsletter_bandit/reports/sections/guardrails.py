@@ -41,7 +41,7 @@ _MEANINGS = {
         "Possible result",
         "how far an estimate lies outside of what newsletters can earn, in units of reward",
     ),
-    "margin": ("Allowed loss", "what is earned today, which must be more than the settings allow to lose"),
+    "margin": ("Allowed loss", "what is earned today, which must exceed the loss that the settings allow"),
     "AUC": ("Tells clicks from no clicks", "how well this model does that: 0.5 is chance, 1 perfect"),
     "AUC against production": (
         "Tells clicks from no clicks, compared",

@@ -30,6 +30,7 @@ def done(workdir: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_each_week_is_trained_gated_and_served(done: Run) -> None:
     first, second = done.weeks
     assert (first.verdict, first.compared_with) == ("blessed", "logging policy")
@@ -45,6 +46,7 @@ def test_each_week_is_trained_gated_and_served(done: Run) -> None:
         assert {"transform", "fit", "evaluate", "rank", "simulate"} == set(week.seconds)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_kept_and_needs_no_tensorflow(done: Run, workdir: Path) -> None:
     program = f"""
 import sys
@@ -59,6 +61,7 @@ assert "tensorflow" not in sys.modules
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_what_is_served_is_logged_with_its_probability(done: Run, workdir: Path) -> None:
     """The model's own ranking and the log agree; a second call ranks the same."""
     from newsletter_bandit.simulation.loop import monday, start

@@ -13,7 +13,7 @@ from notebooks.store import faults, notebooks, run
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = notebooks()
 # They train, or import TensorFlow.
-SLOW = {"2", "4", "5"}
+SLOW = {"2", "3", "4", "5"}
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 

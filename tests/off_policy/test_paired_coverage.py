@@ -16,6 +16,7 @@ LOGS = 300
 MOST = 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logger", ["uniform", "baseline"])
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("clicks", [0, 1, 2, 4, 50])

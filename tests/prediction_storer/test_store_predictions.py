@@ -100,6 +100,7 @@ store_day([row(f"user-{number}") for number in range(200)], pathlib.Path(sys.arg
 """
 
 
+@pytest.mark.slow
 def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
     step = subprocess.Popen(
         [sys.executable, "-c", HALFWAY, str(tmp_path)],

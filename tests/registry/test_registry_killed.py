@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence import Verdict
 from tests.evidence_records import published
@@ -51,6 +53,7 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_it_leaves_a_whole_version_or_none_and_a_rerun_mends_it(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
     seen: set[tuple[int, str | None]] = set()

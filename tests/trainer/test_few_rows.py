@@ -11,6 +11,7 @@ import pytest
 from newsletter_bandit.exported_model import EVALUATION, POLICIES
 from newsletter_bandit.settings.agents import NewArm
 from newsletter_bandit.settings.use_case import UseCase
+from tests.each_agent import of_agents
 from tests.tiny import make_use_case
 from tests.trainer.fitted import USERS, call, trained, users
 
@@ -38,7 +39,7 @@ def use_case_of(agent: str, **changes: Any) -> UseCase:
 
 
 @pytest.mark.parametrize(
-    ("agent", "few"), [*((agent, 0) for agent in AGENTS), ("boltzmann", 30), ("lin_ucb", 30)]
+    ("agent", "few"), of_agents([*((agent, 0) for agent in AGENTS), ("boltzmann", 30), ("lin_ucb", 30)])
 )
 def test_its_budget_is_in_the_exported_graph(
     agent: str, few: int, arrays: dict[str, Any], transform_output: Any, tmp_path: Path

@@ -14,6 +14,7 @@ import pytest
 
 from components.trainer.learning import NotLearntError, check_losses
 from newsletter_bandit.errors import DataError
+from tests.each_agent import of_agents
 from tests.tiny import make_use_case
 from tests.trainer.fitted import trained
 
@@ -41,7 +42,7 @@ def test_losses(first: float, last: float, constant: float, learnt: bool) -> Non
             check_losses(first, last, constant)
 
 
-@pytest.mark.parametrize("agent", ["boltzmann", "neural_lin_ucb"])
+@pytest.mark.parametrize("agent", of_agents(["boltzmann", "neural_lin_ucb"]))
 def test_a_learning_rate_that_moves_nothing_or_too_much_is_refused(
     agent: str, arrays: dict[str, Any], transform_output: Any
 ) -> None:
@@ -51,7 +52,7 @@ def test_a_learning_rate_that_moves_nothing_or_too_much_is_refused(
             trained(use_case, arrays, transform_output, slice(None))
 
 
-@pytest.mark.parametrize("agent", ["boltzmann", "neural_lin_ucb", "recommender_features"])
+@pytest.mark.parametrize("agent", of_agents(["boltzmann", "neural_lin_ucb", "recommender_features"]))
 def test_noise_and_a_warm_start_are_no_reason(
     agent: str, arrays: dict[str, Any], transform_output: Any, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def ran(imports: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_right_keras_is_chosen_or_the_wrong_one_refused() -> None:
     assert ran("import components").stdout == "ready\n"
     late = ran("import tensorflow as tf; tf.keras.Model")

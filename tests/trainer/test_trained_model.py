@@ -16,6 +16,7 @@ import pytest
 
 from newsletter_bandit import exported_model as contract
 from newsletter_bandit.settings.use_case import UseCase
+from tests.each_agent import of_agents
 from tests.tiny import BEST, Prepared, encode, make_use_case
 
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 8, "learning_rate": 0.01}
@@ -66,7 +67,7 @@ def trained(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return train
 
 
-@pytest.fixture(scope="module", params=list(AGENTS))
+@pytest.fixture(scope="module", params=of_agents(AGENTS))
 def exported(request: pytest.FixtureRequest, trained: Callable[[str], Path]) -> Path:
     """The model of each agent in turn."""
     return trained(request.param)
@@ -225,6 +226,7 @@ def test_an_unknown_logged_recommender_is_marked(exported: Path) -> None:
     assert figures["logged_action"][0, 0] == -1
 
 
+@pytest.mark.slow
 def test_all_load_where_the_project_cannot_be_imported(
     trained: Callable[[str], Path], tmp_path: Path
 ) -> None:

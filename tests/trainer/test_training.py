@@ -10,6 +10,7 @@ import pytest
 
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.use_case import UseCase
+from tests.each_agent import of_agents
 from tests.tiny import BEST, Prepared, make_use_case
 
 NETWORK = {"hidden_layers": [16], "batch_size": 128, "epochs": 6, "learning_rate": 0.01}
@@ -101,7 +102,7 @@ def test_a_recommender_that_was_never_shown_is_ranked_by_its_features(
     assert found[1, 2] > 0.3 > found[1, 0]  # green is b's colour
 
 
-@pytest.mark.parametrize("agent", ["neural_epsilon_greedy", "lin_ucb", "neural_lin_ucb"])
+@pytest.mark.parametrize("agent", of_agents(["neural_epsilon_greedy", "lin_ucb", "neural_lin_ucb"]))
 def test_a_warm_start_keeps_what_was_learnt(
     agent: str, arrays: dict[str, Any], transform_output: Any, tmp_path: Path
 ) -> None:

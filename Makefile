@@ -9,6 +9,7 @@ LIGHT := $(addprefix tests/,architecture console docs files first_use off_policy
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # What `make setup` alone can run, and soon. CI runs everything.
 SOON := -m 'not slow and not emulator and not browser'
+AT_ONCE := -m 'not slow and not emulator and not browser and not database'
 
 .PHONY: help setup demo check light test test-all lint json-schema notebooks lock emulators peers force
 
@@ -27,7 +28,7 @@ check: $(INSTALLED) ## At most a minute: `make lint`, and the quick tests of the
 	$(MAKE) --no-print-directory --jobs 2 --output-sync lint light
 
 light: $(INSTALLED)
-	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile $(SOON) -q $(LIGHT)
+	$(PYTHON) -m pytest -p tests.light -n 2 --dist loadfile $(AT_ONCE) -q $(LIGHT)
 
 test: $(INSTALLED) ## All tests but the slow and those of emulators and Chromium; PYTEST_ARGS='-k gate' runs some, PYTEST_ARGS='-n 0' in one process.
 	$(PYTEST) $(SOON) $(PYTEST_ARGS)

@@ -39,6 +39,8 @@ from tests.reports.made import FIRST, SECOND, evidence
 from tests.reports.made_day import day as predicted_day
 from tests.reports.made_day import stale
 
+pytestmark = pytest.mark.database
+
 PORT = 8090
 HOST = f"127.0.0.1:{PORT}"
 ROLLBACK = f"/versions/{FIRST}/rollback"

@@ -28,6 +28,8 @@ from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.trial import try_out
 from tests.messy_log import LAST_DAY, SPLIT, write_messy_log
 
+pytestmark = pytest.mark.database
+
 TODAY = LAST_DAY + dt.timedelta(days=10)
 SHARES = "40/30/10/10/10"
 

@@ -31,6 +31,8 @@ from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 from tests.registry.made_candidates import candidate, model_in
 
+pytestmark = pytest.mark.database
+
 ROOT = Path(__file__).parents[2]
 OK, WARNING, CRITICAL = Severity
 VERSION = "20240120T101500Z-1a2b3c4d"

@@ -15,6 +15,8 @@ from newsletter_bandit.warehouse.tables.build import Plan, build
 from tests import raw_sources
 from tests.raw_sources import FEATURES, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
+pytestmark = pytest.mark.database
+
 START, END = dt.date(2024, 1, 4), dt.date(2024, 1, 18)
 ATTRIBUTION, SERVED = dt.timedelta(days=3), dt.timedelta(days=8)
 SOONEST = dt.timedelta(seconds=2)

@@ -17,6 +17,8 @@ from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dr
 from tests import raw_sources
 from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
 
+pytestmark = pytest.mark.database
+
 PLAN = Plan(START, END, RUN_DATE)
 
 

@@ -16,6 +16,8 @@ from newsletter_bandit.warehouse.freshness import require_newsletters, require_u
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 
+pytestmark = pytest.mark.database
+
 SNAPSHOT = dt.date(2024, 1, 20)  # of the inference table that RUN_DATE gets
 NEWEST = dt.date(2024, 1, 14)  # newsletter of the training table
 

@@ -30,6 +30,8 @@ from serving.ranking import RankingError, check_user_id
 from tests.raw_rows import ROW, write_csv
 from tests.tiny import make_use_case
 
+pytestmark = pytest.mark.database
+
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 

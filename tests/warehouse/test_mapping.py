@@ -15,6 +15,8 @@ from newsletter_bandit.warehouse.ingest import IngestReport, Table, ingest
 from newsletter_bandit.warehouse.zones import nearest_zone
 from tests.tiny import make_use_case
 
+pytestmark = pytest.mark.database
+
 # A log as a shop exports it: neither campaign nor list, local times, a known split, counts.
 MAPPED: dict[str, Any] = {
     "training": {

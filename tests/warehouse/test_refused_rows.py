@@ -14,6 +14,8 @@ from newsletter_bandit.warehouse.ingest import ingest
 from tests.raw_rows import make_typed_use_case, write_csv
 from tests.tiny import make_use_case
 
+pytestmark = pytest.mark.database
+
 
 def count(warehouse: Path) -> int:
     with duckdb.connect(str(warehouse), read_only=True) as connection:

@@ -21,6 +21,8 @@ from tests import raw_sources
 from tests.raw_rows import make_typed_use_case, write_csv
 from tests.raw_sources import TERMS, Row, duckdb_rows, fill_duckdb, make_raw_use_case, random_outcomes
 
+pytestmark = pytest.mark.database
+
 START, END = dt.date(2024, 1, 4), dt.date(2024, 1, 18)
 
 

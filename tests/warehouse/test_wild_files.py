@@ -15,6 +15,8 @@ from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ingest import IngestReport, ingest
 from tests.raw_rows import ROW, make_typed_use_case, write_csv
 
+pytestmark = pytest.mark.database
+
 
 def loaded(folder: Path, use_case: UseCase, file: Path) -> tuple[list[dict[str, Any]], IngestReport]:
     """The training table's rows after ingesting the file alone, and the report."""

@@ -29,12 +29,29 @@ RUN_DATE = dt.date(2024, 1, 22)
 FEATURES = ("colour", "height", "joined", "member")
 
 
+_KINDS = {"colour": "string", "height": "number", "joined": "date", "member": "bool"}
+# A feature of each kind of history.
+HISTORY: dict[str, dict[str, Any]] = {
+    "shown": {"count": "shown", "weeks": 2},
+    "a_shown": {"count": "shown", "recommender": "a", "weeks": 1},
+    "clicks": {"count": "clicks", "weeks": 2},
+    "b_clicks": {"count": "clicks", "recommender": "b", "weeks": 1},
+    "since": {"count": "days_since_shown", "weeks": 2},
+    "c_since": {"count": "days_since_shown", "recommender": "c", "weeks": 1},
+}
+
+
 def make_raw_use_case(**changes: Any) -> UseCase:
     """Three recommenders, a feature of each type, three days of attribution, rankings served for eight."""
-    features = {"colour": "string", "height": "number", "joined": "date", "member": "bool"}
-    return make_use_case(
-        features={name: {"type": kind} for name, kind in features.items()}, attribution_days=3, **changes
-    )
+    features = {name: {"type": kind} for name, kind in _KINDS.items()}
+    return make_use_case(**{"features": features, "attribution_days": 3, **changes})
+
+
+def make_history_use_case(**changes: Any) -> UseCase:
+    """The same with the features of `HISTORY` besides."""
+    features = {name: {"type": kind} for name, kind in _KINDS.items()}
+    made = {name: {"type": "number", "history": history} for name, history in HISTORY.items()}
+    return make_raw_use_case(features={**features, **made}, **changes)
 
 
 def at(text: str) -> dt.datetime:

@@ -1,13 +1,28 @@
 {% from "_profile.sql" import profile, by_profile -%}
+{%- if history -%}
+WITH
+  days AS (
+    SELECT DISTINCT user_id, {{ day }} AS day
+    FROM {{ raw.users }}
+    WHERE snapshot_date = {{ snapshot_date }} AND NULLIF(user_id, '') IS NOT NULL
+  ),
+{% include "_history.sql" %}
+{% endif -%}
 SELECT
   users.user_id,
   {{ campaign }} AS campaign,
   users.eligible_recommenders,
   users.snapshot_date
-  {{- profile(features) }}
+  {{- profile(user_features) }}
+{%- for one in history %},
+  history.`{{ one.name }}`
+{%- endfor %}
 FROM {{ raw.users }} AS users
+{%- if history %}
+JOIN history ON history.user_id = users.user_id
+{%- endif %}
 WHERE users.snapshot_date = {{ snapshot_date }} AND NULLIF(users.user_id, '') IS NOT NULL
 QUALIFY ROW_NUMBER() OVER (
   PARTITION BY users.user_id
-  ORDER BY ARRAY_TO_STRING(users.eligible_recommenders, '|'), {{ by_profile(features) }}
+  ORDER BY ARRAY_TO_STRING(users.eligible_recommenders, '|'), {{ by_profile(user_features) }}
 ) = 1

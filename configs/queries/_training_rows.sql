@@ -5,7 +5,7 @@ WITH
   profiles AS (
     SELECT
       snapshots.send_id
-      {{- profile(features) | indent(4) }}
+      {{- profile(user_features) | indent(4) }}
     FROM snapshots
     JOIN {{ raw.users }} AS users
       ON users.user_id = snapshots.user_id
@@ -13,9 +13,15 @@ WITH
     WHERE users.snapshot_date < {{ end_date }}
     QUALIFY ROW_NUMBER() OVER (
       PARTITION BY snapshots.send_id
-      ORDER BY {{ by_profile(features) }}
+      ORDER BY {{ by_profile(user_features) }}
     ) = 1
   )
+{%- if history %},
+  days AS (
+    SELECT DISTINCT user_id, DATE(sent_at) AS day FROM good
+  ),
+{% include "_history.sql" %}
+{%- endif %}
 SELECT
   good.user_id,
   good.sent_at,
@@ -29,9 +35,15 @@ SELECT
 {%- for term in reward.outcomes %},
   outcomes.`{{ term.name }}`
 {%- endfor %}
-{%- for name, type in features %},
+{%- for name, type in user_features %},
   profiles.`{{ name }}`
+{%- endfor %}
+{%- for one in history %},
+  history.`{{ one.name }}`
 {%- endfor %}
 FROM good
 JOIN outcomes ON outcomes.send_id = good.send_id
 LEFT JOIN profiles ON profiles.send_id = good.send_id
+{%- if history %}
+JOIN history ON history.user_id = good.user_id AND history.day = DATE(good.sent_at)
+{%- endif %}

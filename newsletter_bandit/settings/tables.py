@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from newsletter_bandit.settings.base import Matching, Probability, Settings
+from newsletter_bandit.settings.names import RecommenderName
 from serving.ranking import FIELDS
 
 TableName = Annotated[
@@ -90,11 +91,36 @@ class StringFeature(Settings):
     embedding_dim: int = Field(default=8, ge=1, le=512)
 
 
+class History(Settings):
+    """What `build-tables` counts for each user in the days before that of a newsletter.
+
+    Attributes:
+      count: `shown`, the newsletters that they were sent; `clicks`, those of them that they had clicked on
+        before the day; `days_since_shown`, days since the last of them, 7 `weeks` where there was none.
+      recommender: counts only the newsletters that it filled; null counts all.
+      weeks: how far back it looks.
+    """
+
+    count: Literal["shown", "clicks", "days_since_shown"]
+    recommender: RecommenderName | None = None
+    weeks: int = Field(ge=1, le=52)
+
+    @property
+    def days(self) -> int:
+        """How far back it looks."""
+        return 7 * self.weeks
+
+
 class NumberFeature(Settings):
-    """A number; ``log1p`` is log(1 + max(x, 0)) followed by the z-score. A missing value becomes the mean."""
+    """A number; ``log1p`` is log(1 + max(x, 0)) followed by the z-score. A missing value becomes the mean.
+
+    Attributes:
+      history: `build-tables` makes it of what the user was sent before; by default it is a column of theirs.
+    """
 
     type: Literal["number"]
     treatment: Literal["z_score", "log1p", "identity"] = "z_score"
+    history: History | None = None
 
 
 class DateFeature(Settings):

@@ -30,6 +30,8 @@ from newsletter_bandit.settings.tables import (
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
     Feature,
+    History,
+    NumberFeature,
     RawTables,
     Scaling,
     Tables,
@@ -231,6 +233,7 @@ class UseCase(Settings):
             raise ValueError(f"features: {reserved} are columns of the contract and cannot be features")
         if not self.features:
             raise ValueError("features: none given; allowed: one or more")
+        self._check_history()
         both = [name for name in self.reward.outcomes if name in self.features]
         if both:
             raise ValueError(f"features: {both} are outcomes of the reward, which nobody knows beforehand")
@@ -315,6 +318,16 @@ class UseCase(Settings):
             for today in dict.fromkeys(self.renamed.values())
         )
 
+    def _check_history(self) -> None:
+        if len(self.history) == len(self.features):
+            raise ValueError("features: all of them have history; allowed: at least one of the user's own")
+        for name, history in self.history.items():
+            if history.recommender is not None and history.recommender not in self.recommenders:
+                raise ValueError(
+                    f"features.{name}.history.recommender: {history.recommender}; allowed: one of "
+                    f"{list(self.recommenders)}"
+                )
+
     def _check_recommender_features(self) -> None:
         given = self.recommender_features
         if not given:
@@ -346,7 +359,15 @@ class UseCase(Settings):
             contract |= self._outcome_columns
         if table not in ("training", "inference", "users"):
             return contract
-        return {**contract, **{name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items()}}
+        made = self.history if table == "users" else {}
+        own = {name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items() if name not in made}
+        return {**contract, **own}
+
+    @property
+    def history(self) -> dict[str, History]:
+        """The features that `build-tables` makes of what a user was sent before."""
+        numbers = {name: f for name, f in self.features.items() if isinstance(f, NumberFeature)}
+        return {name: f.history for name, f in numbers.items() if f.history is not None}
 
     @property
     def example_columns(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from tests.raw_sources import (
     Row,
     duckdb_rows,
     fill_duckdb,
+    make_history_use_case,
     make_raw_use_case,
 )
 
@@ -41,12 +43,14 @@ pytestmark = pytest.mark.emulator
 LIST = "eligible_recommenders"
 
 
-def _own_dataset(client: bigquery.Client, **changes: Any) -> UseCase:
+def _own_dataset(
+    client: bigquery.Client, make: Callable[..., UseCase] = make_raw_use_case, **changes: Any
+) -> UseCase:
     """A use case whose tables are in a new dataset."""
     dataset = f"test_{uuid.uuid4().hex[:12]}"
     client.create_dataset(dataset)
     names = ("sends", "clicks", "unsubscribes", "outcomes", "users", "rankings")
-    return make_raw_use_case(
+    return make(
         **changes,
         tables={"training": f"{dataset}.training", "inference": f"{dataset}.inference"},
         raw={name: f"{dataset}.{name}" for name in names},
@@ -157,7 +161,7 @@ def test_a_table_of_other_columns_stays_as_it_was(
 
 
 def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: bigquery.Client) -> None:
-    use_case = _own_dataset(bigquery_client, reward={"terms": raw_sources.TERMS})
+    use_case = _own_dataset(bigquery_client, make_history_use_case, reward={"terms": raw_sources.TERMS})
     raw = raw_sources.random_raw(400, seed=7)
     raw["outcomes"] = raw_sources.random_outcomes(raw["sends"], seed=8)
     fill_bigquery(bigquery_client, use_case, raw)

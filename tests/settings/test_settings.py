@@ -207,6 +207,24 @@ REFUSED_USE_CASES: dict[str, tuple[Change, list[str]]] = {
         lambda settings: settings.update(features={}, slices=[]),
         ["features: none given", "allowed: one or more"],
     ),
+    "history alone": (
+        lambda settings: settings.update(
+            features={"shown": {"type": "number", "history": {"count": "shown", "weeks": 4}}}, slices=[]
+        ),
+        ["features: all of them have history", "allowed: at least one of the user's own"],
+    ),
+    "history of no recommender": (
+        put(
+            "features",
+            "age",
+            value={"type": "number", "history": {"count": "shown", "recommender": "x", "weeks": 4}},
+        ),
+        ["features.age.history.recommender: x", "allowed: one of ['bestsellers'"],
+    ),
+    "history without an end": (
+        put("features", "age", value={"type": "number", "history": {"count": "shown", "weeks": 0}}),
+        ["features.age.history.weeks: found 0"],
+    ),
     "slice that is not a feature": (
         put("slices", value=["country", "weather"]),
         ["slices: ['weather']", "allowed: features of this use case", "country"],

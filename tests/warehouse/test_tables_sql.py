@@ -28,7 +28,7 @@ from newsletter_bandit.warehouse.tables.literals import (
 )
 from newsletter_bandit.warehouse.tables.sql import Statements
 from newsletter_bandit.warehouse.translate import to_duckdb
-from tests.raw_sources import TERMS, make_raw_use_case
+from tests.raw_sources import TERMS, make_history_use_case, make_raw_use_case
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 DUCKDB = DuckDBWarehouse(kind="duckdb")
@@ -50,15 +50,17 @@ def _all(statements: Statements, campaign: str = "2026-W06") -> list[str]:
         *statements.count_events(START, END).values(),
         statements.count_inference(END),
         statements.build_inference(END, START, campaign),
-        statements.inference_rows(START, campaign),
+        statements.inference_rows(END, START, campaign),
     ]
 
 
-@pytest.mark.parametrize("with_money", [False, True])
-def test_every_statement_is_in_the_tested_subset(with_money: bool) -> None:
-    use_case = load_use_case(CONFIGS / "newsletter.yaml")
-    if with_money:
-        use_case = make_raw_use_case(reward={"terms": TERMS})
+@pytest.mark.parametrize("name", ["newsletter", "money", "history"])
+def test_every_statement_is_in_the_tested_subset(name: str) -> None:
+    use_case = {
+        "newsletter": load_use_case(CONFIGS / "newsletter.yaml"),
+        "money": make_raw_use_case(reward={"terms": TERMS}),
+        "history": make_history_use_case(),
+    }[name]
     statements = Statements(use_case, DUCKDB)
     first = 2 + len(RAW_COLUMNS)
     creates, queries = _all(statements)[:first], _all(statements)[first:]
@@ -77,6 +79,15 @@ def test_bigquery_tables_carry_the_project() -> None:
         named = {(table.catalog, table.db) for table in tables if table.db}
         assert named <= {("my-project", "tiny"), ("my-project", "raw")}
         assert named
+
+
+def test_history_reads_the_days_that_it_looks_back_and_no_later_ones() -> None:
+    statements = Statements(make_history_use_case(), BIGQUERY)
+    training, inference = statements.build_training(START, END), statements.build_inference(END, START, "c")
+    for sql, first in ((training, "2025-12-22"), (inference, "2026-01-19")):
+        bounds = f"TIMESTAMP '{first} 00:00:00+00:00' AND {{0}} < TIMESTAMP '2026-02-02 00:00:00+00:00'"
+        assert f"sent_at >= {bounds.format('sent_at')}" in sql
+        assert f"clicks.clicked_at >= {bounds.format('clicks.clicked_at')}" in sql
 
 
 def test_a_range_bounds_what_is_read_of_each_partitioned_table() -> None:

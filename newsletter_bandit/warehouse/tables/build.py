@@ -118,7 +118,7 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
         if plan.run_date is not None:
             queries["Count the users"] = statements.count_inference(plan.run_date)
             queries["Build the inference table"] = statements.inference_rows(
-                plan.run_date, plan.inference_campaign
+                plan.run_date, plan.run_date, plan.inference_campaign, bots=bots
             )
         limit = warehouse.maximum_bytes_billed if isinstance(warehouse, BigQueryWarehouse) else None
         return DryRun({name: engine.estimate(query) for name, query in queries.items()}, limit)
@@ -187,8 +187,9 @@ def _build_inference(
     for previous in before:
         _require_whole_snapshot(use_case, count, previous)
     snapshot, campaign = count["snapshot_date"], plan.inference_campaign
+    bots = bool(use_case.history) and _marks_bots(engine, use_case)
     _create(engine, use_case, statements, "inference")
-    written, removed = engine.replace(statements.build_inference(run_date, snapshot, campaign))
+    written, removed = engine.replace(statements.build_inference(run_date, snapshot, campaign, bots=bots))
     left_out = {
         "unnamed_user": count["deliveries"] - count["named"],
         "second_row": count["named"] - count["users"],

@@ -63,6 +63,7 @@ class Statements:
             "min_seconds_to_click": use_case.min_seconds_to_click,
             "expires_after_days": use_case.freshness.expires_after_days,
             "snapshot_max_age_days": use_case.raw.snapshot_max_age_days,
+            **_history(use_case),
         }
 
     def create(self, table: Literal["training", "inference"]) -> str:
@@ -132,7 +133,9 @@ class Statements:
             "count_inference.sql", run_date=run_date.isoformat(), run_day=date_literal(run_date)
         )
 
-    def build_inference(self, run_date: dt.date, snapshot_date: dt.date, campaign: str) -> str:
+    def build_inference(
+        self, run_date: dt.date, snapshot_date: dt.date, campaign: str, *, bots: bool = False
+    ) -> str:
         """Empties the inference table and refills it with the users of the snapshot."""
         columns = [identifier(name) for name in self._use_case.table_columns("inference")]
         return self._render(
@@ -140,12 +143,16 @@ class Statements:
             table=self._table("inference"),
             columns=columns,
             run_date=run_date.isoformat(),
-            **_snapshot(snapshot_date, campaign),
+            bots=bots,
+            **self._users(run_date, snapshot_date, campaign),
         )
 
-    def inference_rows(self, snapshot_date: dt.date, campaign: str) -> str:
+    def inference_rows(
+        self, run_date: dt.date, snapshot_date: dt.date, campaign: str, *, bots: bool = False
+    ) -> str:
         """The query whose rows `build_inference` writes."""
-        return self._render("_inference_rows.sql", **_snapshot(snapshot_date, campaign))
+        users = self._users(run_date, snapshot_date, campaign)
+        return self._render("_inference_rows.sql", bots=bots, **users)
 
     def _render(self, template: str, **values: Any) -> str:
         return render(template, self._configs, self._use_case, **self._shared, **values)
@@ -168,8 +175,45 @@ class Statements:
             "oldest_send": midnight_literal(start - self._use_case.final_after_days * _DAY),
             "last_outcome": midnight_literal(end + self._use_case.attribution_days * _DAY),
             "last_value": midnight_literal(end + self._use_case.final_after_days * _DAY),
+            **self._past(start, end),
+        }
+
+    def _users(self, run_date: dt.date, snapshot_date: dt.date, campaign: str) -> dict[str, str]:
+        return {
+            "snapshot_date": date_literal(snapshot_date),
+            "campaign": text_literal(campaign, "campaign"),
+            "day": date_literal(run_date),
+            **self._past(run_date, run_date),
+        }
+
+    def _past(self, first: dt.date, end: dt.date) -> dict[str, str]:
+        """The sends that the history features of the days from ``first`` on look at."""
+        days = self._shared["history_days"]
+        return {
+            "oldest_history": midnight_literal(first - days * _DAY),
+            "end_of_history": midnight_literal(end),
         }
 
 
-def _snapshot(snapshot_date: dt.date, campaign: str) -> dict[str, str]:
-    return {"snapshot_date": date_literal(snapshot_date), "campaign": text_literal(campaign, "campaign")}
+def _history(use_case: UseCase) -> dict[str, Any]:
+    """The history features as literals and identifiers, and the features that are the users' own."""
+    history = use_case.history
+    every_name = {names[0]: names for names in use_case.aliases}
+    return {
+        "user_features": [
+            (name, feature.type) for name, feature in use_case.features.items() if name not in history
+        ],
+        "history": [
+            {
+                "name": name,
+                "count": one.count,
+                "days": one.days,
+                "recommenders": []
+                if one.recommender is None
+                else list(map(name_literal, every_name.get(one.recommender, (one.recommender,)))),
+            }
+            for name, one in history.items()
+        ],
+        "history_days": max((one.days for one in history.values()), default=0),
+        "history_of_clicks": any(one.count == "clicks" for one in history.values()),
+    }

@@ -74,7 +74,7 @@ def test_both_tables_hold_what_was_known_before_the_day(tmp_path: Path, seed: in
 
 
 def test_the_rows_are_those_without_history(tmp_path: Path) -> None:
-    tables = []
+    tables: list[list[tuple[object, ...]]] = []
     for use_case in (make_history_use_case(), raw_sources.make_raw_use_case()):
         path = tmp_path / f"{len(tables)}.duckdb"
         fill_duckdb(path, use_case, raw_sources.RAW)

@@ -95,11 +95,14 @@ class _Score(beam.DoFn):
         self._use_case = use_case
         self._run_date = run_date
         self._model: Model | None = None
+        self._subjects = ""
 
     def setup(self) -> None:
         from components.bulk_inferrer.scoring import Model
 
-        self._model = Model(self._folder, UseCase.from_json(self._use_case), self._run_date)
+        use_case = UseCase.from_json(self._use_case)
+        self._subjects = use_case.words.subjects
+        self._model = Model(self._folder, use_case, self._run_date)
 
     def teardown(self) -> None:
         # Before the interpreter ends: TensorFlow's functions complain if they outlive it.
@@ -122,8 +125,9 @@ class _Score(beam.DoFn):
         retired.inc(listing)
         if listing:
             logging.info(
-                "%s: the eligible recommenders of %d users name a retired one, which is ignored.",
+                "%s: the eligible recommenders of %d %s name a retired one, which is ignored.",
                 os.path.basename(source),
                 listing,
+                self._subjects,
             )
         yield from ()

@@ -88,7 +88,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 explain(candidate_alone, files, use_case).write(evaluation.uri)
         metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with, reference)
         verdict = decide(
-            results.gate_metrics(metrics, use_case, _log(input_dict, exec_properties)), use_case.gate
+            results.gate_metrics(metrics, use_case, _log(input_dict, exec_properties)),
+            use_case.gate,
+            use_case.words,
         )
         metrics.write(evaluation.uri)
         verdict.write(evaluation.uri)

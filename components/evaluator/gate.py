@@ -36,19 +36,26 @@ from newsletter_bandit.registry.evidence import Verdict, VerdictName
 from newsletter_bandit.registry.versions import created_at, is_version
 from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.use_case import Gate
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 LOGGING_POLICY = "logging policy"
 REFERENCE_CHECK = "value against the reference"
 
 
-def decide(metrics: GateMetrics, gate: Gate) -> Verdict:
-    """Makes every check and says which verdict follows; see the module for the order."""
-    enough = (*evidence_checks(metrics, gate), *_margins(metrics, gate))
+def decide(metrics: GateMetrics, gate: Gate, words: Words = NEWSLETTER) -> Verdict:
+    """Makes every check and says which verdict follows; see the module for the order.
+
+    Args:
+      metrics: what was measured.
+      gate: the bounds.
+      words: what the details call things.
+    """
+    enough = (*evidence_checks(metrics, gate, words), *_margins(metrics, gate))
     order = order_checks(metrics, gate)
     value, worse = _value("value", metrics.against_baseline, gate.allowed_margin, gate)
     reference, drifted = _against_reference(metrics, gate)
     unsubscribes = _unsubscribes(metrics, gate)
-    checks = (*enough, *order, value, reference, unsubscribes)
+    checks = (*enough, *order, value, reference, *([unsubscribes] if metrics.has_unsubscribes else []))
     if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in order):

@@ -16,12 +16,12 @@ from newsletter_bandit.off_policy.checks import evidence, listed, mean_weights
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.reward import without_bounds, without_values
 from newsletter_bandit.settings.use_case import Gate
+from newsletter_bandit.settings.words import Words
 
 BOUNDS = "bounds of the reward"
-LEFT_OUT = "newsletters left out"
 
 
-def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+def evidence_checks(metrics: GateMetrics, gate: Gate, words: Words) -> tuple[Check, ...]:
     """Every check of the evidence, in order."""
     clipped = f"; {metrics.clipped_share:.1%} of rows clipped at {gate.weight_clip:g}"
     return (
@@ -39,7 +39,7 @@ def evidence_checks(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
         _values(metrics),
         *_estimated(metrics, gate),
         *_bounds(metrics),
-        *_left_out(metrics, gate),
+        *_left_out(metrics, gate, words),
     )
 
 
@@ -124,12 +124,12 @@ def _bounds(metrics: GateMetrics) -> tuple[Check, ...]:
     return (Check(BOUNDS, float(len(metrics.unbounded)), 0.0, "<=", False, detail),)
 
 
-def _left_out(metrics: GateMetrics, gate: Gate) -> tuple[Check, ...]:
+def _left_out(metrics: GateMetrics, gate: Gate, words: Words) -> tuple[Check, ...]:
     """Fails where too many rows have no value of a term; none where the reward has no such term."""
     if metrics.left_out_share is None:
         return ()
-    what = "share of the window's newsletters without a value of a term of the reward"
-    check = compared(LEFT_OUT, metrics.left_out_share, "<=", gate.max_left_out_share, what)
+    what = f"share of the window's {words.units} without a value of a term of the reward"
+    check = compared(words.left_out, metrics.left_out_share, "<=", gate.max_left_out_share, what)
     if check.passed:
         return (check,)
-    return (replace(check, detail=f"{check.detail}; {without_values(metrics.missing)}"),)
+    return (replace(check, detail=f"{check.detail}; {without_values(metrics.missing, words)}"),)

@@ -63,6 +63,7 @@ class GateMetrics:
       values: by policy, its value, or an end of an interval, that must lie in the reward's range.
       reward_range: smallest and largest reward; infinite where it has no bounds.
       unbounded: terms of the reward without bounds, for which no interval can be given.
+      has_unsubscribes: the reward has a term for them, or the log holds some; otherwise there is no check.
       unsubscribe_ratio: candidate's estimated unsubscribe rate over the log's; NaN if the log holds none.
       unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
         the log's; -inf if unknown.
@@ -99,6 +100,7 @@ class GateMetrics:
     of_clicks: bool = True
     rank_correlation: float = math.nan
     production_rank_correlation: float | None = None
+    has_unsubscribes: bool = True
     unsubscribe_ratio: float = math.nan
     unsubscribe_excess_bound: float = -math.inf
     unsubscribe_excess_upper_bound: float = math.inf

@@ -61,4 +61,4 @@ def evaluate(
     values.add_recommenders(recommender_sums(candidate, production, known))
     figures = dict(zip(results.MODELS, values.figures(), strict=False))
     metrics = results.build({results.OVERALL: figures}, use_case, compared_with, reference_name)
-    return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate)
+    return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate, use_case.words)

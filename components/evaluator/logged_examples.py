@@ -12,26 +12,33 @@ import pyarrow.compute as pc
 
 from components.evaluator.rows import LOGGED, Outcome, text
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.words import NEWSLETTER
 
 # TFMA's key of a slice: (column, value) pairs; () is the whole.
 SliceKey = tuple[tuple[str, str | int], ...]
 
 
-def outcome(rows: pa.RecordBatch, user_id: npt.NDArray[Any], further: Sequence[str] = ()) -> Outcome:
+def outcome(
+    rows: pa.RecordBatch,
+    user_id: npt.NDArray[Any],
+    further: Sequence[str] = (),
+    subject: str = NEWSLETTER.subject,
+) -> Outcome:
     """Logged outcome of the rows [n].
 
     Args:
       rows: columns of lists, as `example_files.Decoder` makes them.
       user_id: [n] or [n, 1]; named if a row is refused.
       further: names of the reward's further outcomes.
+      subject: what a refusal calls a user.
 
     Raises:
       DataError: a row lacks a needed value, or has several; names the column and the user.
     """
     users = user_id.reshape(-1)
-    columns = {name: _only_values(rows, name, users) for name in LOGGED}
-    outcomes = {name: _only_values(rows, name, users) for name in further}
-    return Outcome(**columns, user_id=users, outcomes=outcomes)
+    columns = {name: _only_values(rows, name, users, subject) for name in LOGGED}
+    outcomes = {name: _only_values(rows, name, users, subject) for name in further}
+    return Outcome(**columns, user_id=users, outcomes=outcomes, subject=subject)
 
 
 def slices(rows: pa.RecordBatch, features: Sequence[str]) -> Iterator[tuple[SliceKey, npt.NDArray[np.int64]]]:
@@ -49,7 +56,7 @@ def slices(rows: pa.RecordBatch, features: Sequence[str]) -> Iterator[tuple[Slic
             yield ((name, plain),), row[code == i].astype(np.int64)
 
 
-def _only_values(rows: pa.RecordBatch, name: str, users: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _only_values(rows: pa.RecordBatch, name: str, users: npt.NDArray[Any], subject: str) -> npt.NDArray[Any]:
     column = _column(rows, name)
     lengths = np.zeros(rows.num_rows, np.int64)
     if column is not None:
@@ -57,8 +64,8 @@ def _only_values(rows: pa.RecordBatch, name: str, users: npt.NDArray[Any]) -> np
     if (lengths != 1).any():
         row = int(np.argmax(lengths != 1))
         raise DataError(
-            f"evaluation row of user {text(users[row])}: {name} has {lengths[row]} values; allowed: exactly "
-            "one number"
+            f"evaluation row of {subject} {text(users[row])}: {name} has {lengths[row]} values; allowed: "
+            "exactly one number"
         )
     found: npt.NDArray[Any] = pc.list_flatten(column).to_numpy(zero_copy_only=False)
     if found.dtype.kind not in "fiu":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from components.evaluator.results import CANDIDATE, OVERALL, PRODUCTION
 from newsletter_bandit.registry.evidence import Metrics
 from newsletter_bandit.registry.evidence.metrics import Estimate
+from newsletter_bandit.settings.reward import Reward
 
 
 class ValueRow(NamedTuple):
@@ -57,9 +58,10 @@ class TermRow(NamedTuple):
     high: float | None
 
 
-def terms(metrics: Metrics) -> list[TermRow]:
-    """Clicks, unsubscribes and the reward's further outcomes, estimated from the log."""
+def terms(metrics: Metrics, reward: Reward) -> list[TermRow]:
+    """Clicks, unsubscribes if there are any, and the reward's further outcomes, estimated from the log."""
     overall = metrics.overall
+    told = reward.tells_of_unsubscribes(overall.logging_policy.unsubscribe_rate)
     logged = {
         "clicks": overall.logging_policy.click_rate,
         "unsubscribes": overall.logging_policy.unsubscribe_rate,
@@ -76,7 +78,7 @@ def terms(metrics: Metrics) -> list[TermRow]:
             one.high,
         )
         for name, one in found.items()
-        if one is not None
+        if one is not None and (name != "unsubscribes" or told)
     ]
 
 

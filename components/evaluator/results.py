@@ -128,6 +128,7 @@ def gate_metrics(metrics: Metrics, use_case: UseCase, log: WindowLog | None = No
         values={name: _or(one.values["dr"].value, math.nan) for name, one in policies.items()},
         reward_range=use_case.reward.bounds or (-math.inf, math.inf),
         unbounded=use_case.reward.unbounded,
+        has_unsubscribes=use_case.reward.tells_of_unsubscribes(overall.logging_policy.unsubscribe_rate),
         unsubscribe_ratio=_or(unsubscribes.ratio, math.nan),
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),

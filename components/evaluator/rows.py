@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from newsletter_bandit import exported_model as model
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.words import NEWSLETTER
 from serving.propensity import is_propensity
 
 _PROPENSITY, _REWARD = "(0, 1]", "a finite number"  # what is allowed
@@ -118,6 +119,7 @@ class Outcome:
       clicked, unsubscribed: [n], yes or no.
       user_id: [n], str or bytes; named if a row is refused.
       outcomes: [n], finite, of each further outcome of the reward, by its name.
+      subject: what a refusal calls a user.
     """
 
     reward: npt.NDArray[Any]
@@ -126,10 +128,11 @@ class Outcome:
     unsubscribed: npt.NDArray[Any]
     user_id: npt.NDArray[Any]
     outcomes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    subject: str = NEWSLETTER.subject
 
 
 # Columns that every log has of an outcome.
-LOGGED = tuple(one.name for one in fields(Outcome) if one.name not in (model.USER_ID, "outcomes"))
+LOGGED = tuple(one.name for one in fields(Outcome) if one.name not in (model.USER_ID, "outcomes", "subject"))
 
 
 def table(
@@ -350,11 +353,11 @@ def _refuse(
 ) -> None:
     if outside.any():
         row = int(np.argmax(outside))
-        raise _outside(outcome.user_id[row], name, float(values[row]), allowed)
+        raise _outside(outcome.subject, outcome.user_id[row], name, float(values[row]), allowed)
 
 
-def _outside(user: Any, name: str, found: float, allowed: str) -> DataError:
-    return DataError(f"evaluation row of user {text(user)}: {name} is {found:g}; allowed: {allowed}")
+def _outside(subject: str, user: Any, name: str, found: float, allowed: str) -> DataError:
+    return DataError(f"evaluation row of {subject} {text(user)}: {name} is {found:g}; allowed: {allowed}")
 
 
 def _check_outputs(outputs: Sequence[Mapping[str, Any]]) -> None:

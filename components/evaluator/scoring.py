@@ -25,6 +25,7 @@ from newsletter_bandit.exported_model import (
     USER_ID,
 )
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import NEWSLETTER
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -78,6 +79,7 @@ class Models:
     ) -> None:
         self._reward_bounds = reward_bounds
         self._further = () if use_case is None else tuple(use_case.reward.outcomes)
+        self._subject = (NEWSLETTER if use_case is None else use_case.words).subject
         # A signature lives as long as the model it belongs to.
         self._models = [_load(folder) for folder in folders]
         for folder, model in zip(folders, self._models, strict=True):
@@ -115,7 +117,7 @@ class Models:
         )
         for examples, outputs in batches.as_numpy_iterator():
             decoded = self._decoder(examples)
-            logged = outcome(decoded, outputs[0][USER_ID], self._further)
+            logged = outcome(decoded, outputs[0][USER_ID], self._further, self._subject)
             whole = table(logged, outputs, self._reward_bounds, self.known)
             production = outputs[1] if len(outputs) > 1 else None
             for key, index in slices(decoded, features):

@@ -49,7 +49,8 @@ def _encode(
 ) -> tuple[pa.Table, npt.NDArray[np.object_]]:
     with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
         rows, warehouse = Path(folder) / "rows.parquet", Path(folder) / "warehouse.duckdb"
-        pq.write_table(table, rows)
+        columns = [use_case.column(name, column) for column in table.column_names]
+        pq.write_table(table.rename_columns(columns), rows)
         ingest(warehouse, use_case, name, [rows])
         batches = list(read_batches(warehouse, query))
     examples = [example for batch in batches for example in serialize(batch)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,15 @@ class Counts:
         """Sum of the parts; zero for none."""
         return sum(parts, cls())
 
-    def refusal(self, max_rejected_share: float) -> str | None:
+    def refusal(self, max_rejected_share: float, words: Words = NEWSLETTER) -> str | None:
         """The reason why nothing may be stored; None if storing is allowed.
 
         Args:
           max_rejected_share: share of refused rows that is still accepted, in [0, 1].
+          words: what the reason calls the rows.
         """
         if self.read == 0:
-            return "predictions: found no rows; allowed: one or more users in the inference table"
+            return f"predictions: found no rows; allowed: one or more {words.subjects} in the inference table"
         if self.stored == 0 or self.total_rejected > max_rejected_share * self.read:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             return (
@@ -65,9 +67,9 @@ class Counts:
             )
         return None
 
-    def check(self, max_rejected_share: float) -> None:
+    def check(self, max_rejected_share: float, words: Words = NEWSLETTER) -> None:
         """Raises `DataError` if nothing may be stored."""
-        refusal = self.refusal(max_rejected_share)
+        refusal = self.refusal(max_rejected_share, words)
         if refusal is not None:
             raise DataError(refusal)
 

@@ -63,7 +63,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         first_slots_file = os.path.join(folder, "first_slots.json")
         max_rejected_share = use_case.storing.max_rejected_share
         previous = StoredRun.read(exec_properties["last_stored"], use_case.renamed)
-        judge = Judge(use_case.storing, use_case.offered, previous)
+        judge = Judge(use_case.storing, use_case.offered, previous, use_case.words)
         day_counts_file = os.path.join(folder, "day_counts.json")
         score_bin = bin_width(use_case.reward)
         store = _STORE.validate_json(exec_properties["store"])
@@ -95,7 +95,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             kept = os.path.join(folder.rstrip("/") + "-refused", "dead_letters.jsonl")
             io_utils.copy_file(dead_letters, kept, overwrite=True)
             raise DataError(f"{counts.refusal(max_rejected_share)}; the rows are in {kept}")
-        counts.check(max_rejected_share)
+        counts.check(max_rejected_share, use_case.words)
         first_slots = FirstSlots.from_json(_read(first_slots_file))
         refusal = judge.refusal(first_slots)
         if refusal is not None:

@@ -22,6 +22,7 @@ from newsletter_bandit.exported_model import RECOMMENDERS
 from newsletter_bandit.files import files_of, write_bytes
 from newsletter_bandit.records import Fields
 from newsletter_bandit.settings.use_case import Storing
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 # Hashes of rankings that are kept; so many different rankings are counted exactly, more are estimated.
 _KEPT = 1024
@@ -157,11 +158,13 @@ class Judge:
       storing: the bounds.
       offered: recommenders that may be ranked.
       previous: the last run that stored; None if there is none.
+      words: what the reasons call things.
     """
 
     storing: Storing
     offered: tuple[str, ...]
     previous: StoredRun | None = None
+    words: Words = NEWSLETTER
 
     def refusal(self, found: FirstSlots) -> str | None:
         """The reason why nothing may be stored; None if storing is allowed."""
@@ -175,15 +178,15 @@ class Judge:
         share = found.users[first] / found.total
         if share > storing.max_first_share:
             return (
-                f"predictions: {first} is first for {share:.1%} of {found.total:,} users, in "
+                f"predictions: {first} is first for {share:.1%} of {found.total:,} {self.words.subjects}, in "
                 f"{found.rankings:,} different rankings; allowed: {storing.max_first_share:.1%} "
                 f"(storing.max_first_share); {_GO_ON}"
             )
         if found.rankings < storing.min_distinct_rankings:
             return (
-                f"predictions: found {found.rankings:,} different rankings for {found.total:,} users; "
-                f"allowed: {storing.min_distinct_rankings:,} or more (storing.min_distinct_rankings); "
-                f"{_GO_ON}"
+                f"predictions: found {found.rankings:,} different rankings for {found.total:,} "
+                f"{self.words.subjects}; allowed: {storing.min_distinct_rankings:,} or more "
+                f"(storing.min_distinct_rankings); {_GO_ON}"
             )
         return None
 
@@ -205,10 +208,10 @@ class Judge:
             return None
         most = max(moves, key=lambda name: abs(moves[name]))
         return (
-            f"predictions: {moved:.0%} of the users get another first recommender than in the run of "
-            f"{before.run_date} with model {before.model_version} ({most}: {kept.get(most, 0) / total:.1%} "
-            f"then, {found.users.get(most, 0) / found.total:.1%} now); allowed: {bound:.0%} "
-            f"(storing.max_share_change); {_GO_ON}"
+            f"predictions: {moved:.0%} of the {self.words.subjects} get another first recommender than in "
+            f"the run of {before.run_date} with model {before.model_version} ({most}: "
+            f"{kept.get(most, 0) / total:.1%} then, {found.users.get(most, 0) / found.total:.1%} now); "
+            f"allowed: {bound:.0%} (storing.max_share_change); {_GO_ON}"
         )
 
 

@@ -21,6 +21,7 @@ from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY, Policy
 from newsletter_bandit.registry.evidence import Decision
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import Words
 
 
 def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: UseCase) -> Decision:
@@ -34,7 +35,7 @@ def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: Use
     """
     allowed, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate
     max_cost = allowed.reward if earned is None else allowed.of(earned)
-    rate, reason = _rate(cost, max_cost, min_rate)
+    rate, reason = _rate(cost, max_cost, min_rate, use_case.words)
     policy: PolicyName = SERVING_POLICY if rate > 0.0 else EVAL_POLICY
     days = use_case.freshness.expires_after_days
     return Decision(
@@ -42,7 +43,11 @@ def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: Use
         exploration_rate=rate,
         score_floor=floor.value if policy == SERVING_POLICY else None,
         expires_after_days=days,
-        reasons=(reason, _floor_reason(floor, policy), f"a ranking is served for {days} days (freshness)"),
+        reasons=(
+            reason,
+            _floor_reason(floor, policy, use_case.words),
+            f"a ranking is served for {days} days (freshness)",
+        ),
         exploration_cost=cost,
         max_cost=max_cost,
         min_rate=min_rate,
@@ -50,13 +55,13 @@ def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: Use
     )
 
 
-def _rate(cost: Estimate, max_cost: float, min_rate: float) -> tuple[float, str]:
+def _rate(cost: Estimate, max_cost: float, min_rate: float, words: Words) -> tuple[float, str]:
     if cost.value is None:
         return 0.0, f"the cost of exploration is unknown, so nothing shows that it is within {max_cost:.4g}"
     bounds = "unknown interval"
     if cost.low is not None and cost.high is not None:
         bounds = f"interval {cost.low:.4g} to {cost.high:.4g}"
-    found = f"exploring costs an estimated {cost.value:.4g} of reward per newsletter ({bounds})"
+    found = f"exploring costs an estimated {cost.value:.4g} of reward per {words.unit} ({bounds})"
     if cost.value <= max_cost:
         return 1.0, f"{found}, within the allowed {max_cost:.4g}"
     rate = max_cost / cost.value
@@ -65,14 +70,14 @@ def _rate(cost: Estimate, max_cost: float, min_rate: float) -> tuple[float, str]
             f"{found}; the allowed {max_cost:.4g} would leave a rate of {rate:.2f}, less than the "
             f"{min_rate:g} that is worth it"
         )
-    return rate, f"{found}, so {rate:.0%} of the newsletters explore, at the allowed {max_cost:.4g}"
+    return rate, f"{found}, so {rate:.0%} of the {words.units} explore, at the allowed {max_cost:.4g}"
 
 
-def _floor_reason(floor: FloorGain, policy: PolicyName) -> str:
+def _floor_reason(floor: FloorGain, policy: PolicyName, words: Words) -> str:
     if floor.value is None or floor.gain is None or floor.lower_bound is None or floor.share is None:
         return "no score floor: the default recommender is not measurably better below any score"
     found = (
-        f"below a score of {floor.value:.4g} ({floor.share:.1%} of the newsletters) the default recommender "
-        f"gains {floor.gain:.4g} of reward per newsletter, at least {floor.lower_bound:.4g}"
+        f"below a score of {floor.value:.4g} ({floor.share:.1%} of the {words.units}) the default "
+        f"recommender gains {floor.gain:.4g} of reward per {words.unit}, at least {floor.lower_bound:.4g}"
     )
     return found if policy == SERVING_POLICY else f"no score floor, since the eval policy has none: {found}"

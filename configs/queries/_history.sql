@@ -3,11 +3,11 @@
 {%- set soonest = "INTERVAL " ~ min_seconds_to_click ~ " SECOND" %}
   past_sends AS (
     -- Each send once. What was shown counts, whether or not the send can become a training row.
-    SELECT send_id, user_id, sent_at, recommender
+    SELECT send_id, {{ key }}{{ " AS user_id" if key != "user_id" }}, sent_at, recommender
     FROM {{ raw.sends }}
     WHERE sent_at >= {{ oldest_history }} AND sent_at < {{ end_of_history }}
-      AND NULLIF(send_id, '') IS NOT NULL AND NULLIF(user_id, '') IS NOT NULL AND NULLIF(recommender, '') IS NOT NULL
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY send_id ORDER BY sent_at, user_id, recommender) = 1
+      AND NULLIF(send_id, '') IS NOT NULL AND NULLIF({{ key }}, '') IS NOT NULL AND NULLIF(recommender, '') IS NOT NULL
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY send_id ORDER BY sent_at, {{ key }}, recommender) = 1
   ),
 {%- if history_of_clicks %}
   past_readings AS (

@@ -2,14 +2,14 @@
 {%- if history -%}
 WITH
   days AS (
-    SELECT DISTINCT user_id, {{ day }} AS day
+    SELECT DISTINCT {{ key }}{{ " AS user_id" if key != "user_id" }}, {{ day }} AS day
     FROM {{ raw.users }}
-    WHERE snapshot_date = {{ snapshot_date }} AND NULLIF(user_id, '') IS NOT NULL
+    WHERE snapshot_date = {{ snapshot_date }} AND NULLIF({{ key }}, '') IS NOT NULL
   ),
 {% include "_history.sql" %}
 {% endif -%}
 SELECT
-  users.user_id,
+  users.{{ key }},
   {{ campaign }} AS campaign,
   users.eligible_recommenders,
   users.snapshot_date
@@ -19,10 +19,10 @@ SELECT
 {%- endfor %}
 FROM {{ raw.users }} AS users
 {%- if history %}
-JOIN history ON history.user_id = users.user_id
+JOIN history ON history.user_id = users.{{ key }}
 {%- endif %}
-WHERE users.snapshot_date = {{ snapshot_date }} AND NULLIF(users.user_id, '') IS NOT NULL
+WHERE users.snapshot_date = {{ snapshot_date }} AND NULLIF(users.{{ key }}, '') IS NOT NULL
 QUALIFY ROW_NUMBER() OVER (
-  PARTITION BY users.user_id
+  PARTITION BY users.{{ key }}
   ORDER BY ARRAY_TO_STRING(users.eligible_recommenders, '|'), {{ by_profile(user_features) }}
 ) = 1

@@ -5,7 +5,7 @@
     -- the days before tell which of the range's were delivered then.
     SELECT
       NULLIF(send_id, '') AS send_id,
-      NULLIF(user_id, '') AS user_id,
+      NULLIF({{ key }}, '') AS user_id,
       sent_at,
       NULLIF(campaign, '') AS campaign,
       NULLIF(recommender, '') AS recommender,
@@ -112,7 +112,7 @@
     SELECT good.send_id, good.user_id, MAX(users.snapshot_date) AS snapshot_date
     FROM good
     JOIN {{ raw.users }} AS users
-      ON users.user_id = good.user_id
+      ON users.{{ key }} = good.user_id
       AND users.snapshot_date <= DATE(good.sent_at)
 {%- if snapshot_max_age_days is not none %}
       AND DATE_DIFF(DATE(good.sent_at), users.snapshot_date, DAY) <= {{ snapshot_max_age_days }}

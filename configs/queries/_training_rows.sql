@@ -8,7 +8,7 @@ WITH
       {{- profile(user_features) | indent(4) }}
     FROM snapshots
     JOIN {{ raw.users }} AS users
-      ON users.user_id = snapshots.user_id
+      ON users.{{ key }} = snapshots.user_id
       AND users.snapshot_date = snapshots.snapshot_date
     WHERE users.snapshot_date < {{ end_date }}
     QUALIFY ROW_NUMBER() OVER (
@@ -23,7 +23,7 @@ WITH
 {% include "_history.sql" %}
 {%- endif %}
 SELECT
-  good.user_id,
+  good.user_id{{ " AS " ~ key if key != "user_id" }},
   good.sent_at,
   good.campaign,
   good.recommender,

@@ -1,4 +1,4 @@
--- Empties the inference table of use case {{ use_case }} and refills it for {{ run_date }} with the users of the newest
+-- Empties the inference table of use case {{ use_case }} and refills it for {{ run_date }} with the {{ words.subjects }} of the newest
 -- snapshot; both or neither.
 MERGE {{ table }} AS target
 USING (

@@ -1,4 +1,4 @@
--- Replaces the training rows of use case {{ use_case }} that were sent from {{ first_day }} to before {{ end_day }} (UTC),
+-- Replaces the training rows of use case {{ use_case }} that were {{ words.sent }} from {{ first_day }} to before {{ end_day }} (UTC),
 -- all of them or, where anything fails, none.
 MERGE {{ table }} AS target
 USING (

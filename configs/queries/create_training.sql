@@ -1,9 +1,9 @@
--- The training table of use case {{ use_case }}: one row per newsletter and user.
+-- The training table of use case {{ use_case }}: one row per {{ words.unit }} and {{ words.subject }}.
 CREATE TABLE IF NOT EXISTS {{ table }} (
 {%- for name, type in columns %}
   {{ name }} {{ type }}{{ "," if not loop.last }}
 {%- endfor %}
 )
 PARTITION BY DATE(sent_at)
-CLUSTER BY recommender, user_id
-OPTIONS (description = 'Newsletters sent, with outcome and features; newsletter-bandit build-tables writes it.')
+CLUSTER BY recommender, {{ key }}
+OPTIONS (description = '{{ words.units | capital }} {{ words.sent }}, with outcome and features; newsletter-bandit build-tables writes it.')

@@ -1,7 +1,7 @@
 {% from "_features.sql" import feature_columns -%}
--- Users of use case {{ use_case }} who get the newsletter of {{ run_date }}: one row per user.
+-- {{ words.subjects | capital }} of use case {{ use_case }} {{ words.who }} get the {{ words.unit }} of {{ run_date }}: one row per {{ words.subject }}.
 SELECT
-  user_id,
+  {{ key }}{{ " AS user_id" if key != "user_id" }},
   campaign,
   eligible_recommenders
   {{- feature_columns(features, "DATE '" ~ run_date ~ "'") }}

@@ -1,8 +1,8 @@
 {% from "_features.sql" import feature_columns -%}
 {% from "_reward.sql" import known, reward_of -%}
--- Newsletters of use case {{ use_case }} sent from {{ start }} to before {{ end }} (UTC): one row per newsletter and user.
+-- {{ words.units | capital }} of use case {{ use_case }} {{ words.sent }} from {{ start }} to before {{ end }} (UTC): one row per {{ words.unit }} and {{ words.subject }}.
 SELECT
-  user_id,
+  {{ key }}{{ " AS user_id" if key != "user_id" }},
   campaign,
   recommender,
   CAST(propensity AS FLOAT64) AS propensity,

@@ -1,4 +1,4 @@
--- Newsletters of use case {{ use_case }} by day and by propensity, from {{ start }} to before {{ end }} (UTC).
+-- {{ words.units | capital }} of use case {{ use_case }} by day and by propensity, from {{ start }} to before {{ end }} (UTC).
 SELECT
   DATE(sent_at) AS day,
   CASE

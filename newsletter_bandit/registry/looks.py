@@ -28,6 +28,9 @@ AGAIN = "yes"
 SETTLED = ("published", "not_blessed", "waiting", "rejected")
 _SIGN_OFF = {"waiting": "waits for sign-off", "rejected": "was rejected"}
 
+# Parts of the settings on which neither model nor verdict depends.
+_WITHOUT_EFFECT = {"publication", "explanation", "words", "key"}
+
 
 @dataclass(frozen=True)
 class Look:
@@ -94,10 +97,10 @@ def window_of(days: tuple[dt.date, dt.date]) -> tuple[str, str]:
 def settings_digest(settings: str) -> str:
     """Sixteen hexadecimal digits of a use case's JSON, the tuned hyperparameters merged in.
 
-    They do not change with the blocks `publication` and `explanation`: neither model nor verdict depends on
-    these.
+    They do not change with `publication`, `explanation`, `words` and `key`: neither model nor verdict depends
+    on these.
     """
-    judged = UseCase.from_json(settings).model_dump_json(exclude={"publication", "explanation"})
+    judged = UseCase.from_json(settings).model_dump_json(exclude=_WITHOUT_EFFECT)
     return hashlib.sha256(judged.encode()).hexdigest()[:16]
 
 

@@ -30,12 +30,14 @@ from newsletter_bandit.reports.meaning import (
     baseline,
     counted,
     gain,
+    has_unsubscribes,
     meanings,
     net_clicks,
 )
 from newsletter_bandit.reports.sections import comparisons, customers, data, guardrails, slices
 from newsletter_bandit.reports.sections.groups import group
 from newsletter_bandit.reports.style import TEMPLATES
+from newsletter_bandit.settings.words import capital
 
 _LISTED = 10  # of a list inside a sentence
 _WIDTH = 110  # characters of a line of text
@@ -69,6 +71,7 @@ def card(evidence: Evidence, made_with: Mapping[str, str] | None = None) -> str:
         "whole": amounts.whole,
         "share": share,
         "plain": plain,
+        "capital": capital,
     }
     text = environment.get_template("model_card.md").render(_context(evidence, evidence.version, made_with))
     return "\n\n".join(_wrapped(block) for block in re.split(r"\n{2,}", text.strip("\n"))) + "\n"
@@ -118,7 +121,9 @@ def _context(evidence: Evidence, version: str, made_with: Mapping[str, str] | No
     return {
         "evidence": evidence,
         "use_case": use_case,
+        "words": use_case.words,
         "overall": overall,
+        "unsubscribes": has_unsubscribes(evidence),
         "version": version,
         "published": f"{created_at(version):%Y-%m-%d %H:%M} UTC",
         "libraries": made_with,

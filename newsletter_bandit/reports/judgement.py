@@ -31,7 +31,6 @@ AUCS = frozenset({"AUC", "AUC against production"})
 RANKS = frozenset({"rank correlation", "rank correlation against production"})
 ORDERS = AUCS | RANKS
 BOUNDS = "bounds of the reward"
-LEFT_OUT = "newsletters left out"
 REFERENCE = "value against the reference"
 # A gain that may be chance is called probable from this one-sided confidence on.
 PROBABLE = 0.9
@@ -62,8 +61,9 @@ def propensities_are_wrong(evidence: Evidence) -> bool:
 
 def wrong_propensities(evidence: Evidence) -> str:
     """What is wrong with the propensities, as the end of a sentence."""
+    words = evidence.use_case.words
     if SAMPLE_RATIO in evidence.verdict.failed:
-        return "recommenders were not sent as often as the log's propensities say"
+        return f"recommenders were not {words.sent} as often as the log's propensities say"
     return "the log's propensities do not fit what it holds"
 
 
@@ -120,6 +120,7 @@ def _headline(evidence: Evidence, versions: Sequence[VersionInfo]) -> Headline:
 
 def _compared(evidence: Evidence) -> str:
     """The gain as the end of a sentence."""
+    words = evidence.use_case.words
     found, confidence = gain(evidence), share(evidence.metrics.confidence, 0)
     if not found.known:
         return f"nothing is known of its gain over {baseline(evidence)}"
@@ -130,17 +131,17 @@ def _compared(evidence: Evidence) -> str:
         interval = f"{confidence} interval: {span(found.low, found.high)}"
         than = "as" if found.text() == "0" else "than"
         return (
-            f"per 100,000 newsletters it earns {more_or_fewer(found.value)} {counted(evidence)} "
+            f"per 100,000 {words.units} it earns {more_or_fewer(found.value)} {counted(evidence)} "
             f"{than} {baseline(evidence)} ({f'{percent}; ' if percent else ''}{interval})"
         )
     if _probably_better(evidence):
         return (
             f"it is probably better than {baseline(evidence)}: {found.text(True)} {counted(evidence)} per "
-            f"100,000 newsletters ({f'{percent}; ' if percent else ''}{confidence} interval: "
+            f"100,000 {words.units} ({f'{percent}; ' if percent else ''}{confidence} interval: "
             f"{found.interval(True)})"
         )
     return (
-        f"per 100,000 newsletters it is not measurably different from {baseline(evidence)} "
+        f"per 100,000 {words.units} it is not measurably different from {baseline(evidence)} "
         f"({counted(evidence)}: {span(found.low, found.high)}; {confidence} interval)"
     )
 
@@ -242,6 +243,7 @@ def _came_back(evidence: Evidence, versions: Sequence[VersionInfo]) -> bool:
 
 
 def _not_blessed(evidence: Evidence) -> Headline:
+    words = evidence.use_case.words
     failed = set(evidence.verdict.failed)
     if failed & ORDERS:
         tells = "tells clicks from no clicks" if failed & AUCS else "tells good choices from bad ones"
@@ -259,8 +261,8 @@ def _not_blessed(evidence: Evidence) -> Headline:
         return Headline(
             "bad",
             "Do not go live",
-            f"This model loses too many readers: an estimated {plain(ratio)} times as many unsubscribes as "
-            f"the newsletters in the log, where {plain(cap)} times are allowed.",
+            f"This model loses too many {words.readers}: an estimated {plain(ratio)} times as many "
+            f"unsubscribes as the {words.units} in the log, where {plain(cap)} times are allowed.",
             f"By reward alone, {_compared(evidence)}."
             if not evidence.use_case.reward.of_clicks
             else f"By clicks alone, {_compared(evidence)}.",
@@ -284,6 +286,7 @@ def _not_blessed(evidence: Evidence) -> Headline:
 
 
 def _cannot_tell(evidence: Evidence) -> Headline:
+    words = evidence.use_case.words
     verdict = evidence.verdict
     if propensities_are_wrong(evidence):
         return Headline(
@@ -292,14 +295,14 @@ def _cannot_tell(evidence: Evidence) -> Headline:
             f"Nobody can say what this model is worth: {wrong_propensities(evidence)}.",
             _contradiction(evidence)
             + " Every estimate below rests on the propensities, so none of them can be believed. More "
-            "newsletters do not help; right propensities do.",
+            f"{words.units} do not help; right propensities do.",
         )
-    if LEFT_OUT in verdict.failed:
-        detail = next(check.detail for check in verdict.checks if check.name == LEFT_OUT)
+    if words.left_out in verdict.failed:
+        detail = next(check.detail for check in verdict.checks if check.name == words.left_out)
         return Headline(
             "unsure",
             "Cannot tell: do not go live yet",
-            "Too many newsletters were left out, because they have no value of what the reward counts. So "
+            f"Too many {words.units} were left out, because they have no value of what the reward counts. So "
             "the others need not tell of all.",
             f"{detail[:1].upper()}{detail[1:]}. What is in use stays in use.",
         )
@@ -312,13 +315,13 @@ def _cannot_tell(evidence: Evidence) -> Headline:
             f"{detail[:1].upper()}{detail[1:]}. What is in use stays in use.",
         )
     sentences = {
-        "rows": "The log holds too few newsletters to judge this model.",
+        "rows": f"The log holds too few {words.units} to judge this model.",
         "effective sample size": "The log says too little about what this model would do: it seldom shows "
         "what the model chooses.",
-        "largest weight": "This verdict would hang on a few newsletters: the model often chooses what was "
-        "hardly ever sent.",
+        "largest weight": f"This verdict would hang on a few {words.units}: the model often chooses what was "
+        f"hardly ever {words.sent}.",
         "clipped weight": "This verdict would rest on the model's own opinion: it often chooses what was "
-        "hardly ever sent.",
+        f"hardly ever {words.sent}.",
         "margin": "The settings would allow this model to lose everything that is earned today.",
         "AUC": "The log holds too few clicks to judge this model.",
         "AUC against production": "The log holds too few clicks to compare this model with production.",
@@ -327,7 +330,7 @@ def _cannot_tell(evidence: Evidence) -> Headline:
         "production.",
         "value": "The log cannot say yet if this model is worse than allowed.",
         REFERENCE: "The log cannot say yet if this model is worse than the fixed reference allows.",
-        "unsubscribes": "The log cannot say yet if this model loses more readers than allowed.",
+        "unsubscribes": f"The log cannot say yet if this model loses more {words.readers} than allowed.",
         ESTIMATED: "What this model is worth rests on estimated probabilities, which the settings do not "
         "trust.",
     }
@@ -343,6 +346,7 @@ def _cannot_tell(evidence: Evidence) -> Headline:
 
 def _contradiction(evidence: Evidence) -> str:
     """What the log says against its propensities."""
+    words = evidence.use_case.words
     off = [
         (abs(found.sample_ratio - 1.0), name, found.logged_share, found.sample_ratio)
         for name, found in evidence.metrics.overall.overlap.items()
@@ -351,8 +355,8 @@ def _contradiction(evidence: Evidence) -> str:
     if off and SAMPLE_RATIO in evidence.verdict.failed:
         _, name, logged, ratio = max(off)
         return (
-            f"{name} was sent in {share(logged)} of the newsletters, but by the propensities it should be "
-            f"{share(logged / ratio)}."
+            f"{name} was {words.sent} in {share(logged)} of the {words.units}, but by the propensities it "
+            f"should be {share(logged / ratio)}."
         )
     checks = [
         check for check in evidence.verdict.checks if check.name in PROPENSITIES and check.passed is False

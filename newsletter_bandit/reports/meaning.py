@@ -47,15 +47,25 @@ def relative_gain(evidence: Evidence) -> str:
 
 
 def meanings(evidence: Evidence) -> tuple[Meaning, ...]:
-    """Clicks, unsubscribes, and further outcomes; () where an earlier version measured the run."""
+    """Clicks, unsubscribes if there are any, and further outcomes; () where an earlier version measured the
+    run.
+    """
     overall = evidence.metrics.overall
     if overall.clicks is None:
         return ()
-    rates = (("clicks", overall.clicks), ("unsubscribes", overall.unsubscribes))
+    rates: list[tuple[str, Clicks | Unsubscribes]] = [("clicks", overall.clicks)]
+    if has_unsubscribes(evidence):
+        rates.append(("unsubscribes", overall.unsubscribes))
     return (
         *(_meaning(name, found, Amount.of(found).of_newsletters()) for name, found in rates),
         *(_meaning(name, found, Amount.of(found)) for name, found in overall.terms.items()),
     )
+
+
+def has_unsubscribes(evidence: Evidence) -> bool:
+    """Something is to be said of unsubscribes; see `Reward.tells_of_unsubscribes`."""
+    rate = evidence.metrics.overall.logging_policy.unsubscribe_rate
+    return evidence.use_case.reward.tells_of_unsubscribes(rate)
 
 
 def _meaning(name: str, found: Clicks | Unsubscribes, own: Amount) -> Meaning:
@@ -65,8 +75,9 @@ def _meaning(name: str, found: Clicks | Unsubscribes, own: Amount) -> Meaning:
 
 def baseline(evidence: Evidence) -> str:
     """What the model is compared with, as a noun."""
+    words = evidence.use_case.words
     if evidence.verdict.compared_with == LOGGING:
-        return "the newsletters as they were sent"
+        return f"the {words.units} as they were {words.sent}"
     if evidence.outcome == "published":
         return "the model that it replaces"
     return "the model in production"
@@ -84,14 +95,16 @@ def unit_words(reward: Reward) -> str:
 
 def net_clicks(evidence: Evidence) -> str:
     """The unit of value, explained."""
+    words = evidence.use_case.words
     reward = evidence.use_case.reward
     if not reward.of_clicks:
         return f"Reward: {_sum(reward)}."
     if reward.unsubscribe_counts is None:
-        return "A click counts 1; unsubscribes do not count."
+        ignored = "; unsubscribes do not count" if has_unsubscribes(evidence) else ""
+        return f"A click counts 1{ignored}."
     which = "an unsubscribe after a click" if reward.unsubscribe_counts == "after_click" else "an unsubscribe"
     counts = plain(reward.unsubscribe / reward.click)
-    return f"Net clicks: a newsletter with a click counts 1, one with {which} counts {counts} instead."
+    return f"Net clicks: {words.a_unit} with a click counts 1, one with {which} counts {counts} instead."
 
 
 def _sum(reward: Reward) -> str:
@@ -110,8 +123,9 @@ def _sum(reward: Reward) -> str:
 
 def allowed_loss(evidence: Evidence) -> str:
     """The margin that the settings allow, in words."""
+    words = evidence.use_case.words
     margin = evidence.use_case.gate.allowed_margin
     if margin.share:
         return f"{share(margin.share, 0)} of what the other earns"
     lost = whole(scaled(margin.reward, evidence.use_case.reward.unit))
-    return f"{lost} {counted(evidence)} per 100,000 newsletters"
+    return f"{lost} {counted(evidence)} per 100,000 {words.units}"

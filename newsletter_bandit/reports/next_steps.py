@@ -17,12 +17,13 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import BOUNDS, LEFT_OUT, ORDERS, propensities_are_wrong, standing
+from newsletter_bandit.reports.judgement import BOUNDS, ORDERS, propensities_are_wrong, standing
 from newsletter_bandit.reports.meaning import counted, gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
 from newsletter_bandit.settings.mapping import SPLIT_TABLES, FromConstant, FromEstimate, FromRule, FromSplit
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import capital
 
 _WEEKS_OF_PATIENCE = 26  # a longer window learns from users who have changed
 _SURE = 1e9  # times as many rows; more is never
@@ -38,19 +39,21 @@ class Step:
 
 def _mend_propensities(use_case: UseCase) -> Iterator[Step]:
     """How to correct the propensities: where the mapping makes them, in the settings, else in the file."""
+    words = use_case.words
     made_by = next((table for table in SPLIT_TABLES if _makes_propensities(use_case, table)), None)
     key = f"ingest.{made_by}.propensity"
     where = "write that into the column propensity" if made_by is None else f"correct {key} of the settings"
     yield Step(
-        f"Find out with which probability each newsletter's recommender was really chosen, and {where}. "
+        f"Find out with which probability each {words.unit}'s recommender was really chosen, and {where}. "
         "The figure below shows by how much each recommender is off."
     )
     yield Step(
-        "If it was a fixed split, the propensity of a newsletter is its recommender's share in the split, "
+        f"If it was a fixed split, the propensity of {words.a_unit} is its recommender's share in the split, "
         "not one over the number of recommenders."
     )
     yield Step(
-        "If a rule chose by user, with no chance in it, no propensity is right: first send a part at random."
+        f"If a rule chose by {words.subject}, with no chance in it, no propensity is right: first "
+        f"{words.send} a part at random."
     )
     rows = "the corrected rows" if made_by is None else "the rows again"
     then = "build the training table, then train again" if made_by == "sends" else "then train again"
@@ -155,16 +158,23 @@ def _factor(value: float | None, low: float | None, high: float | None) -> float
 
 
 def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> Iterator[Step]:
+    words = evidence.use_case.words
     days = evidence.decision.expires_after_days
-    yield Step("Rank the recommenders for all users, so that the next newsletter uses this model.", "predict")
     yield Step(
-        f"Do so at least every {days} days: after {days} days a ranking is no longer served, and its user "
-        "gets the default recommender."
+        f"Rank the recommenders for all {words.subjects}, so that the next {words.unit} uses this model.",
+        "predict",
     )
-    yield Step("Let senders look the rankings up by user, here or from the Cloud Function.", "serve")
     yield Step(
-        "Let the sender log propensities[0] and model_version of the answer with each newsletter: the next "
-        "training learns and judges by them."
+        f"Do so at least every {days} days: after {days} days a ranking is no longer served, and its "
+        f"{words.subject} gets the default recommender."
+    )
+    yield Step(
+        f"Let {words.senders} look the rankings up by {words.subject}, here or from the Cloud Function.",
+        "serve",
+    )
+    yield Step(
+        f"Let the {words.sender} log propensities[0] and model_version of the answer with each "
+        f"{words.unit}: the next training learns and judges by them."
     )
     earlier = next(rollbacks(versions), None)
     if earlier is not None:
@@ -172,6 +182,7 @@ def _after_going_live(evidence: Evidence, versions: Sequence[VersionInfo]) -> It
 
 
 def _after_refusal(evidence: Evidence) -> Iterator[Step]:
+    words = evidence.use_case.words
     failed = set(evidence.verdict.failed)
     if failed & ORDERS:
         yield Step(
@@ -180,9 +191,9 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
         )
     elif "unsubscribes" in failed:
         yield Step(
-            "See below which recommender this model shows more often, and how many readers that one loses. "
-            "Give unsubscribes more weight (reward.terms.unsubscribed), or take that recommender out "
-            "(retired)."
+            f"See below which recommender this model shows more often, and how many {words.readers} that "
+            "one loses. Give unsubscribes more weight (reward.terms.unsubscribed), or take that recommender "
+            "out (retired)."
         )
     else:
         yield from _explore_less(evidence)
@@ -195,8 +206,9 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
             )
         elif 2 * len(losers) > len(groups):
             yield Step(
-                f"Nearly everybody loses, {len(losers)} of {len(groups)} groups of users surely. So look at "
-                "the model as a whole: compare its settings with those of the model that is in use."
+                f"Nearly everybody loses, {len(losers)} of {len(groups)} groups of {words.subjects} "
+                "surely. So look at the model as a whole: compare its settings with those of the model that "
+                "is in use."
             )
         elif losers:
             yield Step(f"See who loses, below: {_listed(losers)}.")
@@ -206,6 +218,7 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
 
 def _explore_less(evidence: Evidence) -> Iterator[Step]:
     """Where the model loses because it explores, not because of what it learned."""
+    words = evidence.use_case.words
     model, unit = evidence.metrics.overall.candidate, evidence.use_case.reward.unit
     cost, lost = Amount.of(model.exploration_cost, unit), gain(evidence)
     if (
@@ -216,28 +229,30 @@ def _explore_less(evidence: Evidence) -> Iterator[Step]:
     ):
         yield Step(
             f"Let it explore less: it loses {whole(-lost.value)} {counted(evidence)} per 100,000 "
-            f"newsletters, and exploring alone costs it {cost.text()} ({cost.interval()}). Lower "
+            f"{words.units}, and exploring alone costs it {cost.text()} ({cost.interval()}). Lower "
             "agent.temperature or exploration.epsilon."
         )
 
 
 def _more_evidence(evidence: Evidence) -> Iterator[Step]:
+    words = evidence.use_case.words
     failed = {check.name: check for check in evidence.verdict.checks if check.passed is False}
     if ESTIMATED in failed:
         yield Step(
-            "Send a part of the next newsletters by a random draw, and log its probability: that needs no "
-            "estimate. Or find the probabilities in the tool that sent these."
+            f"{capital(words.send)} a part of the next {words.units} by a random draw, and log its "
+            f"probability: that needs no estimate. Or find the probabilities in the tool that {words.sent} "
+            "these."
         )
         yield Step(
             f"If {', '.join(evidence.metrics.estimated_by)} are surely all that decided, set "
             "gate.estimated_propensities: allow, and train again.",
             "train --again",
         )
-    if LEFT_OUT in failed and evidence.log is not None:
+    if words.left_out in failed and evidence.log is not None:
         for name, rows in evidence.log.missing.items():
             yield Step(
                 f'If an empty cell of {name} means 0, set ingest.value_names.{name}: {{"": 0}} and load the '
-                f"newsletters again: {rows:,} of the window have no value of it.",
+                f"{words.units} again: {rows:,} of the window have no value of it.",
                 "ingest training FILE --replace",
             )
             yield Step(
@@ -258,7 +273,7 @@ def _more_evidence(evidence: Evidence) -> Iterator[Step]:
         yield Step(_rows_sentence(evidence, factor))
         yield from _window(evidence, factor)
     elif factor is not None:
-        yield Step("More newsletters alone will not decide: the estimate stands on its bound.")
+        yield Step(f"More {words.units} alone will not decide: the estimate stands on its bound.")
     yield from _explore(evidence, failed)
     if "margin" in failed:
         yield Step("Set gate.allowed_margin to less, or to a share such as 10%.")
@@ -282,6 +297,7 @@ def _such_as(evidence: Evidence, name: str) -> str:
 
 
 def _rows_sentence(evidence: Evidence, factor: float) -> str:
+    words = evidence.use_case.words
     rows = evidence.metrics.overall.rows
     total = evidence.newsletters or round(rows / evidence.use_case.eval_share)
     needed = _rounded(factor * total)
@@ -296,12 +312,13 @@ def _rows_sentence(evidence: Evidence, factor: float) -> str:
             else " At today's estimate they would say that it can go live."
         )
     return (
-        f"About {needed:,} newsletters in the window would tell, {plain(round(factor, 1))} times the "
+        f"About {needed:,} {words.units} in the window would tell, {plain(round(factor, 1))} times the "
         f"{total:,} of today: an interval narrows with the square root of their number.{leaning}"
     )
 
 
 def _window(evidence: Evidence, factor: float) -> Iterator[Step]:
+    words = evidence.use_case.words
     weeks = evidence.use_case.window.weeks
     longer = math.ceil(weeks * factor)
     if longer <= _WEEKS_OF_PATIENCE:
@@ -311,20 +328,21 @@ def _window(evidence: Evidence, factor: float) -> Iterator[Step]:
         )
     else:
         yield Step(
-            f"At today's pace that would take {longer:,} weeks, too long to wait. Send to more users, or "
-            "explore more where this model and what is in use differ."
+            f"At today's pace that would take {longer:,} weeks, too long to wait. {capital(words.send)} to "
+            f"more {words.subjects}, or explore more where this model and what is in use differ."
         )
 
 
 def _explore(evidence: Evidence, failed: dict[str, Check]) -> Iterator[Step]:
+    words = evidence.use_case.words
     overall = evidence.metrics.overall
     weights = overall.candidate.serving_policy.weights
     if "largest weight" in failed and evidence.use_case.gate.max_weight:
         least = 1.0 / evidence.use_case.gate.max_weight
         largest = plain(weights.max_weight_unclipped)
         yield Step(
-            f"One newsletter counts {largest} times here. Show each recommender to everybody with a "
-            f"probability of at least {share(least, 2)} (exploration.epsilon), and no newsletter can count "
+            f"One {words.unit} counts {largest} times here. Show each recommender to everybody with a "
+            f"probability of at least {share(least, 2)} (exploration.epsilon), and no {words.unit} can count "
             "more than is allowed."
         )
     if failed.keys() & {"effective sample size", "clipped weight", "value"}:

@@ -22,7 +22,15 @@ from newsletter_bandit.reports.judgement import (
     standing,
     wrong_propensities,
 )
-from newsletter_bandit.reports.meaning import baseline, counted, gain, meanings, net_clicks, relative_gain
+from newsletter_bandit.reports.meaning import (
+    baseline,
+    counted,
+    gain,
+    has_unsubscribes,
+    meanings,
+    net_clicks,
+    relative_gain,
+)
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import (
     comparisons,
@@ -38,6 +46,7 @@ from newsletter_bandit.reports.sections import (
     why,
 )
 from newsletter_bandit.reports.style import environment, stylesheet
+from newsletter_bandit.settings.words import Words, capital
 
 
 def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.datetime | None = None) -> str:
@@ -54,6 +63,7 @@ def page(evidence: Evidence, versions: Sequence[VersionInfo] = (), made_at: dt.d
 def _context(
     evidence: Evidence, versions: Sequence[VersionInfo], made_at: dt.datetime | None
 ) -> dict[str, Any]:
+    words = evidence.use_case.words
     if evidence.outcome == "waiting" and standing(evidence, versions) in ("live", "replaced"):
         evidence = replace(evidence, outcome="published")  # somebody has approved it since
     overall = evidence.metrics.overall
@@ -64,6 +74,7 @@ def _context(
     return {
         "css": Markup(stylesheet()),
         "evidence": evidence,
+        "words": words,
         "overall": overall,
         "name": evidence.use_case.name,
         "days": data.window_days(evidence),
@@ -85,15 +96,15 @@ def _context(
         "now": comparisons.other_model(evidence) if overall.production is not None else "In the log",
         "value": Amount.of(overall.candidate.serving_policy.values[comparisons.ESTIMATOR], unit),
         "baseline_value": compared[1 if overall.production is not None else 0].amount,
-        "unsubscribes": Amount.of(overall.unsubscribes),
+        "unsubscribes": Amount.of(overall.unsubscribes) if has_unsubscribes(evidence) else None,
         "log_unsubscribes": Amount(amounts.scaled(overall.logging_policy.unsubscribe_rate)),
         "sent": sent,
-        "sent_figure": _sent(sent),
+        "sent_figure": _sent(sent, words),
         "rates": data.rates(evidence),
         "log_ends": data.log_ends(evidence),
         "empty_days": data.empty_days(evidence),
         "propensities": data.propensities(evidence),
-        "propensities_figure": _propensities(data.propensities(evidence)),
+        "propensities_figure": _propensities(data.propensities(evidence), words),
         "drift": None if evidence.drift is None else drift.answer(evidence.drift),
         "moved": drift.moved(evidence),
         "moved_figure": _moved(drift.moved(evidence)),
@@ -102,24 +113,24 @@ def _context(
             figures.intervals(
                 [figures.Row(row.label, row.amount, row.own) for row in compared],
                 "What each policy earns, with its interval",
-                f"{counted(evidence)} per 100,000 newsletters",
+                f"{counted(evidence)} per 100,000 {words.units}",
             )
         ),
         "singles": comparisons.singles(evidence),
         "estimators": comparisons.by_estimator(evidence),
         "shares": shares,
-        "shares_figure": _shares(shares),
+        "shares_figure": _shares(shares, words),
         "heat_map": heat_map,
         "evidence_needed": customers.EVIDENCE,
-        "heat_figure": _heat(heat_map),
+        "heat_figure": _heat(heat_map, words),
         "served": customers.served(evidence),
         "slices": groups,
-        "slices_figure": _slices(groups, counted(evidence)),
+        "slices_figure": _slices(groups, counted(evidence), words),
         "guards": guardrails.guards(evidence),
         "exploring": guardrails.exploring(evidence),
         "why": reasons,
-        "worth_figure": _worth(reasons, counted(evidence)),
-        "changed_figure": _changed(reasons),
+        "worth_figure": _worth(reasons, counted(evidence), words),
+        "changed_figure": _changed(reasons, words),
         "history": history.history(evidence, versions),
         "over_time": over_time.over_time(evidence, versions),
         "sign_off": sign_off.section(evidence, versions, made_at) if versions else None,
@@ -127,21 +138,21 @@ def _context(
     }
 
 
-def _sent(rows: Sequence[data.Sent]) -> Markup:
+def _sent(rows: Sequence[data.Sent], words: Words) -> Markup:
     shown = most_important(rows, lambda row: row.off + (row.observed or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.expected, row.observed) for row in shown],
-            "Share of the newsletters kept apart that each recommender should have, and has",
-            "share of the newsletters kept apart",
+            f"Share of the {words.units} kept apart that each recommender should have, and has",
+            f"share of the {words.units} kept apart",
         )
     )
 
 
-def _propensities(rows: Sequence[tuple[str, int]]) -> Markup:
+def _propensities(rows: Sequence[tuple[str, int]], words: Words) -> Markup:
     if not rows:
         return Markup("")
-    return Markup(figures.bars(rows, "Newsletters by their propensity", "newsletters"))
+    return Markup(figures.bars(rows, f"{capital(words.units)} by their propensity", words.units))
 
 
 def _moved(rows: Sequence[drift.Moved]) -> Markup:
@@ -156,59 +167,61 @@ def _moved(rows: Sequence[drift.Moved]) -> Markup:
     )
 
 
-def _shares(rows: Sequence[customers.Share]) -> Markup:
+def _shares(rows: Sequence[customers.Share], words: Words) -> Markup:
     shown = most_important(rows, lambda row: max(row.now or 0.0, row.candidate or 0.0))
     return Markup(
         figures.pairs(
             [figures.Pair(row.recommender, row.now, row.candidate) for row in shown],
-            "Share of the newsletters that each recommender fills, now and with this model",
-            "share of newsletters",
+            f"Share of the {words.units} that each recommender fills, now and with this model",
+            f"share of {words.units}",
         )
     )
 
 
-def _heat(found: customers.HeatMap | None) -> Markup:
+def _heat(found: customers.HeatMap | None, words: Words) -> Markup:
     if found is None:
         return Markup("")
     rows = [(name, [figures.Heat(cell.share, cell.untested) for cell in cells]) for name, cells in found.rows]
-    return Markup(figures.heat(rows, found.recommenders, "Share of each recommender in each group of users"))
+    return Markup(
+        figures.heat(rows, found.recommenders, f"Share of each recommender in each group of {words.subjects}")
+    )
 
 
-def _slices(rows: Sequence[slices.Slice], unit: str) -> Markup:
+def _slices(rows: Sequence[slices.Slice], unit: str, words: Words) -> Markup:
     if not rows:
         return Markup("")
     shown = most_important(rows, lambda row: row.rows)
     return Markup(
         figures.intervals(
             [figures.Row(row.name, row.amount, row.words in ("gains", "loses")) for row in shown],
-            "Gain of each group of users, with its interval",
-            f"{unit} gained per 100,000 newsletters",
+            f"Gain of each group of {words.subjects}, with its interval",
+            f"{unit} gained per 100,000 {words.units}",
             zero=True,
         )
     )
 
 
-def _worth(reasons: why.Why | None, unit: str) -> Markup:
+def _worth(reasons: why.Why | None, unit: str, words: Words) -> Markup:
     if reasons is None or not reasons.worth:
         return Markup("")
     return Markup(
         figures.intervals(
             [figures.Row(row.feature, row.loss, row.loss.surely_more) for row in reasons.worth[:DRAWN]],
             "What the model loses without each feature, with its interval",
-            f"{unit} lost per 100,000 newsletters",
+            f"{unit} lost per 100,000 {words.units}",
             zero=True,
             may_cut=False,  # the widest may be that of the feature that matters most
         )
     )
 
 
-def _changed(reasons: why.Why | None) -> Markup:
+def _changed(reasons: why.Why | None, words: Words) -> Markup:
     if reasons is None or not reasons.worth:
         return Markup("")
     return Markup(
         figures.shares(
             [(row.feature, row.changed or 0.0) for row in reasons.worth[:DRAWN]],
             "How often the first choice is another one without each feature",
-            "newsletters with another first choice",
+            f"{words.units} with another first choice",
         )
     )

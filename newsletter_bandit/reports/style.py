@@ -9,6 +9,7 @@ import jinja2
 
 from newsletter_bandit.reports import amounts
 from newsletter_bandit.reports.durations import duration
+from newsletter_bandit.settings.words import capital
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,5 +35,6 @@ def environment() -> jinja2.Environment:
         "percent": amounts.percent,
         "plain": amounts.plain,
         "duration": duration,
+        "capital": capital,
     }
     return made

@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 
 from newsletter_bandit.settings.base import Identifier, Settings, found
 from newsletter_bandit.settings.tables import CLICKED, RESERVED_COLUMNS, UNSUBSCRIBED
+from newsletter_bandit.settings.words import Words
 
 Bounds = tuple[float, float]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -71,13 +72,17 @@ def without_bounds(terms: Sequence[str]) -> str:
     )
 
 
-def without_values(missing: Mapping[str, int]) -> str:
-    """How many newsletters have no value of each term, and what to do.
+def without_values(missing: Mapping[str, int], words: Words) -> str:
+    """How many units have no value of each term, and what to do.
 
     Args:
-      missing: by term, the newsletters; one term or more.
+      missing: by term, the units; one term or more.
+      words: what they are called.
     """
-    counts = " and ".join(f"{rows:,} newsletters have no value of {name}" for name, rows in missing.items())
+    counts = " and ".join(
+        f"{words.counted_units(rows)} {'has' if rows == 1 else 'have'} no value of {name}"
+        for name, rows in missing.items()
+    )
     zeros = " and ".join(f'ingest.value_names.{name}: {{"": 0}}' for name in missing)
     days = " and ".join(f"reward.terms.{name}.attribution_days" for name in missing)
     return (
@@ -169,6 +174,14 @@ class Reward(Settings):
         if UNSUBSCRIBED not in self.terms:
             return None
         return self.terms[UNSUBSCRIBED].counts or "after_click"
+
+    def tells_of_unsubscribes(self, rate: float | None) -> bool:
+        """It has a term for them, or the log holds some; otherwise nothing is said of them anywhere.
+
+        Args:
+          rate: share of them in the log; None where it is unknown.
+        """
+        return UNSUBSCRIBED in self.terms or bool(rate)
 
     @property
     def outcomes(self) -> dict[str, Term]:

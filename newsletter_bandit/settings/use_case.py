@@ -27,6 +27,7 @@ from newsletter_bandit.settings.tables import (
     RAW_COLUMNS,
     RECOMMENDER,
     RESERVED_COLUMNS,
+    SUBJECT,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
     Feature,
@@ -37,6 +38,7 @@ from newsletter_bandit.settings.tables import (
     Tables,
 )
 from newsletter_bandit.settings.window import Window
+from newsletter_bandit.settings.words import Words
 
 # A specification carries every setting by name, so an image that does not know one is older than it.
 _OLDER = (
@@ -172,6 +174,10 @@ class UseCase(Settings):
     """The use case, which says what is decided for whom: one file below ``configs/``."""
 
     name: PlainName
+    # What pages and messages call what is decided, and for whom.
+    words: Words = Words()
+    # Column of the tables that names the subject: whom a row is of.
+    key: Identifier = SUBJECT
     recommenders: tuple[RecommenderName, ...]
     default_ranking: tuple[RecommenderName, ...]
     # Of `recommenders`: never ranked any more, but the log still holds them.
@@ -237,6 +243,7 @@ class UseCase(Settings):
         both = [name for name in self.reward.outcomes if name in self.features]
         if both:
             raise ValueError(f"features: {both} are outcomes of the reward, which nobody knows beforehand")
+        self._check_key()
         self._check_recommender_features()
         most = math.inf if self.reward.bounds is None else self.reward.bounds[1]
         for key, margin in (
@@ -246,7 +253,7 @@ class UseCase(Settings):
         ):
             if margin.reward and margin.reward >= most:
                 raise ValueError(
-                    f"{key}: found {margin}, all that a newsletter can earn; allowed: less than "
+                    f"{key}: found {margin}, all that {self.words.a_unit} can earn; allowed: less than "
                     f"{most:g}, or a share such as 10%"
                 )
         unknown = [name for name in self.slices if name not in self.features]
@@ -262,6 +269,20 @@ class UseCase(Settings):
             raise ValueError(f"slices: {uncountable} hold numbers; allowed: features of type string or bool")
         self._check_ingest()
         return self
+
+    def _check_key(self) -> None:
+        others = {*RESERVED_COLUMNS, *(name for columns in RAW_COLUMNS.values() for name in columns)} - {
+            SUBJECT
+        }
+        if self.key in others:
+            raise ValueError(
+                f"key: found {self.key}, a column of the contract; allowed: {SUBJECT}, or others"
+            )
+        if self.key in self.features or self.key in self.reward.outcomes:
+            raise ValueError(
+                f"key: found {self.key}, a feature or an outcome; allowed: a column of its own, of which no "
+                "model learns"
+            )
 
     def _check_ingest(self) -> None:
         every: dict[str, str] = {}
@@ -357,6 +378,7 @@ class UseCase(Settings):
         contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
         if table == "training":
             contract |= self._outcome_columns
+        contract = {self.column(table, name): type_ for name, type_ in contract.items()}
         if table not in ("training", "inference", "users"):
             return contract
         made = self.history if table == "users" else {}
@@ -368,6 +390,12 @@ class UseCase(Settings):
         """The features that `build-tables` makes of what a user was sent before."""
         numbers = {name: f for name, f in self.features.items() if isinstance(f, NumberFeature)}
         return {name: f.history for name, f in numbers.items() if f.history is not None}
+
+    def column(self, table: str, name: str) -> str:
+        """Name of a column of the contract in a table; in the one of rankings, the names are those of the
+        ranking store.
+        """
+        return self.key if name == SUBJECT and table != "rankings" else name
 
     @property
     def example_columns(self) -> dict[str, str]:

@@ -66,7 +66,12 @@ def simulate(
     training = world.log(epoch, per_day, RulesPolicy())
     # Users are exchangeable, so the first are as good as a sample.
     inference = world.inference(world.everyone[:users_to_predict], run_date)
-    return training, inference, world
+    return _named(training, "training", use_case), _named(inference, "inference", use_case), world
+
+
+def _named(table: pa.Table, name: str, use_case: UseCase) -> pa.Table:
+    """The table with the columns' names of the use case."""
+    return table.rename_columns([use_case.column(name, column) for column in table.column_names])
 
 
 def write(directory: Path, training: pa.Table, inference: pa.Table, world: World) -> None:

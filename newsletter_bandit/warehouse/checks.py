@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from newsletter_bandit.quoting import quoted, text
+from newsletter_bandit.settings.tables import SUBJECT
 from newsletter_bandit.warehouse import remedies
 from newsletter_bandit.warehouse.columns import MISFIT, Column, source_of
 from serving.propensity import LARGEST
@@ -53,6 +54,7 @@ def checks(
     optional: Collection[str],
     recommenders: Sequence[str],
     aliases: Sequence[Sequence[str]] = (),
+    subject: str = SUBJECT,
 ) -> list[Check]:
     """The checks of a row by itself, in order.
 
@@ -62,6 +64,7 @@ def checks(
       optional: those of the contract that need no value.
       recommenders: the names that may be shown.
       aliases: of these, the names that mean the same recommender.
+      subject: the column of whom a row is.
     """
     found = [
         Check(
@@ -80,19 +83,20 @@ def checks(
     for name in contract:
         if name not in optional and name not in made_later:
             found.append(Check(name, "empty", "a value in each row", f"{quoted(name)} IS NULL"))
-    if "user_id" in contract:
+    if subject in contract:
         found += [
             Check(
-                "user_id",
+                subject,
                 f"longer than {MAX_USER_ID_BYTES:,} bytes",
                 "ids that can be the name of a Datastore key",
-                f"strlen(user_id) > {MAX_USER_ID_BYTES}",
+                f"strlen({quoted(subject)}) > {MAX_USER_ID_BYTES}",
             ),
             Check(
-                "user_id",
+                subject,
                 "reserved by Datastore",
                 "ids without two underscores at both ends",
-                "prefix(user_id, '__') AND suffix(user_id, '__') AND strlen(user_id) >= 4",
+                f"prefix({quoted(subject)}, '__') AND suffix({quoted(subject)}, '__') "
+                f"AND strlen({quoted(subject)}) >= 4",
             ),
         ]
     names = f"[{', '.join(text(name) for name in recommenders)}]"

@@ -24,6 +24,7 @@ def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) ->
     Raises:
       DataError: they are older than `freshness.max_input_age_days`.
     """
+    words = use_case.words
     table, allowed = use_case.tables.inference, use_case.freshness.max_input_age_days
     with reading(warehouse, use_case) as engine:
         if engine is None or not has_column(engine, table, "snapshot_date"):
@@ -32,8 +33,9 @@ def require_users(warehouse: Warehouse, use_case: UseCase, run_date: dt.date) ->
     age = 0 if newest is None else (run_date - newest).days
     if allowed is not None and age > allowed:
         raise DataError(
-            f"{table}: its users are those of {newest}, {age} days before the run date {run_date}; allowed: "
-            f"at most {allowed} days ({_SETTING}); {_filled_by('inference', use_case.raw.users, run_date)}"
+            f"{table}: its {words.subjects} are those of {newest}, {age} days before the run date "
+            f"{run_date}; allowed: at most {allowed} days ({_SETTING}); "
+            f"{_filled_by('inference', use_case.raw.users, run_date)}"
         )
     return newest
 
@@ -45,6 +47,7 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
       DataError: it holds no newsletter of the window, or the newest one is older at the window's end than
         `freshness.max_input_age_days`. A table that is not there is left to the query that reads it.
     """
+    words = use_case.words
     table, allowed = use_case.tables.training, use_case.freshness.max_input_age_days
     start, end = days.window
     filled_by = _filled_by("training", use_case.raw.sends, days.run_date)
@@ -65,13 +68,13 @@ def require_newsletters(warehouse: Warehouse, use_case: UseCase, days: TrainingD
                     f"; the oldest after is of {after}, which a later run date takes, or another "
                     "window.anchor of the use case"
                 )
-            raise DataError(f"{table}: no newsletter of {window}{since}; {filled_by}")
+            raise DataError(f"{table}: no {words.unit} of {window}{since}; {filled_by}")
     age = (end - newest).days
     if allowed is not None and age > allowed:
         raise DataError(
-            f"{table}: the newest newsletter of {window} is of {newest}, {age} days before {end}; allowed: "
+            f"{table}: the newest {words.unit} of {window} is of {newest}, {age} days before {end}; allowed: "
             f"at most {allowed} days ({_SETTING}); {filled_by}, or raise the "
-            "setting if none was sent since"
+            f"setting if none was {words.sent} since"
         )
 
 

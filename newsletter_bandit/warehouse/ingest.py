@@ -19,7 +19,7 @@ from newsletter_bandit.warehouse.embedded import columns_of, connect
 from newsletter_bandit.warehouse.estimate_marks import mark, require_said
 from newsletter_bandit.warehouse.queries import check_columns
 from newsletter_bandit.warehouse.refusals import Refusal, refusals_of, write_rejects
-from newsletter_bandit.warehouse.staging import KEY, ORDINAL, PROBLEM, Table, check_constants, stage
+from newsletter_bandit.warehouse.staging import ORDINAL, PROBLEM, Table, check_constants, key_of, stage
 
 __all__ = ["IngestReport", "Refusal", "Table", "ingest"]
 
@@ -164,7 +164,11 @@ def _load(
     """Moves the good rows into the table, in one transaction; returns how many, and how many others are there
     with different values. An estimated propensity that another load would estimate otherwise is none.
     """
-    name, types, key = use_case.table_name(table_kind), use_case.table_columns(table_kind), KEY[table_kind]
+    name, types, key = (
+        use_case.table_name(table_kind),
+        use_case.table_columns(table_kind),
+        key_of(use_case, table_kind),
+    )
     estimated = table_kind == "training" and bool(use_case.ingest.estimated_by)
     schema, _, table = name.rpartition(".")
     schema = schema or "main"
@@ -177,7 +181,7 @@ def _load(
         _check_table(name, there, {column: types[column] for column in types if column not in lacking})
     names = ", ".join(quoted(column) for column in types)
     definitions = ", ".join(f"{quoted(column)} {DUCKDB_TYPE[type_]}" for column, type_ in types.items())
-    same = " AND ".join(f"target.{column} = staged.{column}" for column in key)
+    same = " AND ".join(f"target.{quoted(column)} = staged.{quoted(column)}" for column in key)
     connection.execute("BEGIN")
     try:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(database)}.{quoted(schema)}")

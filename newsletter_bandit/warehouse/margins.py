@@ -19,6 +19,7 @@ def require_margins(use_case: UseCase, arms: Sequence[ArmSummary]) -> None:
     Raises:
       SettingsError: a margin is as large as the mean reward, or larger; names it and both figures.
     """
+    words = use_case.words
     newsletters = sum(arm.newsletters for arm in arms)
     if not newsletters:
         return
@@ -30,6 +31,6 @@ def require_margins(use_case: UseCase, arms: Sequence[ArmSummary]) -> None:
     ):
         if margin.reward and margin.reward >= earned:
             raise SettingsError(
-                f"{key}: found {margin}, but a newsletter of the window earns {earned:.4g}; allowed: less "
+                f"{key}: found {margin}, but {words.a_unit} of the window earns {earned:.4g}; allowed: less "
                 "than that, or a share such as 10%"
             )

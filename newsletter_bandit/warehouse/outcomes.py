@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from newsletter_bandit.settings.reward import Reward
+    from newsletter_bandit.settings.use_case import UseCase
     from newsletter_bandit.warehouse.arms import ArmSummary
 
 
@@ -36,21 +37,26 @@ class Outcomes:
     late_click: int = 0
     values: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
-    def lines(self, reward: Reward, min_seconds_to_click: int) -> list[str]:
-        """Rates, what was not counted and why, and `advice` if there is any."""
-        found = [
-            f"clicked: {self._share(self.clicked)}; unsubscribed: {self._share(self.unsubscribed)}, "
-            f"after a click: {self._share(self.unsubscribed_after_click)}"
-        ]
+    def lines(self, use_case: UseCase) -> list[str]:
+        """Rates, those of unsubscribes if there are any, what was not counted and why, and `advice`."""
+        reward, words = use_case.reward, use_case.words
+        found = [f"clicked: {self._share(self.clicked)}"]
+        if reward.tells_of_unsubscribes(self.unsubscribed / self.newsletters):
+            found[0] += (
+                f"; unsubscribed: {self._share(self.unsubscribed)}, after a click: "
+                f"{self._share(self.unsubscribed_after_click)}"
+            )
         for newsletters, clicks in (
             (self.bot_click, "marked as a machine's"),
-            (self.early_click, f"less than {min_seconds_to_click} s after sending"),
+            (self.early_click, f"less than {use_case.min_seconds_to_click} s after {words.sending}"),
             (self.late_click, "after the unsubscribe"),
         ):
             if newsletters:
-                found.append(f"no clicks: {clicks}, of {newsletters:,} newsletter{'s' * (newsletters > 1)}")
+                found.append(f"no clicks: {clicks}, of {words.counted_units(newsletters)}")
         for name, (newsletters, total) in self.values.items():
-            found.append(f"{name}: {self._share(newsletters)}, {total / self.newsletters:.4g} per newsletter")
+            found.append(
+                f"{name}: {self._share(newsletters)}, {total / self.newsletters:.4g} per {words.unit}"
+            )
         given = advice(reward, self.unsubscribed, self.unsubscribed_after_click)
         return found if given is None else [*found, given]
 

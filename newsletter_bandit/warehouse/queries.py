@@ -16,8 +16,9 @@ import jinja2
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
-from newsletter_bandit.settings.tables import RESERVED_COLUMNS
+from newsletter_bandit.settings.tables import RESERVED_COLUMNS, SUBJECT
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import capital
 from newsletter_bandit.warehouse.run_date import RUN_DATE_MARK, WINDOW_END_MARK, WINDOW_START_MARK
 
 Warehouse = DuckDBWarehouse | BigQueryWarehouse
@@ -125,7 +126,7 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
     Args:
       template: its file name.
       configs: see `render_training_query`.
-      use_case: its name, features and reward reach the template.
+      use_case: its name, words, key, features and reward reach the template.
       **values: other values for the template; text must be an identifier or a literal that was checked.
 
     Raises:
@@ -139,8 +140,11 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
         autoescape=False,
         keep_trailing_newline=True,
     )
+    environment.filters["capital"] = capital
     context: dict[str, Any] = {
         "use_case": use_case.name,
+        "words": use_case.words,
+        "key": SUBJECT if use_case.key == SUBJECT else f"`{use_case.key}`",
         "features": [(name, feature.type) for name, feature in use_case.features.items()],
         "reward": _reward(use_case),
         **values,
@@ -204,7 +208,7 @@ def check_columns(use_case: UseCase) -> None:
     """Raises `SettingsError` if two columns of a table would be the same to the warehouse."""
     # The warehouses ignore the case of a column's name.
     seen = {name.lower(): name for name in RESERVED_COLUMNS}
-    for name in (*use_case.reward.outcomes, *use_case.features):
+    for name in (use_case.key, *use_case.reward.outcomes, *use_case.features):
         other = seen.setdefault(name.lower(), name)
         if other != name:
             raise SettingsError(

@@ -23,7 +23,9 @@ from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     OPTIONAL_COLUMNS,
     RAW_COLUMNS,
+    SUBJECT,
     TRAINING_COLUMNS,
+    UNSUBSCRIBED,
 )
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.table_files.cells import padded, trimmed
@@ -49,14 +51,14 @@ from newsletter_bandit.warehouse.zones import nearest_zone
 
 Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "rankings"]
 KEY: dict[str, tuple[str, ...]] = {
-    "training": ("user_id", "campaign", "sent_at"),
-    "inference": ("user_id",),
+    "training": (SUBJECT, "campaign", "sent_at"),
+    "inference": (SUBJECT,),
     "sends": ("send_id",),
     "clicks": ("send_id", "clicked_at"),
     "unsubscribes": ("send_id", "unsubscribed_at"),
     "outcomes": ("send_id", "outcome", "occurred_at", "value"),
-    "users": ("user_id", "snapshot_date"),
-    "rankings": ("user_id", "campaign", "generated_at"),
+    "users": (SUBJECT, "snapshot_date"),
+    "rankings": (SUBJECT, "campaign", "generated_at"),
 }
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}
 _ELIGIBLE = "eligible_recommenders"
@@ -69,6 +71,11 @@ ORDINAL, PROBLEM, FOUND = '"ordinal of the row"', '"number of the failed check"'
 # The time by which the newest row of a user is found; refusals call it by this name.
 TIME = "time of the row"
 PER_FILE = 1_000_000_000_000  # ordinal = PER_FILE * number of the file + row
+
+
+def key_of(use_case: UseCase, table: Table) -> tuple[str, ...]:
+    """The columns by which a table's rows differ from each other."""
+    return tuple(use_case.column(table, name) for name in KEY[table])
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,7 @@ def stage(
     Raises:
       DataError: a file is missing, cannot be read, or lacks a column.
     """
+    words = use_case.words
     types, sources = use_case.table_columns(table), dict(getattr(use_case.ingest, table))
     written, newest_by = use_case.ingest.format, _time_of_rows(use_case)
     if table == "inference" and newest_by is not None:
@@ -170,13 +178,15 @@ def stage(
         by_time = by_time or timed
         # A file of users alone names no time.
         own = sources if timed else {**sources, TIME: FromConstant(constant="")}
-        absent = _absent(table, types)
+        absent = _absent(use_case, table, types)
         columns = plan(types, own, file.types, str(path), names, absent, written, use_case.aliases)
         if estimated is not None:
             decided = alike(estimated, file.types, written)
             columns.append(Column(ALIKE, "ARRAY<STRING>", decided, source_of(ALIKE), "texts"))
         recommenders = (*use_case.recommenders, *use_case.renamed)
-        reasons = checks(columns, _CONTRACT[table], optional, recommenders, use_case.aliases)
+        contract = [use_case.column(table, name) for name in _CONTRACT[table]]
+        subject = use_case.column(table, SUBJECT)
+        reasons = checks(columns, contract, optional, recommenders, use_case.aliases, subject)
         _read_raw(connection, file, f"raw_{number}")
         texts = [name for name, type_ in file.types.items() if name in needed and type_ == "VARCHAR"]
         blanks = _padded(connection, number, texts)
@@ -184,10 +194,12 @@ def stage(
         raw.append(file.types)
         said += [*file.said, *blanks_removed(path, blanks)]
     ((rows,),) = connection.execute("SELECT count(*) FROM staged").fetchall()
-    older = _leave_out_older(connection, TIME in types and by_time) if table == "inference" else 0
+    older = (
+        _leave_out_older(connection, use_case.key, TIME in types and by_time) if table == "inference" else 0
+    )
     if older:
-        said.append(f"{older:,} older rows of users who have a newer one were left out.")
-    reasons.append(_mark_duplicates(connection, table, len(reasons)))
+        said.append(f"{older:,} older rows of {words.subjects} {words.who} have a newer one were left out.")
+    reasons.append(_mark_duplicates(connection, table, key_of(use_case, table), len(reasons)))
     estimates: tuple[str, ...] = ()
     if estimated is not None:
         too_few, estimates = estimate(connection, estimated, PROBLEM, FOUND, len(reasons))
@@ -202,13 +214,16 @@ def _time_of_rows(use_case: UseCase) -> str | None:
     return use_case.ingest.newest_by or sent
 
 
-def _absent(table: Table, types: Mapping[str, str]) -> dict[str, ColumnSource]:
+def _absent(use_case: UseCase, table: Table, types: Mapping[str, str]) -> dict[str, ColumnSource]:
     """Sources of the columns that a file may lack: a click by nobody knows whom, users as they are today, who
-    may get every recommender.
+    may get every recommender, and unsubscribes of which the reward has no term.
     """
-    day = {"snapshot_date": FromConstant(constant=run_day().isoformat())}
+    given: dict[str, ColumnSource] = {_SNAPSHOT: FromConstant(constant=run_day().isoformat())}
     optional = [*OPTIONAL_COLUMNS.get(table, {}), *(name for name in types if name == _ELIGIBLE)]
-    return {name: day.get(name, FromConstant(constant="")) for name in optional}
+    if table == "training" and UNSUBSCRIBED not in use_case.reward.terms:
+        given[UNSUBSCRIBED] = FromConstant(constant=False)
+        optional.append(UNSUBSCRIBED)
+    return {name: given.get(name, FromConstant(constant="")) for name in optional}
 
 
 def _read_raw(connection: duckdb.DuckDBPyConnection, file: TableFile, name: str) -> None:
@@ -252,16 +267,16 @@ def _staging_query(
     )
 
 
-def _leave_out_older(connection: duckdb.DuckDBPyConnection, by_time: bool) -> int:
+def _leave_out_older(connection: duckdb.DuckDBPyConnection, subject: str, by_time: bool) -> int:
     """Drops the good rows of users who have a newer good one; returns how many.
 
     By time, the later row in the files is the newer of two. By day, rows of one day stay, as duplicates.
     """
     if by_time:
         newest = f"{quoted(TIME)} DESC NULLS LAST, {ORDINAL} DESC"
-        rank = f"row_number() OVER (PARTITION BY user_id ORDER BY {newest})"
+        rank = f"row_number() OVER (PARTITION BY {quoted(subject)} ORDER BY {newest})"
     else:
-        rank = "rank() OVER (PARTITION BY user_id ORDER BY snapshot_date DESC NULLS LAST)"
+        rank = f"rank() OVER (PARTITION BY {quoted(subject)} ORDER BY snapshot_date DESC NULLS LAST)"
     ((older,),) = connection.execute(
         f"DELETE FROM staged WHERE {ORDINAL} IN (SELECT {ORDINAL} FROM (SELECT {ORDINAL}, {rank} AS rank "
         f"FROM staged WHERE {PROBLEM} IS NULL) WHERE rank > 1)"
@@ -269,13 +284,14 @@ def _leave_out_older(connection: duckdb.DuckDBPyConnection, by_time: bool) -> in
     return int(older)
 
 
-def _mark_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, number: int) -> Check:
+def _mark_duplicates(
+    connection: duckdb.DuckDBPyConnection, table: Table, key: tuple[str, ...], number: int
+) -> Check:
     """Marks all but the first of the good rows that share a key."""
-    key = KEY[table]
-    names = ", ".join(key)
-    same = " AND ".join(f"staged.{name} = twice.{name}" for name in key)
+    names = ", ".join(map(quoted, key))
+    same = " AND ".join(f"staged.{quoted(name)} = twice.{quoted(name)}" for name in key)
     connection.execute(
-        f"UPDATE staged SET {PROBLEM} = {number}, {FOUND} = staged.{key[0]} FROM ("
+        f"UPDATE staged SET {PROBLEM} = {number}, {FOUND} = staged.{quoted(key[0])} FROM ("
         f"SELECT {names}, min({ORDINAL}) AS first_one FROM staged WHERE {PROBLEM} IS NULL "
         f"GROUP BY {names} HAVING count(*) > 1) AS twice "
         f"WHERE {PROBLEM} IS NULL AND {same} AND {ORDINAL} > twice.first_one"

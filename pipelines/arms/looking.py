@@ -16,6 +16,7 @@ from newsletter_bandit.off_policy.estimators.base import RewardRange
 from newsletter_bandit.registry import Registry
 from newsletter_bandit.settings.reward import without_bounds
 from newsletter_bandit.settings.use_case import Gate, UseCase
+from newsletter_bandit.settings.words import Words
 from pipelines import batch_prediction
 from pipelines.arms.found import Arm, ArmsFound, Judged, Logged, Range
 from pipelines.arms.reading import Newsletters, newsletters, weeks_of
@@ -75,11 +76,11 @@ class Comparing:
             if offered and name not in self._few
         )
         self.policy = Policy(gate, bounds)
-        self.removals = self._removals(gate, bounds)
+        self.removals = self._removals(gate, bounds, use_case.words)
         self._shown = np.zeros(len(production.names))
 
-    def _removals(self, gate: Gate, bounds: RewardRange | None) -> dict[str, Removal]:
-        return {name: Removal(gate, bounds, len(self.judged)) for name in self.judged}
+    def _removals(self, gate: Gate, bounds: RewardRange | None, words: Words) -> dict[str, Removal]:
+        return {name: Removal(gate, bounds, len(self.judged), words) for name in self.judged}
 
     def add(self, part: Newsletters) -> None:
         """Adds newsletters; those of users whom the model learned from are left out."""

@@ -71,6 +71,7 @@ def newsletters(
     place = {name: index for index, name in enumerate(use_case.recommenders)}
     place |= {old: place[new] for old, new in use_case.renamed.items()}
     held_out = eval_buckets(use_case.eval_share)
+    rows_of = f"{use_case.words.unit} of {use_case.words.subject}"
     bounds = (BUCKETS - held_out, BUCKETS)
     for week, start in enumerate(weeks_of(window)):
         end = min(start + dt.timedelta(days=7), window[1])
@@ -78,9 +79,14 @@ def newsletters(
             users = rows.column(rows.schema.get_field_index("user_id")).to_pylist()
             encoded = [user.encode() for user in users]
             numbers = {name: _numbers(rows, name) for name in ("reward", "propensity")}
-            _refuse(users, "reward", numbers["reward"], np.isfinite(numbers["reward"]), "a number")
+            _refuse(rows_of, users, "reward", numbers["reward"], np.isfinite(numbers["reward"]), "a number")
             _refuse(
-                users, "propensity", numbers["propensity"], is_propensity(numbers["propensity"]), "(0, 1]"
+                rows_of,
+                users,
+                "propensity",
+                numbers["propensity"],
+                is_propensity(numbers["propensity"]),
+                "(0, 1]",
             )
             logged = rows.column(rows.schema.get_field_index("recommender")).to_pylist()
             yield Newsletters(
@@ -102,11 +108,16 @@ def _numbers(rows: pa.RecordBatch, name: str) -> FloatArray:
 
 
 def _refuse(
-    users: list[str], name: str, values: FloatArray, allowed: npt.NDArray[np.bool_], words: str
+    rows_of: str,
+    users: list[str],
+    name: str,
+    values: FloatArray,
+    allowed: npt.NDArray[np.bool_],
+    allowing: str,
 ) -> None:
     if not allowed.all():
         row = int(np.argmin(allowed))
-        raise DataError(f"newsletter of user {users[row]}: {name} is {values[row]:g}; allowed: {words}")
+        raise DataError(f"{rows_of} {users[row]}: {name} is {values[row]:g}; allowed: {allowing}")
 
 
 def _eligible(rows: pa.RecordBatch, place: Mapping[str, int], size: int) -> FloatArray:

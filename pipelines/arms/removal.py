@@ -35,6 +35,7 @@ from newsletter_bandit.off_policy.estimators.base import RewardRange
 from newsletter_bandit.off_policy.estimators.diagnostics import MeanWeight, Weights
 from newsletter_bandit.off_policy.estimators.paired import PolicyDifference
 from newsletter_bandit.settings.use_case import Gate
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 from pipelines.arms.found import Judged, Range
 
 
@@ -96,10 +97,11 @@ class Removal:
       gate: its clip is used.
       bounds: as in `Policy`.
       looks: number M of recommenders that are judged.
+      words: what the reasons call things.
     """
 
-    def __init__(self, gate: Gate, bounds: RewardRange | None, looks: int) -> None:
-        self._gate, self._bounds, self._looks = gate, bounds, looks
+    def __init__(self, gate: Gate, bounds: RewardRange | None, looks: int, words: Words = NEWSLETTER) -> None:
+        self._gate, self._bounds, self._looks, self._words = gate, bounds, looks, words
         clip, margin = gate.weight_clip, gate.allowed_margin
         self._gain = PolicyDifference(clip, bounds)
         # Candidate minus the share of the baseline that it must reach.
@@ -143,12 +145,16 @@ class Removal:
             )
             return Judged("cannot_tell", reason, gain)
         if gain.high < -ROUNDING:
-            return Judged("keep", f"surely costs at least {shown(-gain.high, 2)} per newsletter", gain)
+            return Judged(
+                "keep", f"surely costs at least {shown(-gain.high, 2)} per {self._words.unit}", gain
+            )
         if self._allowed(gain, policy_value):
             if gain.low > ROUNDING:
-                return Judged("retire", f"surely gains at least {shown(gain.low, 2)} per newsletter", gain)
+                return Judged(
+                    "retire", f"surely gains at least {shown(gain.low, 2)} per {self._words.unit}", gain
+                )
             lost = shown(max(-gain.low, 0.0), 2)
-            return Judged("retire", f"surely costs at most {lost} per newsletter", gain)
+            return Judged("retire", f"surely costs at most {lost} per {self._words.unit}", gain)
         return Judged("cannot_tell", "it may be needed or not", gain)
 
     def _allowed(self, gain: Range, policy_value: float) -> bool:

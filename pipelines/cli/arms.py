@@ -67,7 +67,7 @@ def look(
         if as_json:
             session.out.print_json(data=found.content())
         else:
-            session.out.print(arms_summary.arms(found))
+            session.out.print(arms_summary.arms(found, workspace.use_case.words))
 
 
 def add(

@@ -11,6 +11,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from newsletter_bandit.settings.words import NEWSLETTER, Words
+
 if TYPE_CHECKING:
     from pipelines.arms.found import Arm, ArmsFound, ArmVerdict, Range
 
@@ -24,15 +26,15 @@ _VERDICTS: dict[ArmVerdict, str] = {
 _NAME = 22  # columns
 
 
-def arms(found: ArmsFound) -> Group:
+def arms(found: ArmsFound, words: Words = NEWSLETTER) -> Group:
     """What the log says of each recommender, the verdict on each, and how to read both."""
     first, after = found.window
     last = after - dt.timedelta(days=1)
-    title = f"What the log says: {found.rows:,} newsletters, {first} to {last}"
+    title = f"What the log says: {words.counted_units(found.rows)}, {first} to {last}"
     parts: list[RenderableType] = [f"[bold]{escape(title)}[/]", _log(found), *_notes_on_log(found)]
     if found.version is not None:
         title = f"What the policy in production would gain: {found.version}"
-        parts += [f"\n[bold]{escape(title)}[/]", _verdicts(found), *_notes_on_verdicts(found)]
+        parts += [f"\n[bold]{escape(title)}[/]", _verdicts(found), *_notes_on_verdicts(found, words)]
     else:
         parts.append(
             "\nNothing is in production, so nothing can be compared: `newsletter-bandit train` first."
@@ -87,16 +89,16 @@ def _notes_on_log(found: ArmsFound) -> list[str]:
     ]
 
 
-def _notes_on_verdicts(found: ArmsFound) -> list[str]:
+def _notes_on_verdicts(found: ArmsFound, words: Words) -> list[str]:
     notes = [
-        f"Compared on {found.judged_rows:,} newsletters of held-out users, with intervals of "
-        f"{found.confidence:.2%}, so that all verdicts hold together."
+        f"Compared on {words.counted_units(found.judged_rows)} of held-out {words.subjects}, with "
+        f"intervals of {found.confidence:.2%}, so that all verdicts hold together."
     ]
     if math.isfinite(found.allowed_loss):
         notes.append(
             f"retire: it surely costs no more than gate.allowed_margin, {found.allowed_loss:.2g} per "
-            "newsletter, and by the estimate no more than an equal part of that. Retire one, train, and look "
-            "again: what two can do for each other is in no single figure."
+            f"{words.unit}, and by the estimate no more than an equal part of that. Retire one, train, and "
+            "look again: what two can do for each other is in no single figure."
         )
     return notes
 

@@ -50,7 +50,7 @@ def after_add(name: str, use_case: UseCase) -> list[str]:
     words += _split(name, use_case)
     words.append(
         "Where lists of eligible recommenders are used, they must name it from now on, and not for "
-        "newsletters that were sent before."
+        f"{use_case.words.units} that were {use_case.words.sent} before."
     )
     return [*words, _SCHEDULED]
 

@@ -48,14 +48,15 @@ def report(
     out: Console, use_case: UseCase, made: Plan, done: Sequence[Run], peers: Sequence[str] = ()
 ) -> None:
     """Prints the tables, and writes JSON, CSV and picture to the plan's folder; `peers` are drawn apart."""
+    words = use_case.words
     from newsletter_bandit.simulation import loop_plot, loop_report
 
     figures = loop_report.report(done)
     loop_report.write(made.folder, done)
     seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
-    title = f"Closed loop: {use_case.name}, {made.setting.newsletters:,} newsletters per week, {seeds}"
+    title = f"Closed loop: {use_case.name}, {made.setting.newsletters:,} {words.units} per week, {seeds}"
     loop_plot.draw(figures, made.folder / loop_plot.FILE, title, peers)
-    for part in closed_loop_summary.tables(figures):
+    for part in closed_loop_summary.tables(figures, words):
         out.print(part)
     names = (loop_report.JSON_FILE, loop_report.CSV_FILE, loop_plot.FILE)
     out.print(f"Figures and picture: {', '.join(names)} in {made.folder}", markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 from newsletter_bandit.simulation.loop_report import LearnerFigures, Report, Spread
 
 _REFERENCES = {
@@ -20,16 +21,16 @@ _REFERENCES = {
 _SHORT = {"blessed": "blessed", "not_blessed": "not", "cannot_tell": "cannot tell"}
 
 
-def tables(made: Report) -> Iterator[RenderableType]:
+def tables(made: Report, words: Words = NEWSLETTER) -> Iterator[RenderableType]:
     """Last week, gap closed by week, the gate, and time."""
-    yield _last_week(made)
+    yield _last_week(made, words)
     yield _weeks(made)
     if any(figures.gate is not None for figures in made.learners):
         yield _gate(made)
     yield _seconds(made)
 
 
-def _last_week(made: Report) -> RenderableType:
+def _last_week(made: Report, words: Words) -> RenderableType:
     table = _table(
         "last week",
         "expected\nreward",
@@ -70,7 +71,9 @@ def _last_week(made: Report) -> RenderableType:
         rows.append((value, [f"[dim]{escape(text)}[/]", f"{value:+.4f}", share]))
     for _, cells in sorted(rows, key=lambda row: -row[0]):
         table.add_row(*cells)
-    return Group("[bold]Expected reward per newsletter by the simulator's truth, mean over seeds[/]", table)
+    return Group(
+        f"[bold]Expected reward per {words.unit} by the simulator's truth, mean over seeds[/]", table
+    )
 
 
 def _weeks(made: Report) -> RenderableType:

@@ -64,29 +64,30 @@ def run(
       SettingsError: the folder holds something that the demo did not make.
       DataError: the gate did not bless the first model, so nothing is in production.
     """
+    words = workspace.use_case.words
     started = time.monotonic()
     prepare(workspace.workdir, keep=keep)
     session.open_log()
     out = session.out
 
-    _heading(out, "1  Simulate newsletters and ingest them")
+    _heading(out, f"1  Simulate {words.units} and ingest them")
     with StepProgress(out, "Simulating"):
         libraries.load()
         world = simulate(workspace, run_date, newsletters, users, seed)
     out.print(
-        f"  {newsletters:,} logged newsletters in the window, {users:,} users to predict for "
+        f"  {newsletters:,} logged {words.units} in the window, {users:,} {words.subjects} to predict for "
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
     )
     _heading(out, "2  Train, evaluate off-policy, decide, publish")
     trained = local_runs.train(out, workspace, run_date, again=True)
-    _heading(out, "3  Predict for every user and store the rankings")
+    _heading(out, f"3  Predict for every {words.subject} and store the rankings")
     local_runs.predict(out, workspace, run_date)
     _heading(out, "4  Ask the endpoint")
     with endpoint(workspace) as address:
         _ask(out, f"{address}/users/{world.user_ids(world.everyone[:1])[0]}/recommenders?limit=3")
     _heading(out, "5  Compare with the truth, which only a simulator knows")
     values = _score(workspace, world, users, run_date)
-    out.print(summary.truth(values))
+    out.print(summary.truth(values, words))
     out.print(summary.truth_sentence(values))
     out.print(f"\nDone in {time.monotonic() - started:.0f} s. To continue:")
     user_id = world.user_ids(world.everyone[:1])[0]

@@ -50,7 +50,7 @@ def train(
     from newsletter_bandit.registry import Registry
     from newsletter_bandit.warehouse.margins import require_margins
 
-    days = TrainingDays.of(workspace.use_case, run_date)
+    days, words = TrainingDays.of(workspace.use_case, run_date), workspace.use_case.words
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     require_newsletters(workspace, days)
     reads = training_cost(workspace, days.window)
@@ -58,10 +58,10 @@ def train(
     if workspace.use_case.ingest.estimated_by:
         out.print(summary.estimated_by(workspace.use_case.ingest.estimated_by))
     arms = arm_summary(workspace, days.window)
-    out.print(summary.arms(arms, workspace.use_case.reward))
+    out.print(summary.arms(arms, workspace.use_case.reward, words))
     left_out = outside(workspace, days.window)
     if left_out is not None and (left_out.before or left_out.after):
-        out.print(summary.outside(left_out, arms))
+        out.print(summary.outside(left_out, arms, words))
     require_margins(workspace.use_case, arms)
     rows = rows_fingerprint(workspace, days.window)
     earlier = None if again else local.judged_before(workspace, days, rows)
@@ -79,12 +79,12 @@ def train(
     with StepProgress(out) as progress:
         outcome = local.train(workspace, days, progress, reads, rows, log)
     out.print()
-    out.print(summary.policy_values(outcome))
-    out.print(summary.terms(outcome))
+    out.print(summary.policy_values(outcome, words))
+    out.print(summary.terms(outcome, workspace.use_case))
     out.print(summary.checks(outcome.verdict))
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.drift(outcome.drift), soft_wrap=True)
-    out.print(summary.verdict(outcome, registry.current()))
+    out.print(summary.verdict(outcome, registry.current(), words))
     out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome
 
@@ -106,7 +106,7 @@ def tune(
     with StepProgress(out) as progress:
         outcome = tuning.tune(workspace, days, trials, progress, take_best)
     out.print()
-    out.print(summary.trials(outcome))
+    out.print(summary.trials(outcome, workspace.use_case.words))
     out.print(summary.tuned(outcome), soft_wrap=True)
     return outcome
 
@@ -117,16 +117,16 @@ def predict(out: Console, workspace: Workspace, run_date: dt.date) -> Prediction
 
     snapshot = require_users(workspace, run_date)
     if snapshot is not None:
-        out.print(summary.users_line(snapshot, run_date))
+        out.print(summary.users_line(snapshot, run_date, workspace.use_case.words))
     # What a person can mend is said before TensorFlow is loaded, and once.
     Registry(workspace.environment.registry, workspace.use_case.name).require_current()
     reads = prediction_cost(workspace, run_date)
     if snapshot is None:
-        out.print(summary.users_line(snapshot, run_date))
+        out.print(summary.users_line(snapshot, run_date, workspace.use_case.words))
     _print_cost(out, reads)
     with StepProgress(out) as progress:
         outcome = local.predict(workspace, run_date, progress, reads)
-    out.print(summary.prediction(outcome))
+    out.print(summary.prediction(outcome, workspace.use_case.words))
     out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome
 

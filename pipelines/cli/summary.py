@@ -15,6 +15,7 @@ from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.reward import without_values
 from newsletter_bandit.settings.run_day import run_day
+from newsletter_bandit.settings.words import NEWSLETTER, Words, capital
 from newsletter_bandit.warehouse.outcomes import advice, missing_of, unsubscribes
 from pipelines.cli.flags import with_options
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from newsletter_bandit.registry import Look, Signed, VersionInfo
     from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
     from newsletter_bandit.settings.reward import Reward
+    from newsletter_bandit.settings.use_case import UseCase
     from newsletter_bandit.simulation.truth import PolicyValues
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport
@@ -43,8 +45,6 @@ _VERDICT_WORDS = {
 _PROPENSITIES = {"mean weight off 1", "sample ratio", "value within range"}
 # The check of a reward that has no bounds.
 _BOUNDS = "bounds of the reward"
-# The check of newsletters without a value of a term of the reward.
-_LEFT_OUT = "newsletters left out"
 # The check that looks further back than production.
 _REFERENCE = "value against the reference"
 _NOT_PLACED = {
@@ -72,15 +72,18 @@ def window_line(window: tuple[dt.date, dt.date]) -> str:
     return f"{first} to {after - dt.timedelta(days=1)} ({(after - first).days} days)"
 
 
-def users_line(snapshot: dt.date | None, run_date: dt.date) -> str:
+def users_line(snapshot: dt.date | None, run_date: dt.date, words: Words = NEWSLETTER) -> str:
     """`  Users of 2026-11-20, 3 days before the run date`; None is a day that the table does not tell."""
     if snapshot is None:
-        return "  Users of an unknown day: the inference table has no snapshot_date"
+        return f"  {capital(words.subjects)} of an unknown day: the inference table has no snapshot_date"
     days = (run_date - snapshot).days
     unit = "day" if abs(days) == 1 else "days"
     if days == 0:
-        return f"  Users of {snapshot}, the run date"
-    return f"  Users of {snapshot}, {abs(days)} {unit} {'before' if days > 0 else 'after'} the run date"
+        return f"  {capital(words.subjects)} of {snapshot}, the run date"
+    return (
+        f"  {capital(words.subjects)} of {snapshot}, {abs(days)} {unit} {'before' if days > 0 else 'after'} "
+        "the run date"
+    )
 
 
 def ingested(report: IngestReport) -> str:
@@ -101,29 +104,35 @@ def ingested(report: IngestReport) -> str:
     return "\n".join(lines)
 
 
-def arms(rows: Sequence[ArmSummary], reward: Reward) -> Group:
-    """Figures of each recommender in the window, and whether unsubscribes without a click should count."""
-    table = _table(
-        "recommender", "newsletters", "click rate", "unsubscribe rate", "after a click", "mean reward"
-    )
+def arms(rows: Sequence[ArmSummary], reward: Reward, words: Words = NEWSLETTER) -> Group:
+    """Figures of each recommender in the window, and whether unsubscribes without a click should count.
+
+    Of unsubscribes it says nothing where the reward has no term for them and the log holds none.
+    """
+    unsubscribed = any(reward.tells_of_unsubscribes(row.unsubscribe_rate) for row in rows)
+    of_unsubscribes = ("unsubscribe rate", "after a click") if unsubscribed else ()
+    table = _table("recommender", words.units, "click rate", *of_unsubscribes, "mean reward")
     for row in rows:
         table.add_row(
             escape(row.recommender),
             f"{row.newsletters:,}",
             _share(row.click_rate),
-            _share(row.unsubscribe_rate),
-            _share(row.unsubscribe_after_click_rate),
+            *(
+                _share(rate)
+                for rate in (row.unsubscribe_rate, row.unsubscribe_after_click_rate)
+                if unsubscribed
+            ),
             "" if row.mean_reward is None else _signed(row.mean_reward),
         )
-    shown = _titled(f"What the log holds: {sum(row.newsletters for row in rows):,} newsletters", table)
+    shown = _titled(f"What the log holds: {words.counted_units(sum(row.newsletters for row in rows))}", table)
     said = []
     unknown = sum(row.unknown for row in rows)
     if unknown:
         missing = missing_of(rows) or dict.fromkeys(reward.outcomes, unknown)
         sent = unknown + sum(row.newsletters for row in rows)
         said.append(
-            f"Left out: {unknown:,} of {sent:,} newsletters of the window "
-            f"({unknown / sent:.1%}). {_sentence(without_values(missing))}."
+            f"Left out: {unknown:,} of {words.counted_units(sent)} of the window ({unknown / sent:.1%}). "
+            f"{_sentence(without_values(missing, words))}."
         )
     given = advice(reward, *unsubscribes(rows))
     return Group(shown, *said, *([] if given is None else [f"{given}."]))
@@ -137,18 +146,18 @@ def estimated_by(columns: Sequence[str]) -> str:
     )
 
 
-def outside(found: Outside, rows: Sequence[ArmSummary]) -> str:
+def outside(found: Outside, rows: Sequence[ArmSummary], words: Words = NEWSLETTER) -> str:
     """The loaded newsletters outside of the window, and what to do where they are the most."""
     inside = sum(row.newsletters for row in rows)
     left_out = found.before + found.after
-    words = (
-        f"Outside the window: {left_out:,} of {inside + left_out:,} loaded newsletters "
+    said = (
+        f"Outside the window: {left_out:,} of {inside + left_out:,} loaded {words.units} "
         f"({found.before:,} before, {found.after:,} after)."
     )
     if left_out <= inside:
-        return words
+        return said
     return (
-        f"[bold yellow]{words}[/] `window` of the use case says which days a training reads: how many "
+        f"[bold yellow]{said}[/] `window` of the use case says which days a training reads: how many "
         "`weeks`, and from which `anchor` on; `--run-date` takes an earlier or later window."
     )
 
@@ -161,7 +170,7 @@ def pinned(version: str) -> str:
     )
 
 
-def policy_values(outcome: TrainingOutcome) -> Group:
+def policy_values(outcome: TrainingOutcome, words: Words = NEWSLETTER) -> Group:
     """Values of the policies on the evaluation split, doubly robust, with their intervals, and what they rest
     on.
     """
@@ -172,7 +181,7 @@ def policy_values(outcome: TrainingOutcome) -> Group:
     for row in policy_values(metrics):
         table.add_row(escape(row.label), _signed(row.value), _signed(row.low), _signed(row.high))
     title = (
-        f"Reward per newsletter on {metrics.overall.rows:,} evaluation rows, estimated from the log "
+        f"Reward per {words.unit} on {metrics.overall.rows:,} evaluation rows, estimated from the log "
         f"(doubly robust, {metrics.confidence:.0%} interval{_estimated(metrics)})"
     )
     weights = metrics.overall.candidate.serving_policy.weights
@@ -190,14 +199,14 @@ def _estimated(metrics: Metrics) -> str:
     return f", propensities {metrics.propensities}" if metrics.estimated_by else ""
 
 
-def terms(outcome: TrainingOutcome) -> Group:
+def terms(outcome: TrainingOutcome, use_case: UseCase) -> Group:
     """Each outcome that the reward is made of by itself, estimated from the log, with its interval."""
     from components.evaluator.report import terms
 
     table = _table("outcome", "log", "production", "candidate", "from", "to")
-    for name, *figures in terms(outcome.metrics):
+    for name, *figures in terms(outcome.metrics, use_case.reward):
         table.add_row(escape(name), *("" if figure is None else f"{figure:.4f}" for figure in figures))
-    return _titled("Outcomes per newsletter, before their weights (importance weighted)", table)
+    return _titled(f"Outcomes per {use_case.words.unit}, before their weights (importance weighted)", table)
 
 
 def checks(verdict: Verdict) -> Group:
@@ -221,23 +230,23 @@ def _meaning(check: Check) -> str:
     return rest.replace(")", "", 1) if plain and rest else check.detail
 
 
-def verdict(outcome: TrainingOutcome, current: str | None) -> str:
+def verdict(outcome: TrainingOutcome, current: str | None, words: Words = NEWSLETTER) -> str:
     """The verdict in words, how the model is to be served and why, and what is in production now."""
     decision = outcome.decision
     reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
-    words = (
-        f"{_verdict_words(outcome.verdict)}{_of_estimates(outcome.metrics)} "
-        f"Compared with: {_compared_with(outcome.verdict)}.\n"
+    said = (
+        f"{_verdict_words(outcome.verdict, words)}{_of_estimates(outcome.metrics)} Compared with: "
+        f"{_compared_with(outcome.verdict)}.\n"
         f"{_looks(outcome.verdict)}"
     ).rstrip()
     publication = outcome.publication
     if publication.version is not None:
-        words += (
+        said += (
             f"\n{'Served' if publication.published else 'Once in production, served'} with: the "
             f"{_served(decision)}, expiring after {decision.expires_after_days} days:{reasons}"
         )
     if publication.published:
-        return f"{words}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
+        return f"{said}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
     if publication.outcome in _NOT_PLACED:
         told = _NOT_PLACED[publication.outcome].format(
             train=_command("train"),
@@ -246,9 +255,9 @@ def verdict(outcome: TrainingOutcome, current: str | None) -> str:
             reject=_command(f"models reject {publication.version} --note TEXT"),
         )
         reason = "" if publication.outcome == "waiting" else f" ({escape(publication.reason)})"
-        words += f"\n{told}{reason}."
+        said += f"\n{told}{reason}."
     production = f"[bold]{escape(current)}[/] (as before)" if current is not None else "nothing yet"
-    return f"{words}\nIn production now: {production}."
+    return f"{said}\nIn production now: {production}."
 
 
 def _command(words: str) -> str:
@@ -284,7 +293,7 @@ def judged_before(look: Look) -> str:
     )
 
 
-def _verdict_words(found: Verdict) -> str:
+def _verdict_words(found: Verdict, words: Words) -> str:
     """The verdict and what it rests on."""
     if found.verdict == "cannot_tell" and found.failed == (ESTIMATED,):
         return (
@@ -294,14 +303,14 @@ def _verdict_words(found: Verdict) -> str:
     if found.verdict == "cannot_tell" and _PROPENSITIES & set(found.failed):
         return (
             "[bold yellow]Cannot tell[/]: the propensities do not fit the log (see the checks that fail), so "
-            "nothing is published. More newsletters do not help; right propensities do."
+            f"nothing is published. More {words.units} do not help; right propensities do."
         )
-    for name in (_LEFT_OUT, _BOUNDS):
+    for name in (words.left_out, _BOUNDS):
         failed = next((check for check in found.checks if check.name == name and check.passed is False), None)
         if failed is not None:
             return f"[bold yellow]Cannot tell[/]: {escape(failed.detail)}. Nothing is published."
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
-        return "[bold red]Not blessed[/]: it loses measurably more readers than allowed."
+        return f"[bold red]Not blessed[/]: it loses measurably more {words.readers} than allowed."
     if found.failed == (_REFERENCE,):
         whom = f"the reference, {escape(str(found.reference))}"
         if found.verdict == "not_blessed":
@@ -326,7 +335,7 @@ def _sentence(detail: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
 
 
-def trials(outcome: TuningOutcome) -> Group:
+def trials(outcome: TuningOutcome, words: Words = NEWSLETTER) -> Group:
     """Every set that was compared, best first."""
     from components.hyperparameters_gen.tuned_set import shown
 
@@ -355,8 +364,8 @@ def trials(outcome: TuningOutcome) -> Group:
         )
     found = outcome.tuned.found
     return _titled(
-        f"Reward per newsletter of {found.trials} sets on {found.rows:,} validation rows, estimated from the "
-        "log (doubly robust, eval policy)",
+        f"Reward per {words.unit} of {found.trials} sets on {found.rows:,} validation rows, estimated from "
+        "the log (doubly robust, eval policy)",
         table,
     )
 
@@ -412,7 +421,7 @@ def drift(found: Drift) -> str:
     return f"[bold yellow]Drift:[/] {escape(found.words)}. The report says what to look at."
 
 
-def prediction(outcome: PredictionOutcome) -> str:
+def prediction(outcome: PredictionOutcome, words: Words = NEWSLETTER) -> str:
     """The number of stored rankings, their model, and the file of the refused rows."""
     lines = [
         f"{outcome.stored:,} rankings stored by model [bold]{escape(outcome.model_version)}[/], "
@@ -420,7 +429,8 @@ def prediction(outcome: PredictionOutcome) -> str:
     ]
     if outcome.expires_on <= run_day():
         lines.append(
-            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats these users as unknown."
+            f"[yellow]Expired since {outcome.expires_on}:[/] the endpoint treats these {words.subjects} as "
+            "unknown."
         )
     else:
         lines.append(f"Served until {outcome.expires_on}.")
@@ -467,7 +477,7 @@ def model(version: VersionInfo) -> dict[str, Any]:
     }
 
 
-def truth(values: PolicyValues) -> Group:
+def truth(values: PolicyValues, words: Words = NEWSLETTER) -> Group:
     """The model's stored rankings compared with policies that do not learn, and with the oracle."""
     gap = values.oracle - values.uniform
     table = _table("policy", "reward", "gap closed")
@@ -479,7 +489,10 @@ def truth(values: PolicyValues) -> Group:
         ("oracle", values.oracle, ""),
     ):
         table.add_row(escape(label), _signed(value), f"{(value - values.uniform) / gap:.0%}", style=style)
-    return _titled(f"Expected reward per newsletter by the simulator's truth, {values.users:,} users", table)
+    return _titled(
+        f"Expected reward per {words.unit} by the simulator's truth, {words.counted_subjects(values.users)}",
+        table,
+    )
 
 
 def truth_sentence(values: PolicyValues) -> str:

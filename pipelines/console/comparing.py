@@ -12,8 +12,9 @@ from newsletter_bandit.registry import Registry
 from newsletter_bandit.registry.evidence.metrics import Figure
 from newsletter_bandit.reports.amounts import Amount, plain, scaled, share, span, whole
 from newsletter_bandit.reports.evidence import Evidence, of_version
-from newsletter_bandit.reports.meaning import LOGGING, counted, gain, meanings
+from newsletter_bandit.reports.meaning import LOGGING, counted, gain, has_unsubscribes, meanings
 from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
+from newsletter_bandit.settings.words import capital
 from pipelines.console.models import served
 
 _MISSING = "–"
@@ -72,25 +73,26 @@ def compare(registry: Registry, first: str, second: str) -> Comparison:
 
 
 def _sentence(one: Evidence, other: Evidence) -> str:
+    words = other.use_case.words
     for judged, base in ((one, other), (other, one)):
         if base.version is not None and judged.verdict.compared_with == base.version:
             found = gain(judged)
             confidence = share(judged.metrics.confidence, 0)
-            begin = f"{judged.version} was compared with {base.version} newsletter by newsletter."
+            begin = f"{judged.version} was compared with {base.version} {words.unit} by {words.unit}."
             if found.is_nothing:
                 return f"{begin} It makes the same choices: no difference."
             return (
-                f"{begin} Per 100,000 newsletters it earns {span(found.low, found.high)} {counted(judged)} "
+                f"{begin} Per 100,000 {words.units} it earns {span(found.low, found.high)} {counted(judged)} "
                 f"({confidence} interval)."
             )
     if one.window is not None and one.window == other.window:
         return (
-            "Both were judged by newsletters of the same days, so what they earn may be compared. But the "
-            "gate never compared the one with the other, newsletter by newsletter: if their intervals "
+            f"Both were judged by {words.units} of the same days, so what they earn may be compared. But the "
+            f"gate never compared the one with the other, {words.unit} by {words.unit}: if their intervals "
             "overlap, neither is known to be better."
         )
     return (
-        "They were judged by newsletters of different days. What a model earns depends on the days, so "
+        f"They were judged by {words.units} of different days. What a model earns depends on the days, so "
         "compare the gains, and only where both were compared with the same."
     )
 
@@ -110,22 +112,23 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
 
         return of
 
-    per = "with its interval"
+    per, words = "with its interval", other.use_case.words
     yield row("Verdict", lambda found: found.verdict.words)
-    yield row("Judged by newsletters of", _days)
-    yield row("Newsletters judged", lambda found: f"{found.metrics.overall.rows:,}")
+    yield row(f"Judged by {words.units} of", _days)
+    yield row(f"{capital(words.units)} judged", lambda found: f"{found.metrics.overall.rows:,}")
     yield row("Their propensities", lambda found: found.metrics.propensities)
     yield row("Compared with", _compared_with)
     unit = counted(other)
     yield row(f"{unit[:1].upper()}{unit[1:]}", value, per)
     yield row(f"Gain in {unit}", lambda found: _amount(gain(found), True), per)
     yield row("Gain in clicks", meant("clicks"), per)
-    yield row("Gain in unsubscribes", meant("unsubscribes"), "fewer are better")
-    yield row("How it is served", lambda found: served(found.decision))
+    if has_unsubscribes(one) or has_unsubscribes(other):
+        yield row("Gain in unsubscribes", meant("unsubscribes"), "fewer are better")
+    yield row("How it is served", lambda found: served(found.decision, found.use_case.words))
     yield row(
         "Cost of exploring",
         lambda found: whole(scaled(found.decision.exploration_cost.value, found.use_case.reward.unit)),
-        f"{unit} per 100,000 newsletters",
+        f"{unit} per 100,000 {words.units}",
     )
     for name in dict.fromkeys([*one.metrics.overall.terms, *other.metrics.overall.terms]):
         yield row(f"Gain in {name}", meant(name), per)
@@ -140,8 +143,9 @@ def _figures(one: Evidence, other: Evidence) -> Iterator[Row]:
 
 
 def _compared_with(evidence: Evidence) -> str:
+    words = evidence.use_case.words
     found = evidence.verdict.compared_with
-    return "newsletters as they were sent" if found == LOGGING else found
+    return f"{words.units} as they were {words.sent}" if found == LOGGING else found
 
 
 def _amount(found: Amount, signed: bool = False) -> str:

@@ -9,6 +9,7 @@ from newsletter_bandit.registry import VersionInfo
 from newsletter_bandit.registry.evidence import Decision, Placement
 from newsletter_bandit.registry.versions import Standing
 from newsletter_bandit.reports.amounts import Amount, share
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 from pipelines.console.past_runs import Tone
 
 _STATES: dict[Standing, tuple[Tone, str]] = {
@@ -54,12 +55,13 @@ class Model:
     served: str
 
 
-def model_of(info: VersionInfo, click: float) -> Model:
+def model_of(info: VersionInfo, click: float, words: Words = NEWSLETTER) -> Model:
     """The version as a row.
 
     Args:
       info: what the registry holds.
       click: reward of a click.
+      words: what its phrases call things.
     """
     overall = None if info.metrics is None else info.metrics.overall
     tone, state = _STATES[info.standing]
@@ -78,29 +80,29 @@ def model_of(info: VersionInfo, click: float) -> Model:
         standing=info.standing,
         signed="" if last is None else last.words,
         note="" if last is None else last.note,
-        kept_out=_kept_out(info.placement),
+        kept_out=_kept_out(info.placement, words),
         verdict=info.judged,
         compared_with="unknown" if info.verdict is None else info.verdict.compared_with,
         gain=Amount(None) if overall is None else Amount.of(overall.difference, click),
-        served=served(info.decision),
+        served=served(info.decision, words),
     )
 
 
-def _kept_out(placement: Placement | None) -> str:
+def _kept_out(placement: Placement | None, words: Words) -> str:
     if placement is None or placement.placed:
         return ""
     if placement.outcome == "waiting":
         return placement.reason
     if placement.outcome == "pinned":
         return f"{placement.found} was pinned"
-    compared_with = placement.compared_with or "the newsletters as they were sent"
+    compared_with = placement.compared_with or f"the {words.units} as they were {words.sent}"
     return f"it was compared with {compared_with}, while {placement.found or 'nothing'} was in production"
 
 
-def served(decision: Decision | None) -> str:
+def served(decision: Decision | None, words: Words = NEWSLETTER) -> str:
     """How a version is served, such as "exploration on in 20% of the newsletters"."""
     if decision is None:
         return "unknown"
     if decision.policy != SERVING_POLICY:
         return "never explores"
-    return f"exploration on in {share(decision.exploration_rate, 0)} of the newsletters"
+    return f"exploration on in {share(decision.exploration_rate, 0)} of the {words.units}"

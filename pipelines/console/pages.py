@@ -17,6 +17,7 @@ from newsletter_bandit.reports.durations import duration
 from newsletter_bandit.reports.meaning import unit_words
 from newsletter_bandit.reports.style import stylesheet
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import capital
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TITLES = {
@@ -33,7 +34,7 @@ class Pages:
     """The templates, and what every page knows.
 
     Args:
-      use_case: its name, and the unit of its reward.
+      use_case: its name, its words, and the unit of its reward.
       token: of the forms.
     """
 
@@ -52,9 +53,15 @@ class Pages:
             "minute": minute,
             "clock": clock,
             "with_code": with_code,
+            "capital": capital,
         }
         unit = unit_words(use_case.reward)
-        self._environment.globals |= {"use_case": use_case.name, "token": token, "unit": unit}
+        self._environment.globals |= {
+            "use_case": use_case.name,
+            "token": token,
+            "unit": unit,
+            "nouns": use_case.words,
+        }
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **content: Any) -> HTMLResponse:
         """The page of a template."""

@@ -36,7 +36,7 @@ class Published:
     def models(self, names: Sequence[str]) -> list[Model]:
         """The versions of these names."""
         unit = self._use_case.reward.unit
-        return [model_of(self.registry.info(name), unit) for name in names]
+        return [model_of(self.registry.info(name), unit, self._use_case.words) for name in names]
 
     def required(self, version: str) -> str:
         """The name of a version that is there.
@@ -65,7 +65,10 @@ class Published:
 
     def waiting(self) -> list[Model]:
         """The versions that wait for their sign-off, the newest first."""
-        return [model_of(info, self._use_case.reward.unit) for info in self.registry.waiting()[::-1]]
+        return [
+            model_of(info, self._use_case.reward.unit, self._use_case.words)
+            for info in self.registry.waiting()[::-1]
+        ]
 
     def told(self, runs: Sequence[Run]) -> list[Run]:
         """The runs, each whose version waited for its sign-off with what became of that since.

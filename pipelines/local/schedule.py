@@ -157,7 +157,7 @@ def jobs(
         made.append(
             Job(
                 "predict",
-                f"{name}: rank for every user and store the rankings",
+                f"{name}: rank for every {workspace.use_case.words.subject} and store the rankings",
                 command("predict", *first),
                 times.predict,
             )

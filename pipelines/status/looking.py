@@ -27,9 +27,10 @@ def look(workspace: Workspace, now: dt.datetime, limits: Limits | None = None) -
     bounds = Limits() if limits is None else limits
     now = now.astimezone(dt.UTC)
     today = now.date()
+    words = workspace.use_case.words
     parts: tuple[tuple[str, Callable[[], Finding | None]], ...] = (
-        ("newsletters", lambda: tables.newsletters(workspace, today, bounds)),
-        ("users", lambda: tables.users(workspace, today, bounds)),
+        (words.units, lambda: tables.newsletters(workspace, today, bounds)),
+        (words.subjects, lambda: tables.users(workspace, today, bounds)),
         ("model", lambda: production.model(workspace, now, bounds)),
         ("trainings", lambda: production.trainings(workspace, today, bounds)),
         ("sign-off", lambda: production.sign_off(workspace, now, bounds)),

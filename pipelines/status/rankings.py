@@ -14,9 +14,7 @@ from pipelines.status.production import registry_of
 from pipelines.workspace import Workspace
 
 _STALE = "freshness.max_stale_share"
-_MISSING = "see whether the inference table holds every user that it should"
 _GRACE = dt.timedelta(days=1)  # the next daily prediction follows the change
-_PREDICT = "`newsletter-bandit predict` ranks for every user and stores the rankings"
 
 
 def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
@@ -26,17 +24,18 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
       StoreError: the store cannot be read.
       CorruptRankingError: its newest ranking breaks the contract.
     """
-    store = workspace.environment.store
+    store, predict = workspace.environment.store, _predict(workspace)
+    see = f"see whether the inference table holds every {workspace.use_case.words.subject} that it should"
     missing = isinstance(store, SQLiteStore) and not Path(store.path).exists()
     if missing:
-        return _none()
+        return _none(workspace)
     opened = open_store(store)
     try:
         ages = opened.ages(now)
     finally:
         opened.close()
     if ages is None:
-        return _none()
+        return _none(workspace)
     served = ages.rankings - ages.expired
     life, age = ages.expires_at - ages.generated_at, now - ages.generated_at
     words = f"made for {ages.generated_at:%Y-%m-%d} by {ages.model_version}"
@@ -50,8 +49,8 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
     }
     if not served:
         words = f"all {ages.rankings:,} expired on {ages.expires_at:%Y-%m-%d %H:%M} UTC; {words}"
-        return Finding("rankings", Severity.CRITICAL, words, _PREDICT, figures)
-    words = f"{served:,} user{'' if served == 1 else 's'}, {words}, served until "
+        return Finding("rankings", Severity.CRITICAL, words, predict, figures)
+    words = f"{workspace.use_case.words.counted_subjects(served)}, {words}, served until "
     words += f"{ages.expires_at:%Y-%m-%d %H:%M} UTC"
     if ages.expired:
         words += f"; those of {ages.expired:,} more have expired"
@@ -64,12 +63,12 @@ def rankings(workspace: Workspace, now: dt.datetime, limits: Limits) -> Finding:
         figures["production"] = now_in.version
         words += f"; in production now: {now_in.version}, which the next prediction uses"
     if now_in is not None and other and now - _since(now_in) > _GRACE:
-        return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
+        return Finding("rankings", Severity.WARNING, words, predict, figures)
     if age > limits.warning_share * life:
-        return Finding("rankings", Severity.WARNING, words, _PREDICT, figures)
+        return Finding("rankings", Severity.WARNING, words, predict, figures)
     if stale > allowed:
-        return Finding("rankings", Severity.WARNING, words, _MISSING, figures)
-    return Finding("rankings", Severity.OK, words, _PREDICT if other else "", figures)
+        return Finding("rankings", Severity.WARNING, words, see, figures)
+    return Finding("rankings", Severity.OK, words, predict if other else "", figures)
 
 
 def _production(workspace: Workspace) -> VersionInfo | None:
@@ -93,5 +92,10 @@ def _since(info: VersionInfo) -> dt.datetime:
     return info.created if last is None else max(info.created, last.at)
 
 
-def _none() -> Finding:
-    return Finding("rankings", Severity.CRITICAL, "none are stored yet", _PREDICT, {"users": 0})
+def _none(workspace: Workspace) -> Finding:
+    return Finding("rankings", Severity.CRITICAL, "none are stored yet", _predict(workspace), {"users": 0})
+
+
+def _predict(workspace: Workspace) -> str:
+    who = workspace.use_case.words.subject
+    return f"`newsletter-bandit predict` ranks for every {who} and stores the rankings"

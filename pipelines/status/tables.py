@@ -29,7 +29,7 @@ def newsletters(workspace: Workspace, today: dt.date, limits: Limits) -> Finding
     found = newest(workspace.environment.warehouse, use_case, "training", today, enough)
     fill = _filled_by("training", found)
     if found.newest is None:
-        return _nothing("newsletters", found, Severity.WARNING, fill)
+        return _nothing(use_case.words.units, found, Severity.WARNING, fill)
     age = max(0, (end - found.newest).days)
     words = f"{_newest_words('newest', found)}, {days((today - found.newest).days)} old"
     if end > start:
@@ -40,7 +40,7 @@ def newsletters(workspace: Workspace, today: dt.date, limits: Limits) -> Finding
     severity = _severity(age, allowed, limits)
     if severity is Severity.CRITICAL:  # a training would be refused; the rankings are none the worse for it
         severity = Severity.WARNING
-    return Finding("newsletters", severity, words + _limit(allowed), fill if severity else "", figures)
+    return Finding(use_case.words.units, severity, words + _limit(allowed), fill if severity else "", figures)
 
 
 def users(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
@@ -52,13 +52,15 @@ def users(workspace: Workspace, today: dt.date, limits: Limits) -> Finding:
     fill = _filled_by("inference", found)
     if found.exists and not found.dated:
         words = f"{found.table} has no column snapshot_date, so their age is not known"
-        return Finding("users", Severity.OK, words, figures=_figures(found, None, allowed))
+        return Finding(use_case.words.subjects, Severity.OK, words, figures=_figures(found, None, allowed))
     if found.newest is None:
-        return _nothing("users", found, Severity.CRITICAL, fill)
+        return _nothing(use_case.words.subjects, found, Severity.CRITICAL, fill)
     age = (today - found.newest).days
     severity = _severity(age, allowed, limits)
     words = f"{_newest_words('snapshot', found)}, {days(age)} old{_limit(allowed)}"
-    return Finding("users", severity, words, fill if severity else "", _figures(found, age, allowed))
+    return Finding(
+        use_case.words.subjects, severity, words, fill if severity else "", _figures(found, age, allowed)
+    )
 
 
 def _nothing(subject: str, found: Newest, severity: Severity, fill: str) -> Finding:

@@ -99,7 +99,10 @@ class OffPolicyValue:
 
     def __init__(self, use_case: UseCase, transform_output: tft.TFTransformOutput, rows: Rows) -> None:
         held_out = split.of_users(
-            rows.user_ids.tolist(), use_case.tuning.validation_share, use_case.tuning.seed
+            rows.user_ids.tolist(),
+            use_case.tuning.validation_share,
+            use_case.tuning.seed,
+            use_case.words,
         )
         transform = Transformer(transform_output)
         self._use_case = use_case

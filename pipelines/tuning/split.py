@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 
-def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[np.bool_]:
+def of_users(
+    user_ids: Sequence[bytes], share: float, seed: int, words: Words = NEWSLETTER
+) -> npt.NDArray[np.bool_]:
     """Mask of the validation rows, bool [n].
 
     A user is held out where a keyed hash of their id, read as a number in [0, 1), is below ``share``. Their
@@ -22,6 +25,7 @@ def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[
       user_ids: [n], one per row.
       share: share of the users to hold out, in (0, 1).
       seed: seed of the hash; another seed holds out other users.
+      words: what a refusal calls them.
 
     Raises:
       DataError: one of the two parts has no row.
@@ -32,9 +36,9 @@ def of_users(user_ids: Sequence[bytes], share: float, seed: int) -> npt.NDArray[
     rows = np.fromiter((held_out[user] for user in user_ids), bool, len(user_ids))
     if rows.all() or not rows.any():
         raise DataError(
-            f"tuning.validation_share: {share:g} of the {len(held_out)} users in the training split leaves "
-            f"{np.count_nonzero(~rows)} rows to fit and {np.count_nonzero(rows)} to compare on; allowed: "
-            "some of both"
+            f"tuning.validation_share: {share:g} of the {len(held_out)} {words.subjects} in the training "
+            f"split leaves {np.count_nonzero(~rows)} rows to fit and {np.count_nonzero(rows)} to compare on; "
+            "allowed: some of both"
         )
     return rows
 

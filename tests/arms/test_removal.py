@@ -10,6 +10,7 @@ import pytest
 
 from newsletter_bandit.off_policy.estimators import LoggedBatch
 from newsletter_bandit.settings.use_case import Gate
+from newsletter_bandit.settings.words import Words
 from pipelines.arms.found import Judged
 from pipelines.arms.removal import Policy, Removal, corrected
 
@@ -75,6 +76,11 @@ def test_a_harmful_one_goes_and_a_needed_one_stays() -> None:
     assert found[2].gain.low > 0.03
     assert "gains at least" in found[2].reason
     assert whole.unsupported() == ""
+    assert found[2].reason.endswith(" per newsletter")
+    rows = log(np.random.default_rng(1), 40_000)
+    of_visits = Removal(Gate(), (0.0, 1.0), 4, Words(unit="visit"))
+    of_visits.add(seen(rows, without(POLICY, 2)), seen(rows, POLICY))
+    assert of_visits.judged(whole.value(0.95).value).reason.endswith(" per visit")
 
 
 def test_a_reward_without_bounds_has_no_interval_and_no_verdict() -> None:

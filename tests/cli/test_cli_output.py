@@ -18,6 +18,7 @@ from newsletter_bandit.registry import Look, VersionInfo
 from newsletter_bandit.registry.evidence import Decision, Drift, Placement, Verdict, VerdictName
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.reward import Reward
+from newsletter_bandit.settings.words import Words
 from newsletter_bandit.simulation.truth import PolicyValues
 from newsletter_bandit.warehouse.arms import ArmSummary
 from newsletter_bandit.warehouse.ingest import IngestReport, Refusal
@@ -28,6 +29,7 @@ from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
 from tests.evidence_records import decision, metrics, model_figures
 from tests.evidence_records import verdict as a_verdict
+from tests.other_words import told
 from tests.reports import made_day
 
 SERVED = (
@@ -92,6 +94,21 @@ def test_arms() -> None:
     assert said.startswith(
         "12 of 15 unsubscribes came without a click, so their reward is 0; with reward.terms"
     )
+
+
+def test_arms_of_visits_without_unsubscribes() -> None:
+    rows = [ArmSummary("deals", 1500, 0.125, 0.0, 0.0, 0.115)]
+    words, clicks = Words(unit="visit", subject="session"), Reward.model_validate({"terms": {"clicked": 1}})
+    shown = lines(summary.arms(rows, clicks, words))
+    assert shown[0] == "What the log holds: 1,500 visits"
+    assert "deals 1,500 12.50% +0.1150" in shown
+    assert told("\n".join(shown)) == []
+    # Unsubscribes that are there are shown, whether the reward counts them or not.
+    some = lines(summary.arms([ArmSummary("deals", 1500, 0.125, 0.01, 0.0, 0.115)], clicks, words))
+    assert "deals 1,500 12.50% 1.00% 0.00% +0.1150" in some
+    assert summary.users_line(dt.date(2026, 11, 23), dt.date(2026, 11, 23), words).startswith("  Sessions of")
+    outside = summary.outside(Outside(before=4, after=0), rows, words)
+    assert outside == "Outside the window: 4 of 1,504 loaded visits (4 before, 0 after)."
 
 
 def test_newsletters_outside_of_the_window() -> None:

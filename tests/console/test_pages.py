@@ -35,6 +35,7 @@ from tests.console.made import (
     run,
     workspace,
 )
+from tests.other_words import of_visits, told
 from tests.reports.made import FIRST, SECOND, evidence
 from tests.reports.made_day import day as predicted_day
 from tests.reports.made_day import stale
@@ -95,6 +96,25 @@ def words(page: str) -> str:
 def form_of(browser: TestClient, path: str) -> dict[str, str]:
     """The form of a page that asks."""
     return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', browser.get(path).text))
+
+
+def test_no_page_of_visits_tells_of_newsletters_or_users(tmp_path: Path, access: Access) -> None:
+    of = of_visits(evidence())
+    found = replace(workspace(tmp_path), use_case=of.use_case)
+    for version in (FIRST, SECOND):
+        publish(found, version, of)
+    registry_of(found).set_current(SECOND)
+    browser = client(found, access)
+    compare = f"/compare?first={FIRST}&second={SECOND}"
+    pages = {
+        path: browser.get(path) for path in ("/", "/runs", "/versions", compare, "/users", "/users?user=s1")
+    }
+    assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
+    texts = {path: re.sub(r"<[^>]*>", " ", page.text) for path, page in pages.items()}
+    assert {path: told(text) for path, text in texts.items() if told(text)} == {}
+    assert "How often each recommender fills the visit" in texts[compare]
+    assert "Gain in unsubscribes" not in texts[compare]
+    assert "Look a session up" in texts["/users"]
 
 
 def test_the_first_page_says_what_is_in_production_and_what_happened(browser: TestClient) -> None:

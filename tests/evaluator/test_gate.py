@@ -18,6 +18,8 @@ from newsletter_bandit.registry.evidence import Verdict
 from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reference import PublishedReference
 from newsletter_bandit.settings.use_case import Gate
+from newsletter_bandit.settings.words import Words
+from tests.other_words import told
 
 GATE = Gate(
     min_rows=1000,
@@ -435,3 +437,13 @@ def test_too_many_newsletters_without_a_value_tell_nothing_and_the_cure_is_named
     assert "reward.terms.basket.attribution_days" in check.detail
     allowed = GATE.model_copy(update={"max_left_out_share": 1.0})
     assert decide(replace(GOOD, left_out_share=0.96, missing={"basket": 1}), allowed).verdict == "blessed"
+
+
+def test_a_use_case_of_visits_has_no_check_of_unsubscribes_and_its_own_words() -> None:
+    words = Words(unit="visit", subject="session")
+    few = replace(GOOD, has_unsubscribes=False, left_out_share=0.96, missing={"basket": 1})
+    found = decide(few, GATE, words)
+    assert found.failed == ("visits left out",)
+    assert "unsubscribes" not in [check.name for check in found.checks]
+    assert told("\n".join(f"{check.name}: {check.detail}" for check in found.checks)) == []
+    assert any("1 visit has no value of basket" in check.detail for check in found.checks)

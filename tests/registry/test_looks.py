@@ -41,6 +41,8 @@ def test_how_a_model_is_explained_makes_no_other_model() -> None:
     other = use_case.model_copy(update={"eval_share": 0.3})
     digest = settings_digest(use_case.to_json())
     assert settings_digest(explained.to_json()) == digest != settings_digest(other.to_json())
+    renamed = make_use_case(key="session_id", words={"unit": "visit"})
+    assert settings_digest(renamed.to_json()) == digest
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,15 @@ def test_within_the_bound_all_newsletters_explore() -> None:
     assert decided(-0.01, max_cost=0.0).exploration_rate == 1.0
 
 
+def test_the_reasons_tell_of_the_use_cases_own_units() -> None:
+    use_case = make_use_case(exploration={"max_cost": 0.02}, words={"unit": "visit"})
+    reasons = decide(cost(0.04), 0.1, FLOOR, use_case).reasons
+    assert "0.04 of reward per visit" in reasons[0]
+    assert "so 50% of the visits explore" in reasons[0]
+    assert "of reward per visit" in reasons[1]
+    assert "newsletter" not in "".join(reasons)
+
+
 def test_above_the_bound_so_many_explore_that_it_is_respected() -> None:
     decision = decided(0.04, max_cost=0.02)
     assert (decision.policy, decision.exploration_rate) == ("serving_policy", 0.5)

@@ -19,6 +19,7 @@ from rich.console import Console
 from newsletter_bandit.registry import Look, Registry, approve, reject
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.use_case import Freshness, Publication, UseCase
+from newsletter_bandit.settings.words import Words
 from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.status import lines
 from pipelines.status.findings import Finding, Limits, Severity
@@ -27,6 +28,7 @@ from pipelines.workspace import Workspace
 from serving.stores.sqlite import SQLiteStore
 from tests.evidence_records import decision, metrics, published, verdict
 from tests.local_files import rankings_file, warehouse_file
+from tests.other_words import told
 from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 from tests.registry.made_candidates import candidate, model_in
@@ -111,6 +113,18 @@ def test_all_is_well(filled: Workspace) -> None:
         "expired",
     ]
     assert not any(finding.advice for finding in status.findings)
+
+
+def test_the_lines_of_another_use_case_have_its_own_names(filled: Workspace, tmp_path: Path) -> None:
+    words = Words(unit="visit", subject="session")
+    visits = dataclasses.replace(filled, use_case=filled.use_case.model_copy(update={"words": words}))
+    assert look(visits, TODAY).summary == "ok: visits, sessions, model, trainings, rankings"
+    assert found(visits)["rankings"].words.startswith("1 session, made for")
+    empty = placed(use_case(words=words, raw={"users": "raw.sessions"}), tmp_path)
+    assert (
+        told("\n".join(f"{one.subject} {one.words} {one.advice}" for one in look(empty, TODAY).findings))
+        == []
+    )
 
 
 def test_many_rankings_that_no_later_prediction_renewed_are_a_warning(workspace: Workspace) -> None:

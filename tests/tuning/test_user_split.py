@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.settings.words import Words
 from pipelines.tuning.split import of_users
 
 USERS = [f"user-{i}".encode() for i in range(4000)]
@@ -39,3 +40,5 @@ def test_another_seed_holds_out_others() -> None:
 def test_users_that_cannot_be_split_are_refused() -> None:
     with pytest.raises(DataError, match=r"tuning\.validation_share: 0\.25 of the 1 users"):
         of_users([b"only"] * 5, 0.25, 1)
+    with pytest.raises(DataError, match=r"of the 1 sessions in the training split"):
+        of_users([b"only"] * 5, 0.25, 1, Words(subject="session"))

@@ -59,7 +59,7 @@ def explain(models: Models, files: Sequence[str], use_case: UseCase) -> Explanat
         return Choices.of(models.evaluated(parts.replaced(feature, some, donors))).first
 
     known = models.known[0]
-    judged = Judged(outcome(rows, outputs[model.USER_ID]), outputs, known)
+    judged = Judged(outcome(rows, outputs[model.USER_ID], subject=use_case.words.subject), outputs, known)
     found = importances(judged, list(varying), scrambled, how.permutations, measuring)
     names = use_case.recommenders if known.names is None else known.names
     first, users = Choices.of(outputs).first, user_hashes(judged.outcome.user_id)

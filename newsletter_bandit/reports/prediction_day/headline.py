@@ -11,6 +11,7 @@ from newsletter_bandit.reports.prediction_day import ages
 from newsletter_bandit.reports.prediction_day.change import change
 from newsletter_bandit.reports.prediction_day.evidence import PredictionDay
 from newsletter_bandit.reports.prediction_day.limits import limits
+from newsletter_bandit.settings.words import capital
 
 
 def problems(day: PredictionDay) -> list[str]:
@@ -25,7 +26,8 @@ def problems(day: PredictionDay) -> list[str]:
 
 def headline(day: PredictionDay) -> Headline:
     """The state of the day in words."""
-    made = f"{day.users:,} {_users(day.users)} a ranking for {day.run_date:%-d %B %Y}"
+    words, has = day.use_case.words, "has" if day.users == 1 else "have"
+    made = f"{words.counted_subjects(day.users)} {has} a ranking for {day.run_date:%-d %B %Y}"
     wrong = problems(day)
     tone: Tone
     if ages.expired(day):
@@ -41,25 +43,33 @@ def headline(day: PredictionDay) -> Headline:
 
 def steps(day: PredictionDay) -> list[Step]:
     """What to do, one step for each problem."""
+    words = day.use_case.words
     found = [limit.advice for limit in limits(day) if limit.advice is not None]
     if ages.expired(day):
-        found.insert(0, Step("Predict for today, so that users have a ranking that is served.", "predict"))
+        found.insert(
+            0, Step(f"Predict for today, so that {words.subjects} have a ranking that is served.", "predict")
+        )
     if day.store is None:
         found.append(Step("See whether the store answers.", "status"))
     return [replace(step, command=complete(step.command, day) if step.command else "") for step in found]
 
 
 def _gone(day: PredictionDay) -> str:
-    return f"all of them expired on {day.expires_at:%-d %B %Y}, so the endpoint treats these users as unknown"
+    words = day.use_case.words
+    return (
+        f"all of them expired on {day.expires_at:%-d %B %Y}, so the endpoint treats these "
+        f"{words.subjects} as unknown"
+    )
 
 
 def _refused(day: PredictionDay) -> str:
+    words = day.use_case.words
     if not day.refused:
-        return "No row was refused, so every user of the inference table has one."
+        return f"No row was refused, so every {words.subject} of the inference table has one."
     rows = "1 row was" if day.refused == 1 else f"{day.refused:,} rows were"
     return (
-        f"{rows} refused: such a user keeps the ranking of an earlier day until it expires, or has none. A "
-        "user with two rows keeps one."
+        f"{rows} refused: such {words.a_subject} keeps the ranking of an earlier day until it expires, or "
+        f"has none. {capital(words.a_subject)} with two rows keeps one."
     )
 
 
@@ -69,10 +79,6 @@ def _changed(day: PredictionDay) -> str:
         return "There is no earlier day to compare with."
     amount = "nothing" if not found.moved else found.amount
     return f"Since {found.before.run_date:%-d %B}, {amount} changed in who is first."
-
-
-def _users(number: int) -> str:
-    return "user has" if number == 1 else "users have"
 
 
 def _listed(clauses: list[str]) -> str:

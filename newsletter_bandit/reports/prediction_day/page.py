@@ -40,6 +40,7 @@ def _context(day: PredictionDay, took: Took | None) -> dict[str, Any]:
     return {
         "css": Markup(stylesheet()),
         "day": day,
+        "words": day.use_case.words,
         "name": day.use_case.name,
         "unit": unit_words(day.use_case.reward),
         "headline": headline(day),

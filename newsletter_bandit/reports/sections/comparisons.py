@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from newsletter_bandit.reports.amounts import Amount, scaled
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.sections.correction import bonferroni
+from newsletter_bandit.settings.words import capital
 
 # The estimator that the gate looks at.
 ESTIMATOR = "dr"
@@ -29,8 +30,11 @@ def other_model(evidence: Evidence) -> str:
 
 def compared(evidence: Evidence) -> list[Compared]:
     """The policies, by the gate's estimator where they need one; the model of the run is the last."""
+    words = evidence.use_case.words
     overall, unit = evidence.metrics.overall, evidence.use_case.reward.unit
-    rows = [Compared("Newsletters as they were sent", Amount.of(overall.logging_policy, unit))]
+    rows = [
+        Compared(f"{capital(words.units)} as they were {words.sent}", Amount.of(overall.logging_policy, unit))
+    ]
     if overall.production is not None:
         rows.append(
             Compared(

@@ -81,22 +81,23 @@ def shares(evidence: Evidence) -> list[Share]:
 
 def served(evidence: Evidence) -> str:
     """How the model is, or would be, served."""
+    words = evidence.use_case.words
     decision = evidence.decision
     if decision.policy != SERVING_POLICY:
         return "It never explores: exploring would cost more than is allowed."
     which = "all" if decision.exploration_rate == 1.0 else f"{decision.exploration_rate:.0%} of the"
-    words = (
-        f"Its exploration is on in {which} newsletters: there, the first place is drawn by the model's own "
+    told = (
+        f"Its exploration is on in {which} {words.units}: there, the first place is drawn by the model's own "
         "probabilities, and may be the recommender with the best estimate all the same. Exploring"
     )
     # Of exploring always; in a share of the newsletters it costs that share.
     cost = Amount.of(decision.exploration_cost, evidence.use_case.reward.unit / decision.exploration_rate)
     if cost.value is None:
-        return f"{words} has an unknown cost."
+        return f"{told} has an unknown cost."
     verb = "costs" if cost.value >= 0 else "gains"
     return (
-        f"{words} {verb} an estimated {Amount(abs(cost.value)).text()} {counted(evidence)} per 100,000 "
-        f"newsletters ({cost.interval()})."
+        f"{told} {verb} an estimated {Amount(abs(cost.value)).text()} {counted(evidence)} per 100,000 "
+        f"{words.units} ({cost.interval()})."
     )
 
 

@@ -9,6 +9,7 @@ from newsletter_bandit.registry.evidence import Drift, FeatureDrift
 from newsletter_bandit.registry.evidence.drift import Summary, ValueShare
 from newsletter_bandit.reports.amounts import UNKNOWN, percent, plain, share
 from newsletter_bandit.reports.evidence import Evidence
+from newsletter_bandit.settings.words import Words
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Moved:
 
 def moved(evidence: Evidence) -> list[Moved]:
     """Every feature that was compared, the one that moved furthest first; none where nothing was."""
-    drift = evidence.drift
+    drift, words = evidence.drift, evidence.use_case.words
     if drift is None or drift.compared_with is None:
         return []
     drifted = {one.name for one in drift.drifted}
     return sorted(
-        (_moved(one, one.name in drifted) for one in drift.features), key=lambda one: (-one.reach, one.name)
+        (_moved(one, one.name in drifted, words) for one in drift.features),
+        key=lambda one: (-one.reach, one.name),
     )
 
 
@@ -66,7 +68,7 @@ def answer(drift: Drift) -> str:
     return f"{found} of {features} moved by more than the settings allow, compared with {with_whom}."
 
 
-def _moved(one: FeatureDrift, drifted: bool) -> Moved:
+def _moved(one: FeatureDrift, drifted: bool, words: Words) -> Moved:
     before = one.before
     missing = percent(one.now.missing)
     others = [("new", one.new, one.new_share), ("gone", one.vanished, one.vanished_share)]
@@ -83,7 +85,7 @@ def _moved(one: FeatureDrift, drifted: bool) -> Moved:
         ),
         reach=one.reach,
         why=" ".join(_why(one)) if drifted else "",
-        advice=" ".join(_advice(one)) if drifted else "",
+        advice=" ".join(_advice(one, words)) if drifted else "",
     )
 
 
@@ -113,7 +115,7 @@ def _why(one: FeatureDrift) -> Iterator[str]:
             yield f"{gone} of the rows had a value that none has now: {_values(one.vanished)}."
 
 
-def _advice(one: FeatureDrift) -> Iterator[str]:
+def _advice(one: FeatureDrift, words: Words) -> Iterator[str]:
     beyond = {change.what for change in one.beyond}
     if "missing" in beyond and one.before is not None:
         fewer = one.now.missing < one.before.missing
@@ -127,4 +129,7 @@ def _advice(one: FeatureDrift) -> Iterator[str]:
     if "Jensen-Shannon" in beyond:
         yield "Look if its unit, its source or its default changed."
     if "L-infinity" in beyond:
-        yield "Look if other users get the newsletter now, or if the column is filled in another way."
+        yield (
+            f"Look if other {words.subjects} get the {words.unit} now, or if the column is filled in "
+            "another way."
+        )

@@ -12,66 +12,11 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, percent, plain, scaled, whole
 from newsletter_bandit.reports.evidence import Evidence
 from newsletter_bandit.reports.judgement import REFERENCE, propensities_are_wrong
-from newsletter_bandit.reports.meaning import counted, gain
+from newsletter_bandit.reports.meaning import counted, gain, has_unsubscribes
 from newsletter_bandit.reports.sections.comparisons import ESTIMATOR
+from newsletter_bandit.settings.words import Words, capital
 
 _VALUE, _MARGINS = "value", ("margin", "margin of the reference")
-
-_MEANINGS = {
-    "rows": ("Newsletters judged", "newsletters that were kept apart for judging"),
-    "effective sample size": (
-        "Newsletters that count",
-        "as many would say the same if this model had sent them",
-    ),
-    "largest weight": ("Heaviest newsletter", "how often the one that counts most is counted"),
-    "mean weight off 1": (
-        "Logged probabilities, on average",
-        "how far the newsletters' mean weight is from 1, where right probabilities put it",
-    ),
-    "sample ratio": (
-        "Logged probabilities, per recommender",
-        "how likely chance alone sends recommenders as often as in this log",
-    ),
-    "never tried": ("Recommenders without evidence", "recommenders that are in no newsletter of the log"),
-    "clipped weight": (
-        "Not tested by the log",
-        "share of the result that rests on a model's estimates, for want of such newsletters in the log",
-    ),
-    "value within range": (
-        "Possible result",
-        "how far an estimate lies outside of what newsletters can earn, in units of reward",
-    ),
-    "margin": ("Allowed loss", "what is earned today, which must exceed the loss that the settings allow"),
-    "AUC": ("Tells clicks from no clicks", "how well this model does that: 0.5 is chance, 1 perfect"),
-    "AUC against production": (
-        "Tells clicks from no clicks, compared",
-        "the same, less that of the model in production",
-    ),
-    "rank correlation": (
-        "Tells good choices from bad ones",
-        "how well this model does that: 0 is chance, 1 perfect",
-    ),
-    "rank correlation against production": (
-        "Tells good choices from bad ones, compared",
-        "the same, less that of the model in production",
-    ),
-    "newsletters left out": (
-        "Newsletters left out",
-        "share of the window without a value of a term of the reward",
-    ),
-    "bounds of the reward": ("Bounds of the reward", "terms of the reward that have none"),
-    "value": ("Gain, at worst", "lower end of the gain's interval"),
-    "margin of the reference": ("Allowed loss, reference", "what the fixed reference earns, likewise"),
-    "value against the reference": (
-        "Gain over the reference, at worst",
-        "the same against a fixed reference, so that small losses do not add up",
-    ),
-    ESTIMATED: (
-        "Estimated probabilities",
-        "with which probability recommenders were chosen is estimated from the log, not known",
-    ),
-    "unsubscribes": ("Unsubscribes", "times the unsubscribes of the newsletters in the log"),
-}
 
 
 @dataclass(frozen=True)
@@ -88,8 +33,10 @@ class Guard:
 
 
 def guards(evidence: Evidence) -> list[Guard]:
-    """Every check, in the order in which it was made."""
-    return [_guard(check, evidence) for check in evidence.verdict.checks]
+    """Every check, in the order in which it was made; none of unsubscribes where nothing can unsubscribe."""
+    checks = evidence.verdict.checks
+    shown = has_unsubscribes(evidence)
+    return [_guard(check, evidence) for check in checks if shown or check.name != "unsubscribes"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +70,9 @@ def exploring(evidence: Evidence) -> Exploring:
 
 
 def _guard(check: Check, evidence: Evidence) -> Guard:
-    name, meaning = _MEANINGS.get(check.name, (check.name[:1].upper() + check.name[1:], ""))
+    name, meaning = _meanings(evidence.use_case.words).get(
+        check.name, (check.name[:1].upper() + check.name[1:], "")
+    )
     unit, shown = _unit(check.name, evidence)
     left = ""
     if check.passed is not None and check.figure is not None and check.bound is not None:
@@ -143,8 +92,9 @@ def _guard(check: Check, evidence: Evidence) -> Guard:
 
 def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], str]]:
     """The unit of a check's figures in words, "" where its meaning has it; and how they are shown."""
+    words = evidence.use_case.words
     gate = evidence.use_case.gate
-    if name in ("clipped weight", "newsletters left out"):
+    if name in ("clipped weight", words.left_out):
         return "", percent
     if name == "unsubscribes":
         return "", lambda figure: f"{plain(figure)} times"
@@ -156,7 +106,7 @@ def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], 
     if share_of and name not in _MARGINS:
         return f"in percent of what {'the reference' if of_reference else 'the other'} earns", percent
     unit = evidence.use_case.reward.unit
-    return f"in {counted(evidence)} per 100,000 newsletters", lambda figure: whole(scaled(figure, unit))
+    return f"in {counted(evidence)} per 100,000 {words.units}", lambda figure: whole(scaled(figure, unit))
 
 
 def _share_of_baseline(evidence: Evidence) -> float | None:
@@ -191,3 +141,69 @@ def _note(check: Check, evidence: Evidence) -> str:
     if found.excess_lower_bound is not None and found.excess_lower_bound > 0.0:
         return f"; surely at least {plain(check.bound + found.excess_lower_bound / rate)} times"
     return f"; up to {most} times cannot be excluded"
+
+
+def _meanings(words: Words) -> dict[str, tuple[str, str]]:
+    """Name and meaning of each check, by its name in the verdict."""
+    return {
+        "rows": (f"{capital(words.units)} judged", f"{words.units} that were kept apart for judging"),
+        "effective sample size": (
+            f"{capital(words.units)} that count",
+            f"as many would say the same if this model had {words.sent} them",
+        ),
+        "largest weight": (f"Heaviest {words.unit}", "how often the one that counts most is counted"),
+        "mean weight off 1": (
+            "Logged probabilities, on average",
+            f"how far the {words.units}' mean weight is from 1, where right probabilities put it",
+        ),
+        "sample ratio": (
+            "Logged probabilities, per recommender",
+            f"how likely chance alone {words.send}s recommenders as often as in this log",
+        ),
+        "never tried": (
+            "Recommenders without evidence",
+            f"recommenders that are in no {words.unit} of the log",
+        ),
+        "clipped weight": (
+            "Not tested by the log",
+            f"share of the result that rests on a model's estimates, for want of such {words.units} in the "
+            "log",
+        ),
+        "value within range": (
+            "Possible result",
+            f"how far an estimate lies outside of what {words.units} can earn, in units of reward",
+        ),
+        "margin": (
+            "Allowed loss",
+            "what is earned today, which must exceed the loss that the settings allow",
+        ),
+        "AUC": ("Tells clicks from no clicks", "how well this model does that: 0.5 is chance, 1 perfect"),
+        "AUC against production": (
+            "Tells clicks from no clicks, compared",
+            "the same, less that of the model in production",
+        ),
+        "rank correlation": (
+            "Tells good choices from bad ones",
+            "how well this model does that: 0 is chance, 1 perfect",
+        ),
+        "rank correlation against production": (
+            "Tells good choices from bad ones, compared",
+            "the same, less that of the model in production",
+        ),
+        words.left_out: (
+            f"{capital(words.units)} left out",
+            "share of the window without a value of a term of the reward",
+        ),
+        "bounds of the reward": ("Bounds of the reward", "terms of the reward that have none"),
+        "value": ("Gain, at worst", "lower end of the gain's interval"),
+        "margin of the reference": ("Allowed loss, reference", "what the fixed reference earns, likewise"),
+        "value against the reference": (
+            "Gain over the reference, at worst",
+            "the same against a fixed reference, so that small losses do not add up",
+        ),
+        ESTIMATED: (
+            "Estimated probabilities",
+            "with which probability recommenders were chosen is estimated from the log, not known",
+        ),
+        "unsubscribes": ("Unsubscribes", f"times the unsubscribes of the {words.units} in the log"),
+    }

@@ -16,7 +16,7 @@ from newsletter_bandit.warehouse.outcomes import Outcomes
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.tables import orphans
 from newsletter_bandit.warehouse.tables.engines import Engine, open_engine
-from newsletter_bandit.warehouse.tables.report import REASONS, BuildReport, DryRun, TableReport, days
+from newsletter_bandit.warehouse.tables.report import BuildReport, DryRun, TableReport, days, reasons
 from newsletter_bandit.warehouse.tables.sql import Statements
 
 # Fields of `Outcomes` that the counting query gives.
@@ -106,6 +106,7 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
       SettingsError: a query would read more than the environment allows.
       UserError: as `build`, except for errors that only the rows can show.
     """
+    words = use_case.words
     statements = Statements(use_case, warehouse, configs)
     with open_engine(warehouse, use_case.name) as engine:
         bots = _marks_bots(engine, use_case)
@@ -116,7 +117,7 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
         for events, query in statements.count_events(plan.start, plan.end).items():
             queries[f"Count the {events}"] = query
         if plan.run_date is not None:
-            queries["Count the users"] = statements.count_inference(plan.run_date)
+            queries[f"Count the {words.subjects}"] = statements.count_inference(plan.run_date)
             queries["Build the inference table"] = statements.inference_rows(
                 plan.run_date, plan.run_date, plan.inference_campaign, bots=bots
             )
@@ -149,8 +150,9 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
     good = counts.pop(None, None)
     left_out = {reason: row["sends"] for reason, row in counts.items()}
     if good is None:
+        unusable = _listed("sends", left_out, use_case)
         raise DataError(
-            f"{use_case.raw.sends}: no {days(plan.start, plan.end)} can be used{_listed('sends', left_out)}; "
+            f"{use_case.raw.sends}: no {days(plan.start, plan.end)} can be used{unusable}; "
             f"{use_case.tables.training} stays as it was"
         )
     _create(engine, use_case, statements, "training")
@@ -170,17 +172,20 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
         left_out=left_out,
         without_features=good["without_features"],
         outcomes=outcomes,
-        notes=(*outcomes.lines(use_case.reward, use_case.min_seconds_to_click), *lost),
+        notes=(*outcomes.lines(use_case), *lost),
+        words=use_case.words,
+        key=use_case.key,
     )
 
 
 def _build_inference(
     engine: Engine, use_case: UseCase, statements: Statements, plan: Plan, run_date: dt.date
 ) -> TableReport:
+    words = use_case.words
     counts = engine.rows(statements.count_inference(run_date))
     if not counts or not counts[0]["users"]:
         raise DataError(
-            f"{use_case.raw.users}: no snapshot with users at or before {run_date}; "
+            f"{use_case.raw.users}: no snapshot with {words.subjects} at or before {run_date}; "
             f"{use_case.tables.inference} stays as it was"
         )
     count, *before = counts
@@ -196,23 +201,27 @@ def _build_inference(
     }
     return TableReport(
         table=use_case.tables.inference,
-        content=f"users of the snapshot of {snapshot} for campaign {campaign}",
+        content=f"{words.subjects} of the snapshot of {snapshot} for campaign {campaign}",
         source="rows",
         written=written,
         removed=removed,
         left_out={reason: rows for reason, rows in left_out.items() if rows},
+        words=words,
+        key=use_case.key,
     )
 
 
 def _require_whole_snapshot(use_case: UseCase, newest: dict[str, Any], previous: dict[str, Any]) -> None:
     """Raises `DataError` if the newest snapshot holds far fewer users than the one before: a part of it."""
+    words = use_case.words
     least = use_case.raw.min_snapshot_share
     if newest["users"] < least * previous["users"]:
         raise DataError(
             f"{use_case.raw.users}: the snapshot of {newest['snapshot_date']} holds {newest['users']:,} "
-            f"users, the one before, of {previous['snapshot_date']}, {previous['users']:,}; allowed: at "
-            f"least {least:.0%} of them (raw.min_snapshot_share), because a snapshot holds all users; "
-            f"deliver the rest of it, and build again; {use_case.tables.inference} stays as it was"
+            f"{words.subjects}, the one before, of {previous['snapshot_date']}, {previous['users']:,}; "
+            f"allowed: at least {least:.0%} of them (raw.min_snapshot_share), because a snapshot holds all "
+            f"{words.subjects}; deliver the rest of it, and build again; {use_case.tables.inference} stays "
+            "as it was"
         )
 
 
@@ -252,6 +261,7 @@ def _create(
         )
 
 
-def _listed(source: str, left_out: dict[str, int]) -> str:
-    reasons = [f"{rows:,} {REASONS[reason]}" for reason, rows in sorted(left_out.items())]
-    return f" ({source} left out: {', '.join(reasons)})" if reasons else ""
+def _listed(source: str, left_out: dict[str, int], use_case: UseCase) -> str:
+    meanings = reasons(use_case.words, use_case.key)
+    found = [f"{rows:,} {meanings[reason]}" for reason, rows in sorted(left_out.items())]
+    return f" ({source} left out: {', '.join(found)})" if found else ""

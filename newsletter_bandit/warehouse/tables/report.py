@@ -5,21 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from newsletter_bandit.settings.tables import SUBJECT
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 from newsletter_bandit.warehouse.bigquery import Job
 from newsletter_bandit.warehouse.loading import Loading, time_of_loading
 from newsletter_bandit.warehouse.outcomes import Outcomes
 
-# Value of `left_out` in `_sends.sql` -> its meaning.
-REASONS = {
-    "missing_value": "without send_id, user_id, sent_at, campaign or recommender",
-    "duplicate": "further deliveries of a send",
-    "unknown_recommender": "of a recommender that the use case does not have",
-    "not_eligible": "of a recommender that was not eligible",
-    "no_propensity": "without a propensity, of their own or of a served ranking",
-    "bad_propensity": "with a propensity outside (0, 1]",
-    "unnamed_user": "without user_id",
-    "second_row": "further rows of a user",
-}
+
+def reasons(words: Words, key: str) -> dict[str, str]:
+    """Value of `left_out` in `_sends.sql` -> its meaning."""
+    return {
+        "missing_value": f"without send_id, {key}, sent_at, campaign or recommender",
+        "duplicate": "further deliveries of a send",
+        "unknown_recommender": "of a recommender that the use case does not have",
+        "not_eligible": "of a recommender that was not eligible",
+        "no_propensity": "without a propensity, of their own or of a served ranking",
+        "bad_propensity": "with a propensity outside (0, 1]",
+        "unnamed_user": f"without {key}",
+        "second_row": f"further rows of {words.a_subject}",
+    }
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class TableReport:
       source: name of the raw rows, such as `sends`.
       written: rows that it gained.
       removed: rows that they replaced.
-      left_out: raw rows by the reason, a key of `REASONS`.
+      left_out: raw rows by the reason, a key of `reasons`.
       without_features: written rows whose user has no snapshot.
       outcomes: what came of the written rows; None for the inference table.
       notes: further lines, such as those of `Outcomes.lines`.
+      words: what the lines call things.
+      key: column of the subject.
     """
 
     table: str
@@ -47,11 +53,15 @@ class TableReport:
     without_features: int = 0
     outcomes: Outcomes | None = None
     notes: tuple[str, ...] = ()
+    words: Words = NEWSLETTER
+    key: str = SUBJECT
 
     def loading(self, now: dt.datetime) -> Loading:
         """The build as the report of a training tells of it; ``now`` is an aware time."""
         left_out = {
-            f"{self.source} {REASONS[reason]}": rows for reason, rows in self.left_out.items() if rows
+            f"{self.source} {reasons(self.words, self.key)[reason]}": rows
+            for reason, rows in self.left_out.items()
+            if rows
         }
         read = self.written + sum(left_out.values())
         return Loading("build-tables", time_of_loading(now), read, self.written, 0, left_out)
@@ -59,9 +69,10 @@ class TableReport:
     def __str__(self) -> str:
         lines = [f"{self.table}, {self.content}: {self.written:,} rows written in place of {self.removed:,}."]
         for reason, rows in sorted(self.left_out.items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"  left out: {rows:,} {self.source} {REASONS[reason]}")
+            lines.append(f"  left out: {rows:,} {self.source} {reasons(self.words, self.key)[reason]}")
         if self.without_features:
-            lines.append(f"  without features: {self.without_features:,} rows, whose users have no snapshot")
+            whose = f"rows, whose {self.words.subjects} have no snapshot"
+            lines.append(f"  without features: {self.without_features:,} {whose}")
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.tables import RAW_COLUMNS
+from newsletter_bandit.settings.tables import RAW_COLUMNS, SUBJECT
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.queries import Warehouse, render, table_name
 from newsletter_bandit.warehouse.tables.literals import (
@@ -26,8 +26,8 @@ _LAYOUT = {
     "clicks": ("DATE(clicked_at)", "send_id"),
     "unsubscribes": ("DATE(unsubscribed_at)", "send_id"),
     "outcomes": ("DATE(occurred_at)", "send_id"),
-    "users": ("snapshot_date", "user_id"),
-    "rankings": ("DATE(generated_at)", "user_id"),
+    "users": ("snapshot_date", SUBJECT),
+    "rankings": ("DATE(generated_at)", SUBJECT),
 }
 # Of each raw table of events, when they were.
 _TIME = {"clicks": "clicked_at", "unsubscribes": "unsubscribed_at", "outcomes": "occurred_at"}
@@ -74,7 +74,8 @@ class Statements:
     def create_raw(self, table: str) -> str:
         """Creates the raw table if there is none."""
         columns = [(identifier(name), type_) for name, type_ in self._use_case.table_columns(table).items()]
-        day, key = _LAYOUT[table]
+        day, column = _LAYOUT[table]
+        key = column if self._use_case.column(table, column) == column else identifier(self._use_case.key)
         return self._render(
             "create_raw.sql", table=self._table(table), columns=columns, partition=day, cluster=key
         )

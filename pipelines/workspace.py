@@ -36,6 +36,11 @@ class Workspace:
         return self.use_case_path.parent / "schemas" / f"{self.use_case.name}.pbtxt"
 
     @property
+    def world_file(self) -> Path:
+        """The world that the simulator plays, beside the use case's settings."""
+        return self.use_case_path.parent / "worlds" / f"{self.use_case.name}.yaml"
+
+    @property
     def tuned_file(self) -> Path:
         """File into which `newsletter-bandit tune` writes its best set, and which training reads."""
         return self.workdir / "hyperparameters" / f"{self.use_case.name}.json"

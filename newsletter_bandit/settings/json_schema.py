@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from newsletter_bandit.files import write_text
 from newsletter_bandit.settings.base import Settings
@@ -25,12 +25,16 @@ from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.margin import Loss
 from newsletter_bandit.settings.reading import AgentFile
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.world import BuiltInWorld, DeclaredWorld
 
-# File name -> the class of the settings file that it describes.
-SCHEMAS: Mapping[str, type[Settings]] = {
+# A settings file is of one class, or of one of several.
+Model = type[Settings] | tuple[type[Settings], ...]
+# File name -> what it describes.
+SCHEMAS: Mapping[str, Model] = {
     "use_case.json": UseCase,
     "environment.json": Environment,
     "agent.json": AgentFile,
+    "world.json": (BuiltInWorld, DeclaredWorld),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # An entry of a docstring's list: `name: text` or `name, other: text`, continued by deeper lines.
@@ -45,17 +49,23 @@ class _Generator(GenerateJsonSchema):
         return super().encode_default(dft)
 
 
-def schema(model: type[Settings]) -> dict[str, Any]:
+def schema(model: Model) -> dict[str, Any]:
     """The JSON Schema of a settings file."""
-    made = model.model_json_schema(schema_generator=_Generator)
+    whole: list[tuple[str, dict[str, Any]]] = []
+    if isinstance(model, tuple):
+        _, made = models_json_schema([(one, "validation") for one in model], schema_generator=_Generator)
+        made["anyOf"] = [{"$ref": f"#/$defs/{one.__name__}"} for one in model]
+    else:
+        made = model.model_json_schema(schema_generator=_Generator)
+        whole = [(model.__name__, made)]
     classes = {one.__name__: one for one in _classes(Settings)}
-    for name, part in (*made.get("$defs", {}).items(), (model.__name__, made)):
+    for name, part in (*made.get("$defs", {}).items(), *whole):
         _describe(part, classes[name])
     _close(made)
     return {"$schema": _DIALECT, **made}
 
 
-def text(model: type[Settings]) -> str:
+def text(model: Model) -> str:
     """The JSON Schema as its file holds it."""
     return json.dumps(schema(model), indent=1, ensure_ascii=False) + "\n"
 

@@ -14,6 +14,7 @@ from newsletter_bandit.settings.base import Settings
 from newsletter_bandit.settings.environment import Environment
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.world import BuiltInWorld, DeclaredWorld, WorldSettings
 
 
 class AgentFile(Settings):
@@ -47,22 +48,33 @@ _Model = TypeVar("_Model", bound=Settings)
 
 
 def _load(path: Path, model: type[_Model]) -> _Model:
+    return _parse(_text(path), path, model)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
-    return _parse(text, path, model)
 
 
 def _parse(text: str, path: Path, model: type[_Model]) -> _Model:
+    return _validated(_mapping(text, path), path, model)
+
+
+def _mapping(text: str, path: Path) -> dict[Any, Any]:
     try:
         raw = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: found {type(raw).__name__}; allowed: a mapping of settings")
+    return raw
+
+
+def _validated(raw: dict[Any, Any], path: Path, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -111,3 +123,11 @@ def load_agent(folder: Path, name: str, use_case: UseCase) -> UseCase:
 def load_environment(path: Path) -> Environment:
     """Reads and validates an environment; raises `SettingsError` as `load_use_case` does."""
     return _load(path, Environment)
+
+
+def load_world(path: Path) -> WorldSettings:
+    """Reads and validates a world of the simulator; raises `SettingsError` as `load_use_case` does."""
+    raw = _mapping(_text(path), path)
+    if "built_in" in raw:
+        return _validated(raw, path, BuiltInWorld)
+    return _validated(raw, path, DeclaredWorld)

@@ -11,9 +11,17 @@ from typing import Protocol
 
 import numpy as np
 
-from newsletter_bandit.errors import DataError
+from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.simulation.catalogue import SEGMENTS
 from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users
+
+
+class Seen(Protocol):
+    """What the shop sees of n users; each world has a class of its own."""
+
+    @property
+    def number(self) -> Ints:
+        """Number of each user [n]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +29,7 @@ class Audience:
     """The n users that a policy chooses for, and which of K recommenders each may be sent."""
 
     recommenders: Sequence[str]  # [K]
-    users: Users  # [n]
+    users: Seen  # [n]
     eligible: Bools  # [n, K]
 
 
@@ -60,7 +68,7 @@ _UNIFORM_SHARE = 0.25  # of the newsletters that are filled without looking at t
 
 
 class RulesPolicy:
-    """Marketing's rule: a softmax over the segment's favourites, mixed with a uniform choice.
+    """Marketing's rule of the newsletter: a softmax over a segment's favourites, mixed with uniform choices.
 
     With 12 recommenders, no eligible one has a propensity below `_UNIFORM_SHARE` / 12 = 0.021.
     """
@@ -68,16 +76,25 @@ class RulesPolicy:
     version = "rules-1"
 
     def probabilities(self, audience: Audience) -> Floats:
-        """See `Policy.probabilities`."""
+        """See `Policy.probabilities`; raises `SettingsError` for users of another world."""
+        if not isinstance(audience.users, Users):
+            raise SettingsError(
+                f"policy: found {type(audience.users).__name__} of another world than the newsletter's; use "
+                "`World.rules`"
+            )
         recommenders = list(audience.recommenders)
         logits = np.zeros((len(SEGMENTS), len(recommenders)))
         for row, segment in enumerate(SEGMENTS):
             for name, attraction in zip(_FAVOURITES[segment], _ATTRACTION, strict=True):
                 if name in recommenders:
                     logits[row, recommenders.index(name)] = attraction
-        softmax = _normalise(np.exp(logits)[audience.users.segment] * audience.eligible)
-        uniform = _normalise(audience.eligible)
-        return (1.0 - _UNIFORM_SHARE) * softmax + _UNIFORM_SHARE * uniform
+        return mixed(logits[audience.users.segment], audience.eligible, _UNIFORM_SHARE)
+
+
+def mixed(logits: Floats, eligible: Bools, uniform_share: float) -> Floats:
+    """A softmax of `logits` [n, K] over the eligible, mixed with a uniform choice among them."""
+    softmax = _normalise(np.exp(logits) * eligible)
+    return (1.0 - uniform_share) * softmax + uniform_share * _normalise(eligible)
 
 
 def check_probabilities(probabilities: Floats, audience: Audience) -> None:

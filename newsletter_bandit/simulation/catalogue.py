@@ -1,14 +1,8 @@
-"""The contents of the simulated world: its recommenders, features, segments, countries and categories.
-
-A use case may name any part of the recommenders and features, in any order; `check` refuses the rest.
-"""
+"""The contents of the newsletter's world: its recommenders, features, segments, countries and categories."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.simulation.contents import Contents
 
 RECOMMENDERS: tuple[str, ...] = (
     "bestsellers",
@@ -87,45 +81,4 @@ CATEGORIES: tuple[str, ...] = tuple(
     f"{group}-{number:02d}" for group in GROUPS for number in range(1, CATEGORIES_PER_GROUP + 1)
 )
 
-
-def check_recommenders(recommenders: tuple[str, ...], where: str) -> None:
-    """Raises `SettingsError` unless the world knows each recommender and every user is eligible for one."""
-    unknown = [name for name in recommenders if name not in RECOMMENDERS]
-    if unknown:
-        raise SettingsError(
-            f"{where}: recommenders: the simulated world does not know {unknown}; allowed: "
-            f"{list(RECOMMENDERS)}"
-        )
-    needy = NEEDS_AN_ORDER | NEEDS_A_SESSION
-    if all(name in needy for name in recommenders):
-        raise SettingsError(
-            f"{where}: recommenders: found {list(recommenders)}, which some users are all ineligible for; "
-            f"allowed: at least one of {[name for name in RECOMMENDERS if name not in needy]}"
-        )
-
-
-def check_features(features: dict[str, str] | tuple[str, ...], where: str) -> None:
-    """Raises `SettingsError` unless the world knows each feature, with the same type if one is given."""
-    unknown = [name for name in features if name not in FEATURES]
-    if unknown:
-        raise SettingsError(
-            f"{where}: features: the simulated world does not know {unknown}; allowed: {list(FEATURES)}"
-        )
-    types: dict[str, Any] = features if isinstance(features, dict) else {}
-    for name, found in types.items():
-        if found != FEATURES[name]:
-            raise SettingsError(
-                f"{where}: features.{name}: found type {found}; the simulated world has type {FEATURES[name]}"
-            )
-
-
-def check(use_case: UseCase) -> None:
-    """Raises `SettingsError` if the world cannot play this use case, naming what it does not know."""
-    where = f"use case {use_case.name}"
-    check_recommenders(use_case.recommenders, where)
-    check_features({name: feature.type for name, feature in use_case.features.items()}, where)
-    if use_case.reward.outcomes:
-        raise SettingsError(
-            f"{where}: reward: the simulated world does not know {list(use_case.reward.outcomes)}; allowed: "
-            "terms clicked and unsubscribed"
-        )
+CONTENTS = Contents(RECOMMENDERS, FEATURES, conditional=NEEDS_AN_ORDER | NEEDS_A_SESSION)

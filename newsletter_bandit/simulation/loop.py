@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.simulation.behaviour import RulesPolicy, draw
+from newsletter_bandit.settings.world import NEWSLETTER, WorldSettings, subjects_come
+from newsletter_bandit.simulation.behaviour import draw
 from newsletter_bandit.simulation.learner import FirstSlots, Gating, Learner, Model
+from newsletter_bandit.simulation.rewards import observed
 from newsletter_bandit.simulation.runs import Run, Week
 from newsletter_bandit.simulation.truth import policy_values
-from newsletter_bandit.simulation.users import Floats, Ints
+from newsletter_bandit.simulation.users import Ints
 from newsletter_bandit.simulation.world import World
 
 _SPARE_USERS = 1.2  # users for each newsletter of a week
@@ -39,7 +41,7 @@ class Setting:
     Attributes:
       weeks: trainings, each followed by a week of newsletters.
       newsletters: newsletters per week.
-      warm_up_weeks: weeks that `RulesPolicy` fills before the first training.
+      warm_up_weeks: weeks that the world's rule fills before the first training.
       window_weeks: newest weeks that a training sees.
     """
 
@@ -80,8 +82,14 @@ def monday(world: World, week: int) -> dt.date:
     return world.epoch + dt.timedelta(weeks=week)
 
 
-def start(use_case: UseCase, setting: Setting, seed: int) -> Start:
-    """Draws the world of a seed and lets `RulesPolicy` fill the weeks of the warm-up.
+def start(use_case: UseCase, setting: Setting, seed: int, settings: WorldSettings = NEWSLETTER) -> Start:
+    """Draws the world of a seed and lets its rule fill the weeks of the warm-up.
+
+    Args:
+      use_case: that the world plays.
+      setting: length and size.
+      seed: of the world.
+      settings: what the world is made of.
 
     Raises:
       SettingsError: the world cannot play the use case, or outcomes take longer than a week to be final.
@@ -92,17 +100,21 @@ def start(use_case: UseCase, setting: Setting, seed: int) -> Start:
             "closed loop: up to 7, because it trains a week after sending"
         )
     size = int(np.ceil(_SPARE_USERS * setting.newsletters))
-    world = World.of(use_case, seed, size, use_case.window.anchor)
+    if subjects_come(settings) == "once":
+        size = setting.newsletters * (setting.warm_up_weeks + setting.weeks)
+    world = World.of(use_case, seed, size, use_case.window.anchor, settings)
     digest = hashlib.sha256()
     tables = []
     for week in range(setting.warm_up_weeks):
         day = monday(world, week)
         users = world.recipients(day, setting.newsletters)
         filled = _by_rules(world, users, week)
-        table = world.send(day, users, filled.served, filled.propensity, RulesPolicy.version)
-        clicked, unsubscribed = _outcomes(table)
-        for part in (users, filled.served, clicked.astype(np.int64), unsubscribed.astype(np.int64)):
+        table = world.send(day, users, filled.served, filled.propensity, world.rules.version)
+        seen = observed(world.reward, table)
+        for part in (users, filled.served, seen.clicked.astype(np.int64), seen.unsubscribed.astype(np.int64)):
             digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+        for values in seen.outcomes.values():
+            digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         tables.append(table)
     return Start(world, tuple(tables), digest.hexdigest()[:16])
 
@@ -141,7 +153,7 @@ def run(begin: Start, learner: Learner, setting: Setting, on_part: OnPart = lamb
 
         on_part(number, "send")
         clock = time.perf_counter()
-        version = RulesPolicy.version if served_by is None else served_by.version
+        version = world.rules.version if served_by is None else served_by.version
         table = world.send(day, users, filled.served, filled.propensity, version)
         week = _measure(world, number, day, users, filled, table, version)
         if learnt.gating is not None:
@@ -179,32 +191,22 @@ def true_difference(world: World, window: Sequence[pa.Table], gating: Gating) ->
     users, days = window_rows(world, window, gating.rows)
     other = gating.production
     if other is None:
-        other = RulesPolicy().probabilities(world.audience(users))
+        other = world.rules.probabilities(world.audience(users))
     reward = world.expected_reward(users, days)
     return float(((gating.candidate - other) * reward).sum(axis=1).mean())
 
 
 def _by_rules(world: World, users: Ints, week: int) -> FirstSlots:
-    probabilities = RulesPolicy().probabilities(world.audience(users))
+    probabilities = world.rules.probabilities(world.audience(users))
     rng = np.random.default_rng([world.seed, _WARM_UP_DRAWS, week])
     served = draw(rng, probabilities)
     return FirstSlots(served, probabilities[np.arange(len(users)), served])
 
 
-def _outcomes(table: pa.Table) -> tuple[Floats, Floats]:
-    """Clicks and unsubscribes of training rows, 0 or 1 [n]."""
-    clicked, unsubscribed = (
-        table[name].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
-        for name in ("clicked", "unsubscribed")
-    )
-    return clicked, unsubscribed
-
-
 def _measure(
     world: World, number: int, day: dt.date, users: Ints, filled: FirstSlots, table: pa.Table, version: str
 ) -> Week:
-    clicked, unsubscribed = _outcomes(table)
-    reward = np.where(unsubscribed > 0, world.reward.unsubscribe, world.reward.click * clicked)
+    seen = observed(world.reward, table)
     values = policy_values(world, users, day, filled.served)
     greedy = None
     if filled.greedy is not None:
@@ -214,9 +216,9 @@ def _measure(
         week=number,
         day=day.isoformat(),
         served_by=version,
-        reward=float(reward.mean()),
-        click_rate=float(clicked.mean()),
-        unsubscribe_rate=float(unsubscribed.mean()),
+        reward=float(seen.reward.mean()),
+        click_rate=float(seen.clicked.mean()),
+        unsubscribe_rate=float(seen.unsubscribed.mean()),
         expected_reward=values.served,
         expected_reward_greedy=greedy,
         regret=values.regret,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.world import NEWSLETTER, WorldSettings
 from newsletter_bandit.simulation import runs
 from newsletter_bandit.simulation.learner import Learner
 from newsletter_bandit.simulation.loop import Setting, Start, run, setting_of, start
@@ -41,6 +42,7 @@ def run_series(
     folder: Path,
     fresh: bool = False,
     on_event: Callable[[Event], None] = lambda _event: None,
+    world: WorldSettings = NEWSLETTER,
 ) -> list[Run]:
     """Runs each learner in the world of each seed.
 
@@ -54,6 +56,7 @@ def run_series(
         same.
       fresh: deletes those runs first.
       on_event: called when a run progresses or ends.
+      world: what the worlds are made of.
 
     Raises:
       SettingsError: as `loop.start`.
@@ -65,7 +68,7 @@ def run_series(
                 runs.path_of(folder, name, seed).unlink(missing_ok=True)
     done = []
     for seed in seeds:
-        begin = start(use_case, setting, seed)
+        begin = start(use_case, setting, seed, world)
         for name, make in learners.items():
             learner = make(begin)
             kept = runs.finished(folder, name, seed, setting_of(setting, learner), begin.digest)

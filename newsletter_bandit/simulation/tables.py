@@ -1,4 +1,4 @@
-"""Users and newsletters as Arrow tables, column by column as the use case's tables name them."""
+"""Columns of Arrow tables, as a use case's tables have them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from newsletter_bandit.simulation import catalogue
-from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users
+from newsletter_bandit.simulation.users import Bools, Floats, Ints
 
 ARROW_TYPE: dict[str, pa.DataType] = {
     "STRING": pa.string(),
@@ -20,40 +19,12 @@ ARROW_TYPE: dict[str, pa.DataType] = {
     "ARRAY<STRING>": pa.list_(pa.string()),
 }
 _EPOCH = dt.date(1970, 1, 1)
+MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
-def user_ids(numbers: Ints) -> pa.Array:
-    """`user-000123` for each number."""
-    return pa.array([f"user-{number:06d}" for number in numbers.tolist()], pa.string())
-
-
-def feature_column(name: str, users: Users, day: Ints, epoch: dt.date) -> pa.Array:
-    """Feature `name` of each user as the shop knows it on `day` [n], days since `epoch`; unknown is NULL."""
-    first = (epoch - _EPOCH).days
-    if name == "country":
-        return names(tuple(catalogue.COUNTRIES), users.country)
-    if name == "language":
-        return names(catalogue.LANGUAGES, users.language)
-    if name == "segment":
-        return names(catalogue.SEGMENTS, users.segment)
-    if name == "top_category":
-        return names(catalogue.CATEGORIES, users.category)
-    if name == "age":
-        return pa.array(users.age, pa.float64(), mask=~users.age_known)
-    if name == "has_app":
-        return pa.array(users.has_app, pa.bool_(), mask=~users.has_app_known)
-    if name == "registered_on":
-        return _dates(first - users.tenure, np.ones(len(users), dtype=np.bool_))
-    if name == "last_order_on":
-        since = users.days_since_order(day)
-        return _dates(first + day - np.nan_to_num(since), users.ever_ordered)
-    numbers: dict[str, Floats] = {
-        "orders_last_year": users.orders,
-        "revenue_last_year": users.revenue,
-        "sessions_last_month": users.sessions,
-        "discount_share": users.discount_share,
-    }
-    return pa.array(numbers[name], pa.float64())
+def ids(prefix: str, numbers: Ints) -> pa.Array:
+    """Prefix and number, such as `user-000123`, for each number."""
+    return pa.array([f"{prefix}{number:06d}" for number in numbers.tolist()], pa.string())
 
 
 def names(values: Sequence[str], codes: Ints) -> pa.Array:
@@ -87,14 +58,22 @@ def campaign(date: dt.date) -> str:
 
 def timestamps(microseconds: Ints, epoch: dt.date) -> pa.Array:
     """UTC timestamps from microseconds since midnight of `epoch`."""
-    first = (epoch - _EPOCH).days * 86_400_000_000
+    first = (epoch - _EPOCH).days * 24 * MICROSECONDS_PER_HOUR
     return pa.array(first + microseconds, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
 
 
 def dates(day: Ints, epoch: dt.date) -> pa.Array:
     """The date of each day since `epoch`."""
-    return _dates((epoch - _EPOCH).days + day, np.ones(len(day), dtype=np.bool_))
+    return known_dates(day, np.ones(len(day), dtype=np.bool_), epoch)
 
 
-def _dates(days: Ints | Floats, known: Bools) -> pa.Array:
+def known_dates(day: Ints | Floats, known: Bools, epoch: dt.date) -> pa.Array:
+    """The same, NULL where it is not known."""
+    days = (epoch - _EPOCH).days + day
     return pa.array(days.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())
+
+
+def sorted_times(rng: np.random.Generator, day: Ints, first_hour: int, hours: int) -> Ints:
+    """A time within `hours` of each day, in microseconds since the epoch; `day` is ascending."""
+    within = rng.integers(0, hours * MICROSECONDS_PER_HOUR, len(day))
+    return np.sort((24 * day + first_hour) * MICROSECONDS_PER_HOUR + within)

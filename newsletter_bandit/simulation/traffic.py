@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.files import filled
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.simulation.behaviour import RulesPolicy
+from newsletter_bandit.settings.world import NEWSLETTER, WorldSettings, subjects_come
 from newsletter_bandit.simulation.world import World, spread
 
 TRAINING_FILE, INFERENCE_FILE, WORLD_FILE = "training.parquet", "inference.parquet", "world.json"
@@ -28,6 +28,7 @@ def simulate(
     users_to_predict: int,
     run_date: dt.date,
     seed: int,
+    settings: WorldSettings = NEWSLETTER,
 ) -> tuple[pa.Table, pa.Table, World]:
     """Traffic up to the day before `run_date`, as the training of that day would find it.
 
@@ -41,13 +42,14 @@ def simulate(
       users_to_predict: rows of the inference table, 1 or more.
       run_date: day of training and prediction.
       seed: 0 or more; the same one gives the same tables.
+      settings: what the world is made of.
 
     Returns:
       The training table, the inference table, and the world they come from.
 
     Raises:
       SettingsError: a number is out of range, `run_date` is before the first window is complete, or the world
-        does not know a recommender or feature of the use case.
+        does not know a recommender, feature or outcome of the use case.
     """
     if newsletters < 1 or users_to_predict < 1:
         raise SettingsError(
@@ -61,9 +63,12 @@ def simulate(
         [np.full(_DAYS_BEFORE, usual), inside, np.full((run_date - end).days, usual)]
     ).astype(np.int64)
     size = max(users_to_predict, int(np.ceil(_SPARE_USERS * 7 * usual)))
+    once = subjects_come(settings) == "once"
+    if once:
+        size = users_to_predict + int(per_day.sum())
     epoch = start - dt.timedelta(days=_DAYS_BEFORE)
-    world = World.of(use_case, seed, size, epoch)
-    training = world.log(epoch, per_day, RulesPolicy())
+    world = World.of(use_case, seed, size, epoch, settings)
+    training = world.log(epoch, per_day, world.rules, leave_out=users_to_predict if once else 0)
     # Users are exchangeable, so the first are as good as a sample.
     inference = world.inference(world.everyone[:users_to_predict], run_date)
     return _named(training, "training", use_case), _named(inference, "inference", use_case), world

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.simulation.behaviour import Policy, RulesPolicy, UniformPolicy, check_probabilities
+from newsletter_bandit.simulation.behaviour import Policy, UniformPolicy, check_probabilities
 from newsletter_bandit.simulation.users import Floats, Ints
 from newsletter_bandit.simulation.world import World
 
@@ -41,7 +41,7 @@ def policy_values(
       users: positions [n], at least one.
       day: day of sending.
       served: column [n] of the recommender in each user's first slot; see `first_slots`.
-      logging: the behaviour policy; by default `RulesPolicy()`.
+      logging: the behaviour policy; by default the world's rule.
 
     Raises:
       DataError: no users, a day before the epoch, or a user is not eligible for what was served.
@@ -54,7 +54,7 @@ def policy_values(
     return PolicyValues(
         users=len(users),
         served=float(got.mean()),
-        logging=policy_value(world, users, day, logging or RulesPolicy()),
+        logging=policy_value(world, users, day, logging or world.rules),
         uniform=policy_value(world, users, day, UniformPolicy()),
         best_single=single,
         best_single_recommender=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsletter_bandit.simulation import catalogue
+from newsletter_bandit.simulation.newsletter_crowd import NewsletterCrowd
 
-# Counts, amounts and ages in days have long tails: log(1 + x) before the z-score.
-LOG1P = frozenset(
-    {"orders_last_year", "revenue_last_year", "sessions_last_month", "registered_on", "last_order_on"}
-)
 Vectors = npt.NDArray[np.float32]
 Days = npt.NDArray[np.datetime64]
 
@@ -25,18 +23,27 @@ class Encoder:
     Args:
       table: training or inference rows; vocabularies, means and deviations come from them.
       days: day of sending [n] of each row.
+      features: types of the world's features by name; those that the table has not are left out.
+      long_tailed: of these, the ones to take the logarithm of; see `World.long_tailed`.
     """
 
-    def __init__(self, table: pa.Table, days: Days) -> None:
-        self.features = tuple(name for name in catalogue.FEATURES if name in table.column_names)
+    def __init__(
+        self,
+        table: pa.Table,
+        days: Days,
+        features: Mapping[str, str] = catalogue.FEATURES,
+        long_tailed: frozenset[str] = NewsletterCrowd.long_tailed,
+    ) -> None:
+        self.features = tuple(name for name in features if name in table.column_names)
+        self._long_tailed = long_tailed
         self._vocabularies: dict[str, list[str]] = {}
         self._moments: dict[str, tuple[float, float]] = {}
         for name in self.features:
-            if catalogue.FEATURES[name] == "string":
+            if features[name] == "string":
                 found = table[name].unique().to_pylist()
                 self._vocabularies[name] = sorted(value for value in found if value is not None)
             else:
-                values = numbers(table, name, days)
+                values = numbers(table, name, days, self._long_tailed)
                 known = values[np.isfinite(values)]
                 self._moments[name] = (
                     (float(known.mean()), float(known.std()) or 1.0) if known.size else (0.0, 1.0)
@@ -51,7 +58,7 @@ class Encoder:
         """Vectors [n, D]; a string that the encoder has not seen is all zeros."""
         parts: list[npt.NDArray[Any]] = [np.ones((table.num_rows, 1), np.float32)]
         for name, (mean, deviation) in self._moments.items():
-            values = numbers(table, name, days)
+            values = numbers(table, name, days, self._long_tailed)
             missing = ~np.isfinite(values)
             scaled = np.where(missing, 0.0, (values - mean) / deviation)
             parts += [scaled[:, None], missing[:, None]]
@@ -65,15 +72,20 @@ class Encoder:
         return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
-def numbers(table: pa.Table, name: str, days: Days) -> npt.NDArray[np.float64]:
-    """A feature as numbers [n], NaN where missing; a date as the days since it, those of `LOG1P` as
+def numbers(
+    table: pa.Table,
+    name: str,
+    days: Days,
+    long_tailed: frozenset[str] = NewsletterCrowd.long_tailed,
+) -> npt.NDArray[np.float64]:
+    """A feature as numbers [n], NaN where missing; a date as the days since it, a long-tailed one as
     log(1 + x).
     """
     column = table[name].combine_chunks()
-    if catalogue.FEATURES[name] == "date":
+    if pa.types.is_date(column.type):
         known = column.is_valid().to_numpy(zero_copy_only=False)
         dates = column.cast(pa.int32()).fill_null(0).to_numpy().astype("datetime64[D]")
         values = np.where(known, (days - dates).astype(np.float64), np.nan)
     else:
         values = column.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-    return np.log1p(np.maximum(values, 0.0)) if name in LOG1P else values
+    return np.log1p(np.maximum(values, 0.0)) if name in long_tailed else values

@@ -1,7 +1,8 @@
 """A world: users, their true preferences, and the newsletters they receive.
 
 A user receives at most one newsletter in an ISO week (the campaign), and keeps receiving them after an
-unsubscribe: users stand for many alike, and the log keeps its size.
+unsubscribe: users stand for many alike, and the log keeps its size. In a world whose subjects come once, such
+as visits, each is a row of the log at most once.
 """
 
 from __future__ import annotations
@@ -22,21 +23,31 @@ from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     OPTIONAL_COLUMNS,
+    OUTCOME_TYPE,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
 )
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.world import (
+    NEWSLETTER,
+    BuiltInWorld,
+    DeclaredWorld,
+    WorldSettings,
+    subjects_come,
+)
 from newsletter_bandit.simulation import catalogue, tables
 from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
-from newsletter_bandit.simulation.preferences import Preferences
-from newsletter_bandit.simulation.users import Bools, Floats, Ints, Users, draw_users
+from newsletter_bandit.simulation.contents import Contents
+from newsletter_bandit.simulation.crowd import Crowd
+from newsletter_bandit.simulation.declared_crowd import DeclaredCrowd, contents_of
+from newsletter_bandit.simulation.newsletter_crowd import NewsletterCrowd
+from newsletter_bandit.simulation.users import Bools, Floats, Ints
 from serving.propensity import is_propensity
 
-_FORMAT = "simulated-world-1"
+_FORMAT = "simulated-world-2"
+_NEWSLETTER_FORMAT = "simulated-world-1"  # earlier files, all of the newsletter's world
 _USERS, _PREFERENCES, _LOG, _OUTCOMES, _RECIPIENTS = range(5)  # streams of random numbers that never meet
 _CHUNK = 1 << 16  # newsletters simulated at a time; bounds the memory of the [n, K] arrays
-_FIRST_HOUR, _HOURS = 6, 4  # newsletters leave from 6 to 10 o'clock UTC
-_MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 class World:
@@ -51,9 +62,10 @@ class World:
         seed: int,
         size: int,
         epoch: dt.date,
-        recommenders: Sequence[str] = catalogue.RECOMMENDERS,
-        features: Sequence[str] = tuple(catalogue.FEATURES),
+        recommenders: Sequence[str] | None = None,
+        features: Sequence[str] | None = None,
         reward: Reward | None = None,
+        settings: WorldSettings = NEWSLETTER,
     ) -> None:
         """Draws the world.
 
@@ -61,40 +73,52 @@ class World:
           seed: 0 or more.
           size: number of users, 1 or more.
           epoch: first day on which newsletters can be sent; everyone has registered before it.
-          recommenders: those that can be sent, a part of catalogue.RECOMMENDERS.
-          features: columns of the tables, a part of catalogue.FEATURES. The truth depends on all of them.
-          reward: of clicks and unsubscribes alone.
+          recommenders: those that can be sent, a part of the world's; None are all.
+          features: columns of the tables, a part of the world's; None are all. The truth depends on all.
+          reward: its terms beside clicks and unsubscribes are outcomes of the world.
+          settings: what the world is made of.
 
         Raises:
-          SettingsError: a number is out of range, or the world does not know a recommender or feature.
+          SettingsError: a number is out of range, or the world does not know a recommender, feature or
+            outcome.
         """
         if seed < 0 or size < 1:
             raise SettingsError(f"world: found seed {seed}, size {size}; allowed: seed >= 0, size >= 1")
-        catalogue.check_recommenders(tuple(recommenders), "world")
-        catalogue.check_features(tuple(features), "world")
+        self.contents = contents(settings)
         self.seed = seed
         self.size = size
         self.epoch = epoch
-        self.recommenders = tuple(recommenders)
-        self.features = tuple(features)
+        self.recommenders = self.contents.recommenders if recommenders is None else tuple(recommenders)
+        self.features = tuple(self.contents.features) if features is None else tuple(features)
         self.reward = reward or Reward()
-        self.users: Users = draw_users(self._rng(_USERS), size)
-        self._preferences = Preferences(self._rng(_PREFERENCES))
-        self._columns = np.array([catalogue.RECOMMENDERS.index(name) for name in self.recommenders])
-        self._ids = tables.user_ids(self.users.number)
+        self.settings = settings
+        self.contents.check_recommenders(self.recommenders, "world")
+        self.contents.check_features(self.features, "world")
+        self.contents.check_outcomes(tuple(self.reward.outcomes), "world")
+        self._crowd = _crowd(settings, self._rng(_USERS), self._rng(_PREFERENCES), size)
+        self._columns = np.array([self.contents.recommenders.index(name) for name in self.recommenders])
+        self._ids = self._crowd.ids
 
     @classmethod
-    def of(cls, use_case: UseCase, seed: int, size: int, epoch: dt.date) -> World:
+    def of(
+        cls,
+        use_case: UseCase,
+        seed: int,
+        size: int,
+        epoch: dt.date,
+        settings: WorldSettings = NEWSLETTER,
+    ) -> World:
         """A world that plays `use_case`; raises `SettingsError` if it cannot."""
-        catalogue.check(use_case)
-        return cls(seed, size, epoch, use_case.recommenders, tuple(use_case.features), use_case.reward)
+        contents(settings).check(use_case)
+        return cls(
+            seed, size, epoch, use_case.recommenders, tuple(use_case.features), use_case.reward, settings
+        )
 
     # --- the truth ---------------------------------------------------------------------------------------
 
     def eligible(self, users: Ints) -> Bools:
         """Mask of the recommenders that may be sent to each user [n, K]; it does not change with time."""
-        mask: Bools = self.users.take(users).eligible()[:, self._columns]
-        return mask
+        return self._crowd.eligible(users)[:, self._columns]
 
     def click_probability(self, users: Ints, day: dt.date | np.ndarray[Any, Any]) -> Floats:
         """P(click | user, recommender) on `day` [n, K], whether eligible or not.
@@ -102,26 +126,37 @@ class World:
         Raises:
           DataError: a day lies before the epoch.
         """
-        probability = self._preferences.click_probability(self.users.take(users), self._days(day, len(users)))
-        return probability[:, self._columns]
+        return self._crowd.click_probability(users, self._days(day, len(users)))[:, self._columns]
 
     def unsubscribe_probability(self, users: Ints) -> Floats:
         """P(unsubscribe | click, user, recommender) [n, K]."""
-        return self._preferences.unsubscribe_probability(self.users.take(users))[:, self._columns]
+        return self._crowd.unsubscribe_probability(users)[:, self._columns]
 
     def expected_reward(self, users: Ints, day: dt.date | np.ndarray[Any, Any]) -> Floats:
         """E[reward | user, recommender] on `day` [n, K], whether eligible or not.
 
-        reward.click × P(click, no unsubscribe) + reward.unsubscribe × P(click, unsubscribe).
+        reward.click × P(click, no unsubscribe) + reward.unsubscribe × P(click, unsubscribe) + each further
+        term's weight × E[its outcome after the clip].
         """
-        click = self.click_probability(users, day)
+        days = self._days(day, len(users))
+        every = self._crowd.click_probability(users, days)
+        click = every[:, self._columns]
         both = click * self.unsubscribe_probability(users)
-        return self.reward.click * (click - both) + self.reward.unsubscribe * both
+        value = self.reward.click * (click - both) + self.reward.unsubscribe * both
+        for name, term in self.reward.outcomes.items():
+            found = self._crowd.outcome(name).expected(users, days, every, term.clip)
+            value = value + term.weight * found[:, self._columns]
+        return value
 
     # --- traffic -----------------------------------------------------------------------------------------
 
     def log(
-        self, first_day: dt.date, newsletters: Sequence[int] | Ints, policy: Policy, seed: int = 0
+        self,
+        first_day: dt.date,
+        newsletters: Sequence[int] | Ints,
+        policy: Policy,
+        seed: int = 0,
+        leave_out: int = 0,
     ) -> pa.Table:
         """Training rows of newsletters that `policy` fills, in the order of sending.
 
@@ -130,14 +165,19 @@ class World:
           newsletters: how many are sent on each day from `first_day` on; see `spread`.
           policy: chooses the recommender; its probability of the choice becomes `propensity`.
           seed: another one gives other recipients and outcomes in the same world.
+          leave_out: the first so many users are not in the log; of subjects that come once alone.
 
         Raises:
-          DataError: `first_day` lies before the epoch, or a week has more newsletters than there are users.
+          DataError: `first_day` lies before the epoch, a week has more newsletters than there are users, or,
+            where subjects come once, the log has more rows than there are.
         """
         first = int(self._days(first_day, 1)[0])
         rng = self._rng(_LOG, first, seed)
         per_day = np.asarray(newsletters, dtype=np.int64)
         parts = []
+        new = None
+        if self.come == "once":
+            new = self._new_subjects(rng, int(per_day.sum()), leave_out)
         for start, stop in _weeks(first_day, len(per_day)):
             count = int(per_day[start:stop].sum())
             if count > self.size:
@@ -147,8 +187,12 @@ class World:
                     "user"
                 )
             day = first + np.repeat(np.arange(start, stop), per_day[start:stop])
-            recipients = rng.permutation(self.size)[:count]
-            sent = _sorted_times(rng, day)
+            if new is None:
+                recipients = rng.permutation(self.size)[:count]
+            else:
+                recipients, new = new[:count], new[count:]
+            order, sent = self._crowd.sending_time(rng, recipients, day)
+            recipients = recipients[order]
             for begin in range(0, count, _CHUNK):
                 rows = slice(begin, begin + _CHUNK)
                 users = recipients[rows]
@@ -162,10 +206,21 @@ class World:
         """Positions [count] of who receives a newsletter on `day`, in random order: the same for every
         sender.
 
+        Where subjects come once, the first `count` are those of the first week from the epoch, and so on; so
+        `count` must be the same for all weeks.
+
         Raises:
           DataError: `day` lies before the epoch, or there are fewer users than `count`.
         """
         number = int(self._days(day, 1)[0])
+        if self.come == "once":
+            first = number // 7 * count
+            if first + count > self.size:
+                raise DataError(
+                    f"world: {day}: found {count:,} in each of {number // 7 + 1} weeks; allowed: "
+                    f"{self.size:,} altogether, as each comes once"
+                )
+            return np.arange(first, first + count)
         if count > self.size:
             raise DataError(
                 f"world: {day}: found {count} newsletters; allowed: {self.size}, one for each user"
@@ -196,7 +251,10 @@ class World:
         if not is_propensity(propensity).all():
             raise DataError("world: found a propensity outside (0, 1]")
         rng = self._rng(_OUTCOMES, int(days[0]) if len(users) else 0, seed)
-        return self._sent(rng, users, _sorted_times(rng, days), served, propensity, policy_version)
+        order, times = self._crowd.sending_time(rng, users, days)
+        sent = np.empty_like(times)
+        sent[order] = times
+        return self._sent(rng, users, sent, served, propensity, policy_version)
 
     def inference(self, users: Ints, run_date: dt.date) -> pa.Table:
         """Rows of the inference table: the recipients of `run_date`'s campaign, with their features."""
@@ -227,7 +285,22 @@ class World:
 
     def audience(self, users: Ints) -> Audience:
         """The users that a policy chooses for, with their eligible recommenders."""
-        return Audience(self.recommenders, self.users.take(users), self.eligible(users))
+        return Audience(self.recommenders, self._crowd.seen(users), self.eligible(users))
+
+    @property
+    def rules(self) -> Policy:
+        """The policy that filled the log before anything was learned."""
+        return self._crowd.rules
+
+    @property
+    def come(self) -> Literal["weekly", "once"]:
+        """How often a subject comes: each week, or once."""
+        return subjects_come(self.settings)
+
+    @property
+    def long_tailed(self) -> frozenset[str]:
+        """Features of whose value a learner of numbers had better take the logarithm."""
+        return self._crowd.long_tailed
 
     # --- names -------------------------------------------------------------------------------------------
 
@@ -255,7 +328,10 @@ class World:
         """Columns of a table, as `UseCase.table_columns` orders them."""
         contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
         contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
-        columns = {**contract, **{name: WAREHOUSE_TYPE[catalogue.FEATURES[name]] for name in self.features}}
+        if table == "training":
+            contract |= dict.fromkeys(self.reward.outcomes, OUTCOME_TYPE)
+        types = {name: WAREHOUSE_TYPE[self.contents.features[name]] for name in self.features}
+        columns = {**contract, **types}
         return pa.schema([(name, tables.ARROW_TYPE[kind]) for name, kind in columns.items()])
 
     # --- keeping -----------------------------------------------------------------------------------------
@@ -270,7 +346,8 @@ class World:
                 "epoch": self.epoch.isoformat(),
                 "recommenders": self.recommenders,
                 "features": self.features,
-                "reward": self.reward.model_dump(),
+                "reward": self.reward.model_dump(mode="json"),
+                "world": self.settings.model_dump(mode="json"),
             },
             indent=2,
         )
@@ -281,8 +358,10 @@ class World:
         """The world that `save` wrote; raises `DataError` for a file that it did not write."""
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
-            if raw["format"] != _FORMAT:
+            if raw["format"] not in (_FORMAT, _NEWSLETTER_FORMAT):
                 raise DataError(f"{path}: found format {raw['format']!r}; allowed: {_FORMAT!r}")
+            settings = raw["world"] if raw["format"] == _FORMAT else NEWSLETTER.model_dump()
+            kind = BuiltInWorld if "built_in" in settings else DeclaredWorld
             return cls(
                 int(raw["seed"]),
                 int(raw["size"]),
@@ -290,6 +369,7 @@ class World:
                 tuple(raw["recommenders"]),
                 tuple(raw["features"]),
                 Reward(**raw["reward"]),
+                kind.model_validate(settings),
             )
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
@@ -302,6 +382,15 @@ class World:
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *stream])
+
+    def _new_subjects(self, rng: np.random.Generator, count: int, leave_out: int) -> Ints:
+        """Positions [count] of subjects that come once, in random order."""
+        if count > self.size - leave_out:
+            raise DataError(
+                f"world: found {count:,} rows of a log; allowed: {self.size - leave_out:,}, as each subject "
+                "comes once"
+            )
+        return leave_out + rng.permutation(self.size - leave_out)[:count]
 
     def _days(self, day: dt.date | np.ndarray[Any, Any], count: int) -> Ints:
         """Days since the epoch [count]."""
@@ -323,7 +412,7 @@ class World:
         policy_version: str,
     ) -> pa.Table:
         """Draws the outcomes and builds the rows; `sent` [n] counts microseconds from the epoch."""
-        day = sent // (24 * _MICROSECONDS_PER_HOUR)
+        day = sent // (24 * tables.MICROSECONDS_PER_HOUR)
         chosen = (np.arange(len(users)), served)
         dates = np.datetime64(self.epoch, "D") + day
         clicked = rng.random(len(users)) < self.click_probability(users, dates)[chosen]
@@ -337,15 +426,17 @@ class World:
             "clicked": pa.array(clicked, pa.bool_()),
             "unsubscribed": pa.array(unsubscribed, pa.bool_()),
         }
+        for name in self.reward.outcomes:
+            value = self._crowd.outcome(name).draw(rng, users, day, self._columns[served], clicked)
+            columns[name] = pa.array(value, pa.float64())
         return self._table("training", columns)
 
     def _context(self, users: Ints, day: Ints) -> dict[str, pa.Array]:
-        chosen = self.users.take(users)
         return {
             "user_id": self._ids.take(pa.array(users)),
             "campaign": tables.campaigns(day, self.epoch),
             "eligible_recommenders": tables.eligible_lists(self.recommenders, self.eligible(users)),
-            **{name: tables.feature_column(name, chosen, day, self.epoch) for name in self.features},
+            **self._crowd.features(self.features, users, day, self.epoch),
         }
 
     def _table(self, table: Literal["training", "inference"], columns: dict[str, pa.Array]) -> pa.Table:
@@ -365,7 +456,14 @@ def _weeks(first_day: dt.date, days: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges)) if days else []
 
 
-def _sorted_times(rng: np.random.Generator, day: Ints) -> Ints:
-    """A time within the sending hours of each day, in microseconds since the epoch; `day` is ascending."""
-    within = rng.integers(0, _HOURS * _MICROSECONDS_PER_HOUR, len(day))
-    return np.sort((24 * day + _FIRST_HOUR) * _MICROSECONDS_PER_HOUR + within)
+def contents(settings: WorldSettings) -> Contents:
+    """What a world knows."""
+    return contents_of(settings) if isinstance(settings, DeclaredWorld) else catalogue.CONTENTS
+
+
+def _crowd(
+    settings: WorldSettings, of_users: np.random.Generator, of_truth: np.random.Generator, size: int
+) -> Crowd:
+    if isinstance(settings, DeclaredWorld):
+        return DeclaredCrowd(settings, of_users, of_truth, size)
+    return NewsletterCrowd(of_users, of_truth, size)

@@ -1,5 +1,7 @@
 """BigQuery SQL of a use case, rendered from the templates in ``configs/queries``.
 
+A template of the same name in ``configs/queries/<use case>`` comes first.
+
 Every value that reaches a template is a literal or an identifier that the settings have validated. The
 queries of ExampleGen hold marks for their dates (`newsletter_bandit.warehouse.run_date`), the others the
 dates themselves.
@@ -49,8 +51,8 @@ def render_training_query(
       warehouse: BigQuery tables carry the project's name.
       start: first day.
       end: day after the last.
-      configs: folder whose ``queries/`` comes first. Queries that it lacks, or all if it is None, come from
-        the ``configs`` folder beside this package.
+      configs: folder whose ``queries/<use case>/`` and ``queries/`` come first. Queries that it lacks, or all
+        if it is None, come from the ``configs`` folder beside this package.
 
     Raises:
       SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
@@ -133,7 +135,8 @@ def render(template: str, configs: Path | None, use_case: UseCase, **values: obj
       SettingsError: as `render_training_query`.
     """
     check_columns(use_case)
-    folders = [folder / "queries" for folder in (configs, DEFAULT_CONFIGS) if folder is not None]
+    queries = [folder / "queries" for folder in (configs, DEFAULT_CONFIGS) if folder is not None]
+    folders = [folder for shared in queries for folder in (shared / use_case.name, shared)]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
         undefined=jinja2.StrictUndefined,

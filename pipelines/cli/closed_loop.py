@@ -41,6 +41,7 @@ def run_agents(out: Console, use_case: UseCase, made: Plan) -> list[Run]:
             made.runs,
             made.fresh,
             lambda event: progress(step_event(event)),
+            made.world,
         )
 
 

@@ -48,6 +48,7 @@ def run(
     seed: int,
     *,
     keep: bool,
+    world_file: Path | None = None,
 ) -> None:
     """Simulates, ingests, trains, gates, publishes, predicts, stores, serves, and compares with the truth.
 
@@ -59,6 +60,7 @@ def run(
       users: users to predict for.
       seed: draws the simulated world.
       keep: continues with the models in the folder.
+      world_file: what the world is made of; see `simulated_tables.world_of`.
 
     Raises:
       SettingsError: the folder holds something that the demo did not make.
@@ -73,7 +75,7 @@ def run(
     _heading(out, f"1  Simulate {words.units} and ingest them")
     with StepProgress(out, "Simulating"):
         libraries.load()
-        world = simulate(workspace, run_date, newsletters, users, seed)
+        world = simulate(workspace, run_date, newsletters, users, seed, world_file)
     out.print(
         f"  {newsletters:,} logged {words.units} in the window, {users:,} {words.subjects} to predict for "
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"

@@ -52,6 +52,14 @@ AgainOption = Annotated[
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
 UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")]
+WorldOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--world",
+        metavar="FILE",
+        help="World that is simulated: worlds/USE_CASE.yaml beside the use case unless given.",
+    ),
+]
 
 USE_CASE = Path("configs/newsletter.yaml")
 ENVIRONMENT = Path("configs/environments/local.yaml")

@@ -19,7 +19,9 @@ from pipelines.cli.options import (
     UseCaseOption,
     UsersOption,
     WorkdirOption,
+    WorldOption,
     day_of,
+    settings_file,
     workspace_of,
 )
 from pipelines.cli.session import Session
@@ -33,6 +35,7 @@ def demo(
     newsletters: NewslettersOption = 100_000,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
+    world: WorldOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Continue in the folder instead of emptying it.")
     ] = False,
@@ -42,7 +45,16 @@ def demo(
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import demo as demonstration
 
-        demonstration.run(session, workspace, day_of(run_date), newsletters, users, seed, keep=keep)
+        demonstration.run(
+            session,
+            workspace,
+            day_of(run_date),
+            newsletters,
+            users,
+            seed,
+            keep=keep,
+            world_file=None if world is None else settings_file(world),
+        )
 
 
 def simulate(
@@ -58,6 +70,7 @@ def simulate(
     ] = None,
     users: UsersOption = 20_000,
     seed: SeedOption = 1,
+    world: WorldOption = None,
     weeks: Annotated[int | None, typer.Option(min=1, help="Run the closed loop for this many weeks.")] = None,
     agents: Annotated[
         list[str] | None,
@@ -75,20 +88,36 @@ def simulate(
     """Write simulated newsletters and ingest them; with --weeks, run agents in the closed loop."""
     with Session("simulate", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
+        from pipelines.cli import simulated_tables
+
         if weeks is not None:
             from pipelines.cli import closed_loop
             from pipelines.closed_loop import planning
 
-            plan = planning.plan(workspace, agents or (), weeks, newsletters or 50_000, seeds, seed, fresh)
+            plan = planning.plan(
+                workspace,
+                agents or (),
+                weeks,
+                newsletters or 50_000,
+                seeds,
+                seed,
+                fresh,
+                simulated_tables.world_of(workspace, None if world is None else settings_file(world)),
+            )
             closed_loop.run(session, workspace, plan)
             return
         if agents or seeds != 1 or fresh:
             raise SettingsError(
                 "--agent, --seeds, --fresh: these belong to the closed loop; use them together with --weeks"
             )
-        from pipelines.cli import simulated_tables
-
-        simulated_tables.simulate(workspace, day_of(run_date), newsletters or 100_000, users, seed)
+        simulated_tables.simulate(
+            workspace,
+            day_of(run_date),
+            newsletters or 100_000,
+            users,
+            seed,
+            None if world is None else settings_file(world),
+        )
         session.out.print(
             f"Simulated and ingested; the files are in {workdir / simulated_tables.FOLDER}", soft_wrap=True
         )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.reading import load_agent
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.world import NEWSLETTER, WorldSettings
 from newsletter_bandit.simulation.learner import Learner, Learnt
 from newsletter_bandit.simulation.loop import Setting, Start
 from pipelines.workspace import Workspace
@@ -34,6 +35,7 @@ class Plan:
       seeds: seeds of the worlds.
       folder: folder of the finished runs, Transform's outputs, and the files of `report`.
       fresh: deletes finished runs first.
+      world: what the worlds are made of.
     """
 
     agents: dict[str, UseCase]
@@ -41,6 +43,7 @@ class Plan:
     seeds: tuple[int, ...]
     folder: Path
     fresh: bool = False
+    world: WorldSettings = NEWSLETTER
 
     @property
     def runs(self) -> Path:
@@ -56,6 +59,7 @@ def plan(
     seeds: int,
     first_seed: int = 1,
     fresh: bool = False,
+    world: WorldSettings = NEWSLETTER,
 ) -> Plan:
     """Reads the agents' settings.
 
@@ -67,6 +71,7 @@ def plan(
       seeds: number of worlds.
       first_seed: seed of the first world; the others follow.
       fresh: deletes finished runs first.
+      world: what the worlds are made of.
 
     Raises:
       SettingsError: an agent is unknown, named twice or does not fit the use case, or a number is out of
@@ -84,6 +89,7 @@ def plan(
         seeds=tuple(range(first_seed, first_seed + seeds)),
         folder=workspace.workdir / FOLDER,
         fresh=fresh,
+        world=world,
     )
 
 

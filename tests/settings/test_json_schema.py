@@ -68,9 +68,11 @@ def test_a_schema_is_that_of_its_class(name: str) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
 def test_every_shipped_file_names_its_schema_and_fits_it(file: Path) -> None:
     name, schema = _schema(file)
-    expected = {"environments": "environment.json", "agents": "agent.json"}.get(
-        file.parent.name, "use_case.json"
-    )
+    expected = {
+        "environments": "environment.json",
+        "agents": "agent.json",
+        "worlds": "world.json",
+    }.get(file.parent.name, "use_case.json")
     assert name == expected
     errors = [
         f"{error.json_path}: {error.message}"

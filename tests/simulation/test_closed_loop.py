@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
-from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.reading import load_use_case, load_world
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.simulation import loop_report, runs
 from newsletter_bandit.simulation.behaviour import RulesPolicy
@@ -53,6 +53,23 @@ assert not {"tensorflow", "tf_agents", "matplotlib", "duckdb"} & set(sys.modules
 
 
 # --- one run -------------------------------------------------------------------------------------------
+
+
+def test_a_loop_in_a_world_of_visits_counts_what_they_buy() -> None:
+    homepage = load_use_case(CONFIG.with_name("homepage.yaml"))
+    world = load_world(CONFIG.parent / "worlds" / "homepage.yaml")
+    begin = start(homepage, SETTING, seed=7, settings=world)
+    assert begin.world.size == 4 * 400  # each week's visits are new
+    toy = Toy([Fixed(begin.world, "trending")] * 2)
+    done = run(begin, toy, SETTING)
+    shown = pa.concat_tables([*begin.warm_up, *toy.windows[1][2:]])
+    assert len(set(shown["user_id"].to_pylist())) == shown.num_rows == 3 * 400
+    earned = np.clip(np.array(toy.windows[1][2]["basket_chf"].to_pylist()), 0, 200)
+    weight = homepage.reward.terms["basket_chf"].weight
+    assert done.weeks[0].reward == pytest.approx(weight * earned.mean())
+    assert done.weeks[0].unsubscribe_rate == 0.0
+    assert 0 < done.weeks[1].expected_reward < done.weeks[1].oracle
+    assert {table["policy_version"][0].as_py() for table in begin.warm_up} == {"rules-1"}
 
 
 def test_rank_send_log_learn_and_roll(begin: Start) -> None:

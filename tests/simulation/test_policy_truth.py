@@ -16,6 +16,7 @@ from newsletter_bandit.simulation.truth import (
     policy_value,
     policy_values,
 )
+from newsletter_bandit.simulation.users import Users
 from newsletter_bandit.simulation.world import World, spread
 
 EPOCH = dt.date(2026, 4, 6)
@@ -100,7 +101,9 @@ def test_ips_on_a_large_log_finds_the_true_value(world: World) -> None:
     logged = np.array([world.recommenders.index(name) for name in log["recommender"].to_pylist()])
     # A poor policy, far from the log's: deals for those who avoid discounts, clickbait for all others.
     deals, bait = world.recommenders.index("deals"), world.recommenders.index("clickbait_offers")
-    target = np.where(world.users.discount_share < 0.3, deals, bait)[users]
+    readers = world.audience(world.everyone).users
+    assert isinstance(readers, Users)
+    target = np.where(readers.discount_share < 0.3, deals, bait)[users]
     clicked, left = (np.array(log[name].to_pylist(), dtype=float) for name in ("clicked", "unsubscribed"))
     terms = (logged == target) / np.array(log["propensity"].to_pylist()) * (clicked - 2.0 * left)
     truth = world.expected_reward(users, days)[np.arange(len(users)), target].mean()

@@ -67,6 +67,24 @@ def test_a_query_beside_the_settings_comes_first_and_the_others_stay(
     )
 
 
+def test_queries_of_a_use_case_of_its_own_come_before_the_shared_ones(
+    tmp_path: Path, use_case: UseCase
+) -> None:
+    (tmp_path / "queries" / "tiny").mkdir(parents=True)
+    # A whole query, and a part that the shared queries include.
+    (tmp_path / "queries" / "tiny" / "inference.sql").write_text("SELECT user_id FROM {{ table }}")
+    (tmp_path / "queries" / "tiny" / "_reward.sql").write_text(
+        "{% macro reward_of(reward) %}visits{% endmacro %}{% macro known(reward) %}TRUE{% endmacro %}"
+    )
+    assert queries.render_inference_query(use_case, DUCKDB, START, tmp_path) == (
+        "SELECT user_id FROM `tiny.inference`"
+    )
+    assert "visits AS reward" in queries.render_training_query(use_case, DUCKDB, START, END, tmp_path)
+    other = use_case.model_copy(update={"name": "other"})
+    for render in (queries.render_training_query, queries.render_arms_query):
+        assert render(other, DUCKDB, START, END, tmp_path) == render(other, DUCKDB, START, END)
+
+
 @pytest.mark.parametrize(
     ("counts", "clicked", "unsubscribed", "reward"),
     [

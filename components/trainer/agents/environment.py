@@ -15,6 +15,7 @@ from tf_agents.bandits.specs import utils as bandit_spec_utils
 from tf_agents.specs import array_spec
 
 from newsletter_bandit.errors import DataError, SettingsError
+from newsletter_bandit.simulation.rewards import observed
 from newsletter_bandit.simulation.users import Floats, Ints
 from newsletter_bandit.simulation.vectors import Encoder
 from newsletter_bandit.simulation.world import World
@@ -85,7 +86,8 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
         # the metrics ask for its oracle before or after the next draw.
         self._drawn: list[tuple[npt.NDArray[np.float32], Ints, dt.date]] = []
         everyone = world.inference(world.everyone, self._first_day)
-        self._encode = Encoder(everyone, np.full(world.size, self._first_day, "datetime64[D]"))
+        days = np.full(world.size, self._first_day, "datetime64[D]")
+        self._encode = Encoder(everyone, days, world.contents.features, world.long_tailed)
         arms = len(world.recommenders)
         of_user = array_spec.ArraySpec((self._encode.width,), np.float32, name=FEATURES)
         super().__init__(
@@ -183,9 +185,7 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
             "tf-agents",
             seed=self._seed + self._step_number,
         )
-        clicked, unsubscribed = (np.array(rows[name].to_pylist()) for name in ("clicked", "unsubscribed"))
-        reward = self._world.reward
-        return np.where(unsubscribed, reward.unsubscribe, reward.click * clicked).astype(np.float32)
+        return observed(self._world.reward, rows).reward.astype(np.float32)
 
     def _day(self) -> dt.date:
         return self._first_day + dt.timedelta(days=self._step_number // self._steps_per_day)

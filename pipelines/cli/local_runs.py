@@ -82,6 +82,8 @@ def train(
     out.print(summary.policy_values(outcome))
     out.print(summary.terms(outcome))
     out.print(summary.checks(outcome.verdict))
+    if outcome.metrics.constraints is not None:
+        out.print(summary.constraints(outcome), soft_wrap=True)
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.drift(outcome.drift), soft_wrap=True)
     out.print(summary.verdict(outcome, registry.current()))

@@ -27,6 +27,13 @@ SCORE_FLOOR: Final = "score_floor"
 EXPIRES_AFTER_DAYS: Final = "expires_after_days"
 CRITERIA: Final = (EXPLORATION_RATE, SCORE_FLOOR, EXPIRES_AFTER_DAYS)
 
+# Further criteria, which only a model of a use case with constraints has: what the policies subtract from
+# each reward estimate for a unit of each constrained term's estimate, and what they add for each recommender.
+# Both are in units of reward, and 0 until they are found.
+CONSTRAINED_TERMS: Final = "constrained_terms"  # string [T]
+TERM_MULTIPLIERS: Final = "term_multipliers"  # float32 [T]
+RECOMMENDER_OFFSETS: Final = "recommender_offsets"  # float32 [K]
+
 # Other variables of the root object. Whoever loads the model may bring the first four up to date, as
 # `components/trainer/loaded.py` does.
 RECOMMENDER_NAMES: Final = "recommender_names"  # string [K], in the order of every output

@@ -6,7 +6,15 @@ from typing import Any
 
 from newsletter_bandit.checks import Check
 from newsletter_bandit.exported_model import SERVING_POLICY, PolicyName
-from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Verdict, VerdictName
+from newsletter_bandit.registry.evidence import (
+    Constraints,
+    Decision,
+    Explanation,
+    Metrics,
+    Verdict,
+    VerdictName,
+)
+from newsletter_bandit.registry.evidence.constraints import Held, Point
 from newsletter_bandit.registry.evidence.explanation import (
     ExampleUser,
     Importance,
@@ -108,6 +116,22 @@ def decision(policy: PolicyName = SERVING_POLICY, rate: float = 1.0, floor: floa
         max_cost=0.02,
         min_rate=0.2,
         floor_gain=NO_FLOOR,
+    )
+
+
+def constraints(holds: bool = True) -> Constraints:
+    """A cap on unsubscribes that costs a little, and a least share that costs nothing."""
+    frontier = (Point(0.0, 0.08, 3.1, 3.6), Point(1.0, 0.078, 1.2, 1.45), Point(2.0, 0.07, 0.6, 0.8))
+    share = Point(0.0, 0.078, 0.05, 0.045)
+    return Constraints(
+        rows=4000,
+        multipliers={"unsubscribed": 1.0},
+        offsets={},
+        value=0.078,
+        limits=(
+            Held("unsubscribed at most 1.5 times the log", "<=", 1.5, holds, 0.002, frontier, frontier[1]),
+            Held("share of c at least 2%", ">=", 0.02, True, 0.0, (share,), share),
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from components.evaluator.policy_values import REFERENCE, Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
 from newsletter_bandit import records
-from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.registry.evidence import Constraints, Verdict
 from newsletter_bandit.settings.reference import LoggedReference
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse import window_log
@@ -86,7 +86,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if use_case.explanation.scored_rows:
                 candidate_alone = Models([models[0][1]], use_case.reward.bounds, use_case)
                 explain(candidate_alone, files, use_case).write(evaluation.uri)
-        metrics = results.build(tfma_results.read(evaluation.uri), use_case, compared_with, reference)
+        metrics = results.build(
+            tfma_results.read(evaluation.uri),
+            use_case,
+            compared_with,
+            reference,
+            Constraints.beside(_saved_model(candidate)) if use_case.constraints else None,
+        )
         verdict = decide(
             results.gate_metrics(metrics, use_case, _log(input_dict, exec_properties)),
             use_case.gate,

@@ -14,6 +14,8 @@ Three verdicts, decided in this order:
     cannot_tell   the lower bound is below the allowed loss but the upper bound is not: the interval
                   straddles it; for the reference, only where the settings say so
     cannot_tell   the upper bound of the unsubscribes' excess is above 0, but the lower bound is not
+    not_blessed   likewise, of each bound of a constraint (`gate_limits`): the lower bound of the excess over
+    cannot_tell   it is above 0; the upper bound is, but the lower bound is not
     blessed       every check holds
 
 So a candidate is never called worse because there was little data. The bounds are the ends of the two-sided
@@ -28,6 +30,7 @@ import math
 from dataclasses import replace
 
 from components.evaluator.gate_evidence import evidence_checks
+from components.evaluator.gate_limits import bounds_term, limit_checks, surely_beyond
 from components.evaluator.gate_metrics import Against, GateMetrics
 from components.evaluator.gate_order import order_checks, surely_below
 from newsletter_bandit.checks import ROUNDING, Check, compared, shown
@@ -35,6 +38,7 @@ from newsletter_bandit.off_policy.checks import mean_weight
 from newsletter_bandit.registry.evidence import Verdict, VerdictName
 from newsletter_bandit.registry.versions import created_at, is_version
 from newsletter_bandit.settings.margin import Loss
+from newsletter_bandit.settings.tables import UNSUBSCRIBED
 from newsletter_bandit.settings.use_case import Gate
 from newsletter_bandit.settings.words import NEWSLETTER, Words
 
@@ -55,16 +59,19 @@ def decide(metrics: GateMetrics, gate: Gate, words: Words = NEWSLETTER) -> Verdi
     value, worse = _value("value", metrics.against_baseline, gate.allowed_margin, gate)
     reference, drifted = _against_reference(metrics, gate)
     unsubscribes = _unsubscribes(metrics, gate)
-    checks = (*enough, *order, value, reference, *([unsubscribes] if metrics.has_unsubscribes else []))
+    limits = limit_checks(metrics, gate, words)
+    lost = [unsubscribes] if metrics.has_unsubscribes else []
+    checks = (*enough, *order, value, reference, *lost, *limits)
     if any(check.passed is False for check in enough):
         verdict: VerdictName = "cannot_tell"
     elif any(check.passed is False for check in order):
         verdict = "not_blessed" if surely_below(order, metrics, gate) else "cannot_tell"
-    elif value.passed and reference.passed is not False and unsubscribes.passed is not False:
+    elif value.passed and all(check.passed is not False for check in (reference, unsubscribes, *limits)):
         verdict = "blessed"
     else:
         annoys = unsubscribes.passed is False and metrics.unsubscribe_excess_bound > ROUNDING
-        verdict = "not_blessed" if worse or drifted or annoys else "cannot_tell"
+        beyond = worse or drifted or annoys or surely_beyond(metrics)
+        verdict = "not_blessed" if beyond else "cannot_tell"
     named = None if metrics.reference is None else metrics.reference.whom
     return Verdict(verdict, metrics.compared_with, checks, reference=named)
 
@@ -160,6 +167,8 @@ def _unsubscribes(metrics: GateMetrics, gate: Gate) -> Check:
     name, bound = "unsubscribes", gate.max_unsubscribe_ratio
     if bound is None:
         return Check(name, None, None, "<=", None, "skipped: gate.max_unsubscribe_ratio is null")
+    if bounds_term(metrics, UNSUBSCRIBED):
+        return Check(name, None, bound, "<=", None, "skipped: a constraint bounds them")
     if not math.isfinite(metrics.unsubscribe_ratio):
         return Check(name, None, bound, "<=", None, "skipped: the log holds no unsubscribe")
     check = compared(name, metrics.unsubscribe_ratio, "<=", bound, "estimated rate over the logging policy's")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from newsletter_bandit.off_policy.checks import PartWeight
+from newsletter_bandit.registry.evidence.constraints import Held
+from newsletter_bandit.settings.constraints import Limit
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,26 @@ class Against:
     baseline: float
     weights: PartWeight | None = None
     clipped_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How the candidate stands to one bound of a constraint.
+
+    Attributes:
+      limit: the bound.
+      figure: what is bounded; NaN if unknown.
+      lower_bound, upper_bound: bounds of how far the policy is beyond it; infinite if unknown.
+      tolerance: how far it may be.
+      found: what the search for a multiplier found; None where nobody searched.
+    """
+
+    limit: Limit
+    figure: float
+    lower_bound: float
+    upper_bound: float
+    tolerance: float = 0.0
+    found: Held | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,7 @@ class GateMetrics:
       unsubscribe_excess_bound: lower bound of the candidate's rate minus `gate.max_unsubscribe_ratio` times
         the log's; -inf if unknown.
       unsubscribe_excess_upper_bound: upper bound of the same; inf if unknown.
+      limits: the bounds of the constraints.
       reference: candidate against the fixed reference; None if there is none.
       estimated_by: columns by which the propensities were estimated; none where they were logged.
       left_out_share: share of the window's newsletters without a value of a term of the reward, in [0, 1];
@@ -104,6 +127,7 @@ class GateMetrics:
     unsubscribe_ratio: float = math.nan
     unsubscribe_excess_bound: float = -math.inf
     unsubscribe_excess_upper_bound: float = math.inf
+    limits: tuple[Bound, ...] = ()
     reference: Against | None = None
     estimated_by: tuple[str, ...] = ()
     left_out_share: float | None = None

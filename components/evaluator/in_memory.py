@@ -12,7 +12,7 @@ from components.evaluator import results
 from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import Measuring, PolicyValues
 from components.evaluator.rows import Known, Outcome, recommender_sums, table
-from newsletter_bandit.registry.evidence import Verdict
+from newsletter_bandit.registry.evidence import Constraints, Verdict
 from newsletter_bandit.registry.evidence.metrics import OverallMetrics
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -30,6 +30,7 @@ def evaluate(
     tried: Sequence[npt.NDArray[np.bool_] | None] = (None, None, None),
     reference: Outputs | None = None,
     reference_name: str = LOGGING_POLICY,
+    constraints: Constraints | None = None,
 ) -> tuple[OverallMetrics, Verdict]:
     """Figures and verdict of a candidate on logged rows.
 
@@ -43,6 +44,7 @@ def evaluate(
       reference: the outputs of the earlier version that the candidate is compared with as well, after one in
         production; None if there is none. The gate's own reference may be the log, which needs no outputs.
       reference_name: its version.
+      constraints: how the candidate holds its constraints; None where it has none.
 
     Returns:
       The figures of all rows, and the verdict.
@@ -60,5 +62,5 @@ def evaluate(
         values.add(rows[start : start + _BLOCK])
     values.add_recommenders(recommender_sums(candidate, production, known))
     figures = dict(zip(results.MODELS, values.figures(), strict=False))
-    metrics = results.build({results.OVERALL: figures}, use_case, compared_with, reference_name)
+    metrics = results.build({results.OVERALL: figures}, use_case, compared_with, reference_name, constraints)
     return metrics.overall, decide(results.gate_metrics(metrics, use_case), use_case.gate, use_case.words)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluator.limits import Bounded, Limits
 from components.evaluator.rates import Rates
 from components.evaluator.rows import PER_MODEL, SHARED, FloatArray, OfModel, Shared, View, view
 from components.evaluator.score_floor import NO_FLOOR, FloorGains
@@ -24,6 +25,7 @@ from newsletter_bandit.off_policy.estimators.paired import LoggingDifference, Po
 from newsletter_bandit.off_policy.rank_correlation import RankCorrelation
 from newsletter_bandit.off_policy.sample_ratio import SampleRatio
 from newsletter_bandit.settings.reference import LoggedReference
+from newsletter_bandit.settings.tables import CLICKED, UNSUBSCRIBED
 from newsletter_bandit.settings.use_case import UseCase
 
 Figures = dict[str, "float | npt.NDArray[np.float64]"]
@@ -33,7 +35,7 @@ REFERENCE = "reference"
 _ENDS = frozenset(
     f"{of}{end}" for of in ("", "excess_", "value_") for end in ("low", "high", "lower_bound", "upper_bound")
 ) | {"standard_error"}
-_OWN_RANGE = frozenset({"unsubscribes", "clicks", "terms"})
+_OWN_RANGE = frozenset({"unsubscribes", "clicks", "terms", "limits"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Measuring:
         in which rows they were eligible, and the sample ratio leaves them out.
       of_clicks: the reward is made of clicks, and perhaps unsubscribes, alone.
       outcomes: its further outcomes, in the order of the rows' columns.
+      limits: the bounds of the use case's constraints.
     """
 
     recommenders: int
@@ -69,6 +72,7 @@ class Measuring:
     retired: tuple[int, ...] = ()
     of_clicks: bool = True
     outcomes: tuple[Further, ...] = ()
+    limits: tuple[Bounded, ...] = ()
 
     @property
     def one_sided(self) -> float:
@@ -91,6 +95,7 @@ class Measuring:
             tuple(map(use_case.recommenders.index, use_case.retired)),
             use_case.reward.of_clicks,
             Further.of(use_case.reward),
+            Bounded.of(use_case),
         )
 
 
@@ -299,6 +304,7 @@ class PolicyValues(Mergeable):
         self._sample_ratio = SampleRatio(measuring.recommenders)
         self._taken = np.zeros(measuring.recommenders)
         self._explored = np.zeros(measuring.recommenders)
+        self._preferred = np.zeros(measuring.recommenders)
         self._taken_by_production = np.full(measuring.recommenders, 0.0 if models > 1 else math.nan)
         self._unsubscribes = Unsubscribes(measuring.weight_clip, 1.0 if cap is None else cap)
         self._floors = (
@@ -316,6 +322,7 @@ class PolicyValues(Mergeable):
         self._terms = Terms(
             measuring.outcomes, measuring.weight_clip, measuring.confidence, has_production=models > 1
         )
+        self._limits = Limits(measuring.limits, measuring.weight_clip, measuring.one_sided)
 
     def add(self, rows: Sequence[FloatArray] | FloatArray) -> None:
         """Adds rows, each laid out as `rows` says.
@@ -357,6 +364,11 @@ class PolicyValues(Mergeable):
         )
         self._rates.add(shared.clicked, shared.unsubscribed, compared[0], production)
         self._terms.add(seen.outcomes, compared[0], production)
+        outcomes = {
+            one.name: column for one, column in zip(self._measuring.outcomes, seen.outcomes, strict=True)
+        }
+        outcomes |= {CLICKED: shared.clicked, UNSUBSCRIBED: shared.unsubscribed}
+        self._limits.add(outcomes, [batches[0][name] for name in (SERVING_POLICY, EVAL_POLICY)])
         if len(self._models) == 2:
             self._to_production.add(*compared[:2])
         if self._reference is not None:
@@ -365,12 +377,13 @@ class PolicyValues(Mergeable):
             self._to_log.add(compared[0])
 
     def add_recommenders(self, sums: FloatArray) -> None:
-        """Adds sums over all rows, [4, K] as `rows.recommender_sums` gives them."""
+        """Adds sums over all rows, [5, K] as `rows.recommender_sums` gives them."""
         self._sample_ratio.eligible += sums[0]
         self._sample_ratio.eligible[list(self._measuring.retired)] = 0.0
         self._taken += sums[1]
         self._taken_by_production += sums[2]
         self._explored += sums[3]
+        self._preferred += sums[4]
 
     def merge(self, other: PolicyValues) -> None:
         """Adds the rows that ``other`` has seen."""
@@ -396,11 +409,13 @@ class PolicyValues(Mergeable):
             self._floors.merge(other._floors)
         self._rates.merge(other._rates)
         self._terms.merge(other._terms)
+        self._limits.merge(other._limits)
         self._singles.merge(other._singles)
         self._sample_ratio.merge(other._sample_ratio)
         self._taken = self._taken + other._taken
         self._taken_by_production = self._taken_by_production + other._taken_by_production
         self._explored = self._explored + other._explored
+        self._preferred = self._preferred + other._preferred
 
     def figures(self) -> list[Figures]:
         """Figures by name, one dictionary per model.
@@ -409,8 +424,9 @@ class PolicyValues(Mergeable):
         `/high`, the policy's weight figures, and `exploration_cost`. The candidate's also holds `rows`,
         `rows_unknown_recommender`, `logging_policy...`, `difference...` (candidate minus production, or minus
         the logging policy where nothing is in production), `difference_to_logging...`, `unsubscribes...`,
-        `clicks...`, `terms/...`, `score_floor...`, `overlap/...` ([K] arrays) and, if there is a reference,
-        `reference...`, candidate minus that. The reference has `value...` and the figures of its mean weight.
+        `clicks...`, `terms/...`, `limits/...`, `score_floor...`, `overlap/...` ([K] arrays) and, if there is
+        a reference, `reference...`, candidate minus that. The reference has `value...` and the figures of its
+        mean weight.
         """
         found = [model.figures() for model in self._models]
         logging, confidence = self._logged, self._measuring.confidence
@@ -428,6 +444,7 @@ class PolicyValues(Mergeable):
             **self._unsubscribe_figures(),
             **self._rates.figures(),
             **self._terms.figures(),
+            **self._limits.figures([sums / max(self.rows, 1) for sums in (self._taken, self._preferred)]),
             **self._single_figures(),
             **self._floor_figures(),
             "overlap/logged_share": self._overlap.logged_share,

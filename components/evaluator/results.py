@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from components.evaluator.gate_metrics import Against, GateMetrics
+from components.evaluator.gate_metrics import Against, Bound, GateMetrics
 from components.evaluator.policy_values import REFERENCE
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.off_policy.checks import PartWeight
 from newsletter_bandit.records import Fields
-from newsletter_bandit.registry.evidence import Metrics
+from newsletter_bandit.registry.evidence import Constraints, Metrics
 from newsletter_bandit.registry.evidence.metrics import (
     LEAST_SHARE,
     SHARES,
@@ -42,6 +42,7 @@ _OF_ALL_MODELS = (
     "unsubscribes",
     "clicks",
     "terms",
+    "limits",
     "uniform",
     "score_floor",
     "overlap",
@@ -50,7 +51,11 @@ _OF_ALL_MODELS = (
 
 
 def build(
-    slices: Mapping[str, SliceFigures], use_case: UseCase, compared_with: str, reference: str | None = None
+    slices: Mapping[str, SliceFigures],
+    use_case: UseCase,
+    compared_with: str,
+    reference: str | None = None,
+    constraints: Constraints | None = None,
 ) -> Metrics:
     """The figures of an evaluation.
 
@@ -59,6 +64,7 @@ def build(
       use_case: gives the recommenders and the gate's settings.
       compared_with: version in production, or "logging policy".
       reference: name of what the candidate is compared with as well; None if there is nothing.
+      constraints: how the candidate holds its constraints; None where it has none.
 
     Raises:
       DataError: there was no row at all, or a figure is missing.
@@ -68,8 +74,10 @@ def build(
             "evaluation split: no row with a recommender of this use case; allowed: at least one "
             "(widen the window or raise eval_share)"
         )
+    limits = [limit.name for limit in use_case.limits]
     arranged = {
-        name: _arrange(figures, use_case.recommenders, reference) for name, figures in sorted(slices.items())
+        name: _arrange(figures, use_case.recommenders, reference, limits)
+        for name, figures in sorted(slices.items())
     }
     content = {
         "compared_with": compared_with,
@@ -79,6 +87,7 @@ def build(
         OVERALL: arranged.pop(OVERALL),
         "slices": arranged,
         "estimated_by": list(use_case.ingest.estimated_by),
+        **({} if constraints is None else {"constraints": constraints.body()}),
     }
     return Metrics.of(Fields(content, "evaluation results"))
 
@@ -132,11 +141,28 @@ def gate_metrics(metrics: Metrics, use_case: UseCase, log: WindowLog | None = No
         unsubscribe_ratio=_or(unsubscribes.ratio, math.nan),
         unsubscribe_excess_bound=_or(unsubscribes.excess_lower_bound, -math.inf),
         unsubscribe_excess_upper_bound=_or(unsubscribes.excess_upper_bound, math.inf),
+        limits=tuple(_bounds(metrics, use_case)),
         reference=_against_reference(overall, use_case.gate.reference_margin.share),
         estimated_by=metrics.estimated_by,
         left_out_share=None if log is None or not use_case.reward.outcomes else log.left_out_share,
         missing={} if log is None else log.missing,
     )
+
+
+def _bounds(metrics: Metrics, use_case: UseCase) -> Iterator[Bound]:
+    search = () if metrics.constraints is None else metrics.constraints.limits
+    held = {one.name: one for one in search}
+    for limit in use_case.limits:
+        found = metrics.overall.limits[limit.name]
+        share = limit.kind == "share"
+        yield Bound(
+            limit=limit,
+            figure=_or(found.figure, math.nan),
+            lower_bound=_or(found.excess_lower_bound, -math.inf),
+            upper_bound=_or(found.excess_upper_bound, math.inf),
+            tolerance=use_case.constraint_search.share_tolerance if share else 0.0,
+            found=held.get(limit.name),
+        )
 
 
 def _against_reference(overall: OverallMetrics, share: float) -> Against | None:
@@ -196,7 +222,9 @@ def _mean_weights(metrics: Metrics, min_rows: int) -> Iterator[PartWeight]:
             )
 
 
-def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: str | None) -> dict[str, Any]:
+def _arrange(
+    figures: SliceFigures, recommenders: tuple[str, ...], reference: str | None, limits: Sequence[str]
+) -> dict[str, Any]:
     """The figures of a slice as `metrics.json` names them."""
     candidate: dict[str, Any] = {}
     shared: dict[str, dict[str, Any]] = {name: {} for name in _OF_ALL_MODELS}
@@ -213,10 +241,8 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
         else:
             candidate[name] = _plain(value)
     overlap = shared.pop("overlap")
-    terms: dict[str, dict[str, Any]] = {}
-    for name, value in shared.pop("terms").items():
-        term, _, figure = name.partition("/")
-        terms.setdefault(term, {})[figure] = value
+    terms = _grouped(shared.pop("terms"))
+    bounded = {limits[int(number)]: found for number, found in _grouped(shared.pop("limits")).items()}
     to_reference = shared.pop(REFERENCE)
     by_recommender = {
         recommender: {figure: values[index] for figure, values in overlap.items()}
@@ -227,6 +253,7 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
         **rows,
         **shared,
         "terms": terms,
+        "limits": bounded,
         CANDIDATE: candidate,
         PRODUCTION: None if production is None else {k: _plain(v) for k, v in production.items()},
         "overlap": by_recommender,
@@ -234,6 +261,15 @@ def _arrange(figures: SliceFigures, recommenders: tuple[str, ...], reference: st
         "sample_ratio": sample_ratio,
         REFERENCE: _reference(reference, to_reference, figures.get(REFERENCE)),
     }
+
+
+def _grouped(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Figures named `<group>/<figure>`, by group."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in figures.items():
+        group, _, figure = name.partition("/")
+        found.setdefault(group, {})[figure] = value
+    return found
 
 
 def _reference(

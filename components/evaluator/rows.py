@@ -185,9 +185,9 @@ def recommender_sums(
     known: Sequence[Known] = (),
     index: npt.NDArray[np.int64] | None = None,
 ) -> FloatArray:
-    """[4, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
-    takes it, how often production's does (NaN where that is unknown), and how often the candidate's takes it
-    where its eval policy prefers another.
+    """[5, K]: in how many rows each of the candidate's recommenders is eligible, how often its serving policy
+    takes it, how often production's does (NaN where that is unknown), how often the candidate's takes it
+    where its eval policy prefers another, and how often its eval policy takes it.
 
     A recommender that production never tried came into the log by production itself. An empty list of an
     older row does not stand for it, so its rows are not counted: 0.
@@ -205,14 +205,14 @@ def recommender_sums(
     taken, explored = serving.sum(axis=0), (serving * (1.0 - preferred)).sum(axis=0)
     names = [of_model.names for of_model in known[:2]]
     if production is None or None in names:
-        return np.stack([eligible, taken, np.full(len(taken), np.nan), explored])
+        return np.stack([eligible, taken, np.full(len(taken), np.nan), explored, preferred.sum(axis=0)])
     ours, theirs = (list(of_model or ()) for of_model in names)
     by_production = np.asarray(production[model.SERVING_PROBABILITIES], dtype=np.float64)[rows].sum(axis=0)
     place = {name: index for index, name in enumerate(theirs)}
     found = [by_production[place[name]] if name in place else 0.0 for name in ours]
     tried = known[1].tried
     old = [name in place and (tried is None or bool(tried[place[name]])) for name in ours]
-    return np.stack([np.where(old, eligible, 0), taken, np.array(found), explored])
+    return np.stack([np.where(old, eligible, 0), taken, np.array(found), explored, preferred.sum(axis=0)])
 
 
 def user_hashes(users: npt.NDArray[Any]) -> FloatArray:

@@ -34,10 +34,13 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
         model = artifact_utils.get_single_instance(input_dict["model"])
-        overall = Metrics.read(artifact_utils.get_single_uri(input_dict["evaluation"])).overall
+        metrics = Metrics.read(artifact_utils.get_single_uri(input_dict["evaluation"]))
+        overall = metrics.overall
         candidate = overall.candidate
         earned = candidate.eval_policy.values["dr"].value
-        decision = decide(candidate.exploration_cost, earned, overall.score_floor, use_case)
+        decision = decide(
+            candidate.exploration_cost, earned, overall.score_floor, use_case, metrics.constraints
+        )
 
         source = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["resolved_model"]))

@@ -12,19 +12,27 @@ served. The point estimate decides, and the interval is only recorded. With the 
 stop whenever rows are few, and nothing more would be learned. With the lower bound, any cost would pass then.
 
 The score floor is the Evaluator's (`components/evaluator/score_floor.py`). It is a criterion of the serving
-policy, so it is not attached if the eval policy is served.
+policy, so it is not attached if the eval policy is served. A model with constraints has none: it was judged
+without a floor, and nobody knows how the default recommender stands to its bounds. Its multipliers are those
+with which it was judged.
 """
 
 from __future__ import annotations
 
 from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY, PolicyName
-from newsletter_bandit.registry.evidence import Decision
+from newsletter_bandit.registry.evidence import Constraints, Decision
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.settings.words import Words
 
 
-def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: UseCase) -> Decision:
+def decide(
+    cost: Estimate,
+    earned: float | None,
+    floor: FloorGain,
+    use_case: UseCase,
+    constraints: Constraints | None = None,
+) -> Decision:
     """Decides as the module says; an unknown cost is outside every bound.
 
     Args:
@@ -32,6 +40,7 @@ def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: Use
       earned: value of the eval policy, of which the allowed cost may be a share; None where it is unknown.
       floor: the Evaluator's score floor.
       use_case: gives the bounds of exploration and the freshness.
+      constraints: how the model holds its constraints; None where it has none.
     """
     allowed, min_rate = use_case.exploration.max_cost, use_case.exploration.min_rate
     max_cost = allowed.reward if earned is None else allowed.of(earned)
@@ -41,17 +50,19 @@ def decide(cost: Estimate, earned: float | None, floor: FloorGain, use_case: Use
     return Decision(
         policy=policy,
         exploration_rate=rate,
-        score_floor=floor.value if policy == SERVING_POLICY else None,
+        score_floor=floor.value if policy == SERVING_POLICY and constraints is None else None,
         expires_after_days=days,
         reasons=(
             reason,
-            _floor_reason(floor, policy, use_case.words),
+            _floor_reason(floor, policy, use_case.words, constraints),
             f"a ranking is served for {days} days (freshness)",
         ),
         exploration_cost=cost,
         max_cost=max_cost,
         min_rate=min_rate,
         floor_gain=floor,
+        multipliers={} if constraints is None else constraints.multipliers,
+        offsets={} if constraints is None else constraints.offsets,
     )
 
 
@@ -73,7 +84,9 @@ def _rate(cost: Estimate, max_cost: float, min_rate: float, words: Words) -> tup
     return rate, f"{found}, so {rate:.0%} of the {words.units} explore, at the allowed {max_cost:.4g}"
 
 
-def _floor_reason(floor: FloorGain, policy: PolicyName, words: Words) -> str:
+def _floor_reason(floor: FloorGain, policy: PolicyName, words: Words, constraints: Constraints | None) -> str:
+    if constraints is not None:
+        return "no score floor: the constraints were judged without one"
     if floor.value is None or floor.gain is None or floor.lower_bound is None or floor.share is None:
         return "no score floor: the default recommender is not measurably better below any score"
     found = (

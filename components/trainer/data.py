@@ -13,8 +13,19 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.trainer.distribution import Workers
-from components.trainer.example_files import parsed, serialized_blocks
-from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
+from components.trainer.example_files import of_users, parsed, serialized_blocks
+from components.transform.layout import (
+    ACTION,
+    CATEGORICAL,
+    ELIGIBLE,
+    NUMERIC,
+    OUTCOMES,
+    PROPENSITY,
+    REWARD,
+    USER,
+    USER_BUCKETS,
+    Layout,
+)
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.agents import PropensityWeighting
 
@@ -31,6 +42,8 @@ _HELD_TYPES: Mapping[str, npt.DTypeLike] = {
     ACTION: np.int32,
     PROPENSITY: np.float32,
     REWARD: np.float32,
+    OUTCOMES: np.float32,
+    USER: np.int64,
 }
 _WHOLE = (CATEGORICAL, ELIGIBLE, ACTION)
 
@@ -103,6 +116,14 @@ class TrainingData(abc.ABC):
     def shard(self, index: int, count: int) -> TrainingData:
         """Every ``count``-th row, from row ``index`` on."""
 
+    @abc.abstractmethod
+    def of_users(self, low: int, high: int) -> TrainingData:
+        """The rows of users whose hash, in [0, USER_BUCKETS), is ``low`` or more and less than ``high``."""
+
+    @abc.abstractmethod
+    def of_term(self, index: int) -> TrainingData:
+        """The same rows, with the outcome at ``index`` of the layout's terms in the place of the reward."""
+
 
 @dataclass(frozen=True)
 class ArrayData(TrainingData):
@@ -120,6 +141,15 @@ class ArrayData(TrainingData):
     def shard(self, index: int, count: int) -> ArrayData:
         """See `TrainingData.shard`."""
         return replace(self, arrays={key: values[index::count] for key, values in self.arrays.items()})
+
+    def of_users(self, low: int, high: int) -> ArrayData:
+        """See `TrainingData.of_users`."""
+        kept = (self.arrays[USER] >= low) & (self.arrays[USER] < high)
+        return replace(self, arrays={key: values[kept] for key, values in self.arrays.items()})
+
+    def of_term(self, index: int) -> ArrayData:
+        """See `TrainingData.of_term`."""
+        return replace(self, arrays={**self.arrays, REWARD: self.arrays[OUTCOMES][:, index]})
 
     @cached_property
     def counted(self) -> Totals:
@@ -176,6 +206,8 @@ class FileData(TrainingData):
     Attributes:
       files: gzipped TFRecord files of transformed examples.
       part: (index, count): only every ``count``-th row, from row ``index`` on.
+      users: (low, high): of those, only rows of users with such a hash; None for all.
+      term: index of the outcome that takes the place of the reward; None for none.
     """
 
     files: Sequence[str]
@@ -183,12 +215,24 @@ class FileData(TrainingData):
     vocabulary_sizes: tuple[int, ...]
     weighting: PropensityWeighting
     part: tuple[int, int] = (0, 1)
+    users: tuple[int, int] | None = None
+    term: int | None = None
 
     def shard(self, index: int, count: int) -> TrainingData:
         """See `TrainingData.shard`."""
         # Rows that were read already are not read again.
         held = self._read[1] if "_read" in vars(self) else None
         return replace(self, part=(index, count)) if held is None else held.shard(index, count)
+
+    def of_users(self, low: int, high: int) -> TrainingData:
+        """See `TrainingData.of_users`."""
+        held = self._read[1]
+        return replace(self, users=(low, high)) if held is None else held.of_users(low, high)
+
+    def of_term(self, index: int) -> TrainingData:
+        """See `TrainingData.of_term`."""
+        held = self._read[1]
+        return replace(self, term=index) if held is None else held.of_term(index)
 
     @property
     def counted(self) -> Totals:
@@ -200,7 +244,7 @@ class FileData(TrainingData):
         totals, held = self._read
         if held is not None:
             return held.batches(batch_size, epochs, seed)
-        records = serialized_blocks(self.files, self.part).unbatch()
+        records = self._serialized().unbatch()
         if seed is not None:
             records = records.shuffle(SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True)
         drop = seed is not None and totals.rows * epochs >= batch_size
@@ -218,7 +262,7 @@ class FileData(TrainingData):
         rows = unknown = size = 0
         weight_sum = 0.0
         counts = np.zeros(len(self.layout.recommenders), np.int64)
-        for block in self._weighted(serialized_blocks(self.files, self.part)).as_numpy_iterator():
+        for block in self._weighted(self._serialized()).as_numpy_iterator():
             known = block[ACTION] >= 0
             rows += len(known)
             unknown += int(np.count_nonzero(~known))
@@ -239,8 +283,14 @@ class FileData(TrainingData):
         arrays = {key: np.concatenate(parts.pop(key)) for key in list(parts)}
         return totals, ArrayData(arrays, self.layout, self.vocabulary_sizes, self.weighting)
 
+    def _serialized(self) -> tf.data.Dataset:
+        blocks = serialized_blocks(self.files, self.part)
+        return blocks if self.users is None else of_users(blocks, *self.users)
+
     def _weighted(self, serialized: tf.data.Dataset) -> tf.data.Dataset:
         def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            if self.term is not None:
+                batch = {**batch, REWARD: batch[OUTCOMES][:, self.term]}
             weight = weights(batch[PROPENSITY], len(self.layout.recommenders), self.weighting)
             return {**batch, WEIGHT: tf.where(batch[ACTION] >= 0, weight, 0.0)}
 
@@ -300,6 +350,31 @@ class SharedData(TrainingData):
     def shard(self, index: int, count: int) -> TrainingData:
         """See `TrainingData.shard`."""
         return self._own.shard(index, count)
+
+    def of_users(self, low: int, high: int) -> TrainingData:
+        """See `TrainingData.of_users`; of this worker's share."""
+        return self._own.of_users(low, high)
+
+    def of_term(self, index: int) -> TrainingData:
+        """See `TrainingData.of_term`; of this worker's share."""
+        return self._own.of_term(index)
+
+
+def split_users(data: TrainingData, share: float) -> tuple[TrainingData, TrainingData]:
+    """The rows of all users but a ``share`` in (0, 1), and the rows of those.
+
+    Raises:
+      DataError: one of the two parts is empty.
+    """
+    bound = round(share * USER_BUCKETS)
+    learnt, kept = data.of_users(bound, USER_BUCKETS), data.of_users(0, bound)
+    if not learnt.counted.rows or not kept.counted.rows:
+        raise DataError(
+            f"training split: constraint_search.held_out_share {share:g} of its users leaves "
+            f"{learnt.counted.rows} rows to learn from and {kept.counted.rows} to find multipliers on; "
+            "allowed: some of both"
+        )
+    return learnt, kept
 
 
 def weights(propensity: Any, recommenders: int, weighting: PropensityWeighting) -> tf.Tensor:

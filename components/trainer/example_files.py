@@ -6,13 +6,24 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from components.transform.layout import ACTION, CATEGORICAL, ELIGIBLE, NUMERIC, PROPENSITY, REWARD, Layout
+from components.transform.layout import (
+    ACTION,
+    CATEGORICAL,
+    ELIGIBLE,
+    NUMERIC,
+    OUTCOMES,
+    PROPENSITY,
+    REWARD,
+    USER,
+    Layout,
+)
 
 # Files read at once, and examples taken from one before the next: they fix the order of the rows, so that
 # neither depends on the machine.
 FILES_AT_ONCE = 8
 BLOCK = 4096
 _BUFFER_BYTES = 1 << 20
+_USER = tf.io.FixedLenFeature([], tf.int64)
 
 
 def feature_spec(layout: Layout) -> dict[str, tf.io.FixedLenFeature]:
@@ -29,6 +40,10 @@ def feature_spec(layout: Layout) -> dict[str, tf.io.FixedLenFeature]:
         del spec[NUMERIC]
     if not layout.categorical_features:
         del spec[CATEGORICAL]
+    if layout.users:
+        spec[USER] = _USER
+    if layout.terms:
+        spec[OUTCOMES] = tf.io.FixedLenFeature([len(layout.terms)], tf.float32)
     return spec
 
 
@@ -54,6 +69,16 @@ def serialized_blocks(files: Sequence[str], part: tuple[int, int] = (0, 1)) -> t
         read, cycle_length=FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     return blocks if count == 1 else blocks.scan(tf.constant(0, tf.int64), take)
+
+
+def of_users(serialized: tf.data.Dataset, low: int, high: int) -> tf.data.Dataset:
+    """The serialized examples of users whose hash is ``low`` or more and less than ``high``."""
+
+    def kept(batch: tf.Tensor) -> tf.Tensor:
+        user = tf.io.parse_example(batch, {USER: _USER})[USER]
+        return tf.boolean_mask(batch, (user >= low) & (user < high))
+
+    return serialized.map(kept, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def parsed(serialized: tf.data.Dataset, layout: Layout) -> tf.data.Dataset:

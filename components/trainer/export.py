@@ -13,6 +13,16 @@ Three variables hold the criteria of the decision to serve the model, and are se
                         recommender first
     expires_after_days  how long a ranking is served after the day it was made for
 
+A use case with constraints has further criteria, found before the model is saved and 0 until then: the
+policies prefer the largest
+
+    reward estimate - sum over terms of multiplier x the term's estimate + the recommender's offset
+
+    term_multipliers     per constrained term
+    recommender_offsets  per recommender
+
+The stored score stays the reward estimate.
+
 Others say what the model learned from, and what may change without a training: names of recommenders, which
 of them are offered, and the day of the run (`newsletter_bandit/exported_model.py`).
 """
@@ -20,6 +30,7 @@ of them are offered, and the day of the run (`newsletter_bandit/exported_model.p
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -32,10 +43,12 @@ from components.trainer.experience import Experience
 from components.trainer.exploration import Distribution
 from components.trainer.keyed_hash import draws
 from components.trainer.reward_model import RewardModel
+from components.trainer.term_model import TermModel
 from components.trainer.warm_start import Names, WarmStartState
 from components.transform.layout import CATEGORICAL, ELIGIBLE, NUMERIC
 from components.transform.names import action_index, eligibility, rename_pairs, todays_names
 from newsletter_bandit import exported_model as model
+from newsletter_bandit.registry.evidence import Constraints
 from newsletter_bandit.settings.use_case import UseCase
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name=model.EXAMPLES)]
@@ -51,6 +64,10 @@ class BanditModel(tf.Module):
       reward_model: a trained agent's estimates.
       use_case: recommenders, exploration and reward bounds.
       experience: rows that the reward model learned from.
+      terms: estimates of the outcomes that a constraint bounds, in the order of the settings.
+
+    Attributes:
+      found: how the constraints are held; None where nobody looked, or the use case has none.
     """
 
     def __init__(
@@ -59,8 +76,10 @@ class BanditModel(tf.Module):
         reward_model: RewardModel,
         use_case: UseCase,
         experience: Experience,
+        terms: Sequence[TermModel] = (),
     ) -> None:
         super().__init__(name="bandit_model")
+        self.found: Constraints | None = None
         self._transform = transform_output.transform_features_layer()
         self._reward_model = reward_model
         self._use_case_name = use_case.name
@@ -79,6 +98,13 @@ class BanditModel(tf.Module):
         self.expires_after_days = _scalar(
             use_case.freshness.expires_after_days, tf.int64, model.EXPIRES_AFTER_DAYS
         )
+        self._term_models = tuple(terms)
+        self._constrained = bool(use_case.constraints)
+        if self._constrained:
+            names = list(use_case.constrained_terms)
+            self.constrained_terms = _fixed(names, tf.string, model.CONSTRAINED_TERMS)
+            self.term_multipliers = _fixed([0.0] * len(names), tf.float32, model.TERM_MULTIPLIERS)
+            self.recommender_offsets = _fixed([0.0] * self._count, tf.float32, model.RECOMMENDER_OFFSETS)
         self.recommender_names = _fixed(list(use_case.recommenders), tf.string, model.RECOMMENDER_NAMES)
         offered = [name in use_case.offered for name in use_case.recommenders]
         self.offered = _fixed(offered, tf.bool, model.OFFERED)
@@ -106,6 +132,8 @@ class BanditModel(tf.Module):
         tf.saved_model.save(self, str(directory), signatures=signatures)
         fingerprint.renew(str(directory))
         self.warm_start.save(str(directory))
+        if self.found is not None:
+            self.found.save(str(directory))
 
     @property
     def warm_start(self) -> WarmStartState:
@@ -120,8 +148,9 @@ class BanditModel(tf.Module):
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         drawn = draws(self._use_case_name, raw[model.USER_ID], raw[model.CAMPAIGN], self.run_day, self._count)
-        policy = self._serving(features, estimates)
-        return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
+        preference, shift = self._preference(features, estimates)
+        policy = self._serving(features, estimates, preference, shift)
+        return _of(examples, self._ranking(raw, features, policy, drawn, estimates, preference))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def eval_policy(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -130,8 +159,9 @@ class BanditModel(tf.Module):
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
         drawn = tf.zeros(tf.shape(estimates), tf.int64)
-        policy = self._greedy(estimates)
-        return _of(examples, self._ranking(raw, features, policy, drawn, estimates))
+        preference, _ = self._preference(features, estimates)
+        policy = self._greedy(preference)
+        return _of(examples, self._ranking(raw, features, policy, drawn, estimates, preference))
 
     @tf.function(autograph=False, input_signature=_EXAMPLES)
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -140,22 +170,55 @@ class BanditModel(tf.Module):
         raw = tf.io.parse_example(_filled_up(examples), spec)
         features = self._features(raw)
         estimates = self._reward_model.estimates(features)
+        preference, shift = self._preference(features, estimates)
+        serving = self._serving(features, estimates, preference, shift)
         eligible = features[ELIGIBLE]
         action = action_index(todays_names(raw[model.RECOMMENDER], self.renamed), self.recommender_names)
         logged = tf.gather(estimates, tf.maximum(action, 0), batch_dims=1)
         figures = {
             model.USER_ID: raw[model.USER_ID][:, None],
             model.REWARD_ESTIMATES: estimates,
-            model.SERVING_PROBABILITIES: tf.cast(self._serving(features, estimates)(eligible), tf.float32),
-            model.EVAL_PROBABILITIES: tf.cast(self._greedy(estimates)(eligible), tf.float32),
+            model.SERVING_PROBABILITIES: tf.cast(serving(eligible), tf.float32),
+            model.EVAL_PROBABILITIES: tf.cast(self._greedy(preference)(eligible), tf.float32),
             model.LOGGED_ACTION: action[:, None],
             model.LOGGED_SCORE: self._rescaled(logged)[:, None],
             model.DEFAULT_ACTION: self._default_action(eligible)[:, None],
-            model.BEST_SCORE: self._best_score(estimates, eligible)[:, None],
+            model.BEST_SCORE: self._best_score(estimates, preference, eligible)[:, None],
             # As the log has it, in which what is retired now was sent.
             model.ELIGIBLE_RECOMMENDERS: self._listed(raw),
         }
         return _of(examples, figures)
+
+    def judged(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What constraints are found by, for transformed rows: `estimates` and `terms` [batch, K, T], both
+        float32, and the first-slot probabilities `serving` and `eval`, float64 [batch, K].
+        """
+        eligible = tf.cast(features[ELIGIBLE], tf.bool) & self.offered
+        known = {**features, ELIGIBLE: eligible}
+        if CATEGORICAL in features:
+            known[CATEGORICAL] = tf.cast(features[CATEGORICAL], tf.int64)
+        estimates = self._reward_model.estimates(known)
+        preference, shift = self._preference(known, estimates)
+        terms = [term.estimates(known) for term in self._term_models]
+        return {
+            "estimates": estimates,
+            "terms": tf.stack(terms, axis=2) if terms else tf.zeros_like(estimates)[:, :, None][:, :, :0],
+            "serving": self._serving(known, estimates, preference, shift)(eligible),
+            "eval": self._greedy(preference)(eligible),
+        }
+
+    def _preference(
+        self, features: Mapping[str, tf.Tensor], estimates: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The order of the recommenders, and what constraints add to it, float32 [batch, K] each; the
+        estimates and None without constraints.
+        """
+        if not self._constrained:
+            return estimates, None
+        shift = self.recommender_offsets + tf.zeros_like(estimates)
+        for number, term in enumerate(self._term_models):
+            shift -= self.term_multipliers[number] * term.estimates(features)
+        return estimates + shift, shift
 
     def _rescaled(self, estimates: tf.Tensor) -> tf.Tensor:
         """The estimates in [0, 1], in their order; of a reward without bounds, on a curve."""
@@ -176,32 +239,43 @@ class BanditModel(tf.Module):
         """Recommenders that each row's list names, all where it is empty, bool [batch, K]."""
         return eligibility(raw["eligible_recommenders"], self.recommender_names, self.renamed)
 
-    def _serving(self, features: dict[str, tf.Tensor], estimates: tf.Tensor) -> Distribution:
-        own = self._reward_model.own_policy(features)
+    def _serving(
+        self,
+        features: Mapping[str, tf.Tensor],
+        estimates: tf.Tensor,
+        preference: tf.Tensor,
+        shift: tf.Tensor | None,
+    ) -> Distribution:
+        # Only an agent that is to hold constraints needs to know of them.
+        own = (
+            self._reward_model.own_policy(features)
+            if shift is None
+            else self._reward_model.own_policy(features, shift)
+        )
         exploring = exploration.mixture(self._epsilon, exploration.uniform, own)
-        served = exploration.mixture(self.exploration_rate, exploring, self._greedy(estimates))
+        served = exploration.mixture(self.exploration_rate, exploring, self._greedy(preference))
         budget = self._new_arm
         served = exploration.budgeted(
             served, self._few_rows, budget.min_share, budget.max_share, budget.max_total_share
         )
         eligible = features[ELIGIBLE]
         default = self._default_action(eligible)
-        below = (self._best_score(estimates, eligible) < self.score_floor) & (default >= 0)
+        below = (self._best_score(estimates, preference, eligible) < self.score_floor) & (default >= 0)
         first = tf.one_hot(default, self._count, on_value=True, off_value=False, dtype=tf.bool)
-        behind_default = exploration.best(tf.where(first, estimates.dtype.max, estimates))
+        behind_default = exploration.best(tf.where(first, preference.dtype.max, preference))
         return exploration.where(below, behind_default, served)
 
-    def _greedy(self, estimates: tf.Tensor) -> Distribution:
-        """The best estimate first; a recommender with few rows, whose value is not known, behind all
+    def _greedy(self, preference: tf.Tensor) -> Distribution:
+        """The best preference first; a recommender with few rows, whose value is not known, behind all
         others.
         """
-        return exploration.behind(exploration.best(estimates), self._few_rows)
+        return exploration.behind(exploration.best(preference), self._few_rows)
 
-    def _best_score(self, estimates: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
+    def _best_score(self, estimates: tf.Tensor, preference: tf.Tensor, eligible: tf.Tensor) -> tf.Tensor:
         """Estimate of the eval policy's first choice, float32 [batch]; float32's lowest where there is
         none.
         """
-        chosen = self._greedy(estimates)(eligible) > 0
+        chosen = self._greedy(preference)(eligible) > 0
         return tf.reduce_max(tf.where(chosen, estimates, estimates.dtype.min), axis=1)
 
     def _default_action(self, eligible: tf.Tensor) -> tf.Tensor:
@@ -219,6 +293,7 @@ class BanditModel(tf.Module):
         policy: Distribution,
         drawn: tf.Tensor,
         estimates: tf.Tensor,
+        preference: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         eligible = features[ELIGIBLE]
         ranked = exploration.rank(policy, eligible, drawn)
@@ -226,7 +301,7 @@ class BanditModel(tf.Module):
         index = tf.maximum(ranked.order, 0)
         names = tf.gather(self.recommender_names, index)
         scores = tf.gather(estimates, index, batch_dims=1)
-        greedy = tf.argmax(self._greedy(estimates)(eligible), axis=1)
+        greedy = tf.argmax(self._greedy(preference)(eligible), axis=1)
         # What is served for certain, such as a default, is not exploration, whatever scores best.
         explored = filled[:, 0] & tf.not_equal(index[:, 0], greedy) & (ranked.propensity[:, 0] < 1.0)
         return {

@@ -137,7 +137,7 @@ def _trained(use_case: UseCase, history: list[dict[str, Array]]) -> RewardModel:
     arrays = {key: np.concatenate([batch[key] for batch in history]) for key in history[0]}
     names = [f"x{number}" for number in range(arrays[NUMERIC].shape[1] // 2)]
     features = {name: NumberFeature(type="number", treatment="z_score") for name in names}
-    plain = use_case.model_copy(update={"features": features})
+    plain = use_case.model_copy(update={"features": features, "constraints": ()})
     data = ArrayData(arrays, Layout.of(plain), (), use_case.propensity_weighting)
     task = Task(plain, data, Names(use_case.recommenders, tuple(names), {}), lambda *_: None)
     return AGENTS[use_case.agent.type](task)

@@ -18,13 +18,13 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_gen.example_files import ROWS, Decoder
 from components.transform.analysis import WriteAnalysis
-from components.transform.layout import ACTION, PROPENSITY, REWARD
+from components.transform.layout import ACTION, PROPENSITY, REWARD, USER
 from components.transform.preprocessing import preprocessing_fn
 from newsletter_bandit.files import filled_folder
 from newsletter_bandit.settings.tables import WAREHOUSE_TYPE
 from newsletter_bandit.settings.use_case import UseCase
 
-_SCALARS = (ACTION, PROPENSITY, REWARD)
+_SCALARS = (ACTION, PROPENSITY, REWARD, USER)
 _TENSOR = {
     "STRING": tf.string,
     "ARRAY<STRING>": tf.string,

@@ -19,6 +19,11 @@ ELIGIBLE = "eligible"
 ACTION = "action"
 PROPENSITY = "propensity"
 REWARD = "reward"
+# Only where a use case has constraints.
+OUTCOMES = "outcomes"
+USER = "user"
+# Hashes of users are whole numbers below this.
+USER_BUCKETS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,16 @@ class Layout:
       categorical_features: names of the features behind `CATEGORICAL`, one vocabulary index each.
       embedding_dims: embedding size of each categorical feature.
       recommenders: the recommenders; `ACTION` is an index into them, `ELIGIBLE` a 0/1 vector over them.
+      terms: the outcomes behind `OUTCOMES`, which a constraint bounds, within their clips.
+      users: there is `USER`, a hash of the user.
     """
 
     numeric_features: tuple[str, ...]
     categorical_features: tuple[str, ...]
     embedding_dims: tuple[int, ...]
     recommenders: tuple[str, ...]
+    terms: tuple[str, ...] = ()
+    users: bool = False
 
     @classmethod
     def of(cls, use_case: UseCase) -> Layout:
@@ -47,6 +56,8 @@ class Layout:
             categorical_features=tuple(strings),
             embedding_dims=tuple(feature.embedding_dim for feature in strings.values()),
             recommenders=use_case.recommenders,
+            terms=use_case.constrained_terms,
+            users=bool(use_case.constraints),
         )
 
     @property

@@ -16,12 +16,16 @@ from components.transform.layout import (
     CATEGORICAL,
     ELIGIBLE,
     NUMERIC,
+    OUTCOMES,
     PROPENSITY,
     REWARD,
+    USER,
+    USER_BUCKETS,
     Layout,
     vocabulary_name,
 )
 from components.transform.names import action_index, eligibility, rename_pairs, todays_names
+from newsletter_bandit.settings.constraints import clip_of
 from newsletter_bandit.settings.tables import LABELS, Scaling, StringFeature
 from newsletter_bandit.settings.use_case import UseCase
 
@@ -29,6 +33,8 @@ from newsletter_bandit.settings.use_case import UseCase
 MISSING = "__missing__"
 # Of a mean's size; float32 holds seven digits, so less than this is rounding.
 _SMALLEST_DEVIATION = 1e-6
+# Key of the hash of users: other users than those of the eval split, which has a hash of its own.
+_USER_KEY = (0x6D756C7469706C79, 0)
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -42,7 +48,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     Returns:
       `numeric` float32 [batch, 2 N], `categorical` int64 [batch, S], `eligible` int64 [batch, K] and, where
       the labels are there, `action` int64 [batch, 1] (-1 for an unknown recommender), `propensity` and
-      `reward` float32 [batch, 1].
+      `reward` float32 [batch, 1]. With constraints also `user` int64 [batch, 1] and `outcomes` float32
+      [batch, T], of the T terms that they bound.
     """
     use_case = UseCase.from_json(custom_config["use_case"])
     layout = Layout.of(use_case)
@@ -76,7 +83,31 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[ACTION] = action_index(logged, layout.recommenders)[:, None]
         outputs[PROPENSITY] = _floats(inputs["propensity"])[:, None]
         outputs[REWARD] = _floats(inputs["reward"])[:, None]
+        outputs |= constrained(inputs, use_case)
     return outputs
+
+
+def constrained(inputs: dict[str, Any], use_case: UseCase) -> dict[str, tf.Tensor]:
+    """What only a use case with constraints needs.
+
+    Args:
+      inputs: raw batch of training rows, as in `preprocessing_fn`.
+      use_case: its constraints.
+
+    Returns:
+      `user` int64 [batch, 1] and, of T constrained terms, `outcomes` float32 [batch, T]; nothing without
+      constraints.
+    """
+    found: dict[str, tf.Tensor] = {}
+    if use_case.constraints:
+        user = tf.strings.to_hash_bucket_strong(
+            _strings(inputs["user_id"], ""), USER_BUCKETS, list(_USER_KEY)
+        )
+        found[USER] = user[:, None]
+    terms = [(inputs[term], clip_of(term, use_case.reward)) for term in use_case.constrained_terms]
+    if terms:
+        found[OUTCOMES] = tf.stack([tf.clip_by_value(_floats(x), *clip) for x, clip in terms if clip], axis=1)
+    return found
 
 
 def _dense(x: Any, default: Any) -> tf.Tensor:

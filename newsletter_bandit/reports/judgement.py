@@ -267,6 +267,14 @@ def _not_blessed(evidence: Evidence) -> Headline:
             if not evidence.use_case.reward.of_clicks
             else f"By clicks alone, {_compared(evidence)}.",
         )
+    broken = broken_constraints(evidence)
+    if broken and failed == set(broken):
+        return Headline(
+            "bad",
+            "Do not go live",
+            f"This model breaks a constraint: {'; '.join(broken.values())}.",
+            f"Apart from that, {_compared(evidence)}. What is in use stays in use.",
+        )
     if "value" not in failed and REFERENCE in failed:
         detail = next(check.detail for check in evidence.verdict.checks if check.name == REFERENCE)
         return Headline(
@@ -283,6 +291,16 @@ def _not_blessed(evidence: Evidence) -> Headline:
         f"{_meant(evidence)} The settings allow a loss of {allowed_loss(evidence)}. What is in use stays in "
         "use.".strip(),
     )
+
+
+def broken_constraints(evidence: Evidence) -> dict[str, str]:
+    """Each bound of a constraint that the gate did not see held, with the gate's sentence."""
+    bounds = {limit.name for limit in evidence.use_case.limits}
+    return {
+        check.name: f"{check.name}, {check.detail}"
+        for check in evidence.verdict.checks
+        if check.name in bounds and check.passed is False
+    }
 
 
 def _cannot_tell(evidence: Evidence) -> Headline:
@@ -331,6 +349,9 @@ def _cannot_tell(evidence: Evidence) -> Headline:
         "value": "The log cannot say yet if this model is worse than allowed.",
         REFERENCE: "The log cannot say yet if this model is worse than the fixed reference allows.",
         "unsubscribes": f"The log cannot say yet if this model loses more {words.readers} than allowed.",
+        **dict.fromkeys(
+            broken_constraints(evidence), "The log cannot say yet if this model holds its constraints."
+        ),
         ESTIMATED: "What this model is worth rests on estimated probabilities, which the settings do not "
         "trust.",
     }

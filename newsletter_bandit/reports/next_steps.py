@@ -17,7 +17,13 @@ from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.reports.amounts import Amount, plain, share, whole
 from newsletter_bandit.reports.commands import complete
 from newsletter_bandit.reports.evidence import Evidence
-from newsletter_bandit.reports.judgement import BOUNDS, ORDERS, propensities_are_wrong, standing
+from newsletter_bandit.reports.judgement import (
+    BOUNDS,
+    ORDERS,
+    broken_constraints,
+    propensities_are_wrong,
+    standing,
+)
 from newsletter_bandit.reports.meaning import counted, gain
 from newsletter_bandit.reports.sections.history import rollbacks
 from newsletter_bandit.reports.sections.slices import slices
@@ -188,6 +194,11 @@ def _after_refusal(evidence: Evidence) -> Iterator[Step]:
         yield Step(
             "Look at the features: a column that is empty, late or differently filled in this window makes a "
             "model blind."
+        )
+    elif broken_constraints(evidence):
+        yield Step(
+            'See below, under "What the constraints cost", how the bound and the reward go together. Allow '
+            "more (constraints), or let the next log say more of what this model avoids: explore more."
         )
     elif "unsubscribes" in failed:
         yield Step(

@@ -34,6 +34,7 @@ from newsletter_bandit.reports.meaning import (
 from newsletter_bandit.reports.next_steps import next_steps
 from newsletter_bandit.reports.sections import (
     comparisons,
+    constraints,
     customers,
     data,
     drift,
@@ -92,6 +93,7 @@ def _context(
         "unit": counted(evidence),
         "terms": terms.terms(evidence),
         "order": terms.order(evidence),
+        "constraints": constraints.constraints(evidence),
         "meanings": meanings(evidence),
         "now": comparisons.other_model(evidence) if overall.production is not None else "In the log",
         "value": Amount.of(overall.candidate.serving_policy.values[comparisons.ESTIMATOR], unit),

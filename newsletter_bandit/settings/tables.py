@@ -21,8 +21,8 @@ TableName = Annotated[
 
 # The outcomes that every training row has; a reward may have further ones.
 CLICKED, UNSUBSCRIBED = "clicked", "unsubscribed"
-# The subject: its name in every example, in the exported model and in a stored ranking. The tables of a use case may
-# have another one, `UseCase.key`.
+# The subject: its name in every example, in the exported model and in a stored ranking. The tables of a use
+# case may have another one, `UseCase.key`.
 SUBJECT = "user_id"
 # Columns of the contract that every training row carries besides further outcomes and the features.
 TRAINING_COLUMNS: dict[str, str] = {

@@ -9,6 +9,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from newsletter_bandit.settings.agents import Agent, Exploration, PropensityWeighting, Tuning, WarmStart
 from newsletter_bandit.settings.base import Identifier, PlainName, Probability, Settings
+from newsletter_bandit.settings.constraints import (
+    Constraint,
+    ConstraintSearch,
+    Limit,
+    TermLimit,
+    fault,
+    limits,
+)
 from newsletter_bandit.settings.drift import DriftBounds
 from newsletter_bandit.settings.faults import refusal
 from newsletter_bandit.settings.mapping import Ingest, ValueNames, source_fault
@@ -190,6 +198,8 @@ class UseCase(Settings):
     scaling: Scaling = Scaling()
     ingest: Ingest = Ingest()
     reward: Reward = Reward()
+    constraints: tuple[Constraint, ...] = ()
+    constraint_search: ConstraintSearch = ConstraintSearch()
     attribution_days: int = Field(default=3, ge=0, le=90)
     # A click sooner after sending is a link scanner's, not a reader's.
     min_seconds_to_click: int = Field(default=2, ge=0, le=3600)
@@ -245,6 +255,9 @@ class UseCase(Settings):
             raise ValueError(f"features: {both} are outcomes of the reward, which nobody knows beforehand")
         self._check_key()
         self._check_recommender_features()
+        contradiction = fault(self.constraints, self.recommenders, self.offered, self.reward)
+        if contradiction:
+            raise ValueError(f"constraints: {contradiction}")
         most = math.inf if self.reward.bounds is None else self.reward.bounds[1]
         for key, margin in (
             ("gate.allowed_margin", self.gate.allowed_margin),
@@ -330,6 +343,21 @@ class UseCase(Settings):
     def offered(self) -> tuple[str, ...]:
         """The recommenders that are not retired."""
         return tuple(name for name in self.recommenders if name not in self.retired)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The bounds of all constraints."""
+        return limits(self.constraints)
+
+    @property
+    def constrained_terms(self) -> tuple[str, ...]:
+        """The outcomes that a constraint bounds."""
+        return tuple(one.term for one in self.constraints if isinstance(one, TermLimit))
+
+    @property
+    def unconstrained(self) -> UseCase:
+        """The use case without its constraints."""
+        return self.model_copy(update={"constraints": ()}) if self.constraints else self
 
     @property
     def aliases(self) -> tuple[tuple[str, ...], ...]:

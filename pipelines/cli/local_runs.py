@@ -82,6 +82,8 @@ def train(
     out.print(summary.policy_values(outcome, words))
     out.print(summary.terms(outcome, workspace.use_case))
     out.print(summary.checks(outcome.verdict))
+    if outcome.metrics.constraints is not None:
+        out.print(summary.constraints(outcome, words), soft_wrap=True)
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.drift(outcome.drift), soft_wrap=True)
     out.print(summary.verdict(outcome, registry.current(), words))

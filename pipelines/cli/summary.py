@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -209,6 +209,28 @@ def terms(outcome: TrainingOutcome, use_case: UseCase) -> Group:
     return _titled(f"Outcomes per {use_case.words.unit}, before their weights (importance weighted)", table)
 
 
+def constraints(outcome: TrainingOutcome, words: Words) -> str:
+    """What each constraint costs, one line per bound; "" without constraints."""
+    found = outcome.metrics.constraints
+    if found is None:
+        return ""
+    lines = []
+    for one in found.limits:
+        free, kept = one.frontier[0], one.found
+        told = f"[bold]{escape(one.name)}[/]: "
+        if len(one.frontier) == 1:
+            told += f"costs nothing, the model has {_plain(kept.figure)} without it"
+        else:
+            told += (
+                f"costs {_plain(one.cost)} reward per {words.unit} ({_plain(kept.value)} instead of "
+                f"{_plain(free.value)}), takes it from {_plain(free.figure)} to {_plain(kept.figure)}"
+            )
+        if not one.holds:
+            told += "; [bold yellow]no multiplier holds it with its margin[/]"
+        lines.append(f"{told}.")
+    return "\n".join([f"Constraints, on the {found.rows:,} training rows kept for them:", *lines])
+
+
 def checks(verdict: Verdict) -> Group:
     """Every check of the gate: what was found, its bound, and whether it holds."""
     table = _table("check", "found", "bound", "result", "meaning", left=(4,))
@@ -234,9 +256,10 @@ def verdict(outcome: TrainingOutcome, current: str | None, words: Words = NEWSLE
     """The verdict in words, how the model is to be served and why, and what is in production now."""
     decision = outcome.decision
     reasons = "".join(f"\n  {escape(reason)}" for reason in decision.reasons)
+    found_limits = outcome.metrics.overall.limits
     said = (
-        f"{_verdict_words(outcome.verdict, words)}{_of_estimates(outcome.metrics)} Compared with: "
-        f"{_compared_with(outcome.verdict)}.\n"
+        f"{_verdict_words(outcome.verdict, words, found_limits)}{_of_estimates(outcome.metrics)} "
+        f"Compared with: {_compared_with(outcome.verdict)}.\n"
         f"{_looks(outcome.verdict)}"
     ).rstrip()
     publication = outcome.publication
@@ -293,8 +316,8 @@ def judged_before(look: Look) -> str:
     )
 
 
-def _verdict_words(found: Verdict, words: Words) -> str:
-    """The verdict and what it rests on."""
+def _verdict_words(found: Verdict, words: Words, limits: Collection[str] = ()) -> str:
+    """The verdict and what it rests on; ``limits`` are the checks of constraints."""
     if found.verdict == "cannot_tell" and found.failed == (ESTIMATED,):
         return (
             "[bold yellow]Cannot tell[/]: the propensities are estimated, so nothing is published; "
@@ -309,6 +332,14 @@ def _verdict_words(found: Verdict, words: Words) -> str:
         failed = next((check for check in found.checks if check.name == name and check.passed is False), None)
         if failed is not None:
             return f"[bold yellow]Cannot tell[/]: {escape(failed.detail)}. Nothing is published."
+    broken = [check for check in found.checks if check.name in limits and check.passed is False]
+    if broken and len(broken) == len(found.failed):
+        told = "; ".join(f"{check.name}, {check.detail}" for check in broken)
+        if found.verdict == "not_blessed":
+            return f"[bold red]Not blessed[/]: it breaks a constraint: {escape(told)}."
+        return (
+            f"[bold yellow]Cannot tell[/] if it holds its constraints: {escape(told)}. Nothing is published."
+        )
     if found.verdict == "not_blessed" and found.failed == ("unsubscribes",):
         return f"[bold red]Not blessed[/]: it loses measurably more {words.readers} than allowed."
     if found.failed == (_REFERENCE,):

@@ -32,7 +32,7 @@ from components.evaluator.gate import LOGGING_POLICY
 from components.evaluator.rows import LOGGED, Outcome
 from components.example_gen.in_memory import inference_examples, training_examples
 from components.example_gen.partition import BUCKETS, eval_buckets, split_of
-from components.pusher.criteria import criteria
+from components.pusher.criteria import NAMES, criteria, in_order
 from components.serving_model_resolver.decision import decide
 from components.trainer.data import ArrayData
 from components.trainer.export import BanditModel
@@ -86,7 +86,9 @@ class SharedWeeks:
     def __init__(self, use_case: UseCase, warm_up: Sequence[pa.Table], folder: Path, digest: str) -> None:
         self._use_case = use_case
         self._warm_up = {campaign(table): table for table in warm_up}
-        parts = use_case.model_dump_json(include={"features", "recommenders", "eval_share", "reward"})
+        parts = use_case.model_dump_json(
+            include={"features", "recommenders", "eval_share", "reward", "constraints"}
+        )
         self._folder = folder / hashlib.sha256(f"{digest} {parts}".encode()).hexdigest()[:16]
 
     @cached_property
@@ -192,13 +194,16 @@ class BanditLearner:
                 [one.training_rows.numpy() > 0 for one in models],
                 None if reference is None else _call(reference.model.evaluation, examples),
                 LOGGING_POLICY if reference is None else reference.version,
+                model.found,
             )
         if verdict.blessed:
             self._production = _Served(f"{self.name}-{day}", model, use_case)
             self._published.append((day, self._production))
             model_figures = figures.candidate
             earned = model_figures.eval_policy.values["dr"].value
-            decision = decide(model_figures.exploration_cost, earned, figures.score_floor, use_case)
+            decision = decide(
+                model_figures.exploration_cost, earned, figures.score_floor, use_case, model.found
+            )
             self._production.attach(decision)
         gating = Gating(
             verdict=verdict.verdict,
@@ -255,7 +260,8 @@ class _Served:
     def attach(self, decision: Decision) -> None:
         """Gives the graph the criteria of the decision to serve it, as the Pusher does."""
         for name, value in criteria(decision).items():
-            getattr(self.model, name).assign(value)
+            names = getattr(self.model, NAMES[name]).numpy().tolist() if name in NAMES else []
+            getattr(self.model, name).assign(in_order(value, [one.decode() for one in names], name))
 
     def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
         """See `newsletter_bandit.simulation.learner.Model`."""

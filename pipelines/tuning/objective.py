@@ -140,7 +140,7 @@ class OffPolicyValue:
         return Score(value.value, value.standard_error, gain.value, gain.standard_error)
 
     def _measure(self, values: Mapping[str, Any]) -> LoggedBatch | None:
-        use_case = merged(self._use_case, values)
+        use_case = merged(self._use_case.unconstrained, values)
         data = ArrayData(
             self._arrays,
             Layout.of(use_case),

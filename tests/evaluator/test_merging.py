@@ -67,7 +67,7 @@ def logged_rows(n: int, seed: int) -> npt.NDArray[np.float64]:
 def seen(rows: npt.NDArray[np.float64]) -> PolicyValues:
     values = PolicyValues(2, MEASURING)
     values.add(rows)
-    values.add_recommenders(np.full((4, K), float(len(rows))))
+    values.add_recommenders(np.full((5, K), float(len(rows))))
     return values
 
 
@@ -136,7 +136,7 @@ def test_beam_with_one_and_two_workers() -> None:
                 | beam.Reshuffle()
                 | beam.Map(
                     lambda share: Scored(
-                        rows[share::_SHARES], np.full((4, K), float(len(rows[share::_SHARES])))
+                        rows[share::_SHARES], np.full((5, K), float(len(rows[share::_SHARES])))
                     )
                 )
                 | beam.CombineGlobally(SumUp(2, MEASURING))

@@ -64,7 +64,9 @@ def test_a_retired_recommender_is_not_missed_in_the_log() -> None:
     """Lists go on naming it."""
     values = PolicyValues(1, replace(MEASURING, retired=(1,)))
     values.add([row(0, 1.0), row(1, -1.0)])
-    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.0] * 3]))
+    values.add_recommenders(
+        np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.0] * 3, [0.0] * 3])
+    )
     (figures,) = values.figures()
     assert figures["overlap/sample_ratio"] == pytest.approx([1.0, math.nan, math.nan], nan_ok=True)
     use_case = make_use_case(retired=["c"])
@@ -105,7 +107,10 @@ def test_figures_by_hand() -> None:
     assert figures["unsubscribes/difference"] == pytest.approx(0.1 - 0.5)
     assert figures["overlap/logged_share"] == pytest.approx([0.5, 0.5, 0.0])
     # Both rows have weights 1 / .5, and each recommender was eligible in both.
-    values.add_recommenders(np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.2, 0.1, 0.1]]))
+    preferred = [2.0, 0.0, 0.0]
+    values.add_recommenders(
+        np.array([[2.0, 2.0, 2.0], [1.6, 0.2, 0.2], [math.nan] * 3, [0.2, 0.1, 0.1], preferred])
+    )
     (figures,) = values.figures()
     assert figures["overlap/production_share"] == pytest.approx([math.nan] * 3, nan_ok=True)
     assert figures["overlap/serving_policy_share"] == pytest.approx([0.8, 0.1, 0.1])

@@ -7,16 +7,19 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from components.pusher.criteria import attach, criteria
+from components.pusher.criteria import NAMES, attach, criteria
 from components.serving_model_resolver.decision import decide
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry.evidence import Decision
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
+from tests.evidence_records import constraints
 from tests.tiny import Prepared, encode, make_use_case
 
 SIGNATURES = ("serving_policy", "eval_policy", "evaluation")
@@ -183,6 +186,36 @@ def test_a_model_without_criteria_is_refused_and_left_alone(model: Path) -> None
     shutil.rmtree(model / "variables")
     with pytest.raises(DataError, match="no variables in it"):
         attach(str(model), {"exploration_rate": 0.5})
+
+
+def test_multipliers_and_offsets_go_where_their_names_are(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    graph = tf.Module()
+    graph.constrained_terms = tf.Variable(["clicked", "unsubscribed"])
+    graph.term_multipliers = tf.Variable([0.0, 0.0])
+    graph.recommender_names = tf.Variable(["a", "b", "c"])
+    graph.recommender_offsets = tf.Variable([0.0, 9.0, 0.0])
+    tf.saved_model.save(graph, str(tmp_path))
+    free, none = Estimate(0.0, 0.0, 0.0, 0.0), FloorGain(0.05, 0.01, 0.002, 0.3)
+    found = replace(constraints(), multipliers={"unsubscribed": 2.5, "clicked": 0.5}, offsets={"c": -0.25})
+    decision = decide(free, 0.1, none, make_use_case(), found)
+    # The constraints were judged without a floor.
+    assert decision.score_floor is None
+    assert decision.reasons[1] == "no score floor: the constraints were judged without one"
+    assert Decision.from_json(decision.to_json()) == decision
+    values = {name: value for name, value in criteria(decision).items() if name in NAMES}
+    attach(str(tmp_path), values)
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert loaded.term_multipliers.numpy().tolist() == [0.5, 2.5]
+    assert loaded.recommender_offsets.numpy().tolist() == [0.0, 0.0, -0.25]
+    with pytest.raises(DataError, match=r"recommender_offsets: found \['d'\]; allowed: \['a', 'b', 'c'\]"):
+        attach(str(tmp_path), {"recommender_offsets": {"d": 1.0}})
+
+
+def test_a_model_without_constraints_takes_no_multipliers(model: Path) -> None:
+    with pytest.raises(DataError, match="no variable term_multipliers"):
+        attach(str(model), {"term_multipliers": {"unsubscribed": 1.0}})
 
 
 def test_the_decision_as_values_of_the_graph(prepared: Prepared) -> None:

@@ -21,8 +21,8 @@ from newsletter_bandit.settings.agents import Boltzmann
 class _BoltzmannModel(network.NetworkModel):
     temperature: float
 
-    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
-        return softmax(self.estimates(features), self.temperature)
+    def own_policy(self, features: Mapping[str, tf.Tensor], shift: tf.Tensor | float = 0.0) -> Distribution:
+        return softmax(self.estimates(features) + shift, self.temperature)
 
 
 def train(task: Task) -> RewardModel:

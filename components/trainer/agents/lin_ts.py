@@ -37,8 +37,9 @@ class _PosteriorModel(linear.LinearModel):
         draws = (self._theta.numpy() + shift).astype(np.float32)
         self._draws = tf.Variable(draws, trainable=False, name="posterior_draws")
 
-    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
-        return votes(tf.einsum("bd,skd->bsk", self.context(features), self._draws))
+    def own_policy(self, features: Mapping[str, tf.Tensor], shift: tf.Tensor | float = 0.0) -> Distribution:
+        draws = tf.einsum("bd,skd->bsk", self.context(features), self._draws)
+        return votes(draws + (shift + tf.zeros_like(draws[:, 0]))[:, None])
 
 
 def make_agent(

@@ -33,8 +33,8 @@ class _OptimisticModel(linear.LinearModel):
         self._root = tf.Variable(root, trainable=False, name="covariance_root")
         self._alpha = settings.alpha
 
-    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
-        return best(self.optimistic(features))
+    def own_policy(self, features: Mapping[str, tf.Tensor], shift: tf.Tensor | float = 0.0) -> Distribution:
+        return best(self.optimistic(features) + shift)
 
     def optimistic(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Estimates raised by alpha standard errors, float32 [batch, K]."""

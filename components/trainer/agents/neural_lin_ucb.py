@@ -44,9 +44,10 @@ class _EncodedModel(RewardModel):
     def estimates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.matmul(self._encoded(features), self._theta, transpose_b=True)
 
-    def own_policy(self, features: Mapping[str, tf.Tensor]) -> Distribution:
+    def own_policy(self, features: Mapping[str, tf.Tensor], shift: tf.Tensor | float = 0.0) -> Distribution:
         x = self._encoded(features)
-        return best(tf.matmul(x, self._theta, transpose_b=True) + self._alpha * linear.spread(x, self._root))
+        optimistic = self._alpha * linear.spread(x, self._root)
+        return best(tf.matmul(x, self._theta, transpose_b=True) + optimistic + shift)
 
     def warm_start(self) -> dict[str, npt.NDArray[Any]]:
         return dict(self._arrays)

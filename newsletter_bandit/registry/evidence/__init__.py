@@ -1,8 +1,9 @@
 """Evidence of a model, one file each: figures, the gate's verdict, the decision how the model is served, why
-it chooses as it does, how its features are distributed and how far they moved, what stood in its way into
-production, and who signed it off.
+it chooses as it does, how it holds its constraints, how its features are distributed and how far they moved,
+what stood in its way into production, and who signed it off.
 """
 
+from newsletter_bandit.registry.evidence.constraints import Constraints
 from newsletter_bandit.registry.evidence.decision import Decision
 from newsletter_bandit.registry.evidence.drift import Drift, FeatureDrift
 from newsletter_bandit.registry.evidence.explanation import Explanation
@@ -14,6 +15,7 @@ from newsletter_bandit.registry.evidence.verdict import Verdict, VerdictName
 
 __all__ = [
     "Answer",
+    "Constraints",
     "Decision",
     "Drift",
     "Explanation",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from newsletter_bandit.exported_model import (
@@ -15,6 +16,8 @@ from newsletter_bandit.exported_model import (
 from newsletter_bandit.records import Fields
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from newsletter_bandit.registry.evidence.record import Record
+
+_OF_CONSTRAINTS = ("multipliers", "offsets")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Decision(Record):
         gain.
       max_cost, min_rate: bounds that it was compared with.
       floor_gain: the score floor and its gain.
+      multipliers, offsets: by constrained term and by recommender, those with which the model was judged. The
+        file leaves them out without constraints, as older ones do.
     """
 
     FILE = "decision.json"
@@ -44,6 +49,8 @@ class Decision(Record):
     max_cost: float
     min_rate: float
     floor_gain: FloorGain
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def policy_words(self) -> str:
@@ -66,6 +73,7 @@ class Decision(Record):
             max_cost=fields.number("max_cost"),
             min_rate=fields.number("min_rate"),
             floor_gain=FloorGain(*(gain.figure(name) for name in ("floor", "gain", "lower_bound", "share"))),
+            **{name: _numbers(name, fields) for name in _OF_CONSTRAINTS},
         )
 
     def body(self) -> dict[str, Any]:
@@ -91,4 +99,13 @@ class Decision(Record):
                 "lower_bound": gain.lower_bound,
                 "share": gain.share,
             },
+            **{name: dict(getattr(self, name)) for name in _OF_CONSTRAINTS if getattr(self, name)},
         }
+
+
+def _numbers(name: str, fields: Fields) -> dict[str, float]:
+    """Numbers by name, of a field that files without constraints do not have."""
+    if name not in fields:
+        return {}
+    found = fields.object(name)
+    return {key: found.number(key) for key in found.content}

@@ -27,9 +27,10 @@ from typing import Any, Self, TypeVar
 
 from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY
 from newsletter_bandit.records import Fields
+from newsletter_bandit.registry.evidence.constraints import Constraints
+from newsletter_bandit.registry.evidence.record import Figure as Figure
 from newsletter_bandit.registry.evidence.record import Record
 
-Figure = float | None  # None where it is unknown
 _Figures = TypeVar("_Figures", bound="Figures")
 _OF_ORDER = ("rank_correlation", "calibration_slope", "calibration_bias")
 
@@ -247,6 +248,21 @@ class FloorGain(Figures):
 
 
 @dataclass(frozen=True)
+class LimitFigures(Figures):
+    """One bound of a constraint, of the worse of the candidate's two policies.
+
+    Attributes:
+      figure: what is bounded: a multiple of the log's mean, a mean, or a share.
+      excess_lower_bound, excess_upper_bound: bounds of how far the policy is beyond it, in units of the
+        outcome or as a share; negative where the bound holds.
+    """
+
+    figure: Figure
+    excess_lower_bound: Figure
+    excess_upper_bound: Figure
+
+
+@dataclass(frozen=True)
 class ActionOverlap(Figures):
     """One recommender in the log and in the candidate's serving policy.
 
@@ -446,6 +462,8 @@ class OverallMetrics(SliceMetrics):
       clicks: clicks of the candidate; None where an earlier version wrote the file.
       uniform: a policy that learns nothing; None likewise.
       terms: by name, the further outcomes of the reward; none where an earlier version wrote the file.
+      limits: by name, the bounds of the constraints. The file leaves them out where there is none, as older
+        ones do.
     """
 
     score_floor: FloorGain
@@ -455,6 +473,7 @@ class OverallMetrics(SliceMetrics):
     clicks: Clicks | None = None
     uniform: Uniform | None = None
     terms: Mapping[str, TermFigures] = dataclasses.field(default_factory=dict)
+    limits: Mapping[str, LimitFigures] = dataclasses.field(default_factory=dict)
 
     @property
     def explored_share(self) -> Figure:
@@ -479,6 +498,7 @@ class OverallMetrics(SliceMetrics):
             clicks=_later(fields, "clicks", Clicks),
             uniform=_later(fields, "uniform", Uniform),
             terms=_terms(fields),
+            limits=_limits(fields),
         )
 
     def body(self) -> dict[str, Any]:
@@ -493,6 +513,7 @@ class OverallMetrics(SliceMetrics):
             "uniform": None if self.uniform is None else dataclasses.asdict(self.uniform),
             "clicks": None if self.clicks is None else dataclasses.asdict(self.clicks),
             "terms": _plain(self.terms),
+            **({"limits": _plain(self.limits)} if self.limits else {}),
         }
 
 
@@ -509,6 +530,8 @@ class Metrics(Record):
       slices: figures by slice, such as "country=CH".
       estimated_by: columns by which the propensities were estimated that every figure rests on; none where
         they were logged. The file leaves it out then, as older ones do.
+      constraints: how the candidate holds its constraints, and what they cost; None where it has none. The
+        file leaves it out then, as older ones do.
     """
 
     FILE = "metrics.json"
@@ -520,6 +543,7 @@ class Metrics(Record):
     overall: OverallMetrics
     slices: Mapping[str, SliceMetrics]
     estimated_by: tuple[str, ...] = ()
+    constraints: Constraints | None = None
 
     @property
     def propensities(self) -> str:
@@ -538,6 +562,7 @@ class Metrics(Record):
             overall=OverallMetrics.of(fields.object("overall")),
             slices={name: SliceMetrics.of(slices.object(name)) for name in slices.content},
             estimated_by=fields.texts("estimated_by") if "estimated_by" in fields else (),
+            constraints=(Constraints.of(fields.object("constraints")) if "constraints" in fields else None),
         )
 
     def body(self) -> dict[str, Any]:
@@ -550,6 +575,7 @@ class Metrics(Record):
             "overall": self.overall.body(),
             "slices": {name: figures.body() for name, figures in self.slices.items()},
             **({"estimated_by": list(self.estimated_by)} if self.estimated_by else {}),
+            **({} if self.constraints is None else {"constraints": self.constraints.body()}),
         }
 
 
@@ -573,6 +599,13 @@ def _terms(fields: Fields) -> Mapping[str, TermFigures]:
         return {}
     found = fields.object("terms")
     return {name: TermFigures.of(found.object(name)) for name in found.content}
+
+
+def _limits(fields: Fields) -> Mapping[str, LimitFigures]:
+    if "limits" not in fields:
+        return {}
+    found = fields.object("limits")
+    return {name: LimitFigures.of(found.object(name)) for name in found.content}
 
 
 def _shares(fields: Fields) -> Mapping[str, SliceShare] | None:

@@ -14,6 +14,7 @@ from newsletter_bandit.errors import DataError
 from newsletter_bandit.files import files_of, write_text
 from newsletter_bandit.records import Fields
 
+Figure = float | None  # None where it is unknown
 FORMAT = 1
 _FIRST = 1
 _KEY = "format"

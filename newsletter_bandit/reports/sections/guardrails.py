@@ -96,7 +96,10 @@ def _unit(name: str, evidence: Evidence) -> tuple[str, Callable[[float | None], 
     gate = evidence.use_case.gate
     if name in ("clipped weight", words.left_out):
         return "", percent
-    if name == "unsubscribes":
+    limit = next((one for one in evidence.use_case.limits if one.name == name), None)
+    if limit is not None and limit.kind == "share":
+        return "share of the first places", percent
+    if name == "unsubscribes" or (limit is not None and limit.relative):
         return "", lambda figure: f"{plain(figure)} times"
     if name not in (_VALUE, REFERENCE, *_MARGINS):
         return "", plain

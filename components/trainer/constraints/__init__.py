@@ -1,0 +1,1 @@
+"""Constraints: how a policy stands to their bounds, and the multipliers by which it holds them."""

@@ -29,6 +29,7 @@ from newsletter_bandit.settings.tables import (
     RESERVED_COLUMNS,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
+    WITH_FEATURES,
     Feature,
     History,
     NumberFeature,
@@ -357,7 +358,7 @@ class UseCase(Settings):
         contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
         if table == "training":
             contract |= self._outcome_columns
-        if table not in ("training", "inference", "users"):
+        if table not in WITH_FEATURES:
             return contract
         made = self.history if table == "users" else {}
         own = {name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items() if name not in made}

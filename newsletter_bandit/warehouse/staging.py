@@ -47,7 +47,9 @@ from newsletter_bandit.warehouse.columns import (
 from newsletter_bandit.warehouse.estimating import estimate
 from newsletter_bandit.warehouse.zones import nearest_zone
 
-Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "rankings"]
+Table = Literal[
+    "training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "contexts", "rankings"
+]
 KEY: dict[str, tuple[str, ...]] = {
     "training": ("user_id", "campaign", "sent_at"),
     "inference": ("user_id",),
@@ -56,6 +58,7 @@ KEY: dict[str, tuple[str, ...]] = {
     "unsubscribes": ("send_id", "unsubscribed_at"),
     "outcomes": ("send_id", "outcome", "occurred_at", "value"),
     "users": ("user_id", "snapshot_date"),
+    "contexts": ("send_id",),
     "rankings": ("user_id", "campaign", "generated_at"),
 }
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}

@@ -77,7 +77,7 @@ OPTIONAL_COLUMNS: dict[str, dict[str, str]] = {
     "inference": {"snapshot_date": "DATE"},
     "clicks": {"bot": "BOOL"},
 }
-RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "send_id", "snapshot_date"}
 
 # Type of the column of an outcome other than those two.
 OUTCOME_TYPE = "FLOAT64"

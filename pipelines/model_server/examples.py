@@ -80,7 +80,7 @@ class Encoder:
                     "invalid_feature",
                     f"{where}{name}: found {found(value)}; allowed: {_ALLOWED[self._types[name]]}",
                 ) from None
-        return example.SerializeToString()
+        return bytes(example.SerializeToString())
 
 
 def found(value: Any) -> str:

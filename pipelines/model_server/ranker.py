@@ -61,15 +61,19 @@ class Ranker:
       rankable: all names, today's and earlier ones, of the recommenders that it may rank.
 
     Raises:
-      DataError: there is no such version, or it is too old for the settings.
+      DataError: the version cannot be loaded, or is too old for the settings.
     """
 
     def __init__(self, registry: Registry, version: str, use_case: UseCase, loaded_at: dt.datetime) -> None:
         self.version = version
         self.loaded_at = loaded_at
+        folder = os.path.join(registry.model_uri(version), SERVING)
         # The signature lives as long as the model it belongs to.
-        self._model: Any = load_model(os.path.join(registry.model_uri(version), SERVING), use_case)
-        self._signature = self._model.signatures[SERVING_DEFAULT]
+        try:
+            self._model: Any = load_model(folder, use_case)
+            self._signature = self._model.signatures[SERVING_DEFAULT]
+        except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+            raise DataError(f"version {version}: cannot be loaded from {folder}: {error}") from error
         self._day: dt.date | None = None
         self.rankable = _rankable(self._model, use_case)
 

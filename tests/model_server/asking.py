@@ -18,23 +18,24 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
 
 
-def ask(
-    workspace: Workspace, requests: Sequence[tuple[str, Any]], now: dt.datetime, together: bool = False
-) -> list[httpx.Response]:
-    """The answers to bodies sent to paths, one after the other or all together; a body of bytes goes as it
-    is.
-    """
+def ask(workspace: Workspace, requests: Sequence[tuple[str, Any]], now: dt.datetime) -> list[httpx.Response]:
+    """`ask_app` of the workspace's application, opened for it."""
     with opened(workspace, lambda: now) as (app, _):
+        return ask_app(app, requests)
 
-        async def send() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-                waiting = [
-                    client.post(path, content=body, headers={"content-type": "application/json"})
-                    if isinstance(body, bytes)
-                    else client.post(path, json=body)
-                    for path, body in requests
-                ]
-                return list(await asyncio.gather(*waiting)) if together else [await one for one in waiting]
 
-        return asyncio.run(send())
+def ask_app(app: Any, requests: Sequence[tuple[str, Any]]) -> list[httpx.Response]:
+    """The answers to bodies sent to paths, one after the other; a body of bytes goes as it is."""
+
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            answers = []
+            for path, body in requests:
+                content: dict[str, Any] = {"json": body}
+                if isinstance(body, bytes):
+                    content = {"content": body, "headers": {"content-type": "application/json"}}
+                answers.append(await client.post(path, **content))
+            return answers
+
+    return asyncio.run(send())

@@ -111,7 +111,7 @@ def test_features_of_the_send_itself_come_before_those_of_the_user(
     pq.write_table(raw_sources.arrow_table(use_case, "contexts", rows[1:]), file)
     ingest(warehouse.path, use_case, "contexts", [file])
     # As BigQuery may hold it.
-    _insert(warehouse, use_case, rows[:1] * 2)
+    fill_duckdb(Path(warehouse.path), use_case, {"contexts": rows[:1] * 2})
     report = build(warehouse, use_case, PLAN)
     expected = [list(row) for row in raw_sources.TRAINING]
     expected[0][8:] = ["pink", None, None, None]
@@ -125,13 +125,6 @@ def test_features_of_the_send_itself_come_before_those_of_the_user(
         match=r"raw\.contexts: the table does not fit the use case: member \(missing, needed BOOL\)",
     ):
         build(warehouse, use_case, PLAN)
-
-
-def _insert(warehouse: DuckDBWarehouse, use_case: UseCase, rows: list[Row]) -> None:
-    table = raw_sources.arrow_table(use_case, "contexts", rows)
-    with duckdb.connect(warehouse.path) as connection:
-        connection.register("added", table)
-        connection.execute("INSERT INTO raw.contexts BY NAME SELECT * FROM added")
 
 
 def test_the_least_time_to_a_click_is_a_setting(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:

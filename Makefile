@@ -5,7 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 # The rooms of which no test imports TensorFlow, TFX or Beam; tests/light.py holds them to it.
-LIGHT := $(addprefix tests/,architecture console docs files first_use off_policy quoting registry reports serving settings setup simulation status table_files threads warehouse)
+LIGHT := $(addprefix tests/,architecture console docs files first_use off_policy quoting registry reports request_log serving settings setup simulation status table_files threads warehouse)
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # What `make setup` alone can run, and soon. CI runs everything.
 SOON := -m 'not slow and not emulator and not browser'

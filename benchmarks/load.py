@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = b"content-length: "
@@ -31,6 +31,19 @@ class Exchange:
     def get(cls, path: str, body: bytes) -> Exchange:
         """GET of an absolute, encoded path."""
         return cls(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode("ascii"), body)
+
+    @classmethod
+    def post(cls, path: str, content: bytes, body: bytes) -> Self:
+        """POST of JSON to an absolute, encoded path."""
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        return cls(head.encode("ascii") + content, body)
+
+    def is_answered_by(self, body: bytes) -> bool:
+        """Whether a body is the right answer."""
+        return body == self.body
 
 
 @dataclass
@@ -94,7 +107,7 @@ class _Connection:
         body = self.received[head + len(_END_OF_HEAD) :]
         if len(body) < length:
             return None
-        return self.received.startswith(b"HTTP/1.1 200 ") and body == self.exchange.body
+        return self.received.startswith(b"HTTP/1.1 200 ") and self.exchange.is_answered_by(body)
 
 
 def drive(address: tuple[str, int], exchanges: Sequence[Exchange], connections: int, seconds: float) -> Load:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import Request
@@ -18,8 +18,8 @@ MAX_LIMIT = 100
 MAX_BATCH = 500
 # 500 ids of 1500 bytes, each escaped in JSON, fit twice.
 MAX_BODY_BYTES = 4 * 1024 * 1024
-# Bytes beyond that are read and discarded, so that a client that is still sending sees the answer.
-_MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
+# So many times the bound is read and discarded, so that a client that is still sending sees the answer.
+_DISCARDED = 8
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
@@ -94,16 +94,7 @@ async def read_user_ids(request: Request) -> Sequence[str]:
     Raises:
       Problem: 413, 415, or 400 for a body that is not such an object.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Problem(
-            415, "unsupported_media_type", f"Content-Type is {media_type!r}; allowed: application/json"
-        )
-    body = await _read_body(request)
-    try:
-        content = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "invalid_body", "the body is not JSON in UTF-8") from error
+    content = await read_json(request)
     expected = f'allowed: {{"user_ids": [...]}} with up to {MAX_BATCH} strings'
     if not isinstance(content, dict) or set(content) != {"user_ids"}:
         raise Problem(400, "invalid_body", f"the body is not an object with user_ids alone; {expected}")
@@ -122,15 +113,37 @@ async def read_user_ids(request: Request) -> Sequence[str]:
     return user_ids
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_json(request: Request, most: int = MAX_BODY_BYTES) -> Any:
+    """The body as JSON.
+
+    Args:
+      request: the request, whose body nobody has read.
+      most: bytes that the body may have.
+
+    Raises:
+      Problem: 413 for a larger body, 415 for another media type, 400 for what is not JSON.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(
+            415, "unsupported_media_type", f"Content-Type is {media_type!r}; allowed: application/json"
+        )
+    body = await _read_body(request, most)
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "invalid_body", "the body is not JSON in UTF-8") from error
+
+
+async def _read_body(request: Request, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= MAX_BODY_BYTES:
+        if size <= most:
             chunks.append(chunk)
-        elif size > _MAX_DISCARDED_BYTES:
+        elif size > _DISCARDED * most:
             break
-    if size > MAX_BODY_BYTES:
-        raise Problem(413, "body_too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    if size > most:
+        raise Problem(413, "body_too_large", f"the body is larger than {most} bytes")
     return b"".join(chunks)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from functions_framework.aio import create_asgi_app_from_module
 
 from . import main
-from .config import ConfigError, ServingConfig, SQLiteLocation
+from .config import ServingConfig, SQLiteLocation
+from .listening import listen
 from .stores.sqlite import SQLiteStore
 
 
@@ -25,7 +24,7 @@ def make_app(config: ServingConfig) -> Any:
 def serve(
     config: ServingConfig, host: str = "127.0.0.1", port: int = 8080, ready: Callable[[], None] | None = None
 ) -> None:
-    """Serves until Ctrl-C, then returns; SIGTERM ends the process. Requests under way are finished first.
+    """Serves until Ctrl-C, then returns; see `listen`.
 
     Args:
       config: what is served.
@@ -43,32 +42,4 @@ def serve(
             store.require(config.use_case)
         finally:
             store.close()
-    app = make_app(config)
-    try:
-        listener = socket.create_server((host, port), family=_family(host), backlog=2048)
-    except (OSError, OverflowError) as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
-    with listener:
-        # Connections inherit it. uvicorn writes head and body one after the other: without it the body waits
-        # until the client has acknowledged the head, 40 ms, and asyncio sets it for sockets that name their
-        # protocol alone.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if ready is not None:
-            ready()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_level="error",
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=5,
-            )
-        )
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+    listen(make_app(config), host, port, ready)

@@ -13,8 +13,7 @@ import tensorflow as tf
 from components.bulk_inferrer.groups import GroupCounter
 from components.bulk_inferrer.schema import SCHEMA
 from components.example_gen.example_files import records
-from components.trainer.loaded import bring_up_to_date
-from newsletter_bandit.errors import DataError
+from components.trainer.loaded import load_model
 from newsletter_bandit.exported_model import SERVING_DEFAULT
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.threads import in_order
@@ -52,13 +51,7 @@ class Model:
 
     def __init__(self, folder: str, use_case: UseCase, run_date: str) -> None:
         # The signature lives as long as the model it belongs to.
-        self._model = tf.saved_model.load(folder)
-        if not bring_up_to_date(self._model, use_case, run_date):
-            raise DataError(
-                f"{folder}: trained before recommenders could be retired or renamed; use a model that "
-                "`newsletter-bandit train` published with this release, or settings without `retired` and "
-                "`renamed`"
-            )
+        self._model = load_model(folder, use_case, run_date)
         self._signature = self._model.signatures[SERVING_DEFAULT]
         old = [old for old, new in use_case.renamed.items() if new in use_case.retired]
         self._retired = (*use_case.retired, *old)

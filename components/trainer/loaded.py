@@ -8,9 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
+
 from components.transform.names import rename_pairs
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import OFFERED, RECOMMENDER_NAMES, RENAMED, RUN_DAY
 from newsletter_bandit.settings.use_case import UseCase
+
+
+def load_model(folder: str, use_case: UseCase, run_day: str = "") -> Any:
+    """A published SavedModel in plain TensorFlow, brought up to date; see `bring_up_to_date`.
+
+    Args:
+      folder: its folder.
+      use_case: today's settings.
+      run_day: day that the rankings are made for, ISO 8601; "" for none.
+
+    Raises:
+      DataError: the settings retire or rename a recommender, and the model is too old to know how.
+    """
+    model = tf.saved_model.load(folder)
+    if not bring_up_to_date(model, use_case, run_day):
+        raise DataError(
+            f"{folder}: trained before recommenders could be retired or renamed; use a model that "
+            "`newsletter-bandit train` published with this release, or settings without `retired` and "
+            "`renamed`"
+        )
+    return model
 
 
 def bring_up_to_date(model: Any, use_case: UseCase, run_day: str = "") -> bool:

@@ -1,20 +1,21 @@
-{#- A user's features from a snapshot aliased `users`; a number that is not finite is NULL. -#}
-{%- macro profile(features) %}
+{#- A user's features from rows aliased `source`, of snapshots if it is not given; a number that is not finite is
+    NULL. -#}
+{%- macro profile(features, source="users") %}
 {%- for name, type in features %}
 {%- if type == "number" %},
-  IF(users.`{{ name }}` - users.`{{ name }}` = 0, users.`{{ name }}`, NULL) AS `{{ name }}`
+  IF({{ source }}.`{{ name }}` - {{ source }}.`{{ name }}` = 0, {{ source }}.`{{ name }}`, NULL) AS `{{ name }}`
 {%- else %},
-  users.`{{ name }}` AS `{{ name }}`
+  {{ source }}.`{{ name }}` AS `{{ name }}`
 {%- endif %}
 {%- endfor %}
 {%- endmacro %}
-{#- An order of a user's rows that leaves nothing to chance. -#}
-{%- macro by_profile(features) %}
+{#- An order of such rows that leaves nothing to chance. -#}
+{%- macro by_profile(features, source="users") %}
 {%- for name, type in features %}
 {%- if type == "number" -%}
-IF(users.`{{ name }}` - users.`{{ name }}` = 0, users.`{{ name }}`, NULL) DESC
+IF({{ source }}.`{{ name }}` - {{ source }}.`{{ name }}` = 0, {{ source }}.`{{ name }}`, NULL) DESC
 {%- else -%}
-users.`{{ name }}` DESC
+{{ source }}.`{{ name }}` DESC
 {%- endif %}
 {%- if not loop.last %}, {% endif %}
 {%- endfor %}

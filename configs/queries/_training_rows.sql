@@ -2,6 +2,9 @@
 WITH
 {% include "_sends.sql" %},
 {% include "_outcomes.sql" %},
+{%- if contexts %}
+{% include "_contexts.sql" %},
+{%- endif %}
   profiles AS (
     SELECT
       snapshots.send_id
@@ -36,14 +39,25 @@ SELECT
   outcomes.`{{ term.name }}`
 {%- endfor %}
 {%- for name, type in user_features %},
+{%- if contexts %}
+  IF(contexts.send_id IS NULL, profiles.`{{ name }}`, contexts.`{{ name }}`) AS `{{ name }}`
+{%- else %}
   profiles.`{{ name }}`
+{%- endif %}
 {%- endfor %}
 {%- for one in history %},
+{%- if contexts %}
+  IF(contexts.send_id IS NULL, history.`{{ one.name }}`, contexts.`{{ one.name }}`) AS `{{ one.name }}`
+{%- else %}
   history.`{{ one.name }}`
+{%- endif %}
 {%- endfor %}
 FROM good
 JOIN outcomes ON outcomes.send_id = good.send_id
 LEFT JOIN profiles ON profiles.send_id = good.send_id
+{%- if contexts %}
+LEFT JOIN contexts ON contexts.send_id = good.send_id
+{%- endif %}
 {%- if history %}
 JOIN history ON history.user_id = good.user_id AND history.day = DATE(good.sent_at)
 {%- endif %}

@@ -3,10 +3,14 @@
 WITH
 {% include "_sends.sql" %},
 {% include "_outcomes.sql" %}
+{%- if contexts %},
+{% include "_contexts.sql" %}
+{%- endif %}
 SELECT
   judged.left_out,
   COUNT(*) AS sends,
-  COUNTIF(judged.left_out IS NULL AND snapshots.send_id IS NULL) AS without_features,
+  COUNTIF(judged.left_out IS NULL AND snapshots.send_id IS NULL
+    {{- " AND contexts.send_id IS NULL" if contexts }}) AS without_features,
   COUNTIF(judged.left_out IS NULL AND outcomes.clicked) AS clicked,
   COUNTIF(judged.left_out IS NULL AND outcomes.unsubscribed) AS unsubscribed,
   COUNTIF(judged.left_out IS NULL AND outcomes.clicked AND outcomes.unsubscribed) AS unsubscribed_after_click,
@@ -19,6 +23,9 @@ SELECT
 {%- endfor %}
 FROM judged
 LEFT JOIN snapshots ON snapshots.send_id = judged.send_id
+{%- if contexts %}
+LEFT JOIN contexts ON contexts.send_id = judged.send_id
+{%- endif %}
 LEFT JOIN outcomes ON outcomes.send_id = judged.send_id
 GROUP BY judged.left_out
 ORDER BY judged.left_out

@@ -18,6 +18,7 @@ from newsletter_bandit.settings.cloud import (
     TrainingJob,
     Vertex,
 )
+from newsletter_bandit.settings.model_server import ModelServer
 from newsletter_bandit.settings.use_case import UseCase
 
 
@@ -152,6 +153,7 @@ class Environment(Settings):
     vertex: Vertex | None = None
     training_job: TrainingJob | None = None
     function: CloudFunction | None = None
+    model_server: ModelServer = ModelServer()
     enable_cache: bool = False
 
     def in_workdir(self, workdir: Path, use_case: UseCase) -> Environment:
@@ -162,9 +164,11 @@ class Environment(Settings):
         def place(path: str) -> str:
             return path if "://" in path else str((workdir / path).absolute())
 
+        log = place(self.model_server.log.replace("{use_case}", use_case.name))
         update: dict[str, Any] = {
             "registry": place(self.registry),
             "pipeline_root": place(self.pipeline_root),
+            "model_server": self.model_server.model_copy(update={"log": log}),
         }
         if isinstance(self.metadata, SQLiteMetadata):
             update["metadata"] = self.metadata.model_copy(update={"path": place(self.metadata.path)})

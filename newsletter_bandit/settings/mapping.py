@@ -188,6 +188,7 @@ class Ingest(Settings):
     unsubscribes: dict[str, ColumnSource] = {}
     outcomes: dict[str, ColumnSource] = {}
     users: dict[str, ColumnSource] = {}
+    contexts: dict[str, ColumnSource] = {}
     rankings: dict[str, ColumnSource] = {}
     newest_by: str | None = None
     value_names: dict[Identifier, ValueNames] = {}

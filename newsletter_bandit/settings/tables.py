@@ -50,8 +50,8 @@ LABELS = tuple(name for name in EXAMPLE_COLUMNS if name not in INFERENCE_COLUMNS
 # Of a stored ranking, what joins it to the send that it filled.
 _SERVED = ("user_id", "campaign", "generated_at", "recommenders", "propensities", "model_version")
 _STORED = {field.name: field.type for field in FIELDS}
-# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; `users` has the features
-# besides.
+# Raw sources, of which `newsletter-bandit build-tables` makes the two tables above; those of `WITH_FEATURES`
+# have the features besides.
 RAW_COLUMNS: dict[str, dict[str, str]] = {
     "sends": {
         "send_id": "STRING",
@@ -67,8 +67,10 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     "unsubscribes": {"send_id": "STRING", "unsubscribed_at": "TIMESTAMP"},
     "outcomes": {"send_id": "STRING", "outcome": "STRING", "value": "FLOAT64", "occurred_at": "TIMESTAMP"},
     "users": {"user_id": "STRING", "snapshot_date": "DATE", "eligible_recommenders": "ARRAY<STRING>"},
+    "contexts": {"send_id": "STRING", "sent_at": "TIMESTAMP"},
     "rankings": {name: _STORED[name] for name in _SERVED},
 }
+WITH_FEATURES = ("training", "inference", "users", "contexts")
 # What `ingest` loads.
 INGESTED = ("training", "inference", *RAW_COLUMNS)
 RECOMMENDER, LISTS_OF_RECOMMENDERS = "recommender", ("eligible_recommenders", "recommenders")
@@ -78,7 +80,7 @@ OPTIONAL_COLUMNS: dict[str, dict[str, str]] = {
     "inference": {"snapshot_date": "DATE"},
     "clicks": {"bot": "BOOL"},
 }
-RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "snapshot_date"}
+RESERVED_COLUMNS = frozenset(TRAINING_COLUMNS) | set(EXAMPLE_COLUMNS) | {"action", "send_id", "snapshot_date"}
 
 # Type of the column of an outcome other than those two.
 OUTCOME_TYPE = "FLOAT64"
@@ -179,6 +181,7 @@ class RawTables(Settings):
     unsubscribes: TableName = "raw.unsubscribes"
     outcomes: TableName = "raw.outcomes"
     users: TableName = "raw.users"
+    contexts: TableName = "raw.contexts"
     rankings: TableName = "raw.rankings"
     snapshot_max_age_days: int | None = Field(default=None, ge=0, le=3650)
     min_snapshot_share: Probability = 0.5

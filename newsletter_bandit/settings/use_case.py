@@ -38,6 +38,7 @@ from newsletter_bandit.settings.tables import (
     SUBJECT,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
+    WITH_FEATURES,
     Feature,
     History,
     NumberFeature,
@@ -407,7 +408,7 @@ class UseCase(Settings):
         if table == "training":
             contract |= self._outcome_columns
         contract = {self.column(table, name): type_ for name, type_ in contract.items()}
-        if table not in ("training", "inference", "users"):
+        if table not in WITH_FEATURES:
             return contract
         made = self.history if table == "users" else {}
         own = {name: WAREHOUSE_TYPE[f.type] for name, f in self.features.items() if name not in made}

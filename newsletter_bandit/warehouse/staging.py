@@ -49,7 +49,9 @@ from newsletter_bandit.warehouse.columns import (
 from newsletter_bandit.warehouse.estimating import estimate
 from newsletter_bandit.warehouse.zones import nearest_zone
 
-Table = Literal["training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "rankings"]
+Table = Literal[
+    "training", "inference", "sends", "clicks", "unsubscribes", "outcomes", "users", "contexts", "rankings"
+]
 KEY: dict[str, tuple[str, ...]] = {
     "training": (SUBJECT, "campaign", "sent_at"),
     "inference": (SUBJECT,),
@@ -58,6 +60,7 @@ KEY: dict[str, tuple[str, ...]] = {
     "unsubscribes": ("send_id", "unsubscribed_at"),
     "outcomes": ("send_id", "outcome", "occurred_at", "value"),
     "users": (SUBJECT, "snapshot_date"),
+    "contexts": ("send_id",),
     "rankings": (SUBJECT, "campaign", "generated_at"),
 }
 _CONTRACT = {"training": TRAINING_COLUMNS, "inference": INFERENCE_COLUMNS, **RAW_COLUMNS}

@@ -132,19 +132,35 @@ def serve(
     workdir: WorkdirOption = WORKDIR,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+    model: Annotated[
+        bool,
+        typer.Option(
+            "--model",
+            help="Rank each request with the model in production, and log what was answered, instead of "
+            "looking up stored rankings.",
+        ),
+    ] = False,
 ) -> None:
-    """Serve the stored rankings over HTTP, by user id, until Ctrl-C."""
+    """Serve rankings over HTTP until Ctrl-C: the stored ones by user id, or with --model new ones by
+    features.
+    """
     with Session("serve", workdir) as session:
         workspace = workspace_of(use_case, environment, workdir)
-        from pipelines import endpoint
-
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        path = "/rank" if model else "/users/USER_ID/recommenders"
 
         def ready() -> None:
             session.out.print(
-                f"Serving {workspace.use_case.name} at {address}/users/USER_ID/recommenders (Ctrl-C stops)",
+                f"Serving {workspace.use_case.name} at {address}{path} (Ctrl-C stops)",
                 markup=False,
                 soft_wrap=True,
             )
 
-        endpoint.serve(workspace.use_case, workspace.environment, host, port, ready)
+        if model:
+            from pipelines.model_server.serving import serve as serve_model
+
+            serve_model(workspace, host, port, ready)
+        else:
+            from pipelines import endpoint
+
+            endpoint.serve(workspace.use_case, workspace.environment, host, port, ready)

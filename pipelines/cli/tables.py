@@ -39,15 +39,28 @@ class Table(enum.StrEnum):
     UNSUBSCRIBES = "unsubscribes"
     OUTCOMES = "outcomes"
     USERS = "users"
+    CONTEXTS = "contexts"
     RANKINGS = "rankings"
+    REQUESTS = "requests"  # sends, contexts, clicks, unsubscribes and outcomes, of a log
 
 
 def ingest(
-    table: Annotated[Table, typer.Argument(help="Table of the use case; both: training and inference.")],
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="CSV or Parquet files."),
+    table: Annotated[
+        Table,
+        typer.Argument(
+            help="Table of the use case; both: training and inference; requests: the raw tables that the log "
+            "of `serve --model` fills."
+        ),
     ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...",
+            exists=True,
+            help="CSV or Parquet files; of requests, files or folders of the log (default: the "
+            "environment's).",
+        ),
+    ] = None,
     use_case: UseCaseOption = USE_CASE,
     environment: EnvironmentOption = ENVIRONMENT,
     workdir: WorkdirOption = WORKDIR,
@@ -60,8 +73,12 @@ def ingest(
         workspace = workspace_of(use_case, environment, workdir)
         from pipelines.cli import summary, warehouse
 
-        for each in _tables(table):
-            report = warehouse.ingest(workspace, each, files, replace)
+        if table is Table.REQUESTS:
+            extract, reports = warehouse.ingest_requests(workspace, files or [], replace)
+            session.out.print(str(extract), markup=False, soft_wrap=True)
+        else:
+            reports = [warehouse.ingest(workspace, each, files or [], replace) for each in _tables(table)]
+        for report in reports:
             session.out.print(summary.ingested(report), markup=False, soft_wrap=True)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.google import credentials
 from newsletter_bandit.settings.environment import BigQueryWarehouse, DuckDBWarehouse
+from newsletter_bandit.settings.mapping import Ingest
 from newsletter_bandit.settings.run_day import run_day
 
 if TYPE_CHECKING:
+    from newsletter_bandit.request_log.tables import Extract
     from newsletter_bandit.settings.run_day import TrainingDays
     from newsletter_bandit.warehouse.arms import ArmSummary
     from newsletter_bandit.warehouse.ingest import IngestReport, Table
@@ -60,6 +64,33 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
     loading = Loading("ingest", at, report.read, report.loaded, report.already_there, dict(refused))
     write(workspace.workdir, workspace.use_case.name, table, loading)
     return report
+
+
+def ingest_requests(
+    workspace: Workspace, paths: Sequence[Path], replace: bool = False
+) -> tuple[Extract, list[IngestReport]]:
+    """Loads the log of the model server into the raw tables, of which those that are missing are made.
+
+    What was loaded before stays as it is, so a log that grows can be loaded again and again.
+
+    Args:
+      workspace: use case and environment.
+      paths: files of the log, or folders of them; none takes the environment's folder.
+      replace: empties the tables first.
+    """
+    from newsletter_bandit.request_log.tables import extract
+
+    log = [*paths] or [Path(workspace.environment.model_server.log)]
+    with tempfile.TemporaryDirectory(prefix="newsletter_bandit_") as folder:
+        found = extract(log, workspace.use_case, Path(folder))
+        if not found.rankings and not found.rewards:
+            raise DataError(f"{', '.join(map(str, log))}: no ranking and no reward; {found}")
+        # As the request had it: what is mapped in files of others is not in ours.
+        plain = Ingest(max_rejected_share=workspace.use_case.ingest.max_rejected_share)
+        own = replace_fields(workspace, use_case=workspace.use_case.model_copy(update={"ingest": plain}))
+        reports = [ingest(own, cast("Table", table), files, replace) for table, files in found.files.items()]
+    create_raw(own)
+    return found, reports
 
 
 def plan(

@@ -22,7 +22,7 @@ from pipelines.endpoint import serving_config
 RUNTIME = "python313"
 ENTRY_POINT = "recommenders"
 # Files that are needed only to serve on this machine.
-_LEFT_OUT = ("__pycache__", "server.py")
+_LEFT_OUT = ("__pycache__", "listening.py", "server.py")
 
 # Pattern in gcloud's message -> what to do; the first match counts.
 _HINTS = {

@@ -7,15 +7,27 @@ import datetime as dt
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.tables.build import Plan, build, create_raw, dry_run
 from tests import raw_sources
-from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
+from tests.raw_sources import (
+    END,
+    RAW,
+    RUN_DATE,
+    START,
+    Row,
+    at,
+    duckdb_rows,
+    fill_duckdb,
+    make_raw_use_case,
+)
 
 pytestmark = pytest.mark.database
 
@@ -82,6 +94,37 @@ def test_clicks_without_marks_are_readers(warehouse: DuckDBWarehouse, use_case: 
         DataError, match=r"raw\.clicks: column bot is STRING; allowed: BOOL, or no such column"
     ):
         build(warehouse, use_case, Plan(START, END))
+
+
+def test_features_of_the_send_itself_come_before_those_of_the_user(
+    warehouse: DuckDBWarehouse, use_case: UseCase, tmp_path: Path
+) -> None:
+    nothing = dict.fromkeys(raw_sources.FEATURES)
+    rows = [
+        # u1's first send, of two deliveries; u2's, who has no snapshot; u3's, with nothing but its row.
+        {"send_id": "s1", "sent_at": at("09 08:00"), **nothing, "colour": "pink", "height": float("inf")},
+        {"send_id": "s3", "sent_at": at("09 08:00"), **nothing, "member": True},
+        {"send_id": "s14", "sent_at": at("14 23:59:59.999999"), **nothing},
+        {"send_id": "nobody's", "sent_at": at("09 08:00"), **nothing},
+    ]
+    file = tmp_path / "contexts.parquet"
+    pq.write_table(raw_sources.arrow_table(use_case, "contexts", rows[1:]), file)
+    ingest(warehouse.path, use_case, "contexts", [file])
+    # As BigQuery may hold it.
+    fill_duckdb(Path(warehouse.path), use_case, {"contexts": rows[:1] * 2})
+    report = build(warehouse, use_case, PLAN)
+    expected = [list(row) for row in raw_sources.TRAINING]
+    expected[0][8:] = ["pink", None, None, None]
+    expected[2][8:] = [None, None, None, True]
+    assert _training(warehouse) == [tuple(row) for row in expected]
+    assert report.tables[0].without_features == raw_sources.WITHOUT_FEATURES - 1
+    assert "can be run" in str(dry_run(warehouse, use_case, PLAN))
+    _altered(warehouse, "ALTER TABLE raw.contexts DROP COLUMN member")
+    with pytest.raises(
+        DataError,
+        match=r"raw\.contexts: the table does not fit the use case: member \(missing, needed BOOL\)",
+    ):
+        build(warehouse, use_case, PLAN)
 
 
 def test_the_least_time_to_a_click_is_a_setting(warehouse: DuckDBWarehouse, use_case: UseCase) -> None:

@@ -47,6 +47,8 @@ def _all(statements: Statements, campaign: str = "2026-W06") -> list[str]:
         statements.count_training(START, END),
         statements.build_training(START, END),
         statements.training_rows(START, END),
+        statements.count_training(START, END, bots=True, contexts=True),
+        statements.build_training(START, END, bots=True, contexts=True),
         *statements.count_events(START, END).values(),
         statements.count_inference(END),
         statements.build_inference(END, START, campaign),

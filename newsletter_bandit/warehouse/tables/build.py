@@ -109,17 +109,17 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
     words = use_case.words
     statements = Statements(use_case, warehouse, configs)
     with open_engine(warehouse, use_case.name) as engine:
-        bots = _marks_bots(engine, use_case)
+        there = {"bots": _marks_bots(engine, use_case), "contexts": _has_contexts(engine, use_case)}
         queries = {
-            "Count the sends": statements.count_training(plan.start, plan.end, bots=bots),
-            "Build the training table": statements.training_rows(plan.start, plan.end, bots=bots),
+            "Count the sends": statements.count_training(plan.start, plan.end, **there),
+            "Build the training table": statements.training_rows(plan.start, plan.end, **there),
         }
         for events, query in statements.count_events(plan.start, plan.end).items():
             queries[f"Count the {events}"] = query
         if plan.run_date is not None:
             queries[f"Count the {words.subjects}"] = statements.count_inference(plan.run_date)
             queries["Build the inference table"] = statements.inference_rows(
-                plan.run_date, plan.run_date, plan.inference_campaign, bots=bots
+                plan.run_date, plan.run_date, plan.inference_campaign, bots=there["bots"]
             )
         limit = warehouse.maximum_bytes_billed if isinstance(warehouse, BigQueryWarehouse) else None
         return DryRun({name: engine.estimate(query) for name, query in queries.items()}, limit)
@@ -128,13 +128,15 @@ def dry_run(warehouse: Warehouse, use_case: UseCase, plan: Plan, configs: Path |
 def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
     """Creates missing raw tables (empty, partitioned, clustered), that of outcomes if the reward has any.
 
+    That of contexts comes with its first rows: it is no part of what a newsletter needs.
+
     Returns the names of the new ones.
     """
     statements = Statements(use_case, warehouse)
     made = []
     with open_engine(warehouse, use_case.name) as engine:
         for table in RAW_COLUMNS:
-            if table == "outcomes" and not use_case.reward.outcomes:
+            if table == "contexts" or (table == "outcomes" and not use_case.reward.outcomes):
                 continue
             name = use_case.table_name(table)
             if engine.columns(name) is None:
@@ -144,8 +146,8 @@ def create_raw(warehouse: Warehouse, use_case: UseCase) -> list[str]:
 
 
 def _build_training(engine: Engine, use_case: UseCase, statements: Statements, plan: Plan) -> TableReport:
-    bots = _marks_bots(engine, use_case)
-    counting = statements.count_training(plan.start, plan.end, bots=bots)
+    there = {"bots": _marks_bots(engine, use_case), "contexts": _has_contexts(engine, use_case)}
+    counting = statements.count_training(plan.start, plan.end, **there)
     counts = {row["left_out"]: row for row in engine.rows(counting)}
     good = counts.pop(None, None)
     left_out = {reason: row["sends"] for reason, row in counts.items()}
@@ -156,7 +158,7 @@ def _build_training(engine: Engine, use_case: UseCase, statements: Statements, p
             f"{use_case.tables.training} stays as it was"
         )
     _create(engine, use_case, statements, "training")
-    written, removed = engine.replace(statements.build_training(plan.start, plan.end, bots=bots))
+    written, removed = engine.replace(statements.build_training(plan.start, plan.end, **there))
     lost = orphans.notes(engine, use_case, statements.count_events(plan.start, plan.end))
     values = {
         name: (good[f"with_{index}"], good[f"sum_{index}"])
@@ -234,6 +236,26 @@ def _marks_bots(engine: Engine, use_case: UseCase) -> bool:
             f"{use_case.raw.clicks}: column bot is {found['bot']}; allowed: {needed}, or no such column"
         )
     return "bot" in found
+
+
+def _has_contexts(engine: Engine, use_case: UseCase) -> bool:
+    """Whether there is a raw table of features by send."""
+    name, needed = use_case.raw.contexts, use_case.table_columns("contexts")
+    there = engine.columns(name)
+    if there is None:
+        return False
+    found = {column.lower(): type_ for column, type_ in there.items()}
+    faults = [
+        f"{column} ({found.get(column.lower(), 'missing')}, needed {type_})"
+        for column, type_ in needed.items()
+        if found.get(column.lower()) != type_
+    ]
+    if faults:
+        raise DataError(
+            f"{name}: the table does not fit the use case: {', '.join(faults)}; add the columns with ALTER "
+            "TABLE, or load it again"
+        )
+    return True
 
 
 def _create(

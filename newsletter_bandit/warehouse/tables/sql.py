@@ -27,6 +27,7 @@ _LAYOUT = {
     "unsubscribes": ("DATE(unsubscribed_at)", "send_id"),
     "outcomes": ("DATE(occurred_at)", "send_id"),
     "users": ("snapshot_date", SUBJECT),
+    "contexts": ("DATE(sent_at)", "send_id"),
     "rankings": ("DATE(generated_at)", SUBJECT),
 }
 # Of each raw table of events, when they were.
@@ -80,20 +81,26 @@ class Statements:
             "create_raw.sql", table=self._table(table), columns=columns, partition=day, cluster=key
         )
 
-    def count_training(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
+    def count_training(
+        self, start: dt.date, end: dt.date, *, bots: bool = False, contexts: bool = False
+    ) -> str:
         """Sends from ``start`` to before ``end`` by the reason that leaves them out.
 
         Columns: `left_out` (NULL for what becomes a row), `sends`, and of what becomes a row
-        `without_features` (those for whose user there is no snapshot) and the figures of `Outcomes`.
+        `without_features` (those with neither features of their own nor a snapshot of their user) and the
+        figures of `Outcomes`.
 
         Args:
           start: first day.
           end: day after the last.
           bots: the clicks have the column `bot`; likewise below.
+          contexts: there is a raw table of features by send; likewise below.
         """
-        return self._render("count_training.sql", bots=bots, **self._range(start, end))
+        return self._render("count_training.sql", bots=bots, contexts=contexts, **self._range(start, end))
 
-    def build_training(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
+    def build_training(
+        self, start: dt.date, end: dt.date, *, bots: bool = False, contexts: bool = False
+    ) -> str:
         """Replaces the training rows sent from ``start`` to before ``end``, midnight UTC."""
         columns = [identifier(name) for name in self._use_case.table_columns("training")]
         return self._render(
@@ -101,12 +108,15 @@ class Statements:
             table=self._table("training"),
             columns=columns,
             bots=bots,
+            contexts=contexts,
             **self._range(start, end),
         )
 
-    def training_rows(self, start: dt.date, end: dt.date, *, bots: bool = False) -> str:
+    def training_rows(
+        self, start: dt.date, end: dt.date, *, bots: bool = False, contexts: bool = False
+    ) -> str:
         """The query whose rows `build_training` writes."""
-        return self._render("_training_rows.sql", bots=bots, **self._range(start, end))
+        return self._render("_training_rows.sql", bots=bots, contexts=contexts, **self._range(start, end))
 
     def count_events(self, start: dt.date, end: dt.date) -> dict[str, str]:
         """Of each raw table of events, by its name: its rows from ``start`` to before ``end``.

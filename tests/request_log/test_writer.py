@@ -1,0 +1,92 @@
+"""Files of the log: begun anew, read while they grow, and after a machine that stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from newsletter_bandit.errors import DataError
+from newsletter_bandit.request_log.lines import reward_line
+from newsletter_bandit.request_log.reader import log_files, read
+from newsletter_bandit.request_log.writer import LogError, LogWriter
+
+
+class Clock:
+    """Goes on by a second with each look."""
+
+    def __init__(self) -> None:
+        self.now = dt.datetime(2026, 11, 30, 8, tzinfo=dt.UTC)
+
+    def __call__(self) -> dt.datetime:
+        self.now += dt.timedelta(seconds=1)
+        return self.now
+
+
+def numbers(folder: Path) -> list[list[int | None]]:
+    """Of each file, the numbers in its lines; None for a torn one."""
+    return [
+        [None if line.record is None else line.record["outcomes"]["n"] for line in read(path)]
+        for path in log_files([folder])
+    ]
+
+
+def line(n: int) -> bytes:
+    return reward_line("id", "2026-11-30T08:00:00Z", {"n": n})
+
+
+def test_a_new_file_at_a_size_and_on_a_new_day(tmp_path: Path) -> None:
+    clock = Clock()
+    log = LogWriter(str(tmp_path / "log"), rotate=2 * len(line(0)), sync_every=0.01, now=clock)
+    for n in range(5):
+        log.append(line(n))
+    clock.now += dt.timedelta(days=1)
+    log.append(line(5) + line(6))
+    # Readable before it is closed.
+    assert numbers(tmp_path / "log") == [[0, 1], [2, 3], [4], [5, 6]]
+    log.close()
+    assert [path.name for path in log_files([tmp_path / "log"])] == [
+        f"{time}.000000Z-{os.getpid()}.jsonl"
+        for time in ("20261130T080001", "20261130T080003", "20261130T080005", "20261201T080006")
+    ]
+
+
+def test_a_torn_last_line_is_told_apart_and_another_one_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(line(0) + line(1)[:-9])
+    assert numbers(tmp_path) == [[0, None]]
+    file.write_bytes(line(0)[:-9] + b"\n" + line(1))
+    with pytest.raises(DataError, match=r"a\.jsonl: line 1: not JSON"):
+        numbers(tmp_path)
+    empty = tmp_path / "nowhere"
+    empty.mkdir()
+    with pytest.raises(DataError, match=r"nowhere: no \.jsonl file"):
+        log_files([empty])
+
+
+def test_lines_that_could_not_be_written_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full after half a line."""
+    log = LogWriter(str(tmp_path), rotate=1 << 20, sync_every=0.0, now=Clock())
+    log.append(line(0))
+    write: Callable[..., int] = os.write
+    left = [10, 0]
+
+    def full(file: int, content: bytes) -> int:
+        room = left.pop(0)
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, bytes(content)[:room])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(LogError, match="No space left on device"):
+            log.append(line(1))
+    log.append(line(2))
+    log.close()
+    assert numbers(tmp_path) == [[0], [2]]

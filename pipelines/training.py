@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.experimental.conditionals.conditional import Cond
@@ -19,6 +20,7 @@ from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
 from components.pushing_finalizer.component import PushingFinalizer
 from components.reference_model.component import ReferenceModel
+from components.refitter.component import Refitter
 from components.repeat_guard.component import RepeatGuard
 from components.serving_model_resolver.component import ServingModelResolver
 from components.table_builder.component import TableBuilder
@@ -110,7 +112,10 @@ def _steps(
     """The steps that read, train, judge and publish, ExampleGen first; otherwise as `create`."""
     prepared = preparation.create(use_case, environment, schema_file, days)
     hyperparameters_gen = HyperparametersGen(use_case=use_case)
-    production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name)
+    refit = use_case.refit.wanted
+    # With refits, what production has seen decides which of its models a training looks at.
+    window: dict[str, Any] = {"use_case": use_case, "examples": prepared.examples} if refit else {}
+    production_model = ProductionModel(registry=environment.registry, use_case_name=use_case.name, **window)
     drift_detector = DriftDetector(
         statistics=prepared.statistics,
         production_model=production_model.outputs["model"],
@@ -138,6 +143,7 @@ def _steps(
                 registry=environment.registry,
                 use_case_name=use_case.name,
                 age_days=reference.age_days,
+                **window,
             )
         )
     evaluator = Evaluator(
@@ -151,8 +157,25 @@ def _steps(
         log=log if use_case.reward.outcomes else None,
         repeat_check=guard.outputs["check"] if guard is not None and use_case.reward.outcomes else None,
     )
+    refitters = []
+    if refit:
+        refitters.append(
+            Refitter(
+                judged_model=trainer.outputs["model"],
+                model_blessing=evaluator.outputs["blessing"],
+                examples=prepared.examples,
+                transformed_examples=prepared.transformed_examples,
+                transform_graph=prepared.transform_graph,
+                hyperparameters=hyperparameters_gen.outputs["hyperparameters"],
+                use_case=use_case,
+                warehouse=environment.warehouse,
+                production_model=production_model.outputs["model"],
+            )
+        )
     serving_model_resolver = ServingModelResolver(
-        model=trainer.outputs["model"], evaluation=evaluator.outputs["evaluation"], use_case=use_case
+        model=(refitters or [trainer])[0].outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        use_case=use_case,
     )
     pusher = Pusher(
         model=serving_model_resolver.outputs["resolved_model"],
@@ -172,6 +195,8 @@ def _steps(
         log=log,
         options=options,
         repeat_check=None if guard is None else guard.outputs["check"],
+        refit=refitters[0].outputs["refit"] if refit else None,
+        judged_model=trainer.outputs["model"] if refit else None,
     )
     return [
         *prepared.components,
@@ -181,6 +206,7 @@ def _steps(
         *reference_models,
         trainer,
         evaluator,
+        *refitters,
         serving_model_resolver,
         pusher,
         pushing_finalizer,

@@ -18,6 +18,7 @@ from components.evaluator.gate import LOGGING_POLICY, decide
 from components.evaluator.policy_values import REFERENCE, Measuring
 from components.evaluator.transforms import EvaluateFiles
 from components.example_gen.example_files import SpreadFiles, split_files
+from components.production_model.published import for_training
 from newsletter_bandit import records
 from newsletter_bandit.registry.evidence import Constraints, Verdict
 from newsletter_bandit.settings.reference import LoggedReference
@@ -67,12 +68,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         models = [(results.CANDIDATE, _saved_model(candidate))]
         compared_with, reference = LOGGING_POLICY, None
         if production is not None:
-            models.append((results.PRODUCTION, _saved_model(production)))
+            models.append((results.PRODUCTION, for_training(production.uri)))
             compared_with = _version(production)
             if isinstance(use_case.gate.reference, LoggedReference):
                 reference = LOGGING_POLICY
             elif (earlier := _earlier(input_dict, REFERENCE_MODEL_KEY)) is not None:
-                models.append((REFERENCE, _saved_model(earlier)))
+                models.append((REFERENCE, for_training(earlier.uri)))
                 reference = _version(earlier)
         config = tfma_results.eval_config(use_case, [name for name, _ in models])
         evaluation = artifact_utils.get_single_instance(output_dict[keys.EVALUATION_KEY])

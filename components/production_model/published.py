@@ -8,6 +8,7 @@ driver; `pipelines.cloud.compiling` takes such a step out of its cache.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -16,14 +17,21 @@ from tfx.dsl.components.base import base_driver, base_executor
 from tfx.orchestration.portable import base_driver as portable_driver
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
-from tfx.types import Artifact, artifact_utils
+from tfx.types import Artifact, BaseChannel, artifact_utils
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.files import copy_tree
+from newsletter_bandit.files import copy_tree, files_of
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.evidence import Refitted
+from newsletter_bandit.registry.registry import JUDGED_MODEL, SAVED_MODEL, SERVING
+from newsletter_bandit.settings.run_day import TrainingDays
+from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.warehouse.run_date import RUN_DATE, resolve
 
 REGISTRY_KEY = "registry"
 USE_CASE_NAME_KEY = "use_case_name"
+# Optional: by them a step knows the window of its run. Without them, no window is known to be unseen.
+USE_CASE_KEY, EXAMPLES_KEY = "use_case", "examples"
 # Name of both the property that the driver adds and the artifact's custom property.
 VERSION_KEY = "version"
 # Custom property: the last day of the newsletters that the version learned from, ISO 8601; "" where the
@@ -36,6 +44,13 @@ Artifacts = dict[str, list[Artifact]]
 def registry_of(exec_properties: dict[str, Any]) -> Registry:
     """The registry of a step's use case."""
     return Registry(exec_properties[REGISTRY_KEY], exec_properties[USE_CASE_NAME_KEY])
+
+
+def window_of(use_case: UseCase | None, examples: BaseChannel | None) -> dict[str, Any]:
+    """The optional arguments of a step's specification; none where the run knows no refits."""
+    if use_case is None or examples is None:
+        return {}
+    return {USE_CASE_KEY: use_case.to_json(), EXAMPLES_KEY: examples}
 
 
 class LookUp(ABC):
@@ -81,8 +96,34 @@ class Executor(LookUp, base_executor.BaseExecutor):
         if version:
             registry = registry_of(exec_properties)
             copy_tree(registry.model_uri(version), model.uri)
+            judged = registry.judged_model_uri(version)
+            refitted = registry.kept(version, Refitted) if judged is not None else None
+            if judged is not None and refitted is not None and _sees(refitted, input_dict, exec_properties):
+                copy_tree(judged, os.path.join(model.uri, JUDGED_MODEL))
+                logging.info("%s is a refit; for trainings, the model judged before it stands in.", version)
             model.set_string_custom_property(TRAINED_UNTIL, _trained_until(registry, version))
         logging.info("Published model: %s.", version or "none")
+
+
+def for_training(model_uri: str) -> str:
+    """Folder of the SavedModel that a training takes for a published one; it may hold none.
+
+    Args:
+      model_uri: folder of the artifact.
+    """
+    judged = os.path.join(model_uri, JUDGED_MODEL, SERVING)
+    if files_of(model_uri).exists(os.path.join(judged, SAVED_MODEL)):
+        return judged
+    return os.path.join(model_uri, SERVING)
+
+
+def _sees(refitted: Refitted, input_dict: Artifacts, exec_properties: dict[str, Any]) -> bool:
+    """The refit may have learned from held-out rows of the run's window; true where that is not known."""
+    if not input_dict.get(EXAMPLES_KEY):
+        return True
+    examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
+    day = resolve(examples.get_string_custom_property(RUN_DATE))
+    return refitted.has_seen(TrainingDays.of(UseCase.from_json(exec_properties[USE_CASE_KEY]), day).window[0])
 
 
 def _trained_until(registry: Registry, version: str) -> str:

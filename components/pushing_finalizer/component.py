@@ -19,6 +19,7 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
+from tfx.utils import path_utils
 
 from components.pushing_finalizer.finalizing import finalize, pushed_model
 from components.pushing_finalizer.reporting import gathered, report, to_text
@@ -75,6 +76,11 @@ class Executor(base_executor.BaseExecutor):
         evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
         decision = artifact_utils.get_single_uri(input_dict["decision"])
         drift = artifact_utils.get_single_uri(input_dict["drift"]) if input_dict.get("drift") else None
+        refit = artifact_utils.get_single_uri(input_dict["refit"]) if input_dict.get("refit") else None
+        judged = None
+        if input_dict.get("judged_model"):
+            model = artifact_utils.get_single_instance(input_dict["judged_model"])
+            judged = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         log = exec_properties["log"]
         publication = finalize(
             registry,
@@ -91,10 +97,12 @@ class Executor(base_executor.BaseExecutor):
             log,
             drift,
             found,
+            refit,
+            judged,
         )
         folder = artifact_utils.get_single_uri(output_dict["publication"])
         publication.write(folder)
-        evidence = gathered(publication, evaluation, decision, use_case, days, log, drift, found)
+        evidence = gathered(publication, evaluation, decision, use_case, days, log, drift, found, refit)
         report(registry, evidence, folder)
         logging.info("%s: %s (%s).", publication.outcome, publication.version, publication.reason)
 
@@ -115,6 +123,8 @@ class PushingFinalizerSpec(component_spec.ComponentSpec):
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "repeat_check": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
         "drift": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
+        "refit": component_spec.ChannelParameter(type=simple_artifacts.File, optional=True),
+        "judged_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {"publication": component_spec.ChannelParameter(type=simple_artifacts.File)}
 
@@ -138,6 +148,8 @@ class PushingFinalizer(base_component.BaseComponent):
       repeat_check: channel of the RepeatGuard's `check`, whose fingerprint and log then take the place of
         ``rows`` and ``log``.
       drift: channel of the DriftDetector's `drift`; None where nobody measured it.
+      refit: channel of the Refitter's `refit`; None where nobody trains twice.
+      judged_model: channel of the model that was judged, which is kept beside a refit; None likewise.
     """
 
     SPEC_CLASS = PushingFinalizerSpec
@@ -157,6 +169,8 @@ class PushingFinalizer(base_component.BaseComponent):
         options: str | None = None,
         repeat_check: BaseChannel | None = None,
         drift: BaseChannel | None = None,
+        refit: BaseChannel | None = None,
+        judged_model: BaseChannel | None = None,
     ) -> None:
         spec = PushingFinalizerSpec(
             pushed_model=pushed_model,
@@ -169,6 +183,8 @@ class PushingFinalizer(base_component.BaseComponent):
             log=to_text(log, options),
             repeat_check=repeat_check,
             drift=drift,
+            refit=refit,
+            judged_model=judged_model,
             publication=Channel(type=simple_artifacts.File),
         )
         super().__init__(spec=spec)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from components.evaluator.gate import LOGGING_POLICY
+from components.pusher.criteria import attach, criteria
 from components.pushing_finalizer.produced import Publication
 from components.pushing_finalizer.reporting import gathered, to_text
+from components.serving_model_resolver.signatures import alias_signature
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.files import copy_tree
 from newsletter_bandit.registry import (
     Look,
     Registry,
@@ -71,6 +76,8 @@ def finalize(
     log: str | None = None,
     drift_dir: str | None = None,
     found: WindowLog | None = None,
+    refit_dir: str | None = None,
+    judged_model: str | None = None,
 ) -> Publication:
     """Publishes the model with its evidence and its card, then puts it into production.
 
@@ -97,6 +104,8 @@ def finalize(
         nothing.
       drift_dir: folder with `drift.json` and `statistics.json`; None where nobody measured them.
       found: what an earlier step found in the window; see `reporting.gathered`.
+      refit_dir: folder with `refit.json`; None where nobody trains twice.
+      judged_model: folder of the SavedModel that was judged; published beside a refit that took its place.
 
     Raises:
       DataError: evidence is missing or damaged, the pushed model was not blessed, or the registry is damaged.
@@ -115,10 +124,14 @@ def finalize(
     def evidence(version: str) -> Evidence:
         publication = Publication("published", version, BLESSED, verdict.looks)
         known = to_text(None) if log is None else log
-        return gathered(publication, evaluation_dir, decision_dir, use_case, days, known, drift_dir, found)
+        return gathered(
+            publication, evaluation_dir, decision_dir, use_case, days, known, drift_dir, found, refit_dir
+        )
 
     waits = use_case.publication.wait_for_sign_off
-    publication = _published(registry, pushed, verdict, evaluation_dir, evidence, drift_dir, waits)
+    publication = _published(
+        registry, pushed, verdict, evaluation_dir, evidence, drift_dir, judged_model, waits
+    )
     registry.looks.conclude(evaluation_dir, publication.outcome, publication.version)
     return replace(publication, looks=verdict.looks)
 
@@ -130,6 +143,7 @@ def _published(
     evaluation_dir: str,
     evidence: Callable[[str], Evidence],
     drift_dir: str | None,
+    judged_model: str | None,
     waits: bool,
 ) -> Publication:
     if pushed is None:
@@ -148,16 +162,31 @@ def _published(
         version = registry.next_version(pushed.pushed_at, digest)
         # From the start on: a step that is killed now leaves no version that seems to have been approved.
         kept_out = Placement("waiting", compared_with, compared_with) if waits else None
-        registry.publish(version, pushed.model_dir, _files(evidence(version), drift_dir), kept_out)
+        known = evidence(version)
+        with _judged(known, judged_model) as beside:
+            registry.publish(version, pushed.model_dir, _files(known, drift_dir), kept_out, beside)
     placement = registry.place(version, compared_with, waits)
     if placement.outcome == "placed":
         return Publication("published", version, reason)
     return Publication(placement.outcome, version, placement.reason)
 
 
+@contextmanager
+def _judged(evidence: Evidence, judged_model: str | None) -> Iterator[str | None]:
+    """A folder with the judged model as it would be served; None where it is what is served."""
+    if judged_model is None or evidence.refit is None or not evidence.refit.taken:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy_tree(judged_model, folder)
+        alias_signature(folder, evidence.decision.policy)
+        attach(folder, criteria(evidence.decision))
+        yield folder
+
+
 def _files(evidence: Evidence, drift_dir: str | None) -> Mapping[str, Mapping[str, Any] | str]:
     """What is published beside the model."""
-    records = (evidence.metrics, evidence.verdict, evidence.decision, evidence.explanation)
+    records = (evidence.metrics, evidence.verdict, evidence.decision, evidence.explanation, evidence.refit)
     files: dict[str, Mapping[str, Any] | str] = {
         record.FILE: record.content() for record in records if record is not None
     }

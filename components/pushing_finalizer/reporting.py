@@ -11,7 +11,7 @@ from components.pushing_finalizer.produced import Publication
 from newsletter_bandit import records
 from newsletter_bandit.files import write_text
 from newsletter_bandit.registry import Registry
-from newsletter_bandit.registry.evidence import Decision, Drift, Explanation, Metrics, Verdict
+from newsletter_bandit.registry.evidence import Decision, Drift, Explanation, Metrics, Refitted, Verdict
 from newsletter_bandit.registry.registry import REPORT
 from newsletter_bandit.reports import Evidence, page
 from newsletter_bandit.settings.run_day import TrainingDays
@@ -30,6 +30,7 @@ def gathered(
     log: str,
     drift_dir: str | None = None,
     found: WindowLog | None = None,
+    refit_dir: str | None = None,
 ) -> Evidence:
     """All that is known of a run.
 
@@ -43,6 +44,7 @@ def gathered(
       drift_dir: folder with `drift.json`; None where nobody measured it.
       found: what an earlier step found in the window, in place of what travelled with the command; None for
         none.
+      refit_dir: folder with `refit.json`; None where nobody trains twice.
 
     Raises:
       DataError: evidence is missing or damaged.
@@ -62,6 +64,7 @@ def gathered(
         options=known.text(_OPTIONS) if _OPTIONS in known else None,
         explanation=Explanation.if_there(evaluation_dir),
         drift=None if drift_dir is None else Drift.read(drift_dir),
+        refit=None if refit_dir is None else Refitted.read(refit_dir),
     )
 
 

@@ -14,12 +14,15 @@ from tfx.types import BaseChannel, Channel, artifact_utils, component_spec, stan
 
 from components.production_model import published
 from components.production_model.published import (
+    EXAMPLES_KEY,
     REGISTRY_KEY,
+    USE_CASE_KEY,
     USE_CASE_NAME_KEY,
     VERSION_KEY,
     Artifacts,
     registry_of,
 )
+from newsletter_bandit.settings.use_case import UseCase
 
 AGE_DAYS_KEY = "age_days"
 
@@ -43,14 +46,20 @@ class Executor(_Earlier, published.Executor):
 
 
 class ReferenceModelSpec(component_spec.ComponentSpec):
-    """Inputs: the model in production, the registry's location, an age. Output: the earlier model."""
+    """Inputs: the model in production, the registry's location, an age, and perhaps the run's window. Output:
+    the earlier model.
+    """
 
     PARAMETERS = {
         REGISTRY_KEY: component_spec.ExecutionParameter(type=str),
         USE_CASE_NAME_KEY: component_spec.ExecutionParameter(type=str),
         AGE_DAYS_KEY: component_spec.ExecutionParameter(type=int),
+        USE_CASE_KEY: component_spec.ExecutionParameter(type=str, optional=True),
     }
-    INPUTS = {"production_model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    INPUTS = {
+        "production_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples, optional=True),
+    }
     OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
@@ -58,13 +67,14 @@ class ReferenceModel(base_component.BaseComponent):
     """Looks up, when it runs, which model was in production some days ago.
 
     Outputs `model` with the custom property `version`. If that is the model in production, or there is none,
-    it has no SavedModel and the version "".
+    it has no SavedModel and the version "". Of a refit, it is as ProductionModel's.
 
     Args:
       production_model: output of ProductionModel.
       registry: root of the registry, a folder or ``gs://`` path.
       use_case_name: use case that the models belong to.
       age_days: how far to look back; while no version is that old, the oldest one stands in.
+      use_case, examples: as of ProductionModel.
     """
 
     SPEC_CLASS = ReferenceModelSpec
@@ -72,7 +82,13 @@ class ReferenceModel(base_component.BaseComponent):
     DRIVER_CLASS = Driver
 
     def __init__(
-        self, production_model: BaseChannel, registry: str, use_case_name: str, age_days: int
+        self,
+        production_model: BaseChannel,
+        registry: str,
+        use_case_name: str,
+        age_days: int,
+        use_case: UseCase | None = None,
+        examples: BaseChannel | None = None,
     ) -> None:
         spec = ReferenceModelSpec(
             production_model=production_model,
@@ -80,5 +96,6 @@ class ReferenceModel(base_component.BaseComponent):
             use_case_name=use_case_name,
             age_days=age_days,
             model=Channel(type=standard_artifacts.Model),
+            **published.window_of(use_case, examples),
         )
         super().__init__(spec=spec)

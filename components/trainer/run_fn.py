@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.hyperparameters_gen.hyperparameters import joined
+from components.production_model.published import for_training
 from components.trainer.data import FileData
 from components.trainer.distribution import workers
 from components.trainer.produced import FILE, Training
@@ -59,7 +60,7 @@ def run_fn(fn_args: Any) -> None:
 
     warm_start = None
     if use_case.warm_start.enabled and fn_args.base_model:
-        warm_start = WarmStartState.load(fn_args.base_model)
+        warm_start = WarmStartState.load(for_training(os.path.dirname(fn_args.base_model)))
     model = fit(use_case, data, transform_output, log, warm_start, together)
     writer.close()
     model.save(serving_model_dir)

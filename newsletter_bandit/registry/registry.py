@@ -3,6 +3,7 @@
     <root>/<use_case>/CURRENT                          {"version": ...}; see `pointer`
     <root>/<use_case>/looks.json                       the candidates that were judged; see `looks`
     <root>/<use_case>/<version>/model/Format-Serving/  the SavedModel, where TFX looks for it
+    <root>/<use_case>/<version>/judged_model/Format-Serving/  the one that was judged, if that is another
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case, ...
     <root>/<use_case>/<version>/model_card.md          the evidence as a text for people
     <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
@@ -34,6 +35,7 @@ from newsletter_bandit.registry.versions import VersionInfo, created_at, is_vers
 
 MANIFEST = "manifest.json"
 MODEL = "model"
+JUDGED_MODEL = "judged_model"
 REPORT = "report.html"
 CARD = "model_card.md"
 USE_CASE = "use_case.json"
@@ -181,6 +183,17 @@ class Registry:
         """Folder that holds the version's `Format-Serving`."""
         return os.path.join(self._folder, version, MODEL)
 
+    def judged_model_uri(self, version: str) -> str | None:
+        """Folder that holds the `Format-Serving` of the model that was judged, where a refit took its place;
+        None where the version's model itself was judged.
+
+        Raises:
+          DataError: there is no such version.
+        """
+        self._require(version)
+        judged = JUDGED_MODEL in self._manifest(version)
+        return os.path.join(self._folder, version, JUDGED_MODEL) if judged else None
+
     def current_model_uri(self) -> str:
         """`model_uri` of the version in production; raises as `require_current` does."""
         return self.model_uri(self.require_current())
@@ -238,6 +251,7 @@ class Registry:
         model_dir: str,
         files: Mapping[str, Mapping[str, Any] | str],
         placement: Placement | None = None,
+        judged_dir: str | None = None,
     ) -> None:
         """Adds a version; it appears whole or not at all, and is not in production yet.
 
@@ -248,6 +262,7 @@ class Registry:
           model_dir: folder of a SavedModel, copied to `Format-Serving`.
           files: evidence; file name to content, an object of JSON values or a text.
           placement: what keeps it out of production from the start on; None for nothing.
+          judged_dir: folder of the SavedModel that was judged, if ``model_dir`` is a refit in its place.
 
         Raises:
           DataError: ``version`` is not a version's name, ``model_dir`` holds no SavedModel, or the version
@@ -257,10 +272,12 @@ class Registry:
         if not files_of(model_dir).exists(os.path.join(model_dir, SAVED_MODEL)):
             raise DataError(f"{model_dir}: no {SAVED_MODEL} in it; allowed: the folder of a SavedModel")
         contents = {name: _encoded(content) for name, content in files.items()}
-        manifest = {
+        manifest: dict[str, Any] = {
             "model": model_digest(model_dir),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         }
+        if judged_dir is not None:
+            manifest[JUDGED_MODEL] = model_digest(judged_dir)
         target = os.path.join(self._folder, version)
         with self._files.locked(self._folder):
             if self._is_complete(version):
@@ -271,6 +288,8 @@ class Registry:
                 return
             with self._files.staged(target) as staging:
                 copy_tree(model_dir, os.path.join(staging, MODEL, SERVING))
+                if judged_dir is not None:
+                    copy_tree(judged_dir, os.path.join(staging, JUDGED_MODEL, SERVING))
                 for name, content in contents.items():
                     self._files.write(os.path.join(staging, name), io.BytesIO(content))
                 if placement is not None:

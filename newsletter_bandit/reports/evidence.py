@@ -17,6 +17,7 @@ from newsletter_bandit.registry.evidence import (
     Explanation,
     Metrics,
     Placement,
+    Refitted,
     Verdict,
 )
 from newsletter_bandit.registry.evidence.record import Record
@@ -43,6 +44,8 @@ class Evidence(Record):
         needs them; "" for none, None where they are unknown: on Vertex AI, and in files of earlier versions.
       explanation: why the model chooses as it does; None where nobody asked, as in files of earlier versions.
       drift: how far the features moved; None where nobody measured it, and in files of earlier versions.
+      refit: how the second training came out, which the other evidence is not about; None where there was
+        none to be.
     """
 
     FILE = "report.json"
@@ -60,6 +63,7 @@ class Evidence(Record):
     options: str | None = None
     explanation: Explanation | None = None
     drift: Drift | None = None
+    refit: Refitted | None = None
 
     @property
     def newsletters(self) -> int | None:
@@ -96,10 +100,12 @@ class Evidence(Record):
                 if "drift" in fields
                 else None
             ),
+            refit=Refitted.nested(fields.object("refit")) if "refit" in fields else None,
         )
 
     def body(self) -> dict[str, Any]:
         """The fields as JSON values."""
+        refit = {} if self.refit is None else {"refit": self.refit.content()}
         return {
             "use_case": json.loads(self.use_case.to_json()),
             "metrics": self.metrics.content(),
@@ -114,12 +120,13 @@ class Evidence(Record):
             "options": self.options,
             "explanation": None if self.explanation is None else self.explanation.content(),
             "drift": None if self.drift is None else self.drift.content(),
+            **refit,
         }
 
     def summary(self) -> Mapping[str, Any]:
         """What a script wants to know of the run: verdict, outcome, version, values and intervals in units of
-        reward per newsletter, the names of the checks that failed, and those of the features that drifted
-        (None where nothing was compared).
+        reward per newsletter, the names of the checks that failed, those of the features that drifted (None
+        where nothing was compared), and how a refit came out, if the settings want one.
         """
         overall = self.metrics.overall
         figures = {
@@ -129,6 +136,7 @@ class Evidence(Record):
         }
         if overall.production is not None:
             figures["production"] = overall.production.serving_policy.values["dr"]
+        refit = {} if self.refit is None else {"refit": self.refit.outcome}
         return {
             "verdict": self.verdict.verdict,
             "propensities": self.metrics.propensities,
@@ -145,6 +153,7 @@ class Evidence(Record):
                 name: {"value": found.value, "low": found.low, "high": found.high}
                 for name, found in figures.items()
             },
+            **refit,
         }
 
 
@@ -172,6 +181,7 @@ def of_version(registry: Registry, version: str) -> Evidence:
         window=None if days is None else (days[0], days[1]),
         explanation=registry.explanation(version),
         drift=registry.kept(version, Drift),
+        refit=registry.kept(version, Refitted),
     )
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from newsletter_bandit.request_log.lines import RANKING, REWARD
 from newsletter_bandit.request_log.reader import Line, log_files, read
-from newsletter_bandit.settings.tables import CLICKED, UNSUBSCRIBED
+from newsletter_bandit.settings.tables import CLICKED, SUBJECT, UNSUBSCRIBED
 from newsletter_bandit.settings.use_case import UseCase
 
 _ROWS = 100_000  # of one file
@@ -117,7 +117,7 @@ class _Tables:
             "sends",
             {
                 "send_id": send_id,
-                "user_id": user_id,
+                self._use_case.column("sends", SUBJECT): user_id,
                 "sent_at": sent_at,
                 "campaign": campaign,
                 "recommender": names[0] if names else None,

@@ -33,6 +33,16 @@ class Network(Settings):
         return sizes
 
 
+class Averaged(Network):
+    """Several networks that differ in their first weights and in the order of their rows.
+
+    Their mean is the estimate: ``networks`` of them cost as many times the training, and estimate with less
+    of its chance.
+    """
+
+    networks: int = Field(default=1, ge=1, le=32)
+
+
 class Linear(Settings):
     """Ridge regression per recommender; docs/agents.md measures its ``l2`` at several numbers of rows."""
 
@@ -40,13 +50,13 @@ class Linear(Settings):
     batch_size: int = Field(default=4096, ge=1, le=65536)
 
 
-class NeuralEpsilonGreedy(Network):
+class NeuralEpsilonGreedy(Averaged):
     """TF-Agents' NeuralEpsilonGreedyAgent: a network estimates each recommender's reward."""
 
     type: Literal["neural_epsilon_greedy"]
 
 
-class Boltzmann(Network):
+class Boltzmann(Averaged):
     """TF-Agents' GreedyRewardPredictionAgent; serves a softmax of its estimates / ``temperature`` (reward
     units).
     """

@@ -102,6 +102,7 @@ VERTEX_STEPS = (
     "ReferenceModel",
     "Trainer",
     "Evaluator",
+    "Refitter",
     "ServingModelResolver",
     "Pusher",
     "PushingFinalizer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -23,6 +23,7 @@ from newsletter_bandit.settings.mapping import Ingest, ValueNames, source_fault
 from newsletter_bandit.settings.margin import Loss, Margin
 from newsletter_bandit.settings.names import RecommenderName
 from newsletter_bandit.settings.reference import PublishedReference, Reference
+from newsletter_bandit.settings.refit import OrRows, Refit
 from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.tables import (
     EXAMPLE_COLUMNS,
@@ -214,6 +215,7 @@ class UseCase(Settings):
     # Of each recommender, the same keys for all; what the agent `recommender_features` knows of them.
     recommender_features: dict[RecommenderName, dict[Identifier, bool | float | str]] = {}
     gate: Gate = Gate()
+    refit: Annotated[Refit, OrRows()] = Refit()
     publication: Publication = Publication()
     explanation: Explanation = Explanation()
     slices: tuple[Identifier, ...] = ()

@@ -109,6 +109,21 @@ def render_window_query(
     )
 
 
+def render_campaigns_query(
+    use_case: UseCase, warehouse: Warehouse, start: dt.date, end: dt.date, configs: Path | None = None
+) -> str:
+    """Names of the campaigns of which a newsletter was sent; otherwise as `render_training_query`."""
+    _check_window(start, end)
+    return render(
+        "campaigns.sql",
+        configs,
+        use_case,
+        table=table_name(use_case.tables.training, warehouse),
+        start=start.isoformat(),
+        end=end.isoformat(),
+    )
+
+
 def table_name(table: str, warehouse: Warehouse) -> str:
     """Name of the table in a query, in backticks; with BigQuery ``project.dataset.table``.
 

@@ -86,6 +86,8 @@ def train(
         out.print(summary.constraints(outcome, words), soft_wrap=True)
     out.print(summary.hyperparameters(outcome.tuned), soft_wrap=True)
     out.print(summary.drift(outcome.drift), soft_wrap=True)
+    if outcome.refit is not None:
+        out.print(summary.refit(outcome.refit), soft_wrap=True)
     out.print(summary.verdict(outcome, registry.current(), words))
     out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from newsletter_bandit.checks import Check
     from newsletter_bandit.registry import Look, Signed, VersionInfo
-    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
+    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Refitted, Verdict
     from newsletter_bandit.settings.reward import Reward
     from newsletter_bandit.settings.use_case import UseCase
     from newsletter_bandit.simulation.truth import PolicyValues
@@ -450,6 +450,12 @@ def drift(found: Drift) -> str:
     if not found.drifted:
         return f"Drift: {escape(found.words)}."
     return f"[bold yellow]Drift:[/] {escape(found.words)}. The report says what to look at."
+
+
+def refit(found: Refitted) -> str:
+    """How the second training came out, in one line."""
+    style = "bold green" if found.taken else "bold yellow"
+    return f"[{style}]Refit:[/] {escape(found.words)}."
 
 
 def prediction(outcome: PredictionOutcome, words: Words = NEWSLETTER) -> str:

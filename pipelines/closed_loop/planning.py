@@ -74,10 +74,15 @@ def plan(
       world: what the worlds are made of.
 
     Raises:
-      SettingsError: an agent is unknown, named twice or does not fit the use case, or a number is out of
-        range.
+      SettingsError: an agent is unknown, named twice or does not fit the use case, a number is out of range,
+        or the use case trains twice.
     """
     use_case = workspace.use_case
+    if use_case.refit.wanted:
+        raise SettingsError(
+            f"{workspace.use_case_path}: refit: found {use_case.refit.rows}; allowed in the closed loop: "
+            "none, because it trains each model once"
+        )
     names = list(agents) or [use_case.agent.type]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from components.hyperparameters_gen.tuned_set import TunedSet
     from components.pushing_finalizer.produced import Publication
     from newsletter_bandit.registry import Look
-    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Verdict
+    from newsletter_bandit.registry.evidence import Decision, Drift, Metrics, Refitted, Verdict
     from newsletter_bandit.warehouse.window_log import WindowLog
     from pipelines.local.executions import Executions
 from pipelines.events import OnEvent, StepEvent
@@ -47,6 +47,7 @@ class TrainingOutcome:
       report: page for people.
       tuned: tuned hyperparameters that were used, or None if the use case's own were used.
       steps: outcome of each step.
+      refit: how the second training came out; None where the settings want none.
     """
 
     window: tuple[dt.date, dt.date]
@@ -58,6 +59,7 @@ class TrainingOutcome:
     report: Path
     tuned: TunedSet | None = None
     steps: list[StepEvent] = field(default_factory=list)
+    refit: Refitted | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def train(
     judgement = Judgement.of(executions.outputs("Evaluator"))
     published = executions.outputs("PushingFinalizer")
     publication = Publication.of(published)
-    record = replace(run, evidence=Evidence.read(published["publication"])).write(workspace.workdir)
+    evidence = Evidence.read(published["publication"])
+    record = replace(run, evidence=evidence).write(workspace.workdir)
     report = page_of(record)
     write_bytes(report, read_bytes(os.path.join(published["publication"], REPORT)))
     return TrainingOutcome(
@@ -169,6 +172,7 @@ def train(
         report=report,
         tuned=tuned,
         steps=list(run.steps),
+        refit=evidence.refit,
     )
 
 

@@ -10,6 +10,7 @@ from components.evaluator.produced import Judgement
 from components.example_gen.produced import WrittenExamples
 from components.prediction_storer.produced import Summary
 from components.pushing_finalizer.produced import Publication
+from components.refitter.produced import MadeAgain
 from components.serving_model_resolver.produced import Resolved
 from components.statistics_gen.produced import RowCounts
 from components.trainer.produced import Training
@@ -35,6 +36,7 @@ _READERS: dict[str, Callable[[Mapping[str, str]], Produced]] = {
     "DriftDetector": Detected.of,
     "Trainer": Training.of,
     "Evaluator": Judgement.of,
+    "Refitter": MadeAgain.of,
     "ServingModelResolver": Resolved.of,
     "PushingFinalizer": Publication.of,
     "PredictionStorer": Summary.of,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from newsletter_bandit.errors import SettingsError
+from newsletter_bandit.settings.refit import Refit
 from newsletter_bandit.simulation.runs import Run
 from pipelines.cli import closed_loop
 from pipelines.closed_loop import planning
@@ -109,6 +110,9 @@ def test_settings_that_cannot_be_run_are_refused(workdir: Path) -> None:
         planning.plan(made, ["horoscope"], 1, 600, 1)
     with pytest.raises(SettingsError, match="lin_ucb named twice"):
         planning.plan(made, ["lin_ucb", "lin_ucb"], 1, 600, 1)
+    twice = made.use_case.model_copy(update={"refit": Refit(rows="all_rows")})
+    with pytest.raises(SettingsError, match="refit: found all_rows; allowed in the closed loop: none"):
+        planning.plan(dataclasses.replace(made, use_case=twice), [], 1, 600, 1)
     assert list(planning.plan(made, [], 1, 600, 3).agents) == [made.use_case.agent.type]
     assert planning.plan(made, [], 1, 600, 3).seeds == (1, 2, 3)
 

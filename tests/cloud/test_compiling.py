@@ -29,6 +29,7 @@ from newsletter_bandit.errors import SettingsError, UserError
 from newsletter_bandit.settings.cloud import VERTEX_STEPS, Vertex
 from newsletter_bandit.settings.reading import load_environment
 from newsletter_bandit.settings.reference import LoggedReference
+from newsletter_bandit.settings.refit import Refit
 from newsletter_bandit.settings.release import Release
 from newsletter_bandit.settings.run_day import run_day
 from newsletter_bandit.settings.use_case import Publication
@@ -133,6 +134,41 @@ def test_a_gate_whose_reference_is_no_version_has_no_step_for_it(
     tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
     assert "ReferenceModel" not in tasks
     assert set(tasks["Evaluator"]["inputs"]["artifacts"]) == set(judged) - {"reference_model"}
+
+
+def test_a_refit_is_a_step_between_verdict_and_decision(
+    specs: dict[Pipeline, dict[str, Any]], tmp_path: Path
+) -> None:
+    plain = specs[Pipeline.TRAINING]["pipelineSpec"]["root"]["dag"]["tasks"]
+    made = workspace(tmp_path)
+    use_case = made.use_case.model_copy(update={"refit": Refit(rows="all_rows")})
+    made = dataclasses.replace(made, use_case=use_case)
+    tasks = compiled(made, Pipeline.TRAINING)["pipelineSpec"]["root"]["dag"]["tasks"]
+    assert set(tasks) - set(plain) == {"Refitter"}
+
+    def taken(step: str) -> dict[str, tuple[str, str]]:
+        artifacts = tasks[step]["inputs"]["artifacts"]
+        origins = {name: one["taskOutputArtifact"] for name, one in artifacts.items()}
+        found = {name: (one["producerTask"], one["outputArtifactKey"]) for name, one in origins.items()}
+        # Of the condition under which every step runs.
+        found.pop("_RepeatGuard.check", None)
+        return found
+
+    assert taken("Refitter") == {
+        "judged_model": ("Trainer", "model"),
+        "model_blessing": ("Evaluator", "blessing"),
+        "examples": ("BigQueryExampleGen", "examples"),
+        "transformed_examples": ("Transform", "transformed_examples"),
+        "transform_graph": ("Transform", "transform_graph"),
+        "hyperparameters": ("HyperparametersGen", "hyperparameters"),
+        "production_model": ("ProductionModel", "model"),
+    }
+    assert taken("ServingModelResolver")["model"] == ("Refitter", "model")
+    assert taken("PushingFinalizer")["judged_model"] == ("Trainer", "model")
+    # What production has seen decides which of its models a training looks at.
+    for step in ("ProductionModel", "ReferenceModel"):
+        assert taken(step)["examples"] == ("BigQueryExampleGen", "examples")
+        assert "examples" not in plain[step]["inputs"]["artifacts"]
 
 
 def test_the_day_is_a_parameter(specs: dict[Pipeline, dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from components.prediction_storer.produced import Summary
 from components.pushing_finalizer.produced import Publication
 from components.trainer.produced import Training
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.registry.evidence import Refitted
 from pipelines.local.step_details import produced
 from tests.evidence_records import decision, metrics, verdict
 
@@ -72,6 +73,18 @@ def test_a_verdict(tmp_path: Path) -> None:
     metrics().write(tmp_path)
     verdict("cannot_tell").write(tmp_path)
     assert found("Evaluator", "evaluation", tmp_path) == ("cannot tell, compared with logging policy", {})
+
+
+@pytest.mark.parametrize(
+    ("refitted", "phrase", "figures"),
+    [
+        (Refitted("taken", "", rows=57_000), "taken, on 57,000 rows", {"rows": 57_000}),
+        (Refitted("not_made", "the gate did not bless the model"), "not made", {}),
+    ],
+)
+def test_a_refit(tmp_path: Path, refitted: Refitted, phrase: str, figures: dict[str, int]) -> None:
+    refitted.write(tmp_path)
+    assert found("Refitter", "refit", tmp_path) == (phrase, figures)
 
 
 def test_a_decision(tmp_path: Path) -> None:

@@ -59,6 +59,21 @@ def test_a_published_version_holds_model_and_evidence_and_is_not_in_production(
     assert registry.current() is None
 
 
+def test_the_judged_model_lies_beside_a_refit(tmp_path: Path, model: str) -> None:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    judged = make_model(tmp_path / "judged", "judged graph")
+    registry.publish(FIRST, model, EVIDENCE, judged_dir=judged)
+    registry.publish(SECOND, model, EVIDENCE)
+    folder = registry.judged_model_uri(FIRST)
+    assert folder == str(tmp_path / "registry" / "tiny" / FIRST / "judged_model")
+    assert (Path(folder) / "Format-Serving" / "saved_model.pb").read_text() == "judged graph"
+    assert registry.judged_model_uri(SECOND) is None
+    # It is part of what never changes.
+    registry.publish(FIRST, model, EVIDENCE, judged_dir=judged)
+    with pytest.raises(DataError, match="exists with another content"):
+        registry.publish(FIRST, model, EVIDENCE)
+
+
 def test_a_report_is_read_as_it_was_written(tmp_path: Path, model: str) -> None:
     registry = Registry(str(tmp_path / "registry"), "tiny")
     registry.publish(FIRST, model, EVIDENCE)

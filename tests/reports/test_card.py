@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from newsletter_bandit.registry.evidence import Refitted
 from newsletter_bandit.reports.card import card, code
 from newsletter_bandit.reports.libraries import libraries
 from tests.reports.made import NAMES, SECOND, evidence, refused, with_everything
@@ -47,6 +48,18 @@ def test_a_card_has_the_headings_of_the_paper() -> None:
     for one in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in one.splitlines()}
         assert len(widths) == 1, one
+
+
+def test_a_card_says_whether_what_is_served_was_judged() -> None:
+    found = with_everything()
+    assert "Refit:" not in card(found)
+    compared = Refitted("taken", "", 57_000, 9_000, 4_000, 0.91, 0.7, 0.009, 0.04, "2026-11-02")
+    told = card(replace(found, refit=compared))
+    assert "Refit: on 57,000 rows, 9,000 of them held out" in told
+    assert "those of the judged model, which lies beside this one." in " ".join(told.split())
+    refused = card(replace(found, refit=Refitted("not_made", "the gate did not bless the model")))
+    assert "Refit: not made, because the gate did not bless the model." in refused
+    assert "lies beside this one" not in refused
 
 
 def test_a_card_says_what_the_evidence_says() -> None:

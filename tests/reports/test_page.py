@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.registry.evidence import Drift
+from newsletter_bandit.registry.evidence import Drift, Refitted
 from newsletter_bandit.registry.evidence.metrics import SliceShare
 from newsletter_bandit.reports import Evidence, page
 from tests.evidence_records import explanation
@@ -60,6 +60,18 @@ def test_a_page_of_estimated_propensities_says_so_wherever_it_shows_a_figure() -
     assert sum(cell.endswith(", estimated propensities") for row in parsed.cells for cell in row) == 2
     assert estimated.summary()["propensities"] == "ESTIMATED by segment, tier <b>"
     assert "stimated" not in Parsed(page(with_everything())).text.replace("an estimated", "")
+
+
+def test_a_page_says_whether_what_is_served_was_judged() -> None:
+    found = with_everything()
+    assert "Refit:" not in page(found)
+    assert "refit" not in found.summary()
+    compared = replace(found, refit=Refitted("taken", "", 57_000, 9_000, 4_000, 0.91, 0.7, 0.009, 0.04))
+    text = Parsed(page(compared)).text
+    assert "Refit: on 57,000 rows, 9,000 of them held out, agrees with the judged model on 91.0%" in text
+    assert "The figures of this page are those of the judged model." in text
+    assert compared.summary()["refit"] == "taken"
+    assert Evidence.from_json(compared.to_json()) == compared
 
 
 def test_the_figures_are_those_of_the_evidence() -> None:

@@ -28,15 +28,18 @@ class _BoltzmannModel(network.NetworkModel):
 def train(task: Task) -> RewardModel:
     """Trains as `neural_epsilon_greedy` does."""
     settings = cast(Boltzmann, task.use_case.agent)
-    reward_network = network.reward_network(task, settings)
-    agent = greedy_reward_prediction_agent.GreedyRewardPredictionAgent(
-        specs.time_step_spec(task.data),
-        specs.action_spec(task.data),
-        reward_network=reward_network,
-        optimizer=network.optimizer(task, settings),
-        observation_and_action_constraint_splitter=specs.split_observation_and_mask,
-    )
-    network.train(agent, task, settings, specs.as_trajectory)
-    model = _BoltzmannModel(reward_network, task.names)
+
+    def agent(
+        reward_network: network.ContextNetwork, of_network: Boltzmann
+    ) -> greedy_reward_prediction_agent.GreedyRewardPredictionAgent:
+        return greedy_reward_prediction_agent.GreedyRewardPredictionAgent(
+            specs.time_step_spec(task.data),
+            specs.action_spec(task.data),
+            reward_network=reward_network,
+            optimizer=network.optimizer(task, of_network),
+            observation_and_action_constraint_splitter=specs.split_observation_and_mask,
+        )
+
+    model = _BoltzmannModel(network.train_networks(task, settings, agent, specs.as_trajectory), task.names)
     model.temperature = settings.temperature
     return model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 import tensorflow as tf
@@ -19,12 +20,15 @@ from components.trainer.learning import check_losses, check_moved
 from components.trainer.reward_model import RewardModel
 from components.trainer.warm_start import Names, carry_over
 from components.transform.layout import CATEGORICAL, NUMERIC, REWARD
-from newsletter_bandit.settings.agents import Network
+from newsletter_bandit.settings.agents import Averaged, Network
 
 # Steps that run inside one call of the graph, between two lines in TensorBoard.
 STEPS_PER_CALL = 50
+# Between the seeds of two networks: a network's layers have seeds of their own, up to some thousands apart.
+_SEEDS_APART = 100_000
 
 Batch = dict[str, tf.Tensor]
+_Averaged = TypeVar("_Averaged", bound=Averaged)
 
 
 class ContextNetwork(network.Network):
@@ -144,15 +148,25 @@ class ContextNetwork(network.Network):
 
 
 class NetworkModel(RewardModel):
-    """A network with one output per recommender."""
+    """The mean of networks with one output per recommender.
 
-    def __init__(self, trained: ContextNetwork, names: Names) -> None:
+    Args:
+      trained: one network or more.
+      names: meaning of the rows and columns of their arrays.
+    """
+
+    def __init__(self, trained: Sequence[ContextNetwork], names: Names) -> None:
         super().__init__(name="reward_model")
-        self._network = trained
-        self._arrays = trained.arrays(names)
+        self._networks = list(trained)
+        self._arrays = {
+            f"{_part(number)}{name}": array
+            for number, one in enumerate(trained)
+            for name, array in one.arrays(names).items()
+        }
 
     def estimates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return self._network(observation(features))[0]
+        found = [one(observation(features))[0] for one in self._networks]
+        return found[0] if len(found) == 1 else tf.add_n(found) / float(len(found))
 
     def warm_start(self) -> dict[str, npt.NDArray[Any]]:
         return dict(self._arrays)
@@ -169,6 +183,55 @@ def reward_network(task: Task, settings: Network) -> ContextNetwork:
     made.create_variables()
     made.take_over(task, outputs_are_recommenders=True)
     return made
+
+
+def train_networks(
+    task: Task,
+    settings: _Averaged,
+    make_agent: Callable[[ContextNetwork, _Averaged], tf_agent.TFAgent],
+    as_trajectory: Callable[[Batch], trajectory.Trajectory],
+) -> list[ContextNetwork]:
+    """Trains ``settings.networks`` networks with one output per recommender, one after the other.
+
+    Args:
+      task: the training; each network begins where the one of its number ended, if the task is warm.
+      settings: of the agent.
+      make_agent: of a network that is about to be trained, and the settings with its own seed.
+      as_trajectory: as in `train`.
+
+    Raises:
+      DataError: a network did not learn; see `components.trainer.learning`.
+    """
+    made = []
+    for number in range(settings.networks):
+        own = settings.model_copy(update={"seed": settings.seed + number * _SEEDS_APART})
+        of_network = _task_of(task, number)
+        made.append(reward_network(of_network, own))
+        train(make_agent(made[-1], own), of_network, own, as_trajectory)
+    return made
+
+
+def _part(number: int) -> str:
+    """Beginning of the names of one network's arrays and figures; a network that is alone has none."""
+    return f"network_{number}/" if number else ""
+
+
+def _task_of(task: Task, number: int) -> Task:
+    """One network's task: its figures have its name, and of an earlier model it sees its own arrays."""
+    if not number:
+        return task
+    state, part = task.warm_start, _part(number)
+    if state is not None:
+        own = {
+            name.removeprefix(part): array for name, array in state.arrays.items() if name.startswith(part)
+        }
+        # An earlier model of fewer networks leaves the others to begin from scratch.
+        state = replace(state, arrays=own) if own else None
+
+    def log(name: str, value: float, step: int) -> None:
+        task.log(f"{part}{name}", value, step)
+
+    return replace(task, warm_start=state, log=log)
 
 
 def steps(task: Task, settings: Network) -> int:

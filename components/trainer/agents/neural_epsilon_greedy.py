@@ -15,14 +15,18 @@ from newsletter_bandit.settings.agents import NeuralEpsilonGreedy
 def train(task: Task) -> RewardModel:
     """Trains by stochastic gradient descent on the squared error of the logged reward."""
     settings = cast(NeuralEpsilonGreedy, task.use_case.agent)
-    reward_network = network.reward_network(task, settings)
-    agent = neural_epsilon_greedy_agent.NeuralEpsilonGreedyAgent(
-        specs.time_step_spec(task.data),
-        specs.action_spec(task.data),
-        reward_network=reward_network,
-        optimizer=network.optimizer(task, settings),
-        epsilon=task.use_case.exploration.epsilon,
-        observation_and_action_constraint_splitter=specs.split_observation_and_mask,
-    )
-    network.train(agent, task, settings, specs.as_trajectory)
-    return network.NetworkModel(reward_network, task.names)
+
+    def agent(
+        reward_network: network.ContextNetwork, of_network: NeuralEpsilonGreedy
+    ) -> neural_epsilon_greedy_agent.NeuralEpsilonGreedyAgent:
+        return neural_epsilon_greedy_agent.NeuralEpsilonGreedyAgent(
+            specs.time_step_spec(task.data),
+            specs.action_spec(task.data),
+            reward_network=reward_network,
+            optimizer=network.optimizer(task, of_network),
+            epsilon=task.use_case.exploration.epsilon,
+            observation_and_action_constraint_splitter=specs.split_observation_and_mask,
+        )
+
+    trained = network.train_networks(task, settings, agent, specs.as_trajectory)
+    return network.NetworkModel(trained, task.names)

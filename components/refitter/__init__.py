@@ -1,0 +1,1 @@
+"""Refitter: trains a blessed model again, on all rows."""

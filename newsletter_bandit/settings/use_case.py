@@ -372,7 +372,8 @@ class UseCase(Settings):
 
     def _check_history(self) -> None:
         if len(self.history) == len(self.features):
-            raise ValueError("features: all of them have history; allowed: at least one of the user's own")
+            whose = f"the {self.words.subject}'s own"
+            raise ValueError(f"features: all of them have history; allowed: at least one of {whose}")
         for name, history in self.history.items():
             if history.recommender is not None and history.recommender not in self.recommenders:
                 raise ValueError(

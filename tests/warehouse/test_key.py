@@ -18,8 +18,9 @@ from newsletter_bandit.warehouse.tables.build import Plan, build
 from newsletter_bandit.warehouse.tables.sql import Statements
 from tests import raw_sources
 from tests.raw_rows import make_typed_use_case, write_csv
-from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_raw_use_case
+from tests.raw_sources import END, RAW, RUN_DATE, START, Row, duckdb_rows, fill_duckdb, make_history_use_case
 
+pytestmark = pytest.mark.database
 SESSION: dict[str, Any] = {
     "key": "session_id",
     "words": {"unit": "visit", "subject": "session", "people": False},
@@ -93,20 +94,22 @@ def test_a_file_may_lack_the_unsubscribes_that_the_reward_does_not_know(tmp_path
 
 
 def test_the_raw_tables_make_the_same_rows_under_another_key(tmp_path: Path) -> None:
-    use_case, path = make_raw_use_case(**SESSION), tmp_path / "w.duckdb"
+    users, sessions = make_history_use_case(), make_history_use_case(**SESSION)
     # A ranking has the names of the ranking store.
     raw = {
-        table: rows if table == "rankings" else renamed(rows, "user_id", "session_id")
-        for table, rows in RAW.items()
+        name: rows if name == "rankings" else renamed(rows, "user_id", "session_id")
+        for name, rows in RAW.items()
     }
-    fill_duckdb(path, use_case, raw)
-    report = build(DuckDBWarehouse(kind="duckdb", path=str(path)), use_case, Plan(START, END, RUN_DATE))
-    training, inference = (
-        renamed(duckdb_rows(path, f"tiny.{table}"), "session_id", "user_id")
-        for table in ("training", "inference")
-    )
-    assert raw_sources.training_tuples(training) == raw_sources.TRAINING
-    assert raw_sources.inference_tuples(inference) == raw_sources.INFERENCE
+    found, report = [], None
+    for use_case, filled in ((users, RAW), (sessions, raw)):
+        path = tmp_path / f"{use_case.key}.duckdb"
+        fill_duckdb(path, use_case, filled)
+        report = build(DuckDBWarehouse(kind="duckdb", path=str(path)), use_case, Plan(START, END, RUN_DATE))
+        tables = [duckdb_rows(path, f"tiny.{table}") for table in ("training", "inference")]
+        assert all(use_case.key in row for rows in tables for row in rows)
+        found.append([sorted(map(str, renamed(rows, use_case.key, "user_id"))) for rows in tables])
+    assert found[0] == found[1]
+    assert [len(rows) for rows in found[0]] == [len(raw_sources.TRAINING), len(raw_sources.INFERENCE)]
     for line in (
         "left out: 6 sends without send_id, session_id, sent_at, campaign or recommender",
         "left out: 2 rows without session_id",
@@ -119,7 +122,7 @@ def test_the_raw_tables_make_the_same_rows_under_another_key(tmp_path: Path) -> 
 
 def test_bigquery_clusters_by_the_key() -> None:
     warehouse = BigQueryWarehouse(kind="bigquery", project="a-project")
-    statements = Statements(make_raw_use_case(**SESSION), warehouse)
+    statements = Statements(make_history_use_case(**SESSION), warehouse)
     for sql in (
         statements.create("training"),
         statements.create("inference"),

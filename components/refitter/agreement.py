@@ -13,6 +13,7 @@ import tensorflow as tf
 from components.example_gen.example_files import records
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.exported_model import EVAL_PROBABILITIES, EVALUATION, REWARD_ESTIMATES, USER_ID
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 # Rows per batch; more are no faster, only larger.
 _BATCH = 8192
@@ -36,13 +37,14 @@ class Agreement:
     expected: float
 
 
-def agreement(judged: str, other: str, files: Sequence[str]) -> Agreement:
+def agreement(judged: str, other: str, files: Sequence[str], words: Words = NEWSLETTER) -> Agreement:
     """Compares two models on the users of logged examples.
 
     Args:
       judged: folder of a SavedModel with the signature `evaluation`.
       other: likewise, of the same recommenders.
       files: TFRecord files of the examples; of each user's, the first counts.
+      words: what a refusal calls them.
 
     Raises:
       DataError: no user has a recommender to choose.
@@ -63,7 +65,8 @@ def agreement(judged: str, other: str, files: Sequence[str]) -> Agreement:
             difference += float(np.abs(own - its).sum())
             expected += float(own.sum())
     if not users:
-        raise DataError("refit: no held-out user has a recommender to choose, so nothing can be compared")
+        none = f"no held-out {words.subject} has a recommender to choose"
+        raise DataError(f"refit: {none}, so nothing can be compared")
     return Agreement(users, same / users, difference / users, expected / users)
 
 

@@ -19,9 +19,8 @@ from newsletter_bandit.settings.refit import Refit
 from newsletter_bandit.settings.use_case import UseCase
 
 NOT_BLESSED = Refitted("not_made", "the gate did not bless the model")
-NOTHING_TO_ADD = Refitted(
-    "not_made",
-    "every held-out newsletter is of a campaign by which the next window judges (window.overlap_weeks)",
+NOTHING_TO_ADD = (
+    "every held-out {unit} is of a campaign by which the next window judges (window.overlap_weeks)"
 )
 
 
@@ -70,7 +69,7 @@ def refit(
 
     held_out = data(rows.held_out).counted.rows
     if not held_out:
-        return NOTHING_TO_ADD
+        return Refitted("not_made", NOTHING_TO_ADD.format(unit=use_case.words.unit))
     every = data([*rows.trained, *rows.held_out])
     made = Refitted(
         "refused",
@@ -85,7 +84,7 @@ def refit(
         fit(use_case, every, transform_output, warm_start=warm_start).save(folder)
     except NotLearntError as error:
         return replace(made, reason=str(error))
-    return compared(made, agreement(judged, folder, rows.asked), use_case.refit)
+    return compared(made, agreement(judged, folder, rows.asked, use_case.words), use_case.refit)
 
 
 def compared(made: Refitted, found: Agreement, bounds: Refit) -> Refitted:

@@ -28,6 +28,7 @@ from components.transform.layout import (
 )
 from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.agents import PropensityWeighting
+from newsletter_bandit.settings.words import NEWSLETTER, Words
 
 # Rows of files are kept in memory if together they take no more than this; otherwise each epoch streams them.
 HELD_BYTES = 1 << 30
@@ -360,8 +361,10 @@ class SharedData(TrainingData):
         return self._own.of_term(index)
 
 
-def split_users(data: TrainingData, share: float) -> tuple[TrainingData, TrainingData]:
-    """The rows of all users but a ``share`` in (0, 1), and the rows of those.
+def split_users(
+    data: TrainingData, share: float, words: Words = NEWSLETTER
+) -> tuple[TrainingData, TrainingData]:
+    """The rows of all users but a ``share`` in (0, 1), and the rows of those; a refusal uses ``words``.
 
     Raises:
       DataError: one of the two parts is empty.
@@ -370,7 +373,7 @@ def split_users(data: TrainingData, share: float) -> tuple[TrainingData, Trainin
     learnt, kept = data.of_users(bound, USER_BUCKETS), data.of_users(0, bound)
     if not learnt.counted.rows or not kept.counted.rows:
         raise DataError(
-            f"training split: constraint_search.held_out_share {share:g} of its users leaves "
+            f"training split: constraint_search.held_out_share {share:g} of its {words.subjects} leaves "
             f"{learnt.counted.rows} rows to learn from and {kept.counted.rows} to find multipliers on; "
             "allowed: some of both"
         )

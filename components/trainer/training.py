@@ -57,7 +57,8 @@ def fit(
     rows, held_out = data.counted.rows if use_case.constraints else 0, None
     if use_case.constraints:
         search = use_case.constraint_search
-        data, held_out = split_users(data, min(search.held_out_share, search.max_rows / max(rows, 1)))
+        share = min(search.held_out_share, search.max_rows / max(rows, 1))
+        data, held_out = split_users(data, share, use_case.words)
     learnt = data
     if workers.count > 1:
         data = SharedData(data, workers)

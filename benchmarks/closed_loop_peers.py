@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from newsletter_bandit.settings.reading import load_use_case
+from newsletter_bandit.settings.tables import RESERVED_COLUMNS
 from newsletter_bandit.simulation.behaviour import draw
 from newsletter_bandit.simulation.catalogue import FEATURES, RECOMMENDERS
 from newsletter_bandit.simulation.learner import FirstSlots, Learnt
@@ -68,7 +69,9 @@ class Rows:
 
     def __init__(self, table: pa.Table, day: dt.date | None = None) -> None:
         self.table = table
-        self.features = [name for name in FEATURES if name in table.column_names]
+        made = [name for name in table.column_names if name not in (*RESERVED_COLUMNS, *FEATURES)]
+        # What was shown before is a number.
+        self.features = [*(name for name in FEATURES if name in table.column_names), *made]
         if day is None:
             self.days = table["sent_at"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[D]")
             self.action = pc.index_in(
@@ -190,7 +193,7 @@ def vw_training(settings: Mapping[str, Any], seed: int, data: Path, model: Path)
 def moments_of(weeks: list[Rows]) -> dict[str, tuple[float, float]]:
     found = {}
     for name in weeks[0].features:
-        if FEATURES[name] != "string":
+        if FEATURES.get(name) != "string":
             values = np.concatenate([numbers(rows.table, name, rows.days) for rows in weeks])
             found[name] = (float(np.nanmean(values)), float(np.nanstd(values)) or 1.0)
     return found
@@ -335,7 +338,7 @@ class GradientBoosting(_Peer):
         words = {
             name: pa.concat_tables([rows.table.select([name]) for rows in weeks])[name].unique()
             for name in features
-            if FEATURES[name] == "string"
+            if FEATURES.get(name) == "string"
         }
 
         def columns(rows: Rows) -> np.ndarray:

@@ -18,14 +18,28 @@ _HOURS = 24
 _Prefix = Annotated[str, Matching(r"[a-z][a-z0-9]{0,19}-", "small letters and digits, then a hyphen")]
 
 
+class Fatigue(Settings):
+    """A subject who was shown a recommender lately is less likely to click on it.
+
+    Attributes:
+      per_showing: by how much each showing lowers the log-odds of a click.
+      weeks: showings of the last so many weeks count.
+    """
+
+    per_showing: float = Field(gt=0.0, le=10.0)
+    weeks: int = Field(default=4, ge=1, le=52)
+
+
 class BuiltInWorld(Settings):
     """A world that is written in Python, by its name.
 
     Attributes:
       built_in: `newsletter`, whose truth has more to it than the effects of a world file can express.
+      fatigue: null for readers who never tire.
     """
 
     built_in: Literal["newsletter"]
+    fatigue: Fatigue | None = None
 
 
 class Subjects(Settings):
@@ -141,6 +155,7 @@ class DeclaredWorld(Settings):
       eligible: by recommender, the conditions under which it may be shown; the others fit everyone.
       click: log-odds of a click.
       drift: of these; null for none.
+      fatigue: of subjects that come weekly; null for those who never tire.
       unsubscribe: log-odds of an unsubscribe after a click; null for a world without unsubscribes.
       outcomes: further outcomes by the name of their column.
       rules: the policy that filled the log.
@@ -153,6 +168,7 @@ class DeclaredWorld(Settings):
     eligible: dict[RecommenderName, When] = {}
     click: Sum
     drift: Drift | None = None
+    fatigue: Fatigue | None = None
     unsubscribe: Sum | None = None
     outcomes: dict[Identifier, Amount] = {}
     rules: Rules = Rules()
@@ -166,6 +182,8 @@ class DeclaredWorld(Settings):
     def _consistent(self) -> DeclaredWorld:
         if len(set(self.recommenders)) < len(self.recommenders):
             raise ValueError("recommenders: one is named twice; name each once")
+        if self.fatigue is not None and self.subjects.come == "once":
+            raise ValueError("fatigue: subjects come once; allowed: null, or subjects that come weekly")
         self._check_names()
         self._check_features()
         self._check_eligible()

@@ -71,5 +71,6 @@ class Contents:
         """Raises `SettingsError` if the world cannot play this use case, naming what it does not know."""
         where = f"use case {use_case.name}"
         self.check_recommenders(use_case.recommenders, where)
-        self.check_features({name: one.type for name, one in use_case.features.items()}, where)
+        own = {name: one.type for name, one in use_case.features.items() if name not in use_case.history}
+        self.check_features(own, where)
         self.check_outcomes(tuple(use_case.reward.outcomes), where)

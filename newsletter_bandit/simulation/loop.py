@@ -131,7 +131,8 @@ def run(begin: Start, learner: Learner, setting: Setting, on_part: OnPart = lamb
     Raises:
       DataError: the learner serves what a user is not eligible for, or a propensity outside (0, 1].
     """
-    world, window = begin.world, list(begin.warm_up)
+    # All learners begin with the same past, and none meets what another one sent.
+    world, window = begin.world.fork(), list(begin.warm_up)
     served_by: Model | None = None
     weeks = []
     for number in range(1, setting.weeks + 1):

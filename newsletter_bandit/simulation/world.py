@@ -7,10 +7,11 @@ as visits, each is a row of the log at most once.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from newsletter_bandit.settings.tables import (
     OUTCOME_TYPE,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
+    History,
 )
 from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.settings.world import (
@@ -40,6 +42,7 @@ from newsletter_bandit.simulation.behaviour import Audience, Policy, draw
 from newsletter_bandit.simulation.contents import Contents
 from newsletter_bandit.simulation.crowd import Crowd
 from newsletter_bandit.simulation.declared_crowd import DeclaredCrowd, contents_of
+from newsletter_bandit.simulation.memory import Memory
 from newsletter_bandit.simulation.newsletter_crowd import NewsletterCrowd
 from newsletter_bandit.simulation.users import Bools, Floats, Ints
 from serving.propensity import is_propensity
@@ -66,6 +69,7 @@ class World:
         features: Sequence[str] | None = None,
         reward: Reward | None = None,
         settings: WorldSettings = NEWSLETTER,
+        history: Mapping[str, History] | None = None,
     ) -> None:
         """Draws the world.
 
@@ -77,6 +81,7 @@ class World:
           features: columns of the tables, a part of the world's; None are all. The truth depends on all.
           reward: its terms beside clicks and unsubscribes are outcomes of the world.
           settings: what the world is made of.
+          history: further columns of the tables: what a user was shown before, by this world.
 
         Raises:
           SettingsError: a number is out of range, or the world does not know a recommender, feature or
@@ -92,12 +97,17 @@ class World:
         self.features = tuple(self.contents.features) if features is None else tuple(features)
         self.reward = reward or Reward()
         self.settings = settings
+        self.history = dict(history or {})
         self.contents.check_recommenders(self.recommenders, "world")
         self.contents.check_features(self.features, "world")
         self.contents.check_outcomes(tuple(self.reward.outcomes), "world")
         self._crowd = _crowd(settings, self._rng(_USERS), self._rng(_PREFERENCES), size)
         self._columns = np.array([self.contents.recommenders.index(name) for name in self.recommenders])
         self._ids = self._crowd.ids
+        self._fatigue = settings.fatigue
+        self._memory = (
+            Memory(size, len(self.recommenders), epoch.weekday()) if self._fatigue or self.history else None
+        )
 
     @classmethod
     def of(
@@ -110,9 +120,15 @@ class World:
     ) -> World:
         """A world that plays `use_case`; raises `SettingsError` if it cannot."""
         contents(settings).check(use_case)
-        return cls(
-            seed, size, epoch, use_case.recommenders, tuple(use_case.features), use_case.reward, settings
-        )
+        history = use_case.history
+        features = tuple(name for name in use_case.features if name not in history)
+        return cls(seed, size, epoch, use_case.recommenders, features, use_case.reward, settings, history)
+
+    def fork(self) -> World:
+        """The same world, whose further newsletters this one's users do not remember."""
+        made = copy.copy(self)
+        made._memory = None if self._memory is None else self._memory.fork()
+        return made
 
     # --- the truth ---------------------------------------------------------------------------------------
 
@@ -126,7 +142,7 @@ class World:
         Raises:
           DataError: a day lies before the epoch.
         """
-        return self._crowd.click_probability(users, self._days(day, len(users)))[:, self._columns]
+        return self._every_click(users, self._days(day, len(users)))[:, self._columns]
 
     def unsubscribe_probability(self, users: Ints) -> Floats:
         """P(unsubscribe | click, user, recommender) [n, K]."""
@@ -139,7 +155,7 @@ class World:
         term's weight × E[its outcome after the clip].
         """
         days = self._days(day, len(users))
-        every = self._crowd.click_probability(users, days)
+        every = self._every_click(users, days)
         click = every[:, self._columns]
         both = click * self.unsubscribe_probability(users)
         value = self.reward.click * (click - both) + self.reward.unsubscribe * both
@@ -298,6 +314,11 @@ class World:
         return subjects_come(self.settings)
 
     @property
+    def feature_types(self) -> dict[str, str]:
+        """Type of each feature of the tables that a learner may use, by name."""
+        return {**self.contents.features, **dict.fromkeys(self.history, "number")}
+
+    @property
     def long_tailed(self) -> frozenset[str]:
         """Features of whose value a learner of numbers had better take the logarithm."""
         return self._crowd.long_tailed
@@ -325,19 +346,21 @@ class World:
         return np.array([known[user_id] for user_id in user_ids], dtype=np.int64)
 
     def schema(self, table: Literal["training", "inference"]) -> pa.Schema:
-        """Columns of a table, as `UseCase.table_columns` orders them."""
+        """Columns of a table, as `UseCase.table_columns` orders them; those with history come last."""
         contract = TRAINING_COLUMNS if table == "training" else INFERENCE_COLUMNS
         contract = {**contract, **OPTIONAL_COLUMNS.get(table, {})}
         if table == "training":
             contract |= dict.fromkeys(self.reward.outcomes, OUTCOME_TYPE)
         types = {name: WAREHOUSE_TYPE[self.contents.features[name]] for name in self.features}
-        columns = {**contract, **types}
+        columns = {**contract, **types, **dict.fromkeys(self.history, WAREHOUSE_TYPE["number"])}
         return pa.schema([(name, tables.ARROW_TYPE[kind]) for name, kind in columns.items()])
 
     # --- keeping -----------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Writes the arguments of this world as JSON, atomically; `load` draws the same world from them."""
+        """Writes the arguments of this world as JSON, atomically; `load` draws the same world from them, in
+        which nothing was sent yet.
+        """
         text = json.dumps(
             {
                 "format": _FORMAT,
@@ -348,6 +371,7 @@ class World:
                 "features": self.features,
                 "reward": self.reward.model_dump(mode="json"),
                 "world": self.settings.model_dump(mode="json"),
+                "history": {name: one.model_dump() for name, one in self.history.items()},
             },
             indent=2,
         )
@@ -370,6 +394,7 @@ class World:
                 tuple(raw["features"]),
                 Reward(**raw["reward"]),
                 kind.model_validate(settings),
+                {name: History(**one) for name, one in raw.get("history", {}).items()},
             )
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
@@ -426,6 +451,8 @@ class World:
             "clicked": pa.array(clicked, pa.bool_()),
             "unsubscribed": pa.array(unsubscribed, pa.bool_()),
         }
+        if self._memory is not None:
+            self._memory.add(users, day, served, clicked)
         for name in self.reward.outcomes:
             value = self._crowd.outcome(name).draw(rng, users, day, self._columns[served], clicked)
             columns[name] = pa.array(value, pa.float64())
@@ -437,7 +464,24 @@ class World:
             "campaign": tables.campaigns(day, self.epoch),
             "eligible_recommenders": tables.eligible_lists(self.recommenders, self.eligible(users)),
             **self._crowd.features(self.features, users, day, self.epoch),
+            **{name: self._remembered(one, users, day) for name, one in self.history.items()},
         }
+
+    def _remembered(self, history: History, users: Ints, day: Ints) -> pa.Array:
+        assert self._memory is not None
+        column = None if history.recommender is None else self.recommenders.index(history.recommender)
+        return pa.array(self._memory.feature(users, day, history, column), pa.float64())
+
+    def _every_click(self, users: Ints, days: Ints) -> Floats:
+        """P(click) of all of the world's recommenders, of users as tired as they are now [n, K]."""
+        rested = self._crowd.click_probability(users, days)
+        if self._fatigue is None or self._memory is None:
+            return rested
+        shown = self._memory.shown(users, days, 7 * self._fatigue.weeks)
+        odds_ratio = np.ones_like(rested)
+        odds_ratio[:, self._columns] = np.exp(-self._fatigue.per_showing * shown)
+        tired: Floats = rested * odds_ratio / (1.0 - rested + rested * odds_ratio)
+        return tired
 
     def _table(self, table: Literal["training", "inference"], columns: dict[str, pa.Array]) -> pa.Table:
         schema = self.schema(table)

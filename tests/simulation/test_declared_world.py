@@ -18,7 +18,7 @@ from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.settings.reading import load_use_case, load_world
 from newsletter_bandit.settings.reward import Reward
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.settings.world import DeclaredWorld
+from newsletter_bandit.settings.world import NEWSLETTER, BuiltInWorld, DeclaredWorld
 from newsletter_bandit.simulation import amounts
 from newsletter_bandit.simulation.behaviour import RulesPolicy, UniformPolicy, check_probabilities
 from newsletter_bandit.simulation.rewards import observed
@@ -228,7 +228,7 @@ def test_a_world_that_an_earlier_version_wrote_is_the_newsletters(tmp_path: Path
     world = World(2, 50, EPOCH)
     world.save(tmp_path / "world.json")
     content = json.loads((tmp_path / "world.json").read_text())
-    assert content.pop("world") == {"built_in": "newsletter"}
+    assert BuiltInWorld.model_validate(content.pop("world")) == NEWSLETTER
     (tmp_path / "old.json").write_text(json.dumps({**content, "format": "simulated-world-1"}))
     old = World.load(tmp_path / "old.json")
     assert old.inference(old.everyone, EPOCH).equals(world.inference(world.everyone, EPOCH))

@@ -87,7 +87,7 @@ class NewsletterEnvironment(bandit_py_environment.BanditPyEnvironment):
         self._drawn: list[tuple[npt.NDArray[np.float32], Ints, dt.date]] = []
         everyone = world.inference(world.everyone, self._first_day)
         days = np.full(world.size, self._first_day, "datetime64[D]")
-        self._encode = Encoder(everyone, days, world.contents.features, world.long_tailed)
+        self._encode = Encoder(everyone, days, world.feature_types, world.long_tailed)
         arms = len(world.recommenders)
         of_user = array_spec.ArraySpec((self._encode.width,), np.float32, name=FEATURES)
         super().__init__(

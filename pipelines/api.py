@@ -125,7 +125,7 @@ def ingest(workspace: Workspace, table: Table, files: Sequence[Path], replace: b
 
 
 def train(
-    workspace: Workspace, run_date: dt.date | None = None, out: Console | None = None
+    workspace: Workspace, run_date: dt.date | None = None, out: Console | None = None, wait: bool = False
 ) -> TrainingOutcome:
     """Trains, judges and, if the gate blesses the model, publishes; also where the same rows were judged
     before.
@@ -134,21 +134,23 @@ def train(
       workspace: what to train, and where.
       run_date: day of the run; None is today, UTC.
       out: where to print steps, values, checks and verdict; None is nowhere.
+      wait: whether to wait while another training goes on in the work folder; False refuses.
 
     Raises:
       SettingsError: settings cannot be used, or the curated schema is missing.
-      DataError: the window's rows cannot be used.
+      DataError: the window's rows cannot be used, or another training goes on.
     """
     from pipelines.cli import local_runs
 
-    with _logged(workspace.workdir, "train"):
-        outcome = local_runs.train(out or _silent(), workspace, run_day(run_date), again=True)
+    out = out or _silent()
+    with _logged(workspace.workdir, "train"), local_runs.alone(out, workspace, "training", wait):
+        outcome = local_runs.train(out, workspace, run_day(run_date), again=True)
     assert outcome is not None  # never left out: again
     return outcome
 
 
 def predict(
-    workspace: Workspace, run_date: dt.date | None = None, out: Console | None = None
+    workspace: Workspace, run_date: dt.date | None = None, out: Console | None = None, wait: bool = False
 ) -> PredictionOutcome:
     """Ranks the recommenders for every user by the model in production, and stores the rankings.
 
@@ -156,15 +158,17 @@ def predict(
       workspace: what to rank, and where.
       run_date: day of the run; None is today, UTC.
       out: where to print steps and counts; None is nowhere.
+      wait: whether to wait while another prediction goes on in the work folder; False refuses.
 
     Raises:
       SettingsError: settings cannot be used.
-      DataError: nothing is in production, or too many rows cannot be ranked.
+      DataError: nothing is in production, too many rows cannot be ranked, or another prediction goes on.
     """
     from pipelines.cli import local_runs
 
-    with _logged(workspace.workdir, "predict"):
-        return local_runs.predict(out or _silent(), workspace, run_day(run_date))
+    out = out or _silent()
+    with _logged(workspace.workdir, "predict"), local_runs.alone(out, workspace, "prediction", wait):
+        return local_runs.predict(out, workspace, run_day(run_date))
 
 
 @contextlib.contextmanager

@@ -144,11 +144,10 @@ class Workplace:
         )
 
     def run(self, name: str, blessed: bool) -> Executions:
-        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
         for given in (f"{name}-blessing", "examples"):
             (self.folder / given).mkdir(exist_ok=True)
         if not (self.folder / "statistics").exists():
             statistics_file(BEFORE, self.folder / "statistics" / "Split-train")
-        LocalDagRunner().run(self.pipeline(name, blessed))
-        return Executions(self.metadata, "publishing")
+        executions = Executions(self.metadata, "publishing")
+        executions.run(self.pipeline(name, blessed))
+        return executions

@@ -81,9 +81,11 @@ def run(
         f"(seed {seed}); files in {escape(str(workspace.workdir / 'raw'))}"
     )
     _heading(out, "2  Train, evaluate off-policy, decide, publish")
-    trained = local_runs.train(out, workspace, run_date, again=True)
+    with local_runs.alone(out, workspace, "training"):
+        trained = local_runs.train(out, workspace, run_date, again=True)
     _heading(out, f"3  Predict for every {words.subject} and store the rankings")
-    local_runs.predict(out, workspace, run_date)
+    with local_runs.alone(out, workspace, "prediction"):
+        local_runs.predict(out, workspace, run_date)
     _heading(out, "4  Ask the endpoint")
     with endpoint(workspace) as address:
         _ask(out, f"{address}/users/{world.user_ids(world.everyone[:1])[0]}/recommenders?limit=3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from rich.console import Console
@@ -23,9 +24,28 @@ from pipelines.cli.warehouse import (
 from pipelines.local import reports
 from pipelines.local import running as local
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
+from pipelines.local.turn import turn
 from pipelines.tuning import running as tuning
 from pipelines.tuning.running import TuningOutcome
 from pipelines.workspace import Workspace
+
+
+def alone(
+    out: Console, workspace: Workspace, kind: Literal["training", "prediction", "tuning"], wait: bool = False
+) -> AbstractContextManager[None]:
+    """Keeps other runs of the kind out of the work folder; see `pipelines.local.turn.turn`.
+
+    Args:
+      out: where to say that it waits.
+      workspace: its work folder and use case.
+      kind: of run.
+      wait: whether to wait for another run's end; False refuses.
+    """
+
+    def say(words: str) -> None:
+        out.print(f"  {words}", markup=False, soft_wrap=True)
+
+    return turn(workspace.workdir, f"{workspace.use_case.name}-{kind}", say if wait else None)
 
 
 def build_table(

@@ -48,6 +48,12 @@ AgainOption = Annotated[
     bool,
     typer.Option("--again", help="Train even if the same rows were judged with the same settings before."),
 ]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Wait while another run of the kind goes on in the work folder, rather than refuse."
+    ),
+]
 
 NewslettersOption = Annotated[int, typer.Option(min=1, help="Logged newsletters in the training window.")]
 UsersOption = Annotated[int, typer.Option(min=1, help="Users to predict for.")]

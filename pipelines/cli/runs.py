@@ -17,6 +17,7 @@ from pipelines.cli.options import (
     EnvironmentOption,
     RunDateOption,
     UseCaseOption,
+    WaitOption,
     WorkdirOption,
     day_of,
     workspace_of,
@@ -38,6 +39,7 @@ def train(
     again: AgainOption = False,
     build_table: BuildTableOption = False,
     json_file: JsonFileOption = None,
+    wait: WaitOption = False,
 ) -> None:
     """Train on the newest complete window, evaluate off-policy, and publish if the gate says so.
 
@@ -55,9 +57,10 @@ def train(
             "Production changes in the last step alone, PushingFinalizer; before it, nothing has changed. "
             "Call the command again to train."
         )
-        if build_table:
-            local_runs.build_table(session.out, workspace, day_of(run_date), "training")
-        outcome = local_runs.train(session.out, workspace, day_of(run_date), again)
+        with local_runs.alone(session.out, workspace, "training", wait):
+            if build_table:
+                local_runs.build_table(session.out, workspace, day_of(run_date), "training")
+            outcome = local_runs.train(session.out, workspace, day_of(run_date), again)
         if json_file is not None:
             write(json_file, outcomes.of_training(outcome))
         if exit_code(outcome):
@@ -86,6 +89,7 @@ def tune(
             "--take-best", help="Use the best set even if it is not measurably better than the settings' own."
         ),
     ] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Search the settings' ranges for better hyperparameters, judged off-policy; `train` then uses them."""
     with Session("tune", workdir) as session:
@@ -94,7 +98,8 @@ def tune(
 
         session.open_log()
         session.if_stopped = "Call the command again to go on: it keeps the trials that have ended."
-        local_runs.tune(session.out, workspace, day_of(run_date), trials, take_best)
+        with local_runs.alone(session.out, workspace, "tuning", wait):
+            local_runs.tune(session.out, workspace, day_of(run_date), trials, take_best)
 
 
 def predict(
@@ -104,6 +109,7 @@ def predict(
     workdir: WorkdirOption = WORKDIR,
     build_table: BuildTableOption = False,
     json_file: JsonFileOption = None,
+    wait: WaitOption = False,
 ) -> None:
     """Rank the recommenders for every user with the model in production, and store the rankings.
 
@@ -119,9 +125,10 @@ def predict(
             "The rankings that were stored before stay, but for those that were replaced by then. Call the "
             "command again to store all."
         )
-        if build_table:
-            local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
-        outcome = local_runs.predict(session.out, workspace, day_of(run_date))
+        with local_runs.alone(session.out, workspace, "prediction", wait):
+            if build_table:
+                local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
+            outcome = local_runs.predict(session.out, workspace, day_of(run_date))
         if json_file is not None:
             write(json_file, outcomes.of_prediction(outcome))
 

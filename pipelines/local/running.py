@@ -233,7 +233,7 @@ def run_pipeline(
       workspace: workspace whose folder gets the record.
       run_date: day of the run.
       pipeline: pipeline to run.
-      executions: the pipeline's executions, which show what each step produced.
+      executions: the run's executions, which show what each step produced.
       on_event: called when a step begins or ends.
       reads: what the pipeline's query is expected to read; None if reading costs nothing.
 
@@ -241,7 +241,6 @@ def run_pipeline(
       The record.
     """
     from absl import logging as absl_logging
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     absl_logging.set_verbosity(absl_logging.INFO)
     name = pipeline.pipeline_info.pipeline_name
@@ -251,7 +250,7 @@ def run_pipeline(
         steps = _Steps(executions, on_shown_event)
         logger.addHandler(steps)
         try:
-            LocalDagRunner().run(pipeline)
+            executions.run(pipeline)
             succeeded = True
         except BaseException as error:
             steps.fail(error)

@@ -69,9 +69,15 @@ class Driver(LookUp, base_driver.BaseDriver, portable_driver.BaseDriver):
         portable_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Adds the version to the execution's properties; "" if there is none."""
+        """Adds the version to the execution's properties; "" if there is none.
+
+        Raises:
+          DataError: as `Executor.Do`, also where the cache holds an earlier copy of the version.
+        """
         output = driver_output_pb2.DriverOutput()
         version = self.version(execution_info.input_dict, execution_info.exec_properties)
+        if version:
+            registry_of(execution_info.exec_properties).require_intact(version)
         output.exec_properties[VERSION_KEY].string_value = version
         return output
 
@@ -85,7 +91,8 @@ class Executor(LookUp, base_executor.BaseExecutor):
         """Emits the model, or an empty artifact if there is none.
 
         Raises:
-          DataError: the registry's pointer or a version's evidence is damaged, or the version is missing.
+          DataError: the registry's pointer or a version's evidence is damaged, or the version is missing; or
+            a file of it is not what was published.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         version = exec_properties.get(VERSION_KEY)
@@ -96,6 +103,8 @@ class Executor(LookUp, base_executor.BaseExecutor):
         if version:
             registry = registry_of(exec_properties)
             copy_tree(registry.model_uri(version), model.uri)
+            # After the copy: what is used is what was compared.
+            registry.require_intact(version, model.uri)
             judged = registry.judged_model_uri(version)
             refitted = registry.kept(version, Refitted) if judged is not None else None
             if judged is not None and refitted is not None and _sees(refitted, input_dict, exec_properties):

@@ -6,18 +6,18 @@
     <root>/<use_case>/<version>/judged_model/Format-Serving/  the one that was judged, if that is another
     <root>/<use_case>/<version>/*.json                 evidence: metrics, verdict, decision, use case, ...
     <root>/<use_case>/<version>/model_card.md          the evidence as a text for people
-    <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last
+    <root>/<use_case>/<version>/manifest.json          SHA-256 of all that; written last; see `manifest`
     <root>/<use_case>/<version>/placement.json         what kept it out of production, if something did
     <root>/<use_case>/<version>/sign_offs.json         who approved or rejected it, if somebody did
     <root>/<use_case>/<version>/report.html            the evidence as a page for people
 
-A folder without a manifest is not a version. A published version never changes; only the pointer moves.
+A folder without a manifest is not a version. A published version never changes; only the pointer moves. A
+disk or a hand may change a file all the same, so whoever uses a model asks `require_intact` first.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -30,10 +30,11 @@ from newsletter_bandit.registry.afterwards import Afterwards
 from newsletter_bandit.registry.evidence import Decision, Explanation, Metrics, Placement, SignOffs, Verdict
 from newsletter_bandit.registry.evidence.record import Record
 from newsletter_bandit.registry.looks import Look, Looks, settings_digest, window_of
+from newsletter_bandit.registry.manifest import FILE as MANIFEST
+from newsletter_bandit.registry.manifest import Manifest
 from newsletter_bandit.registry.pointer import Pointer, PointerFile
-from newsletter_bandit.registry.versions import VersionInfo, created_at, is_version, model_digest, new_version
+from newsletter_bandit.registry.versions import VersionInfo, created_at, digest_in, is_version, new_version
 
-MANIFEST = "manifest.json"
 MODEL = "model"
 JUDGED_MODEL = "judged_model"
 REPORT = "report.html"
@@ -191,12 +192,36 @@ class Registry:
           DataError: there is no such version.
         """
         self._require(version)
-        judged = JUDGED_MODEL in self._manifest(version)
-        return os.path.join(self._folder, version, JUDGED_MODEL) if judged else None
+        judged = self._manifest(version).judged_model
+        return None if judged is None else os.path.join(self._folder, version, JUDGED_MODEL)
 
     def current_model_uri(self) -> str:
         """`model_uri` of the version in production; raises as `require_current` does."""
         return self.model_uri(self.require_current())
+
+    def require_intact(self, version: str, model: str | None = None) -> None:
+        """Compares the files of a version with its manifest; a model is small, so that takes milliseconds.
+
+        Args:
+          version: a published version.
+          model: folder of a copy of its `model_uri`, which is compared in the place of that.
+
+        Raises:
+          DataError: there is no such version, or one of its files is missing, changed or added; names it.
+            If the version's own model is not what was published, that is named rather than the copy.
+        """
+        self._require(version)
+        manifest, folder = self._manifest(version), os.path.join(self._folder, version)
+        if not manifest.model.startswith(digest_in(version)):
+            raise DataError(
+                f"{os.path.join(folder, MANIFEST)}: is of another version; bring the folder back from a copy"
+            )
+        if model is None or not manifest.is_of(os.path.join(model, SERVING)):
+            manifest.require_model(os.path.join(self.model_uri(version), SERVING))
+            if model is not None:
+                manifest.require_model(os.path.join(model, SERVING))
+        manifest.require_judged_model(os.path.join(folder, JUDGED_MODEL, SERVING))
+        manifest.require_files(folder)
 
     def looked_back(self, version: str, age: dt.timedelta, now: dt.datetime) -> str | None:
         """The version that was in production ``age`` before ``now``: the newest that is at least that old.
@@ -226,7 +251,7 @@ class Registry:
         """The newest version whose model has the `model_digest` ``digest``."""
         for name in reversed(self._names()):
             # The name holds the digest's beginning, so other manifests need not be read.
-            if name.endswith(digest[:8]) and self._manifest(name).get("model") == digest:
+            if digest_in(name) == digest[:8] and self._manifest(name).model == digest:
                 return name
         return None
 
@@ -272,16 +297,11 @@ class Registry:
         if not files_of(model_dir).exists(os.path.join(model_dir, SAVED_MODEL)):
             raise DataError(f"{model_dir}: no {SAVED_MODEL} in it; allowed: the folder of a SavedModel")
         contents = {name: _encoded(content) for name, content in files.items()}
-        manifest: dict[str, Any] = {
-            "model": model_digest(model_dir),
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
-        }
-        if judged_dir is not None:
-            manifest[JUDGED_MODEL] = model_digest(judged_dir)
+        manifest = Manifest.of(model_dir, contents, judged_dir)
         target = os.path.join(self._folder, version)
         with self._files.locked(self._folder):
             if self._is_complete(version):
-                if self._manifest(version) != manifest:
+                if not self._manifest(version).same(manifest):
                     raise DataError(
                         f"{target}: exists with another content; a published version never changes"
                     )
@@ -295,7 +315,7 @@ class Registry:
                 if placement is not None:
                     content = _encoded(placement.content())
                     self._files.write(os.path.join(staging, Placement.FILE), io.BytesIO(content))
-                self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_encoded(manifest)))
+                self._files.write(os.path.join(staging, MANIFEST), io.BytesIO(_encoded(manifest.content)))
 
     def place(self, version: str, compared_with: str | None, waits: bool = False) -> Placement:
         """Puts a published version into production if what it was compared with still is, and is not pinned.
@@ -349,10 +369,11 @@ class Registry:
           seen: version that must be in production at that moment; None does not look.
 
         Raises:
-          DataError: there is no such version, which names the existing ones; or another version than
-            ``seen`` is in production.
+          DataError: there is no such version, which names the existing ones; its model is not what was
+            published; or another version than ``seen`` is in production.
         """
         self._require(version)
+        self._manifest(version).require_model(os.path.join(self.model_uri(version), SERVING))
         self._pointer.set(Pointer(version, pinned), seen)
 
     def named(self, beginning: str) -> str:
@@ -476,8 +497,8 @@ class Registry:
         names = self._names()
         return f"available: {', '.join(names)}" if names else f"available: none; {_FIRST}"
 
-    def _manifest(self, version: str) -> Mapping[str, Any]:
-        return records.read(os.path.join(self._folder, version, MANIFEST)).content
+    def _manifest(self, version: str) -> Manifest:
+        return Manifest.read(os.path.join(self._folder, version))
 
     def _info(self, version: str, pointer: Pointer | None) -> VersionInfo:
         folder = os.path.join(self._folder, version)

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -102,6 +103,11 @@ def created_at(version: str) -> dt.datetime:
         ) from None
 
 
+def digest_in(version: str) -> str:
+    """Beginning of the `model_digest` in a version's name."""
+    return version[-8:]
+
+
 def is_version(name: str) -> bool:
     """True if the text has the form of a version's name."""
     return _NAME.fullmatch(name) is not None
@@ -109,12 +115,25 @@ def is_version(name: str) -> bool:
 
 def model_digest(folder: str) -> str:
     """SHA-256 over the names and contents of all files below ``folder``, hexadecimal."""
+    return digest_of(file_digests(folder))
+
+
+def file_digests(folder: str) -> dict[str, str]:
+    """SHA-256 of each file below ``folder``, hexadecimal, by its relative path with slashes."""
     files = files_of(folder)
-    whole = hashlib.sha256()
+    found = {}
     for name in files.tree(folder):
         one = hashlib.sha256()
         with files.read(os.path.join(folder, name)) as file:
             while chunk := file.read(_CHUNK):
                 one.update(chunk)
-        whole.update(f"{name}\0{one.hexdigest()}\n".encode())
+        found[name] = one.hexdigest()
+    return found
+
+
+def digest_of(digests: Mapping[str, str]) -> str:
+    """The `model_digest` of a folder whose files have these `file_digests`."""
+    whole = hashlib.sha256()
+    for name in sorted(digests):
+        whole.update(f"{name}\0{digests[name]}\n".encode())
     return whole.hexdigest()

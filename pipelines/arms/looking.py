@@ -217,6 +217,7 @@ def _production(registry: Registry, version: str, use_case: UseCase) -> Producti
     from pipelines.arms.scoring import Production
 
     decision = registry.info(version).decision
+    registry.require_intact(version)
     # A refit has seen the held-out users; the model judged before it has not.
     model = registry.judged_model_uri(version) or registry.model_uri(version)
     folder = f"{model}/Format-Serving"

@@ -124,6 +124,12 @@ def test_what_is_blessed_goes_into_production_and_the_cache_never_hides_it(tmp_p
     assert executions.outputs("ProductionModel")["model"] == after_one
     assert not production(executions, "ReferenceModel").exists()
 
+    # Not if the version has changed meanwhile: the copy is good, and what is wrong must be seen.
+    damaged = tmp_path / "registry" / "tiny" / first["version"] / "model/Format-Serving/saved_model.pb"
+    damaged.write_bytes(damaged.read_bytes() + b" ")
+    with pytest.raises(DataError, match=r"model/Format-Serving/saved_model\.pb: changed since"):
+        workplace.run("bad", blessed=False)
+
 
 def test_a_damaged_pointer_stops_the_run(tmp_path: Path) -> None:
     workplace = Workplace(tmp_path)

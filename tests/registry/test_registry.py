@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -367,6 +370,84 @@ def test_damaged_evidence_is_named(tmp_path: Path, model: str) -> None:
     (tmp_path / "tiny" / FIRST / "metrics.json").write_text("{")
     with pytest.raises(DataError, match=r"metrics\.json: not JSON"):
         registry.versions()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "words"),
+    [
+        ("model/Format-Serving/saved_model.pb", _flip, "changed"),
+        ("model/Format-Serving/variables/variables.index", _cut, "changed"),
+        ("model/Format-Serving/variables/variables.index", Path.unlink, "missing"),
+        ("model/Format-Serving/assets/terms", Path.touch, "added"),
+        ("metrics.json", _flip, "changed"),
+        ("metrics.json", Path.unlink, "missing"),
+    ],
+)
+def test_a_version_that_is_not_what_was_published_is_refused_by_file(
+    tmp_path: Path, model: str, name: str, harm: Callable[[Path], None], words: str
+) -> None:
+    registry, version = published_intact(tmp_path, model)
+    copy = make_model(tmp_path / "copy" / "Format-Serving", "graph")
+    registry.require_intact(version)
+    registry.require_intact(version, str(Path(copy).parent))
+    path = tmp_path / "registry" / "tiny" / version / name
+    path.parent.mkdir(exist_ok=True)
+    harm(path)
+    with pytest.raises(DataError, match=rf"{re.escape(str(path))}: {words} since the version was published"):
+        registry.require_intact(version)
+    if name.startswith("model/"):
+        with pytest.raises(DataError, match=f"{words}.*; bring the version's folder back from a copy"):
+            registry.rollback(version)
+        assert registry.current() is None
+
+
+def test_a_copy_that_is_not_what_was_published_is_refused(tmp_path: Path, model: str) -> None:
+    registry, version = published_intact(tmp_path, model)
+    copy = Path(make_model(tmp_path / "copy" / "Format-Serving", "grape"))
+    with pytest.raises(DataError, match=rf"{re.escape(str(copy / 'saved_model.pb'))}: changed"):
+        registry.require_intact(version, str(copy.parent))
+
+
+def test_a_manifest_of_an_earlier_release_names_the_folder(tmp_path: Path, model: str) -> None:
+    registry, version = published_intact(tmp_path, model)
+    path = tmp_path / "registry" / "tiny" / version / "manifest.json"
+    content = json.loads(path.read_text())
+    del content["model_files"]
+    path.write_text(json.dumps(content))
+    registry.require_intact(version)
+    registry.publish(version, model, EVIDENCE)
+    _flip(path.parent / "model" / "Format-Serving" / "saved_model.pb")
+    with pytest.raises(DataError, match=r"Format-Serving: is not the model that was published"):
+        registry.require_intact(version)
+
+
+def test_another_versions_folder_is_no_stand_in(tmp_path: Path, model: str) -> None:
+    registry, version = published_intact(tmp_path, model)
+    other = make_model(tmp_path / "other", "other graph")
+    another = new_version(dt.datetime(2026, 1, 2, tzinfo=dt.UTC), model_digest(other))
+    registry.publish(another, other, EVIDENCE)
+    folder = tmp_path / "registry" / "tiny"
+    shutil.rmtree(folder / version)
+    shutil.copytree(folder / another, folder / version)
+    with pytest.raises(DataError, match=r"manifest\.json: is of another version"):
+        registry.require_intact(version)
+
+
+def published_intact(tmp_path: Path, model: str) -> tuple[Registry, str]:
+    registry = Registry(str(tmp_path / "registry"), "tiny")
+    version = new_version(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), model_digest(model))
+    registry.publish(version, model, EVIDENCE)
+    return registry, version
 
 
 # --- names and digests --------------------------------------------------------------------------------------

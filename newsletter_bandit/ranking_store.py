@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 if TYPE_CHECKING:
@@ -23,3 +26,28 @@ def open_store(store: SQLiteStore | DatastoreStore) -> RankingStore:
     from serving.stores.sqlite import SQLiteStore as SQLite
 
     return SQLite(store.path, read_only=True)
+
+
+def require_newest(store: SQLiteStore | DatastoreStore, day: dt.date) -> None:
+    """Makes sure that rankings made for ``day`` replace none that were made for a later one.
+
+    Raises:
+      DataError: the store holds rankings of a later day, or cannot be read.
+    """
+    from serving.stores.base import CorruptRankingError, StoreError
+
+    if isinstance(store, SQLiteStore) and not Path(store.path).exists():
+        return
+    try:
+        opened = open_store(store)
+        try:
+            newest = opened.newest_day()
+        finally:
+            opened.close()
+    except (StoreError, CorruptRankingError) as error:
+        raise DataError(f"ranking store: {error}") from error
+    if newest is not None and newest.date() > day:
+        raise DataError(
+            f"ranking store: holds rankings made for {newest.date()}, which those for {day} would replace; "
+            "nothing was stored; predict for that day or a later one, or add --force to go back"
+        )

@@ -150,7 +150,11 @@ def train(
 
 
 def predict(
-    workspace: Workspace, run_date: dt.date | None = None, out: Console | None = None, wait: bool = False
+    workspace: Workspace,
+    run_date: dt.date | None = None,
+    out: Console | None = None,
+    wait: bool = False,
+    force: bool = False,
 ) -> PredictionOutcome:
     """Ranks the recommenders for every user by the model in production, and stores the rankings.
 
@@ -159,16 +163,18 @@ def predict(
       run_date: day of the run; None is today, UTC.
       out: where to print steps and counts; None is nowhere.
       wait: whether to wait while another prediction goes on in the work folder; False refuses.
+      force: whether rankings that were made for a later day may be replaced.
 
     Raises:
-      SettingsError: settings cannot be used.
-      DataError: nothing is in production, too many rows cannot be ranked, or another prediction goes on.
+      SettingsError: settings cannot be used, or the day is too far in the future.
+      DataError: nothing is in production, too many rows cannot be ranked, the store holds rankings of a later
+        day, or another prediction goes on.
     """
     from pipelines.cli import local_runs
 
     out = out or _silent()
     with _logged(workspace.workdir, "predict"), local_runs.alone(out, workspace, "prediction", wait):
-        return local_runs.predict(out, workspace, run_day(run_date))
+        return local_runs.predict(out, workspace, run_day(run_date), force)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ def create(
     *,
     build_table: bool = False,
     options: str | None = None,
+    force: bool = False,
 ) -> Pipeline:
     """Builds the pipeline that ranks for every user of the inference table with the model in production.
 
@@ -44,6 +45,7 @@ def create(
       run_date: YYYY-MM-DD, or "" for the day on which the run starts, UTC.
       build_table: build the inference table first, from the raw ones.
       options: options of the command that predicts, for the page of the day; None where unknown.
+      force: whether rankings of a later day may be replaced.
     """
     query = inference_query(use_case, environment.warehouse)
     name = pipeline_name(use_case)
@@ -61,6 +63,7 @@ def create(
         use_case=use_case,
         last_stored=last_stored(use_case, environment),
         options=options,
+        force=force,
     )
     return Pipeline(
         pipeline_name=name,

@@ -24,6 +24,7 @@ class PredictionStorerSpec(types.ComponentSpec):
         "store": ExecutionParameter(type=str),
         "last_stored": ExecutionParameter(type=str),
         "options": ExecutionParameter(type=str),
+        "force": ExecutionParameter(type=int),
     }
     INPUTS = {"predictions": ChannelParameter(type=standard_artifacts.Examples)}
     # TFX's own type, because its entry point on Vertex AI cannot import a type of this project by its title.
@@ -44,6 +45,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
         run is compared with it and replaces it.
       use_case: its recommenders and storing settings are used; the expiry comes with the predictions.
       options: options of the command that predicts, for the commands on the page; None where unknown.
+      force: whether rankings of a later day may be replaced.
     """
 
     SPEC_CLASS = PredictionStorerSpec
@@ -56,6 +58,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
         use_case: UseCase,
         last_stored: str,
         options: str | None = None,
+        force: bool = False,
     ) -> None:
         super().__init__(
             spec=PredictionStorerSpec(
@@ -64,6 +67,7 @@ class PredictionStorer(base_beam_component.BaseBeamComponent):
                 store=store.model_dump_json(),
                 last_stored=last_stored,
                 options=options_to_text(options),
+                force=int(force),
                 summary=types.Channel(type=File),
             )
         )

@@ -24,6 +24,7 @@ from components.prediction_storer.produced import FILE, Summary
 from components.prediction_storer.transforms import StorePredictions
 from components.production_model.published import TRAINED_UNTIL, VERSION_KEY
 from newsletter_bandit.errors import DataError
+from newsletter_bandit.ranking_store import require_newest
 from newsletter_bandit.reports.prediction_day import PredictionDay
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 from newsletter_bandit.settings.use_case import UseCase
@@ -46,9 +47,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Stores the predictions of split ``inference``.
 
         Raises:
-          DataError: there are no rows, more of them are refused than `storing.max_rejected_share`, or the
-            rankings are implausible by another bound of `storing`. The store stays as it was, and the message
-            names the file of the refused rows, beside the output folder.
+          DataError: there are no rows, more of them are refused than `storing.max_rejected_share`, the
+            rankings are implausible by another bound of `storing`, or the store holds those of a later day.
+            The store stays as it was, and the message names the file of the refused rows, beside the output
+            folder.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
@@ -67,6 +69,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         day_counts_file = os.path.join(folder, "day_counts.json")
         score_bin = bin_width(use_case.reward)
         store = _STORE.validate_json(exec_properties["store"])
+        if not exec_properties["force"]:
+            require_newest(store, day)
 
         files = _files(predictions)
         store_predictions = StorePredictions(

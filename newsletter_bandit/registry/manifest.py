@@ -2,9 +2,9 @@
 
     manifest.json    {"model": ..., "model_files": {"saved_model.pb": ...}, "files": {"metrics.json": ...}}
 
-`model` is the digest of the model as a whole. Where a refit took the place of the model that was judged, that one
-has the like, `judged_model` and `judged_model_files`. Manifests of earlier releases have no `model_files`; then a
-changed model is found all the same, and only its file is not named.
+`model` is the digest of the model as a whole. Where a refit took the place of the model that was judged, that
+one has the like, `judged_model` and `judged_model_files`. Manifests of earlier releases have no digests of a
+model's files; then a changed model is found all the same, and only its file is not named.
 """
 
 from __future__ import annotations

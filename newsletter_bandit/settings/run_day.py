@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from newsletter_bandit.errors import SettingsError
+
 if TYPE_CHECKING:
     from newsletter_bandit.settings.use_case import UseCase
 
@@ -17,6 +19,20 @@ def run_day(given: dt.date | None = None) -> dt.date:
     used its own day would stamp some of them with tomorrow.
     """
     return dt.datetime.now(dt.UTC).date() if given is None else given
+
+
+def require_not_ahead(use_case: UseCase, run_date: dt.date) -> None:
+    """Makes sure that a run is not for a day in the far future.
+
+    Raises:
+      SettingsError: ``run_date`` is more than `freshness.max_days_ahead` days after today, UTC.
+    """
+    today, allowed = run_day(), use_case.freshness.max_days_ahead
+    if (run_date - today).days > allowed:
+        raise SettingsError(
+            f"run date {run_date}: {(run_date - today).days:,} days after today, {today}; allowed: at most "
+            f"{allowed} days after it (freshness.max_days_ahead); is the year right, and the machine's clock?"
+        )
 
 
 @dataclass(frozen=True)

@@ -112,12 +112,15 @@ class Freshness(Settings):
       expires_after_days: a stored ranking is served for so long, from the day that it was made for.
       max_input_age_days: largest age of what a run reads: of the users' snapshot on the run date, and of the
         newest newsletter at the end of the training window. None takes any age.
+      max_days_ahead: a run may be for a day so far in the future, and no further: rankings of a mistyped year
+        would not expire for a year.
       max_stale_share: share of the rankings that are served which an earlier prediction than the newest may
         have made; above it, the page of the day warns. 1 never warns.
     """
 
     expires_after_days: int = Field(default=8, ge=1, le=365)
     max_input_age_days: int | None = Field(default=14, ge=0, le=3650)
+    max_days_ahead: int = Field(default=31, ge=0, le=3650)
     max_stale_share: Probability = 0.2
 
 

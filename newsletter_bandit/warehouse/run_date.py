@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from newsletter_bandit.errors import SettingsError
-from newsletter_bandit.settings.run_day import TrainingDays, run_day
+from newsletter_bandit.settings.run_day import TrainingDays, require_not_ahead, run_day
 from newsletter_bandit.settings.use_case import UseCase
 
 # Execution property and custom property; "" is the day on which the run starts, UTC.
@@ -54,9 +54,11 @@ def dated(query: str, use_case: UseCase, run_date: str) -> Dated:
     """Puts the dates into ``query``; a query without marks stays as it is.
 
     Raises:
-      SettingsError: ``run_date`` is not a date, or no training window is complete on it.
+      SettingsError: ``run_date`` is not a date, or too far in the future, or no training window is complete
+        on it.
     """
     day = resolve(run_date)
+    require_not_ahead(use_case, day)
     properties = {RUN_DATE: day.isoformat()}
     query = query.replace(RUN_DATE_MARK, day.isoformat())
     if WINDOW_START_MARK in query:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from newsletter_bandit.settings.run_day import TrainingDays
+from newsletter_bandit.settings.run_day import TrainingDays, require_not_ahead
 from pipelines.cli import summary, warehouse
 from pipelines.cli.progress import StepProgress
 from pipelines.cli.warehouse import (
@@ -70,6 +70,7 @@ def train(
     from newsletter_bandit.registry import Registry
     from newsletter_bandit.warehouse.margins import require_margins
 
+    require_not_ahead(workspace.use_case, run_date)
     days, words = TrainingDays.of(workspace.use_case, run_date), workspace.use_case.words
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     require_newsletters(workspace, days)
@@ -121,6 +122,7 @@ def tune(
 
     # The settings are looked at before the data.
     check_ranges(workspace.use_case, str(workspace.use_case_path))
+    require_not_ahead(workspace.use_case, run_date)
     days = TrainingDays.of(workspace.use_case, run_date)
     out.print(f"  Window: {summary.window_line(days.window)}, run date {run_date}")
     require_newsletters(workspace, days)
@@ -135,10 +137,14 @@ def tune(
     return outcome
 
 
-def predict(out: Console, workspace: Workspace, run_date: dt.date) -> PredictionOutcome:
+def predict(out: Console, workspace: Workspace, run_date: dt.date, force: bool = False) -> PredictionOutcome:
     """Predicts for every user and prints what was stored; raises as `local.predict` does."""
+    from newsletter_bandit.ranking_store import require_newest
     from newsletter_bandit.registry import Registry
 
+    require_not_ahead(workspace.use_case, run_date)
+    if not force:
+        require_newest(workspace.environment.store, run_date)
     snapshot = require_users(workspace, run_date)
     if snapshot is not None:
         out.print(summary.users_line(snapshot, run_date, workspace.use_case.words))
@@ -149,7 +155,7 @@ def predict(out: Console, workspace: Workspace, run_date: dt.date) -> Prediction
         out.print(summary.users_line(snapshot, run_date, workspace.use_case.words))
     _print_cost(out, reads)
     with StepProgress(out) as progress:
-        outcome = local.predict(workspace, run_date, progress, reads)
+        outcome = local.predict(workspace, run_date, progress, reads, force)
     out.print(summary.prediction(outcome, workspace.use_case.words))
     out.print(summary.report(outcome.report), markup=False, soft_wrap=True)
     return outcome

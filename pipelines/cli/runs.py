@@ -110,6 +110,10 @@ def predict(
     build_table: BuildTableOption = False,
     json_file: JsonFileOption = None,
     wait: WaitOption = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace rankings that were made for a later day than that of the run."),
+    ] = False,
 ) -> None:
     """Rank the recommenders for every user with the model in production, and store the rankings.
 
@@ -128,7 +132,7 @@ def predict(
         with local_runs.alone(session.out, workspace, "prediction", wait):
             if build_table:
                 local_runs.build_table(session.out, workspace, day_of(run_date), "inference")
-            outcome = local_runs.predict(session.out, workspace, day_of(run_date))
+            outcome = local_runs.predict(session.out, workspace, day_of(run_date), force)
         if json_file is not None:
             write(json_file, outcomes.of_prediction(outcome))
 

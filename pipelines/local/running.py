@@ -177,15 +177,28 @@ def train(
 
 
 def predict(
-    workspace: Workspace, run_date: dt.date, on_event: OnEvent, reads: str | None = None
+    workspace: Workspace,
+    run_date: dt.date,
+    on_event: OnEvent,
+    reads: str | None = None,
+    force: bool = False,
 ) -> PredictionOutcome:
     """Ranks for every user of the inference table with the model in production, and stores the rankings.
 
     When the run has ended, even if it failed, the work folder's `runs/` holds a record of it; and a page for
     people, if it stored rankings.
 
+    Args:
+      workspace: use case and environment.
+      run_date: day to rank for.
+      on_event: called when a step begins or ends.
+      reads: what its query is expected to read.
+      force: whether rankings of a later day may be replaced.
+
     Raises:
-      DataError: nothing is in production, the table is empty, or too many rows cannot be stored.
+      DataError: nothing is in production, the table is empty, too many rows cannot be stored, or the store
+        holds rankings of a later day.
+      SettingsError: the day is too far in the future.
     """
     from newsletter_bandit.registry import Registry
 
@@ -199,7 +212,9 @@ def predict(
     from pipelines.local.executions import Executions
     from pipelines.metadata import connection_config
 
-    pipeline = batch_prediction.create(use_case, environment, run_date.isoformat(), options=workspace.options)
+    pipeline = batch_prediction.create(
+        use_case, environment, run_date.isoformat(), options=workspace.options, force=force
+    )
     executions = Executions(connection_config(environment.metadata), batch_prediction.pipeline_name(use_case))
     run = run_pipeline(workspace, run_date, pipeline, executions, on_event, reads)
     outputs = executions.outputs("PredictionStorer")

@@ -68,6 +68,9 @@ class RankingStore(Protocol):
     def count(self) -> int:
         """Number of rankings."""
 
+    def newest_day(self) -> dt.datetime | None:
+        """Start of the newest day that a ranking was made for, UTC; None if there are no rankings."""
+
     def ages(self, now: dt.datetime) -> Ages | None:
         """How old the rankings are at ``now``, an aware time; None if there are none.
 

@@ -95,13 +95,16 @@ class DatastoreStore:
         """See `RankingStore.count`."""
         return self._count(self._client.query(kind=self._kind))
 
+    def newest_day(self) -> dt.datetime | None:
+        """See `RankingStore.newest_day`; reads the one entity that expires last."""
+        newest = self._last_to_expire()
+        return None if newest is None else newest.generated_at
+
     def ages(self, now: dt.datetime) -> Ages | None:
         """See `RankingStore.ages`; reads one entity and counts in the index, one read per thousand."""
-        with _store_errors(self._client.project):
-            newest = list(self._client.query(kind=self._kind, order=["-expires_at"]).fetch(limit=1))
-        if not newest:
+        ranking = self._last_to_expire()
+        if ranking is None:
             return None
-        ranking = ranking_from(newest[0].key.name, newest[0])
         living = self._client.query(kind=self._kind)
         living.add_filter(filter=PropertyFilter("expires_at", ">", now))
         renewed = self._client.query(kind=self._kind)
@@ -116,6 +119,11 @@ class DatastoreStore:
             ranking.expires_at,
             ranking.model_version,
         )
+
+    def _last_to_expire(self) -> Ranking | None:
+        with _store_errors(self._client.project):
+            found = list(self._client.query(kind=self._kind, order=["-expires_at"]).fetch(limit=1))
+        return ranking_from(found[0].key.name, found[0]) if found else None
 
     def _count(self, query: Any) -> int:
         with _store_errors(self._client.project):

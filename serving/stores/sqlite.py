@@ -137,6 +137,16 @@ class SQLiteStore:
         with self._connection() as connection:
             return int(connection.execute("SELECT count(*) FROM rankings").fetchone()[0])
 
+    def newest_day(self) -> dt.datetime | None:
+        """See `RankingStore.newest_day`; looks at every row."""
+        with self._connection() as connection:
+            # The times sort as they are written.
+            (newest,) = connection.execute("SELECT max(generated_at) FROM rankings").fetchone()
+        try:
+            return None if newest is None else dt.datetime.fromisoformat(newest)
+        except ValueError as error:
+            raise StoreError(f"{self._path}: generated_at is {newest!r}; allowed: a time") from error
+
     def ages(self, now: dt.datetime) -> Ages | None:
         """See `RankingStore.ages`; looks at every row twice."""
         at = format_timestamp(now.replace(microsecond=0))

@@ -108,7 +108,12 @@ def test_what_is_missing_is_refused_before_tensorflow_is_loaded(workspace: Works
     program = f"""
 import sys, typer
 from pipelines.cli.main import app
-for words in (["train", "--run-date", "2026-02-06"], ["predict", "--run-date", "{RUN_DATE}"]):
+for words in (
+    ["train", "--run-date", "2026-02-06"],
+    ["predict", "--run-date", "{RUN_DATE}"],
+    ["train", "--run-date", "9999-12-30"],
+    ["predict", "--run-date", "9999-12-30"],
+):
     code = typer.main.get_command(app).main(
         [*words, "--workdir", {str(workspace.workdir)!r}], standalone_mode=False
     )
@@ -121,6 +126,7 @@ assert not {{"tensorflow", "tfx", "apache_beam"}} & set(sys.modules)
     assert done.returncode == 0, done.stderr
     assert "no newsletter of the window" in done.stderr
     assert "nothing is in production" in done.stderr
+    assert done.stderr.count("(freshness.max_days_ahead)") == 2
 
 
 def test_predict_without_users_says_so_once_and_first(workspace: Workspace, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 import typer
 
 import pipelines.cli.main as cli
+from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings import run_day as rule
 from newsletter_bandit.settings.reading import load_environment, load_use_case
-from newsletter_bandit.settings.run_day import TrainingDays, run_day
-from newsletter_bandit.warehouse.run_date import resolve
+from newsletter_bandit.settings.run_day import TrainingDays, require_not_ahead, run_day
+from newsletter_bandit.warehouse.run_date import dated, resolve
 from newsletter_bandit.warehouse.tables.build import Plan
 from pipelines.cli import cloud_runs, warehouse
 from pipelines.cli.options import day_of
@@ -108,6 +109,17 @@ def test_a_day_that_is_given_stays(elsewhere: None) -> None:
     assert run_day(dt.date(2026, 1, 2)) == dt.date(2026, 1, 2)
     assert day_of(dt.datetime(2026, 1, 2)) == dt.date(2026, 1, 2)
     assert resolve("2026-01-02") == dt.date(2026, 1, 2)
+
+
+def test_a_day_in_the_far_future_is_refused(elsewhere: None) -> None:
+    require_not_ahead(USE_CASE, dt.date(2026, 12, 30))
+    for day in (dt.date(2026, 12, 31), dt.date(2036, 11, 29), dt.date(9999, 12, 30)):
+        with pytest.raises(
+            SettingsError, match=rf"run date {day}: .* after today, 2026-11-29; allowed: at mo"
+        ):
+            require_not_ahead(USE_CASE, day)
+        with pytest.raises(SettingsError, match=r"\(freshness\.max_days_ahead\)"):
+            dated("SELECT 1", USE_CASE, day.isoformat())
 
 
 def test_a_training_has_one_window() -> None:

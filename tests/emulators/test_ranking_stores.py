@@ -121,11 +121,13 @@ def test_a_whole_number_stays_a_number(store: RankingStore) -> None:
 
 def test_the_ages_are_those_of_the_newest_and_of_all(store: RankingStore) -> None:
     assert store.ages(GENERATED_AT) is None
+    assert store.newest_day() is None
     for number, user_id in enumerate(("user-1", "user-2", "user-3")):
         generated_at = GENERATED_AT - dt.timedelta(days=4 * number)
         store.put_many(
             [make_ranking(user_id=user_id, generated_at=generated_at, model_version=f"version-{number}")]
         )
+    assert store.newest_day() == GENERATED_AT
     ends = GENERATED_AT + dt.timedelta(days=8)
     for now, expired, older in ((GENERATED_AT, 1, 1), (ends - dt.timedelta(seconds=1), 2, 0), (ends, 3, 0)):
         assert store.ages(now) == Ages(3, expired, older, GENERATED_AT, ends, "version-0")

@@ -50,6 +50,7 @@ def run_step(
     split: str = "inference",
     use_case: UseCase = USE_CASE,
     run_date: str = "2026-03-02",
+    force: bool = False,
 ) -> Path:
     """Runs the executor over ``rows`` in two files; returns the folder of its output."""
     predictions = standard_artifacts.Examples()
@@ -71,6 +72,7 @@ def run_step(
         store=Settings(kind="sqlite", path=str(folder / "rankings.sqlite")),
         use_case=use_case,
         last_stored=str(folder / "last_stored.json"),
+        force=force,
     )
     context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"))
     Executor(context).Do({"predictions": [predictions]}, {"summary": [summary]}, component.exec_properties)
@@ -103,6 +105,25 @@ def test_stores_and_sums_up(tmp_path: Path) -> None:
     assert found.propensities == (0.925000011920929, 1.0)
     assert (found.explored, found.model_version) == (True, "7")
     assert (found.expires_at - found.generated_at).days == 3
+
+
+def test_an_earlier_day_replaces_no_newer_ranking_unless_that_is_meant(tmp_path: Path) -> None:
+    def made_for() -> str:
+        store = SQLiteStore(tmp_path / "rankings.sqlite", read_only=True)
+        found = store.get("user-1")
+        store.close()
+        assert found is not None
+        return f"{found.generated_at:%Y-%m-%d}"
+
+    run_step(tmp_path, [row()])
+    with pytest.raises(DataError, match=r"made for 2026-03-02, which those for 2026-03-01 would.*--force"):
+        run_step(tmp_path, [row()], run_date="2026-03-01")
+    assert made_for() == "2026-03-02"
+    for day in ("2026-03-02", "2026-03-03"):
+        run_step(tmp_path, [row()], run_date=day)
+        assert made_for() == day
+    run_step(tmp_path, [row()], run_date="2026-03-01", force=True)
+    assert made_for() == "2026-03-01"
 
 
 def test_no_dead_letters(tmp_path: Path) -> None:

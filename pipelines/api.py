@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from newsletter_bandit import private
 from newsletter_bandit.settings.run_day import run_day
 from pipelines.cli.init_options import CONFIGS, InitOptions
 from pipelines.cli.options import ENVIRONMENT, USE_CASE, WORKDIR, workspace_of
@@ -206,8 +207,8 @@ def _logged(workdir: Path, command: str) -> Iterator[None]:
     An error that can be fixed comes out bare, and its traceback goes into the log.
     """
     path = workdir / "logs" / f"{command}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", errors="replace") as log:
+    private.make_private_folder(path.parent)
+    with private.open_private_log(path) as log:
         try:
             with _streams_into(log.fileno()), _without_display():
                 yield
@@ -215,7 +216,7 @@ def _logged(workdir: Path, command: str) -> Iterator[None]:
             found = find_user_error(error)
             if found is None:
                 raise
-            traceback.print_exception(error, file=log)
+            log.write(private.redacted("".join(traceback.format_exception(error))))
             raise found from None
         finally:
             log.flush()

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
+from newsletter_bandit import private
 from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.settings.environment import MySQLMetadata, SQLiteMetadata
 
 
 def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_store_pb2.ConnectionConfig:
     """Connection settings for TFX and ML Metadata; makes the folder of an SQLite file.
+
+    TFX writes them to the log of a run. So a password is hidden from then on, there and in messages.
 
     Raises:
       SettingsError: the environment variable that holds the password is not set, or there is no `ca_file`.
@@ -29,6 +32,7 @@ def connection_config(metadata: SQLiteMetadata | MySQLMetadata) -> metadata_stor
             f"metadata: the environment variable {metadata.password_variable} is not set; allowed: the "
             f"password of {metadata.user} on {metadata.host}"
         )
+    private.hide(password)
     config.mysql.host = metadata.host
     config.mysql.port = metadata.port
     config.mysql.database = metadata.database

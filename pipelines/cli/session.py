@@ -18,6 +18,7 @@ from typing import TextIO
 import typer
 from rich.console import Console
 
+from newsletter_bandit import private
 from newsletter_bandit.errors import DataError, SettingsError, UserError
 from pipelines.cli.flags import with_flags, with_options
 
@@ -33,7 +34,10 @@ _ERROR_IN_TEXT = re.compile(rf"({'|'.join(map(re.escape, _KINDS))}): (.+)")
 
 
 def find_user_error(error: BaseException) -> UserError | None:
-    """The fixable error behind ``error``, which TFX or Beam may have wrapped; None without one."""
+    """The fixable error behind ``error``, which TFX or Beam may have wrapped; None without one.
+
+    Its message holds no secret.
+    """
     chain: list[BaseException] = []
     ahead: list[BaseException | None] = [error]
     while ahead:
@@ -43,11 +47,11 @@ def find_user_error(error: BaseException) -> UserError | None:
             ahead += [current.__context__, current.__cause__]
     for current in chain:
         if isinstance(current, UserError):
-            return type(current)(_STEP_SUFFIX.sub("", str(current)))
+            return type(current)(private.redacted(_STEP_SUFFIX.sub("", str(current))))
     for current in chain:
         found = _ERROR_IN_TEXT.search(str(current))
         if found:
-            return _KINDS[found[1]](_STEP_SUFFIX.sub("", found[2]))
+            return _KINDS[found[1]](private.redacted(_STEP_SUFFIX.sub("", found[2])))
     return None
 
 
@@ -116,16 +120,20 @@ class Session:
         user_error = find_user_error(error)
         if user_error is not None:
             if self._log is not None and self.log_path.stat().st_size > 0:  # something had begun
-                traceback.print_exception(error, file=self._log)
+                self._note(error)
             self._say(f"Error: {with_options(with_flags(str(user_error)))}")
             return user_error.exit_code
         self._open()
-        traceback.print_exception(error, file=self._log)
-        first_line = (str(error).splitlines() or [""])[0]
+        self._note(error)
+        first_line = (private.redacted(str(error)).splitlines() or [""])[0]
         self._say(
             f"Unexpected error ({type(error).__name__}: {first_line}); the traceback is in {self.log_path}"
         )
         return 1
+
+    def _note(self, error: BaseException) -> None:
+        assert self._log is not None
+        self._log.write(private.redacted("".join(traceback.format_exception(error))))
 
     def _say(self, text: str) -> None:
         self.err.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
@@ -136,8 +144,8 @@ class Session:
         folder = self.log_path.parent
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._log = self.log_path.open("a", encoding="utf-8", errors="replace")
+            private.make_private_folder(folder)
+            self._log = private.open_private_log(self.log_path)
         except OSError as error:
             raise SettingsError(
                 f"--workdir: {folder}: {error.strerror}; use a folder that can be written"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from newsletter_bandit import private
 from newsletter_bandit.errors import UserError
 from newsletter_bandit.files import read_bytes, write_bytes, write_text
 from newsletter_bandit.registry.registry import REPORT
@@ -269,7 +270,7 @@ def run_pipeline(
             succeeded = True
         except BaseException as error:
             steps.fail(error)
-            refusal = str(error) if isinstance(error, UserError) else None
+            refusal = private.redacted(str(error)) if isinstance(error, UserError) else None
             raise
         finally:
             logger.removeHandler(steps)
@@ -308,7 +309,7 @@ class _Steps(logging.Handler):
     def fail(self, error: BaseException) -> None:
         """Reports that the running step has raised ``error``."""
         if self._running is not None:
-            text = str(error) if isinstance(error, UserError) else type(error).__name__
+            text = private.redacted(str(error)) if isinstance(error, UserError) else type(error).__name__
             self._end("failed", text.splitlines()[0] if text else "")
 
     def _end(

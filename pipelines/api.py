@@ -28,9 +28,9 @@ from rich.console import Console
 
 from newsletter_bandit import private
 from newsletter_bandit.settings.run_day import run_day
+from pipelines.cli.explaining import find_user_error
 from pipelines.cli.init_options import CONFIGS, InitOptions
 from pipelines.cli.options import ENVIRONMENT, USE_CASE, WORKDIR, workspace_of
-from pipelines.cli.session import find_user_error
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:

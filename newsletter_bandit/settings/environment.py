@@ -64,6 +64,7 @@ class DatastoreStore(Settings):
       throttle_rampup: write 500 entities a second at first and half as many again every five minutes, as
         Datastore asks of new traffic; None does on Dataflow only.
       hint_num_workers: workers that share this budget evenly; None takes the most that the runner may start.
+      patience_seconds: a run that stores goes on trying for so long while Datastore does not answer.
     """
 
     kind: Literal["datastore"]
@@ -82,6 +83,7 @@ class DatastoreStore(Settings):
     ) = "{use_case}"
     throttle_rampup: bool | None = None
     hint_num_workers: int | None = Field(default=None, ge=1, le=10000)
+    patience_seconds: float = Field(default=120.0, ge=1.0, le=3600.0)
 
 
 class SQLiteMetadata(Settings):

@@ -153,10 +153,14 @@ class Scaling(Settings):
         deviations lose nothing that is plausible, and no estimate can follow a value far from all rows.
       min_varying_share: a number or bool of which fewer rows than this lie apart from the others is
         constant, or nearly: it is left out, which a training says.
+      max_deviation: if the standard deviation of a number is more than so many times the width of the middle
+        of the training rows, which is all but `min_varying_share` of them at either end, single absurd values
+        made it, such as 1e30 in one row of a thousand. Then that middle gives the scale.
     """
 
     max_z_score: float = Field(default=10.0, ge=1.0, le=1000.0)
     min_varying_share: float = Field(default=0.001, ge=1e-5, le=0.1)
+    max_deviation: float = Field(default=1.0, ge=0.2, le=1e6)
 
 
 class Tables(Settings):

@@ -125,13 +125,30 @@ class Freshness(Settings):
 
 
 class Serving(Settings):
-    """The endpoint's answer for a user without a current ranking."""
+    """The endpoint's answers where there is no current ranking at hand.
+
+    Attributes:
+      unknown_user: what a user without one gets: the default ranking, or 404.
+      store_away: what a user gets while the store cannot be reached: 503, or the default ranking with
+        `"degraded": true`.
+      store_deadline_seconds: how long Datastore may take for the look-ups of a request.
+      max_connections: open connections of `serve`; the next one is answered 503.
+      head_seconds: the head of a request must be there after so long, or its connection is closed.
+      body_seconds: likewise for the body.
+      max_buffered_mib: bodies that are being read hold so much together, MiB; a further one is answered 503.
+    """
 
     unknown_user: Literal["default", "not_found"] = "default"
+    store_away: Literal["unavailable", "default"] = "unavailable"
+    store_deadline_seconds: float = Field(default=1.0, ge=0.05, le=10.0)
+    max_connections: int = Field(default=1000, ge=1, le=100_000)
+    head_seconds: float = Field(default=5.0, ge=0.1, le=600.0)
+    body_seconds: float = Field(default=10.0, ge=0.1, le=600.0)
+    max_buffered_mib: float = Field(default=64.0, ge=4.0, le=65_536.0)
 
 
 class Storing(Settings):
-    """Bounds beyond which the prediction step fails and stores nothing; the last one is of the day's page.
+    """Bounds beyond which the prediction step fails and stores nothing; the last two are of other kinds.
 
     Attributes:
       max_rejected_share: share of rows that may be refused.
@@ -144,6 +161,8 @@ class Storing(Settings):
       judged_from_users: with fewer users, the last three are not looked at.
       min_group_users: the page of a prediction day merges groups of users (`slices`) that are smaller, so
         that it tells of no single person.
+      read_back_users: after storing, so many users are looked up in the store, and the rankings are counted,
+        before the run says that they are stored; 0 only counts.
     """
 
     max_rejected_share: Probability = 0.001
@@ -153,6 +172,7 @@ class Storing(Settings):
     max_share_change: float = Field(default=0.5, gt=0.0, le=1.0)
     judged_from_users: int = Field(default=1000, ge=1)
     min_group_users: int = Field(default=30, ge=2)
+    read_back_users: int = Field(default=1000, ge=0, le=100_000)
 
     def score_bounds(self, reward: Reward) -> tuple[float, float]:
         """Smallest and largest score that may be stored; infinite where the reward has no bounds."""

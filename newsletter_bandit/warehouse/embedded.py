@@ -18,6 +18,14 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+# What DuckDB raises where the fault is the file's, and not the query's.
+_OF_THE_FILE = (
+    duckdb.IOException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.SerializationException,
+)
+_HELD = "Could not set lock on file"
 _INTEGERS = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
 
 
@@ -30,8 +38,8 @@ def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnec
     """A connection to the file, closed at the end; a query of a reader cannot reach other files.
 
     Raises:
-      DataError: there is no such file to read, it is not a DuckDB file, or another process holds it
-        (`HeldError`).
+      DataError: there is no such file to read, it is not a DuckDB file, it is damaged, which may be found
+        later on, or another process holds it (`HeldError`).
     """
     path = Path(path)
     if path.exists():
@@ -46,14 +54,19 @@ def connect(path: Path | str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnec
         )
     except duckdb.Error as error:
         text = _one_line(error)
-        if "lock" in text:
+        # DuckDB has one class for all that a file says no to, and "block" is a word of its other messages.
+        if isinstance(error, duckdb.IOException) and _HELD in text:
             raise HeldError(
                 f"{path}: another process holds this warehouse; try again when it has ended: {text}"
             ) from error
-        raise DataError(f"{path}: cannot be opened: {text}") from error
+        raise _unusable(path, error) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
+    except duckdb.Error as error:
+        if _is_of_the_file(error):
+            raise _unusable(path, error) from error
+        raise
     finally:
         connection.close()
 
@@ -172,10 +185,24 @@ def unbound(
     error: duckdb.Error,
 ) -> DataError:
     """The useful part of DuckDB's error: its first line, and the existing columns."""
+    if _is_of_the_file(error):
+        return _unusable(path, error)
     described = "; ".join(
         f"{written(table)} has the columns {', '.join(columns_of(connection, *table))}" for table in tables
     )
     return DataError(f"{path}: the query cannot be run: {_one_line(error)}; {described}")
+
+
+def _is_of_the_file(error: duckdb.Error) -> bool:
+    # A damaged block is an error of no class of its own.
+    return isinstance(error, _OF_THE_FILE) or type(error) is duckdb.Error
+
+
+def _unusable(path: Path | str, error: duckdb.Error) -> DataError:
+    return DataError(
+        f"{path}: cannot be used: {_one_line(error)}; if the file is damaged, bring it back from a copy, or "
+        "move it away and load the tables again with `newsletter-bandit ingest`"
+    )
 
 
 def _check_file(path: Path) -> None:

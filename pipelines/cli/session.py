@@ -8,55 +8,32 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TextIO
 
 import typer
 from rich.console import Console
 
 from newsletter_bandit import private
-from newsletter_bandit.errors import DataError, SettingsError, UserError
+from newsletter_bandit.errors import SettingsError
+from pipelines.cli.explaining import find_user_error, was_interrupted
 from pipelines.cli.flags import with_flags, with_options
 
 _STDOUT, _STDERR = 1, 2
 _WIDTH_OF_A_FILE = 120  # if the output is not a terminal, or does not say its width
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
-# Beam appends the step to a message; a worker process hands over a traceback as text.
-_STEP_SUFFIX = re.compile(r"(\s*\[while running '[^']*'\])+\s*$")
-# The traceback names a class as Python does, by its module.
-_KINDS = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in (SettingsError, DataError, UserError)}
-_ERROR_IN_TEXT = re.compile(rf"({'|'.join(map(re.escape, _KINDS))}): (.+)")
-
-
-def find_user_error(error: BaseException) -> UserError | None:
-    """The fixable error behind ``error``, which TFX or Beam may have wrapped; None without one.
-
-    Its message holds no secret.
-    """
-    chain: list[BaseException] = []
-    ahead: list[BaseException | None] = [error]
-    while ahead:
-        current = ahead.pop()
-        if current is not None and current not in chain:
-            chain.append(current)
-            ahead += [current.__context__, current.__cause__]
-    for current in chain:
-        if isinstance(current, UserError):
-            return type(current)(private.redacted(_STEP_SUFFIX.sub("", str(current))))
-    for current in chain:
-        found = _ERROR_IN_TEXT.search(str(current))
-        if found:
-            return _KINDS[found[1]](private.redacted(_STEP_SUFFIX.sub("", found[2])))
-    return None
-
 
 class Session:
     """Context of one command.
+
+    Ctrl-C ends the process within `SECONDS_TO_STOP`, also where a library has caught the interrupt: whatever
+    a command writes may be broken off at any moment.
 
     An error ends the process with one message on stderr: a `UserError` with its own exit code, an interrupt
     with 130, anything else with 1 and the name of the log, which holds its traceback.
@@ -68,12 +45,16 @@ class Session:
       if_stopped: what an interrupt leaves behind, and how to go on; said after "Stopped.".
     """
 
+    SECONDS_TO_STOP = 2.0
+
     def __init__(self, command: str, workdir: Path) -> None:
         now = dt.datetime.now(dt.UTC)
         self.log_path = workdir / "logs" / f"{command}-{now:%Y%m%dT%H%M%SZ}.log"
         self.if_stopped = ""
         self._log: TextIO | None = None
         self._made: list[Path] = []
+        self._stopping: threading.Timer | None = None
+        self._handles_interrupts = False
 
     def __enter__(self) -> Session:
         sys.stdout.flush()
@@ -81,7 +62,26 @@ class Session:
         self._saved = {number: os.dup(number) for number in (_STDOUT, _STDERR)}
         self.out = _console(self._saved[_STDOUT])
         self.err = _console(self._saved[_STDERR])
+        # Not where somebody else handles it, or a shell has switched it off for a job in the background.
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._interrupt)
+            self._handles_interrupts = True
         return self
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping is None:
+            self._stopping = threading.Timer(self.SECONDS_TO_STOP, self._stop)
+            self._stopping.daemon = True
+            self._stopping.start()
+        signal.default_int_handler(number, frame)
+
+    def _stop(self) -> None:
+        self._say_stopped()
+        self.err.file.flush()
+        os._exit(INTERRUPTED)
 
     def open_log(self) -> None:
         """Sends the process's standard streams, and what C++ code writes to them, into the log.
@@ -99,6 +99,10 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
+        if self._handles_interrupts:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.stdout.flush()
         sys.stderr.flush()
         for number, saved in self._saved.items():
@@ -112,8 +116,8 @@ class Session:
 
     def _explain(self, error: BaseException) -> int | None:
         """Prints ``error`` for a person; returns the exit code, or None for an error that has its own."""
-        if isinstance(error, KeyboardInterrupt):
-            self._say(f"Stopped. {self.if_stopped}".rstrip())
+        if was_interrupted(error):
+            self._say_stopped()
             return INTERRUPTED
         if not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return None
@@ -123,13 +127,18 @@ class Session:
                 self._note(error)
             self._say(f"Error: {with_options(with_flags(str(user_error)))}")
             return user_error.exit_code
-        self._open()
-        self._note(error)
         first_line = (private.redacted(str(error)).splitlines() or [""])[0]
-        self._say(
-            f"Unexpected error ({type(error).__name__}: {first_line}); the traceback is in {self.log_path}"
-        )
+        try:
+            self._open()
+            self._note(error)
+            where = f"is in {self.log_path}"
+        except (OSError, SettingsError) as fault:
+            where = f"cannot be written: {fault}"
+        self._say(f"Unexpected error ({type(error).__name__}: {first_line}); the traceback {where}")
         return 1
+
+    def _say_stopped(self) -> None:
+        self._say(f"Stopped. {self.if_stopped}".rstrip())
 
     def _note(self, error: BaseException) -> None:
         assert self._log is not None

@@ -6,12 +6,13 @@ import datetime as dt
 import secrets
 from typing import Any
 
-import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
+
+from pipelines.metadata import explained, opened
 
 _OUTPUT = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
 
@@ -33,13 +34,23 @@ class Executions:
         self._run_id = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
 
     def run(self, pipeline: Pipeline) -> None:
-        """Runs the pipeline in this process, step by step."""
-        _Runner(self._run_id).run(pipeline)
+        """Runs the pipeline in this process, step by step.
+
+        Raises:
+          DataError: the metadata cannot be used.
+        """
+        opened(self._config)
+        with explained(self._config):
+            _Runner(self._run_id).run(pipeline)
 
     def outputs(self, step: str) -> dict[str, str]:
-        """Output key -> URI of the step's execution; empty if the run has none."""
+        """Output key -> URI of the step's execution; empty if the run has none; raises as `run` does."""
+        with explained(self._config):
+            return self._outputs(step)
+
+    def _outputs(self, step: str) -> dict[str, str]:
         # Opened again each time: the runner makes the file, and writes to it between two calls.
-        store: Any = mlmd.MetadataStore(self._config)
+        store: Any = opened(self._config)
         run = store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id)
         node = f"{self._pipeline_name}.{step}"
         context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, node)

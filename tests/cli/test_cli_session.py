@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import subprocess
 import sys
 import traceback
@@ -11,7 +13,8 @@ import pytest
 import typer
 
 from newsletter_bandit.errors import DataError, SettingsError, UserError
-from pipelines.cli.session import Session, find_user_error
+from pipelines.cli.explaining import find_user_error
+from pipelines.cli.session import Session
 
 
 def test_noise_goes_into_the_log_and_not_to_the_terminal(tmp_path: Path) -> None:
@@ -141,6 +144,98 @@ def test_an_interrupt(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     with pytest.raises(typer.Exit), session:
         raise KeyboardInterrupt
     assert capfd.readouterr().err == "Stopped. Nothing has changed.\n"
+
+
+def test_an_interrupt_of_a_step_is_one_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # As Beam hands it on.
+    text = "Traceback (most recent call last):\n  x.py\nKeyboardInterrupt [while running 'Score']"
+    for error in (RuntimeError(text), RuntimeError("KeyboardInterrupt")):
+        with pytest.raises(typer.Exit) as end, Session("train", tmp_path):
+            raise error
+        assert end.value.exit_code == 130
+        assert capfd.readouterr().err == "Stopped.\n"
+    with pytest.raises(typer.Exit) as end, Session("train", tmp_path):
+        raise RuntimeError("KeyboardInterrupt was never seen")
+    assert end.value.exit_code == 1
+
+
+def test_an_interrupt_that_a_library_catches_ends_the_command_all_the_same(tmp_path: Path) -> None:
+    program = """
+import sys, time
+from pathlib import Path
+from pipelines.cli.session import Session
+
+Session.SECONDS_TO_STOP = 0.3
+with Session("train", Path(sys.argv[1])) as session:
+    session.open_log()
+    session.if_stopped = "Nothing has changed."
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            session.out.print("ready")
+            session.out.file.flush()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "Stopped. Nothing has changed.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; make room on the disk"),
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "a/CURRENT"),
+            "a/CURRENT: Is a directory; move awa",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", b"a/b"),
+            "a/b: Permission denied; give this acco",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "a"),
+            "a: Read-only file system; use a place that can",
+        ),
+        (
+            RuntimeError("...\nOSError: [Errno 28] No space left on device: '/a/b' [while running 'Write']"),
+            "/a/b: No space left on device; make room on the disk",
+        ),
+    ],
+)
+def test_what_the_disk_says_no_to_is_one_sentence(
+    error: Exception, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as end, Session("train", tmp_path):
+        raise error
+    assert end.value.exit_code == 2
+    seen = capfd.readouterr().err
+    assert seen.startswith(f"Error: {message}")
+    assert seen.count("\n") == 1
+
+
+def test_a_log_that_cannot_be_written_does_not_hide_the_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(typer.Exit) as end, Session("train", tmp_path / "file"):
+        raise ZeroDivisionError("division by zero")
+    assert end.value.exit_code == 1
+    seen = capfd.readouterr().err
+    assert seen.startswith(
+        "Unexpected error (ZeroDivisionError: division by zero); the traceback cannot be wr"
+    )
 
 
 def test_a_wanted_end_is_not_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from newsletter_bandit.errors import DataError, SettingsError
-from newsletter_bandit.warehouse.embedded import read_batches, require_rows
+from newsletter_bandit.warehouse.embedded import HeldError, read_batches, require_rows
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +208,22 @@ def test_a_faulty_warehouse_is_refused(warehouse: Path, tmp_path: Path) -> None:
     ):
         require_rows(warehouse, "SELECT id FROM `shop.t` WHERE seen >= TIMESTAMP '2031-01-01 00:00:00+00:00'")
     require_rows(warehouse, "SELECT id FROM `shop.t` WHERE id = 1")
+
+
+def test_a_damaged_block_is_told_from_a_file_that_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT range AS id, hash(range) AS h FROM range(300000)")
+    content = bytearray(path.read_bytes())
+    # Behind the headers: what is found only when a query reads it.
+    middle = len(content) // 2
+    content[middle] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"damaged\.duckdb: cannot be used: .*block.*; if the file is dam"
+    ) as said:
+        list(read_batches(path, "SELECT COUNT(DISTINCT h) AS n FROM `t`"))
+    assert not isinstance(said.value, HeldError)
 
 
 def test_a_warehouse_that_another_process_holds_is_refused(warehouse: Path) -> None:

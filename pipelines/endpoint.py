@@ -17,15 +17,24 @@ if TYPE_CHECKING:
 def serving_config(use_case: UseCase, environment: Environment) -> ServingConfig:
     """The endpoint's configuration in this environment."""
     from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation
+    from serving.limits import Limits
 
-    store = environment.store
+    store, serving = environment.store, use_case.serving
     return ServingConfig(
         store=SQLiteLocation(store.path)
         if isinstance(store, SQLiteStore)
         else DatastoreLocation(store.project, store.entity_kind, store.namespace),
         use_case=use_case.name,
-        unknown_user=use_case.serving.unknown_user,
+        unknown_user=serving.unknown_user,
         default_ranking=use_case.default_ranking,
+        store_away=serving.store_away,
+        store_deadline_seconds=serving.store_deadline_seconds,
+        limits=Limits(
+            max_connections=serving.max_connections,
+            head_seconds=serving.head_seconds,
+            body_seconds=serving.body_seconds,
+            max_buffered_mib=serving.max_buffered_mib,
+        ),
     )
 
 

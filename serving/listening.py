@@ -9,9 +9,17 @@ from typing import Any
 import uvicorn
 
 from .config import ConfigError
+from .connections import bounded
+from .limits import Limits
 
 
-def listen(app: Any, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
+def listen(
+    app: Any,
+    host: str,
+    port: int,
+    ready: Callable[[], None] | None = None,
+    limits: Limits | None = None,
+) -> None:
     """Serves until Ctrl-C, then returns; SIGTERM ends the process. Requests under way are finished first.
 
     Args:
@@ -19,6 +27,7 @@ def listen(app: Any, host: str, port: int, ready: Callable[[], None] | None = No
       host: address to listen on.
       port: port to listen on.
       ready: called when the address is listened on.
+      limits: bounds for slow or greedy clients; None takes the defaults.
 
     Raises:
       ConfigError: the address cannot be listened on.
@@ -41,6 +50,7 @@ def listen(app: Any, host: str, port: int, ready: Callable[[], None] | None = No
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=5,
+                http=bounded(limits or Limits()),
             )
         )
         try:

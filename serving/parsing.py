@@ -11,15 +11,12 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import Request
 
+from .bodies import MAX_BODY_BYTES, Bodies
 from .problem import Problem
 from .ranking import RankingError, check_user_id
 
 MAX_LIMIT = 100
 MAX_BATCH = 500
-# 500 ids of 1500 bytes, each escaped in JSON, fit twice.
-MAX_BODY_BYTES = 4 * 1024 * 1024
-# So many times the bound is read and discarded, so that a client that is still sending sees the answer.
-_DISCARDED = 8
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
@@ -67,12 +64,20 @@ def parse_route(request: Request) -> Route:
 def _decode_user_id(segment: bytes) -> str:
     try:
         user_id = segment.decode("utf-8")
-        check_user_id(user_id)
     except UnicodeDecodeError as error:
         raise Problem(400, "invalid_user_id", "user_id is not percent-encoded UTF-8") from error
-    except RankingError as error:
-        raise Problem(400, "invalid_user_id", error.message) from error
+    problem = refused_user_id(user_id)
+    if problem is not None:
+        raise problem
     return user_id
+
+
+def parse_deep(request: Request) -> bool:
+    """Whether ``/health`` is asked for freshness and coverage too, by ``deep=1``."""
+    values = request.query_params.getlist("deep") if request.scope["query_string"] else []
+    if values not in ([], ["0"], ["1"]):
+        raise Problem(400, "invalid_deep", f"deep is {values[0][:20]!r}; allowed: 0 or 1, once")
+    return values == ["1"]
 
 
 def parse_limit(request: Request) -> int | None:
@@ -88,13 +93,15 @@ def parse_limit(request: Request) -> int | None:
     return int(values[0])
 
 
-async def read_user_ids(request: Request) -> Sequence[str]:
-    """The ids of ``{"user_ids": [...]}``, as many as were sent and in that order.
+async def read_user_ids(request: Request, bodies: Bodies) -> Sequence[str]:
+    """The texts of ``{"user_ids": [...]}``, as many as were sent and in that order.
+
+    `refused_user_id` says which of them are no ids.
 
     Raises:
-      Problem: 413, 415, or 400 for a body that is not such an object.
+      Problem: 415, 400 for a body that is not such an object, or as `Bodies.read`.
     """
-    content = await read_json(request)
+    content = await read_json(request, bodies)
     expected = f'allowed: {{"user_ids": [...]}} with up to {MAX_BATCH} strings'
     if not isinstance(content, dict) or set(content) != {"user_ids"}:
         raise Problem(400, "invalid_body", f"the body is not an object with user_ids alone; {expected}")
@@ -106,44 +113,36 @@ async def read_user_ids(request: Request) -> Sequence[str]:
     for index, user_id in enumerate(user_ids):
         if not isinstance(user_id, str):
             raise Problem(400, "invalid_body", f"user_ids[{index}] is not a string; {expected}")
-        try:
-            check_user_id(user_id)
-        except RankingError as error:
-            raise Problem(400, "invalid_user_id", f"user_ids[{index}]: {error.message}") from error
     return user_ids
 
 
-async def read_json(request: Request, most: int = MAX_BODY_BYTES) -> Any:
+def refused_user_id(user_id: str) -> Problem | None:
+    """Says why a text is no user_id; None if it is one."""
+    try:
+        check_user_id(user_id)
+    except RankingError as error:
+        return Problem(400, "invalid_user_id", error.message)
+    return None
+
+
+async def read_json(request: Request, bodies: Bodies, most: int = MAX_BODY_BYTES) -> Any:
     """The body as JSON.
 
     Args:
       request: the request, whose body nobody has read.
-      most: bytes that the body may have.
+      bodies: the bounds of all bodies.
+      most: bytes that this one may have.
 
     Raises:
-      Problem: 413 for a larger body, 415 for another media type, 400 for what is not JSON.
+      Problem: 415 for another media type, 400 for what is not JSON, or as `Bodies.read`.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(
             415, "unsupported_media_type", f"Content-Type is {media_type!r}; allowed: application/json"
         )
-    body = await _read_body(request, most)
+    body = await bodies.read(request, most)
     try:
         return json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Problem(400, "invalid_body", "the body is not JSON in UTF-8") from error
-
-
-async def _read_body(request: Request, most: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= most:
-            chunks.append(chunk)
-        elif size > _DISCARDED * most:
-            break
-    if size > most:
-        raise Problem(413, "body_too_large", f"the body is larger than {most} bytes")
-    return b"".join(chunks)

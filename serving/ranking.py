@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .checksum import CHECKSUM, checksum
 from .fields import INDEXED, ColumnType, Field, fields_of
 from .propensity import is_propensity
 
@@ -159,21 +160,31 @@ class Ranking:
         return cls.from_properties(user_id, values)
 
     def to_properties(self) -> dict[str, Any]:
-        """Properties of the Datastore entity whose key's name is the user_id."""
+        """Properties of the Datastore entity whose key's name is the user_id, its checksum among them."""
         properties = {each.name: getattr(self, each.name) for each in PROPERTIES}
         for name in _LISTS:
             properties[name] = list(properties[name])
+        properties[CHECKSUM] = self._checksum()
         return properties
 
     @classmethod
     def from_properties(cls, user_id: str, properties: Mapping[str, Any]) -> Ranking:
-        """Inverse of `to_properties`; raises `RankingError` for a missing field or a wrong type."""
-        return cls(user_id, *[_from_property(each, properties.get(each.name)) for each in PROPERTIES])
+        """Inverse of `to_properties`; raises `RankingError` for a missing field or a wrong type, or if the
+        checksum does not fit. Properties of an earlier version have none.
+        """
+        ranking = cls(user_id, *[_from_property(each, properties.get(each.name)) for each in PROPERTIES])
+        stored = properties.get(CHECKSUM)
+        if stored is not None and stored != ranking._checksum():
+            raise RankingError("wrong_checksum", "its checksum is not that of its values")
+        return ranking
+
+    def _checksum(self) -> str:
+        return checksum(getattr(self, each.name) for each in FIELDS)
 
 
 FIELDS = fields_of(Ranking)
 PROPERTIES = FIELDS[1:]
-UNINDEXED_PROPERTIES = tuple(each.name for each in PROPERTIES if not each.indexed)
+UNINDEXED_PROPERTIES = (*(each.name for each in PROPERTIES if not each.indexed), CHECKSUM)
 _LISTS = tuple(each.name for each in FIELDS if each.is_list)
 _TIMES = tuple(each.name for each in FIELDS if each.type == "TIMESTAMP")
 

@@ -42,4 +42,4 @@ def serve(
             store.require(config.use_case)
         finally:
             store.close()
-    listen(make_app(config), host, port, ready)
+    listen(make_app(config), host, port, ready, config.limits)

@@ -10,6 +10,23 @@ from serving.ranking import Ranking
 GENERATED_AT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
 
+# As the store makes it.
+TABLE = """CREATE TABLE rankings (
+  user_id TEXT NOT NULL PRIMARY KEY,
+  recommenders TEXT NOT NULL,   -- JSON list, best first
+  scores TEXT NOT NULL,         -- JSON list
+  propensities TEXT NOT NULL,   -- JSON list
+  explored INTEGER NOT NULL,
+  campaign TEXT NOT NULL,
+  use_case TEXT NOT NULL,
+  model_version TEXT NOT NULL,
+  generated_at TEXT NOT NULL,   -- RFC 3339, UTC
+  expires_at TEXT NOT NULL,     -- RFC 3339, UTC
+  checksum TEXT
+) STRICT, WITHOUT ROWID
+"""
+
+
 def ranking_fields(**changes: Any) -> dict[str, Any]:
     """Every field of a good ranking; ``changes`` replace some. It lasts eight days."""
     generated_at: dt.datetime = changes.get("generated_at", GENERATED_AT)

@@ -15,7 +15,7 @@ from components.prediction_storer.checking import CHECKED, Checker
 from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS, RECOMMENDERS, STAMPED
 from serving.fields import Field
 from serving.ranking import FIELDS
-from serving.stores.sqlite import StoredRow, to_stored
+from serving.stores.sqlite import StoredRow, to_stored, with_checksum
 
 # Python and orjson write the same shortest digits that read back as the same number. Below and above these
 # sizes Python writes an exponent, but orjson writes another one, or none.
@@ -40,7 +40,7 @@ def stored_rows(checked: pa.RecordBatch, checker: Checker) -> Iterator[StoredRow
             return number_lists(values)
         return _values(values.cast(pa.int8()) if field.type == "BOOL" else values)
 
-    return zip(*map(stored, FIELDS), strict=True)
+    return map(with_checksum, zip(*map(stored, FIELDS), strict=True))
 
 
 def number_lists(lists: pa.ListArray) -> list[str]:

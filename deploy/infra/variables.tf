@@ -195,8 +195,8 @@ variable "function_variables" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.function_variables) : contains(["RANKING_STORE", "USE_CASE", "UNKNOWN_USER", "DEFAULT_RANKING"], name)])
-    error_message = "function_variables: allowed: RANKING_STORE, USE_CASE, UNKNOWN_USER, DEFAULT_RANKING."
+    condition     = alltrue([for name in keys(var.function_variables) : contains(["RANKING_STORE", "USE_CASE", "UNKNOWN_USER", "DEFAULT_RANKING", "STORE_AWAY", "STORE_DEADLINE_SECONDS", "MAX_CONNECTIONS", "HEAD_SECONDS", "BODY_SECONDS", "MAX_BUFFERED_MIB"], name)])
+    error_message = "function_variables: allowed: RANKING_STORE, USE_CASE, UNKNOWN_USER, DEFAULT_RANKING, STORE_AWAY, STORE_DEADLINE_SECONDS, MAX_CONNECTIONS, HEAD_SECONDS, BODY_SECONDS, MAX_BUFFERED_MIB."
   }
 }
 

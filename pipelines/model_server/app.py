@@ -20,6 +20,8 @@ from newsletter_bandit.settings.use_case import UseCase
 from pipelines.model_server.gathering import Gatherer, RankingFailedError
 from pipelines.model_server.parsing import Parser
 from pipelines.model_server.versions import Versions
+from serving.bodies import Bodies
+from serving.limits import Limits
 from serving.parsing import read_json
 from serving.problem import Problem
 from serving.ranking import format_timestamp
@@ -53,6 +55,7 @@ class App:
         self._use_case = use_case.name
         self._parser = Parser(use_case, settings.max_items)
         self._max_body = settings.max_body_kib * 1024
+        self._bodies = Bodies(Limits())
         self._versions = versions
         self._gatherer = gatherer
         self._log = log
@@ -97,7 +100,7 @@ class App:
         return answer
 
     async def _rank(self, request: Request) -> dict[str, Any]:
-        content = await read_json(request, self._max_body)
+        content = await read_json(request, self._bodies, self._max_body)
         now, ranker = self._now(), self._versions.current
         asked, is_batch = self._parser.asked(content, ranker.rankable, now.date())
         ranked = await self._gatherer.rank(ranker, [one.example for one in asked], now.date())
@@ -126,7 +129,7 @@ class App:
         return {"rankings": answers} if is_batch else answers[0]
 
     async def _reward(self, request: Request) -> dict[str, Any]:
-        content = await read_json(request, self._max_body)
+        content = await read_json(request, self._bodies, self._max_body)
         told, _ = self._parser.told(content)
         now = format_timestamp(self._now())
         self._log.append(

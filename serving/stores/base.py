@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,16 @@ def foreign(where: str, found: str, wanted: str) -> str:
         f"{where}: holds rankings of the use case {found}; allowed: those of {wanted}. Each use case needs a "
         "store of its own: a file for SQLite, a namespace for Datastore"
     )
+
+
+def intact(found: Mapping[str, Ranking | CorruptRankingError]) -> dict[str, Ranking]:
+    """The rankings; raises the first error among them."""
+    rankings: dict[str, Ranking] = {}
+    for user_id, ranking in found.items():
+        if isinstance(ranking, CorruptRankingError):
+            raise ranking
+        rankings[user_id] = ranking
+    return rankings
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,11 @@ class RankingStore(Protocol):
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
         """The rankings of those users that have one."""
 
+    def look_up(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
+        """Like `get_many`, which raises `CorruptRankingError`; here what is wrong with a record stands in the
+        place of a broken one.
+        """
+
     def put_many(self, rankings: Iterable[Ranking]) -> None:
         """Replaces these users' rankings; of several for one user, the last is kept."""
 
@@ -87,8 +102,13 @@ class RankingReader(Protocol):
     async def get(self, user_id: str) -> Ranking | None:
         """The user's ranking, expired or not; None if there is none."""
 
-    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
-        """The rankings of those users that have one."""
+    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
+        """The rankings of those users that have one; in the place of a broken record, what is wrong with
+        it.
+        """
+
+    async def ages(self, now: dt.datetime) -> Ages | None:
+        """See `RankingStore.ages`; other look-ups go on meanwhile."""
 
     async def ping(self) -> None:
         """Returns once the store has answered a look-up; this also opens the connection."""

@@ -18,7 +18,7 @@ from google.cloud import datastore
 from google.cloud.datastore.query import PropertyFilter
 
 from ..ranking import UNINDEXED_PROPERTIES, Ranking, RankingError
-from .base import Ages, CorruptRankingError, StoreError, foreign
+from .base import Ages, CorruptRankingError, StoreError, foreign, intact
 
 # Datastore's limits: 500 writes and 10 MiB per commit, 1000 keys per look-up.
 _WRITES_PER_COMMIT = 500
@@ -57,12 +57,19 @@ class DatastoreStore:
 
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
         """See `RankingStore.get_many`."""
+        return intact(self.look_up(user_ids))
+
+    def look_up(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
+        """See `RankingStore.look_up`."""
         keys = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
-        found: dict[str, Ranking] = {}
+        found: dict[str, Ranking | CorruptRankingError] = {}
         with _store_errors(self._client.project):
             for start in range(0, len(keys), _KEYS_PER_LOOKUP):
                 for entity in self._client.get_multi(keys[start : start + _KEYS_PER_LOOKUP]):
-                    found[entity.key.name] = ranking_from(entity.key.name, entity)
+                    try:
+                        found[entity.key.name] = ranking_from(entity.key.name, entity)
+                    except CorruptRankingError as error:
+                        found[entity.key.name] = error
         return found
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:

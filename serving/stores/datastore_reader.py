@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,17 +16,24 @@ from google.cloud.datastore_v1.services.datastore.transports import DatastoreGrp
 from google.cloud.datastore_v1.types import Key, LookupRequest, LookupResponse
 
 from ..ranking import Ranking
-from .base import StoreError
-from .datastore import ranking_from
+from .base import Ages, CorruptRankingError, StoreError
+from .datastore import DatastoreStore, ranking_from
 
 _LOOKUP = "/google.datastore.v1.Datastore/Lookup"
-# Seconds per attempt: whoever called the endpoint must not wait much longer.
-_TIMEOUTS = (1.0, 2.0)
+# Shares of what is left of the deadline, per attempt.
+_ATTEMPTS = (0.5, 1.0)
 _TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED)
 _KEYS_PER_LOOKUP = 1000
 # Without gRPC's retries, compression and statistics, of which a look-up uses none; deadlines still
 # apply.
-_CHANNEL_OPTIONS = (("grpc.minimal_stack", 1),)
+_CHANNEL_OPTIONS = (
+    ("grpc.minimal_stack", 1),
+    # gRPC's own would wait for up to two minutes before it looks whether a server is back.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    # In spite of its name, how long an attempt to connect may take.
+    ("grpc.min_reconnect_backoff_ms", 1000),
+)
 _PLAIN = frozenset({"double_value", "string_value", "boolean_value", "integer_value"})
 # Any name does: a look-up that finds nothing is an answer too.
 _PING_USER_ID = "ping"
@@ -40,9 +49,14 @@ class DatastoreReader:
       project: Google Cloud project id.
       entity_kind: kind of the entities.
       namespace: Datastore namespace; None is the default one.
+      deadline: seconds that a call of these methods may take: whoever called the endpoint must not wait much
+        longer.
     """
 
-    def __init__(self, project: str, entity_kind: str, namespace: str | None = None) -> None:
+    def __init__(
+        self, project: str, entity_kind: str, namespace: str | None = None, deadline: float = 1.0
+    ) -> None:
+        self._deadline = deadline
         self._project = project
         self._kind = entity_kind
         self._namespace = namespace or ""
@@ -52,25 +66,39 @@ class DatastoreReader:
 
     async def get(self, user_id: str) -> Ranking | None:
         """See `RankingReader.get`."""
-        return (await self.get_many([user_id])).get(user_id)
+        found = (await self.get_many([user_id])).get(user_id)
+        if isinstance(found, CorruptRankingError):
+            raise found
+        return found
 
-    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
+    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
         """See `RankingReader.get_many`."""
         wanted = [self._key(user_id) for user_id in dict.fromkeys(user_ids)]
-        found: dict[str, Ranking] = {}
+        found: dict[str, Ranking | CorruptRankingError] = {}
+        until = time.monotonic() + self._deadline
         while wanted:
             asked, wanted = wanted[:_KEYS_PER_LOOKUP], wanted[_KEYS_PER_LOOKUP:]
-            response = await self._lookup(asked)
+            response = await self._lookup(asked, until)
             for result in response.found:
                 name = result.entity.key.path[-1].name
-                found[name] = ranking_from(name, _Properties(result.entity.properties))
+                try:
+                    found[name] = ranking_from(name, _Properties(result.entity.properties))
+                except CorruptRankingError as error:
+                    found[name] = error
             # Datastore may defer part of a large look-up, but it always answers some of it.
             wanted.extend(response.deferred)
         return found
 
+    async def ages(self, now: dt.datetime) -> Ages | None:
+        """See `RankingReader.ages`."""
+        return await asyncio.to_thread(self._ages, now)
+
+    def _ages(self, now: dt.datetime) -> Ages | None:
+        return DatastoreStore(self._project, self._kind, self._namespace or None).ages(now)
+
     async def ping(self) -> None:
         """See `RankingReader.ping`."""
-        await self._lookup([self._key(_PING_USER_ID)])
+        await self._lookup([self._key(_PING_USER_ID)], time.monotonic() + self._deadline)
 
     async def close(self) -> None:
         """See `RankingReader.close`."""
@@ -85,10 +113,16 @@ class DatastoreReader:
         key.path.add(kind=self._kind, name=user_id)
         return key
 
-    async def _lookup(self, keys: Sequence[Any]) -> Any:
-        """Sends one Lookup, at most twice; returns the raw LookupResponse."""
+    async def _lookup(self, keys: Sequence[Any], until: float) -> Any:
+        """Sends one Lookup, at most twice, until a time of the monotonic clock; gives the raw
+        LookupResponse.
+        """
         request = LookupRequest.pb()(project_id=self._project, keys=keys)
-        for timeout in _TIMEOUTS:
+        failure = "DEADLINE_EXCEEDED"
+        for share in _ATTEMPTS:
+            timeout = share * (until - time.monotonic())
+            if timeout <= 0.0:
+                break
             try:
                 return await self._opened_call()(request, timeout=timeout, metadata=self._metadata)
             except grpc.aio.AioRpcError as error:

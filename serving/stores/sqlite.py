@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import functools
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -14,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..checksum import CHECKSUM, checksum
 from ..fields import ColumnType
 from ..ranking import FIELDS, PROPERTIES, Ranking, RankingError, format_timestamp
-from .base import Ages, CorruptRankingError, StoreError, foreign
+from .base import Ages, CorruptRankingError, StoreError, foreign, intact
 
 # SQLite's type for each kind of column, and the format of its text.
 _COLUMN: dict[ColumnType, tuple[str, str]] = {
@@ -46,19 +49,23 @@ def _create() -> str:
     for field, column in zip(FIELDS, _COLUMNS, strict=True):
         kind, comment = _COLUMN[field.type]
         key = " PRIMARY KEY" if field is FIELDS[0] else ""
-        comma = "," if field is not FIELDS[-1] else ""
-        line = f"  {column} {kind} NOT NULL{key}{comma}"
+        line = f"  {column} {kind} NOT NULL{key},"
         lines.append(f"{line:<32}-- {comment}" if comment else line)
+    # Of the columns before; NULL in a row of an earlier version.
+    lines.append(f"  {CHECKSUM} TEXT")
     return "\n".join(["CREATE TABLE IF NOT EXISTS rankings (", *lines, ") STRICT, WITHOUT ROWID", ""])
 
 
+_STORED = (*_COLUMNS, CHECKSUM)
 _UPSERT = (
-    f"INSERT INTO rankings ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+    f"INSERT INTO rankings ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))}) "
     "ON CONFLICT (user_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
+    + ", ".join(f"{column} = excluded.{column}" for column in _STORED[1:])
 )
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM rankings WHERE user_id"
-# A row as the table holds it, in the order of its columns.
+_SELECT = f"SELECT {', '.join(_STORED)} FROM rankings WHERE user_id"
+# Of a file of an earlier version, which has no checksums.
+_SELECT_WITHOUT = f"SELECT {', '.join(_COLUMNS)}, NULL FROM rankings WHERE user_id"
+# A row as the table holds it, in the order of its columns, the checksum last.
 StoredRow = tuple[str | int, ...]
 # Ids of one query; SQLite's limit of variables is far higher.
 _IDS_PER_QUERY = 500
@@ -69,8 +76,11 @@ class SQLiteStore:
 
     Args:
       path: the file; created, with its folders, unless ``read_only``.
-      read_only: opens for reading only.
+      read_only: opens for reading only, from a folder that cannot be written too.
       busy_timeout: seconds to wait for another writer.
+
+    Attributes:
+      is_fixed: it was opened in the belief that nobody writes it, because its folder cannot be written.
 
     Raises:
       StoreError: the file is missing, is no such store, lacks a column, or cannot be opened.
@@ -83,31 +93,91 @@ class SQLiteStore:
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
         self._of_thread = threading.local()
-        if read_only and not self._path.is_file():
+        self._select = _SELECT
+        self.is_fixed = False
+        if not read_only:
+            self._open()
+            return
+        if not self._path.is_file():
             raise StoreError(f"{self._path}: no such file; run a batch prediction to make it")
+        try:
+            self._open()
+        except StoreError:
+            # SQLite shares its write-ahead log by a file that it makes, also to read.
+            if os.access(self._path.parent, os.W_OK):
+                raise
+            self._require_empty_log()
+            self.close()
+            self.is_fixed = True
+            self._open()
+
+    def _open(self) -> None:
         with self._connection() as connection:
-            if not read_only:
+            if not self._read_only:
                 self._use_write_ahead_log(connection)
                 connection.execute(_create())
             self._require_columns(connection)
-            connection.execute(f"{_SELECT} = ''")
+            connection.execute(f"{self._select} = ''")
+
+    def _require_empty_log(self) -> None:
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"{log}: holds rankings that are not in {self._path.name} yet, and the folder cannot be "
+                "written; open the store once where it can, as a batch prediction does, and copy it again"
+            )
 
     def get(self, user_id: str) -> Ranking | None:
         """See `RankingStore.get`."""
         with self._connection() as connection:
-            row = connection.execute(f"{_SELECT} = ?", (user_id,)).fetchone()
+            row = self._row(connection, user_id)
         return None if row is None else _to_ranking(row)
 
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
         """See `RankingStore.get_many`."""
+        return intact(self.look_up(user_ids))
+
+    def look_up(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
+        """See `RankingStore.look_up`."""
         ids = list(dict.fromkeys(user_ids))
-        found: dict[str, Ranking] = {}
+        found: dict[str, Ranking | CorruptRankingError] = {}
         with self._connection() as connection:
             for start in range(0, len(ids), _IDS_PER_QUERY):
                 some = ids[start : start + _IDS_PER_QUERY]
-                query = f"{_SELECT} IN ({', '.join('?' * len(some))})"
-                found.update((row[0], _to_ranking(row)) for row in connection.execute(query, some))
+                query = f"{self._select} IN ({', '.join('?' * len(some))})"
+                try:
+                    rows = {row[0]: row for row in connection.execute(query, some)}
+                except sqlite3.DatabaseError as error:
+                    if not _is_damage(error):
+                        raise
+                    # Some page of the file is damaged. Most users are on others.
+                    found.update(self._one_by_one(connection, some))
+                    continue
+                for user_id, row in rows.items():
+                    found.update(_outcome(user_id, functools.partial(_to_ranking, row)))
         return found
+
+    def _one_by_one(
+        self, connection: sqlite3.Connection, user_ids: Sequence[str]
+    ) -> dict[str, Ranking | CorruptRankingError]:
+        found: dict[str, Ranking | CorruptRankingError] = {}
+
+        def ranking_of(user_id: str) -> Ranking | None:
+            row = self._row(connection, user_id)
+            return None if row is None else _to_ranking(row)
+
+        for user_id in user_ids:
+            found.update(_outcome(user_id, functools.partial(ranking_of, user_id)))
+        return found
+
+    def _row(self, connection: sqlite3.Connection, user_id: str) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = connection.execute(f"{self._select} = ?", (user_id,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            raise CorruptRankingError(f"stored ranking of user {user_id!r}: {self._path}: {error}") from error
+        return row
 
     def put_many(self, rankings: Iterable[Ranking]) -> None:
         """See `RankingStore.put_many`; all of them or, after an error, none."""
@@ -168,6 +238,8 @@ class SQLiteStore:
     def close(self) -> None:
         """Closes the connections of all threads; none may be reading or writing."""
         with self._lock:
+            if self._connections and not self._read_only:
+                self._empty_log(self._connections[0])
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
@@ -195,6 +267,28 @@ class SQLiteStore:
                 f"{self._path}: the table rankings has no column {', '.join(missing)}, so an earlier version "
                 "made it; move the file away and run a batch prediction, which makes a new one"
             )
+        if found and CHECKSUM not in found:
+            if self._read_only:
+                self._select = _SELECT_WITHOUT
+            else:
+                self._add_checksum(connection)
+
+    def _add_checksum(self, connection: sqlite3.Connection) -> None:
+        """Makes the column in a file of an earlier version; its rows have none until they are replaced."""
+        try:
+            connection.execute(f"ALTER TABLE rankings ADD COLUMN {CHECKSUM} TEXT")
+        except sqlite3.OperationalError as error:
+            if "duplicate column" not in str(error):  # else another process was first
+                raise
+
+    def _empty_log(self, connection: sqlite3.Connection) -> None:
+        """Writes the log into the file, where no reader is in the way: then the file alone is the store, and
+        a copy of it in its place meets no log that belongs to another file.
+        """
+        # What is in the log is safe there too, so this never waits for long, and never fails a run.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA busy_timeout = 1000")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         """Lets readers go on reading while a batch is written."""
@@ -215,14 +309,15 @@ class SQLiteStore:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"{self._path.parent}: {error.strerror}") from error
-        mode = "ro" if self._read_only else "rwc"
+        options = "mode=ro&immutable=1" if self.is_fixed else "mode=ro" if self._read_only else "mode=rwc"
         connection = sqlite3.connect(
-            f"file:{quote(str(self._path.absolute()))}?mode={mode}",
+            f"file:{quote(str(self._path.absolute()))}?{options}",
             uri=True,
             timeout=self._busy_timeout,
             isolation_level=None,
             check_same_thread=False,  # `close` runs in another thread
         )
+        connection.text_factory = _text
         if not self._read_only:
             connection.execute("PRAGMA synchronous = NORMAL")
         return connection
@@ -233,19 +328,32 @@ class SQLiteReader:
 
     A look-up takes some 20 microseconds, less than handing it to a thread, so it runs in the event loop;
     with a write-ahead log it never waits for a writer.
+
+    A file that takes the place of the one that is served is noticed within `SECONDS_BETWEEN_LOOKS`.
+
+    Args:
+      path: the file.
     """
+
+    SECONDS_BETWEEN_LOOKS = 0.5
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._store: SQLiteStore | None = None
+        self._identity: tuple[int, ...] = ()
+        self._looked_at = 0.0
 
     async def get(self, user_id: str) -> Ranking | None:
         """See `RankingReader.get`."""
         return self._opened().get(user_id)
 
-    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking]:
+    async def get_many(self, user_ids: Sequence[str]) -> dict[str, Ranking | CorruptRankingError]:
         """See `RankingReader.get_many`."""
-        return self._opened().get_many(user_ids)
+        return self._opened().look_up(user_ids)
+
+    async def ages(self, now: dt.datetime) -> Ages | None:
+        """See `RankingReader.ages`."""
+        return await asyncio.to_thread(self._opened().ages, now)
 
     async def ping(self) -> None:
         """See `RankingReader.ping`."""
@@ -253,15 +361,34 @@ class SQLiteReader:
 
     async def close(self) -> None:
         """See `RankingReader.close`."""
+        self._close()
+
+    def _opened(self) -> SQLiteStore:
+        now = time.monotonic()
+        if self._store is not None and now - self._looked_at >= self.SECONDS_BETWEEN_LOOKS:
+            self._looked_at = now
+            # A checkpoint changes size and time of a file that is written, and nothing in a fixed one.
+            told_by = slice(None) if self._store.is_fixed else slice(2)
+            if self._identity[told_by] != self._identity_now()[told_by]:
+                self._close()
+        # Opened again after each failure, so that a file which appears later is found.
+        if self._store is None:
+            # Before it is opened: a file that takes its place in between is noticed the next time.
+            self._identity, self._looked_at = self._identity_now(), now
+            self._store = SQLiteStore(self._path, read_only=True, busy_timeout=1.0)
+        return self._store
+
+    def _identity_now(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return ()
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _close(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-    def _opened(self) -> SQLiteStore:
-        # Opened again after each failure, so that a file which appears later is found.
-        if self._store is None:
-            self._store = SQLiteStore(self._path, read_only=True, busy_timeout=1.0)
-        return self._store
 
 
 @contextlib.contextmanager
@@ -277,7 +404,12 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def to_row(ranking: Ranking) -> StoredRow:
     """The ranking's row; ``json.dumps`` writes each number so that it reads back exactly."""
-    return tuple([to_stored(field.type, getattr(ranking, field.name)) for field in FIELDS])
+    return with_checksum(tuple([to_stored(field.type, getattr(ranking, field.name)) for field in FIELDS]))
+
+
+def with_checksum(values: tuple[str | int, ...]) -> StoredRow:
+    """The row of a ranking whose columns have these values."""
+    return (*values, checksum(values))
 
 
 def to_stored(kind: ColumnType, value: Any) -> str | int:
@@ -287,15 +419,39 @@ def to_stored(kind: ColumnType, value: Any) -> str | int:
 
 
 def _to_ranking(row: tuple[Any, ...]) -> Ranking:
-    user_id = row[0]
+    *values, stored = row
+    user_id = values[0]
+    if stored is not None and stored != checksum(values):
+        raise CorruptRankingError(f"stored ranking of user {user_id!r}: its checksum does not fit its values")
     try:
+        if stored is None:
+            "".join(map(str, values)).encode()
         properties = {
             field.name: _FROM_STORED[field.type](value)
-            for field, value in zip(PROPERTIES, row[1:], strict=True)
+            for field, value in zip(PROPERTIES, values[1:], strict=True)
         }
         return Ranking.from_properties(user_id, properties)
-    except (RankingError, ValueError) as error:
+    except (RankingError, ValueError, TypeError) as error:
         raise CorruptRankingError(f"stored ranking of user {user_id!r}: {error}") from error
+
+
+def _outcome(user_id: str, make: Callable[[], Ranking | None]) -> dict[str, Ranking | CorruptRankingError]:
+    """What ``make`` gives or raises, by the user; empty for None."""
+    try:
+        ranking = make()
+    except CorruptRankingError as error:
+        return {user_id: error}
+    return {} if ranking is None else {user_id: ranking}
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """The file is damaged, perhaps in some places alone."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
+
+
+def _text(content: bytes) -> str:
+    # SQLite's own decoding raises an error that names no row.
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _unchanged(value: Any) -> Any:

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.bodies import MAX_BODY_BYTES
 from serving.config import DatastoreLocation, ServingConfig, SQLiteLocation
-from serving.parsing import MAX_BATCH, MAX_BODY_BYTES
+from serving.parsing import MAX_BATCH
 from serving.ranking import Ranking
 from serving.server import make_app
 from serving.stores.sqlite import SQLiteStore
@@ -158,9 +159,6 @@ def test_batch_sizes_that_are_allowed(ask: Ask, count: int) -> None:
         (b'{"user_ids": [1]}', "invalid_body"),
         (b'{"user_ids": [null]}', "invalid_body"),
         (b'{"user_ids": [], "more": 1}', "invalid_body"),
-        (b'{"user_ids": [""]}', "invalid_user_id"),
-        (b'{"user_ids": ["\\ud800"]}', "invalid_user_id"),
-        (json.dumps({"user_ids": ["x" * 1501]}).encode(), "invalid_user_id"),
         (json.dumps({"user_ids": ["x"] * (MAX_BATCH + 1)}).encode(), "too_many_user_ids"),
     ],
 )
@@ -217,6 +215,44 @@ def test_health(ask: Ask) -> None:
     assert ask("GET", "/health").json() == {"status": "ok", "use_case": "newsletter"}
 
 
+def test_deep_health_tells_freshness_and_coverage(ask: Ask, tmp_path: Path) -> None:
+    current = ranking_of("current")
+    assert ask("GET", "/health?deep=1").json() == {
+        "status": "ok",
+        "use_case": "newsletter",
+        "rankings": 3,
+        "served": 2,
+        "expired": 1,
+        "older": 0,
+        "newest_day": current.generated_at.date().isoformat(),
+        "served_until": current.to_json_dict()["expires_at"],
+        "model_version": current.model_version,
+    }
+    assert ask("GET", "/health?deep=yes").json()["error"]["code"] == "invalid_deep"
+
+
+@pytest.mark.parametrize(
+    ("rankings", "words"),
+    [
+        ([], "the ranking store is empty"),
+        ([ranking_of("old", NOW)], "all 1 rankings expired, the last"),
+    ],
+)
+def test_deep_health_is_503_where_nobody_has_a_ranking(
+    rankings: list[Ranking], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rankings.sqlite"
+    store = SQLiteStore(path)
+    store.put_many(rankings)
+    store.close()
+    config = ServingConfig(SQLiteLocation(str(path)), "newsletter", "default", DEFAULTS)
+    assert ask_app(config, "GET", "/health").status_code == 200
+    answer = ask_app(config, "GET", "/health?deep=1")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "no_current_rankings"
+    assert answer.json()["error"]["message"].startswith(words)
+
+
 @pytest.mark.parametrize("url", ["/health", "/users/current/recommenders"])
 def test_a_missing_file_is_503_until_it_is_there(tmp_path: Path, url: str) -> None:
     path = tmp_path / "later.sqlite"
@@ -244,14 +280,81 @@ def test_an_unreachable_datastore_is_503(monkeypatch: pytest.MonkeyPatch) -> Non
     answer = ask_app(config, "GET", "/users/current/recommenders")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "store_unavailable"
+    assert answer.headers["retry-after"] == "1"
 
 
-def test_a_corrupt_record_is_500(ask: Ask, path: Path) -> None:
+def test_a_store_that_is_away_may_be_answered_for_with_the_default(tmp_path: Path) -> None:
+    where = SQLiteLocation(str(tmp_path / "nowhere.sqlite"))
+    config = ServingConfig(where, "newsletter", "not_found", DEFAULTS, store_away="default")
+    default = {"recommenders": list(DEFAULTS[:2]), "source": "default", "degraded": True}
+    answer = ask_app(config, "GET", "/users/current/recommenders?limit=2")
+    assert (answer.status_code, answer.json()) == (200, {"user_id": "current", **default})
+    batch = ask_app(config, "POST", "/users:batchGet?limit=2", json={"user_ids": ["current", ""]})
+    current, bad = batch.json()["rankings"]
+    assert current == {"user_id": "current", **default}
+    assert bad["error"]["code"] == "invalid_user_id"
+    # The store's state is not hidden.
+    assert ask_app(config, "GET", "/health").status_code == 503
+
+
+def test_a_corrupt_record_is_500_and_hurts_nobody_else(ask: Ask, path: Path) -> None:
+    # One that is good but for one letter, as a flipped bit makes it.
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE rankings SET propensities = '[2, 1, 1]' WHERE user_id = 'current'")
+        connection.execute("UPDATE rankings SET model_version = '8' WHERE user_id = 'current'")
     answer = ask("GET", "/users/current/recommenders")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "corrupt_ranking"
+    batch = ask("POST", "/users:batchGet", json={"user_ids": ["a/b ü", "current", "nobody"]})
+    assert batch.status_code == 200
+    good, broken, nobody = batch.json()["rankings"]
+    assert broken == {"user_id": "current", **answer.json()}
+    assert (good["source"], nobody["source"]) == ("personalised", "default")
+
+
+def test_a_bad_id_of_a_batch_is_that_items_error(ask: Ask) -> None:
+    asked = ["", "current", "\ud800", "x" * 1501, "__x__"]
+    body = json.dumps({"user_ids": asked}).encode()
+    answer = ask(
+        "POST", "/users:batchGet", content=body, headers={"content-type": "application/json; charset=utf-8"}
+    )
+    assert answer.status_code == 200
+    empty, current, surrogate, long, reserved = answer.json()["rankings"]
+    assert current["source"] == "personalised"
+    for item in (empty, surrogate, long, reserved):
+        assert item["error"]["code"] == "invalid_user_id"
+    assert [item["user_id"] for item in (empty, surrogate, long)] == ["", "\\ud800", "x" * 1501]
+    assert ask("POST", "/users:batchGet", json={"user_ids": ["", ""]}).status_code == 200
+
+
+def test_a_file_in_the_place_of_the_served_one_is_noticed_within_a_second(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    store = SQLiteStore(other)
+    store.put_many([ranking_of("new")])
+    store.close()
+    config = ServingConfig(SQLiteLocation(str(path)), "newsletter", "not_found")
+
+    async def ask() -> list[tuple[int, int]]:
+        transport = httpx.ASGITransport(app=make_app(config))
+        seen = []
+        async with httpx.AsyncClient(transport=transport, base_url="http://function") as client:
+
+            async def look() -> None:
+                found = [await client.get(f"/users/{user}/recommenders") for user in ("current", "new")]
+                seen.append((found[0].status_code, found[1].status_code))
+
+            await look()
+            # As `mv` does; then the file goes, and comes back.
+            other.replace(path)
+            await asyncio.sleep(0.6)
+            await look()
+            path.rename(other)
+            await asyncio.sleep(0.6)
+            await look()
+            other.rename(path)
+            await look()
+        return seen
+
+    assert asyncio.run(ask()) == [(200, 404), (404, 200), (503, 503), (404, 200)]
 
 
 def test_another_use_cases_ranking_is_refused_by_name(path: Path) -> None:

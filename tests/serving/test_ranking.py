@@ -14,22 +14,9 @@ from hypothesis import strategies as st
 
 from serving.ranking import FIELDS, UNINDEXED_PROPERTIES, Ranking, RankingError, check_user_id
 from serving.stores.sqlite import SQLiteStore
-from tests.rankings import GENERATED_AT, make_ranking, ranking_fields
+from tests.rankings import GENERATED_AT, TABLE, make_ranking, ranking_fields
 
 # What files that are in use were made with.
-TABLE = """CREATE TABLE rankings (
-  user_id TEXT NOT NULL PRIMARY KEY,
-  recommenders TEXT NOT NULL,   -- JSON list, best first
-  scores TEXT NOT NULL,         -- JSON list
-  propensities TEXT NOT NULL,   -- JSON list
-  explored INTEGER NOT NULL,
-  campaign TEXT NOT NULL,
-  use_case TEXT NOT NULL,
-  model_version TEXT NOT NULL,
-  generated_at TEXT NOT NULL,   -- RFC 3339, UTC
-  expires_at TEXT NOT NULL      -- RFC 3339, UTC
-) STRICT, WITHOUT ROWID
-"""
 
 
 @st.composite
@@ -83,7 +70,7 @@ def test_the_table_and_the_index_are_those_of_the_stores_in_use(tmp_path: Path) 
     assert sqlite3.connect(path).execute("SELECT sql FROM sqlite_master").fetchall() == [(TABLE,)]
     assert UNINDEXED_PROPERTIES == (
         "recommenders", "scores", "propensities", "explored", "campaign", "use_case", "model_version",
-        "generated_at",
+        "generated_at", "checksum",
     )  # fmt: skip
     assert {each.name for each in FIELDS} - {*UNINDEXED_PROPERTIES} == {"user_id", "expires_at"}
 

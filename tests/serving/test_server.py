@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,6 +20,7 @@ import pytest
 import uvicorn
 
 from serving.config import ConfigError, ServingConfig, SQLiteLocation
+from serving.limits import Limits
 from serving.server import serve
 from serving.stores.base import StoreError
 from serving.stores.sqlite import SQLiteStore
@@ -39,15 +45,15 @@ def make_config(path: Path) -> ServingConfig:
     return ServingConfig(SQLiteLocation(str(path)), "newsletter", "default", ("deals",))
 
 
-@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
-def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Signals) -> None:
-    SQLiteStore(tmp_path / "rankings.sqlite").close()
+@contextmanager
+def served(config: ServingConfig) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server in a process of its own, and its port."""
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(port)],
         env={
             **os.environ,
-            **make_config(tmp_path / "rankings.sqlite").to_env(),
+            **config.to_env(),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         },
         stdout=subprocess.PIPE,
@@ -56,17 +62,74 @@ def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Sig
         start_new_session=True,
     )
     try:
+        yield server, port
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_serves_quietly_and_ends_cleanly(tmp_path: Path, stop_signal: signal.Signals) -> None:
+    SQLiteStore(tmp_path / "rankings.sqlite").close()
+    with served(make_config(tmp_path / "rankings.sqlite")) as (server, port):
         answer = ask(server, f"http://127.0.0.1:{port}/users/nobody/recommenders")
         assert answer.json()["recommenders"] == ["deals"]
         server.send_signal(stop_signal)
         output, errors = server.communicate()
-    finally:
-        server.kill()
-        server.wait()
     assert errors == ""
     # uvicorn raises SIGTERM again once it has stopped, so that whoever sent it sees the process end by it.
     expected = ("served\n", 0) if stop_signal is signal.SIGINT else ("", -signal.SIGTERM)
     assert (output, server.returncode) == expected
+
+
+POST = (
+    b"POST /users:batchGet HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 4000000\r\n\r\n"
+)
+
+
+def test_slow_and_greedy_clients_are_sent_away_and_the_others_served(tmp_path: Path) -> None:
+    SQLiteStore(tmp_path / "rankings.sqlite").close()
+    limits = Limits(max_connections=6, head_seconds=0.5, body_seconds=1.0, max_buffered_mib=4)
+    config = dataclasses.replace(make_config(tmp_path / "rankings.sqlite"), limits=limits)
+    with served(config) as (server, port), ExitStack() as stack:
+        health = f"http://127.0.0.1:{port}/health"
+        ask(server, health)
+
+        def connect(sent: bytes) -> socket.socket:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            client.sendall(sent)
+            return client
+
+        # One byte at a time does not help.
+        drip = connect(b"GET /health HTTP/1.1\r\nX: ")
+        time.sleep(0.3)
+        drip.sendall(b"y")
+        slow = connect(POST + b" " * 3_000_000)
+        time.sleep(0.1)
+        greedy = connect(POST + b" " * 3_000_000)
+        assert answer_of(drip) == (408, "request_timeout")
+        assert answer_of(greedy) == (503, "busy")
+        assert answer_of(slow) == (408, "request_timeout")
+        idle = [connect(b"") for _ in range(limits.max_connections)]
+        time.sleep(0.1)
+        assert answer_of(connect(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")) == (503, "busy")
+        assert {answer_of(client) for client in idle} == {(408, "request_timeout")}
+        # One connection serves several requests, however long the pause before the next one begins.
+        with httpx.Client() as client:
+            for _ in range(3):
+                assert client.get(health).status_code == 200
+                time.sleep(0.7)
+
+
+def answer_of(client: socket.socket) -> tuple[int, str]:
+    """Status and error code of the one answer that comes before the connection is closed."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65536):
+            received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)["error"]["code"]
 
 
 def ask(server: subprocess.Popen[str], url: str) -> httpx.Response:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from serving.config import ConfigError, DatastoreLocation, ServingConfig, SQLiteLocation
+from serving.limits import Limits
 
 ENV = {
     "RANKING_STORE": "sqlite:/data/rankings.sqlite",
@@ -29,7 +30,9 @@ def test_reads_the_environment() -> None:
     ],
 )
 def test_variables_give_the_settings_back(store: SQLiteLocation | DatastoreLocation) -> None:
-    config = ServingConfig(store, "newsletter", "not_found", ("deals", "été"))
+    config = ServingConfig(
+        store, "newsletter", "not_found", ("deals", "été"), "default", 0.25, Limits(7, 1.5, 2.5, 8)
+    )
     assert ServingConfig.from_env(config.to_env()) == config
 
 
@@ -56,6 +59,14 @@ def test_no_default_ranking_where_unknown_users_are_not_found() -> None:
         ("RANKING_STORE", "datastore:my-project/Ranking?namespace=a&namespace=b"),
         ("USE_CASE", ""),
         ("UNKNOWN_USER", "ignore"),
+        ("STORE_AWAY", "ignore"),
+        ("STORE_DEADLINE_SECONDS", "soon"),
+        ("STORE_DEADLINE_SECONDS", "60"),
+        ("STORE_DEADLINE_SECONDS", "nan"),
+        ("MAX_CONNECTIONS", "0"),
+        ("HEAD_SECONDS", "-1"),
+        ("BODY_SECONDS", "inf"),
+        ("MAX_BUFFERED_MIB", "1"),
         ("DEFAULT_RANKING", ""),
         ("DEFAULT_RANKING", "[]"),
         ("DEFAULT_RANKING", "deals"),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from serving.stores.base import CorruptRankingError, StoreError
-from serving.stores.sqlite import SQLiteStore
-from tests.rankings import ranking_of
+from serving.stores.sqlite import SQLiteStore, to_row
+from tests.rankings import TABLE, ranking_of
 
 
 def test_makes_the_file_and_its_folders(tmp_path: Path) -> None:
@@ -118,6 +121,101 @@ def test_a_record_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
         connection.execute("UPDATE rankings SET scores = ?", (json.dumps([1]),))
     with pytest.raises(CorruptRankingError, match="'user-1'"):
         store.get("user-1")
+
+
+def test_a_flipped_bit_never_changes_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    written = {f"user-{number}": ranking_of(number) for number in range(40)}
+    store = SQLiteStore(path)
+    store.put_many(written.values())
+    store.close()
+    good = path.read_bytes()
+    drawn = random.Random(1)
+    outcomes: Counter[str] = Counter()
+    for _ in range(400):
+        content = bytearray(good)
+        content[drawn.randrange(len(good))] ^= 1 << drawn.randrange(8)
+        path.write_bytes(content)
+        try:
+            reader = SQLiteStore(path, read_only=True)
+        except StoreError:
+            outcomes["refused"] += 1
+            continue
+        try:
+            found = reader.look_up(list(written))
+        except StoreError:
+            outcomes["refused"] += 1
+            continue
+        finally:
+            reader.close()
+        broken = {user for user, ranking in found.items() if isinstance(ranking, CorruptRankingError)}
+        outcomes["a record named"] += bool(broken)
+        wrong = [user for user in found.keys() - broken if found[user] != written[user]]
+        assert wrong == []
+    # Most bits of the file are a record's.
+    assert outcomes["a record named"] > 100
+
+
+def test_what_is_broken_does_not_hurt_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    SQLiteStore(path).put_many(ranking_of(number) for number in range(3))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE rankings SET campaign = 'mondaz' WHERE user_id = 'user-1'")
+    reader = SQLiteStore(path, read_only=True)
+    found = reader.look_up(["user-0", "user-1", "user-2", "nobody"])
+    assert (found["user-0"], found["user-2"], "nobody" in found) == (ranking_of(0), ranking_of(2), False)
+    assert isinstance(found["user-1"], CorruptRankingError)
+    for ask in (lambda: reader.get("user-1"), lambda: reader.get_many(["user-0", "user-1"])):
+        with pytest.raises(CorruptRankingError, match="'user-1': its checksum does not fit"):
+            ask()
+
+
+def test_records_without_a_checksum_are_read_and_get_one_when_they_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    with sqlite3.connect(path) as connection:
+        # As an earlier version made it.
+        connection.execute(TABLE.replace("NOT NULL,     -- RFC 3339, UTC\n  checksum TEXT", "NOT NULL"))
+        for number in (1, 2):
+            values = to_row(ranking_of(number))[:-1]
+            connection.execute(f"INSERT INTO rankings VALUES ({', '.join('?' * len(values))})", values)
+    connection.close()
+    assert SQLiteStore(path, read_only=True).get("user-1") == ranking_of(1)
+    store = SQLiteStore(path)
+    store.put_many([ranking_of(2, "tuesday")])
+    assert store.get_many(["user-1", "user-2"]) == {
+        "user-1": ranking_of(1),
+        "user-2": ranking_of(2, "tuesday"),
+    }
+    with sqlite3.connect(path) as connection:
+        stored = dict(connection.execute("SELECT user_id, checksum FROM rankings").fetchall())
+    assert stored["user-1"] is None
+    assert len(stored["user-2"]) == 8
+
+
+READ = """
+import sys
+from serving.stores.sqlite import SQLiteStore
+print(sorted(SQLiteStore(sys.argv[1], read_only=True).get_many(["user-1", "user-2"])))
+"""
+
+
+def test_a_read_only_mount_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    store = SQLiteStore(folder / "rankings.sqlite")
+    store.put_many([ranking_of(1), ranking_of(2)])
+    store.close()
+    mounted = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$4"'
+    script = ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, "sh", str(folder)]
+    if shutil.which("unshare") is None or subprocess.run([*script[:3], "true"], check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    done = subprocess.run(
+        [*script, sys.executable, READ, str(folder / "rankings.sqlite")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("['user-1', 'user-2']\n", "")
 
 
 WRITER = """

@@ -16,8 +16,11 @@ from components.trainer.distribution import workers
 from components.trainer.produced import FILE, Training
 from components.trainer.training import fit
 from components.trainer.warm_start import WarmStartState
+from components.transform.cut_values import cut_values
 from components.transform.layout import Layout, vocabulary_sizes
 from components.transform.left_out import left_out
+
+_ROWS = 65_536  # of a look at all rows
 
 
 def run_fn(fn_args: Any) -> None:
@@ -70,6 +73,7 @@ def run_fn(fn_args: Any) -> None:
         measured,
         left_out(use_case, transform_output),
         dict(zip(use_case.recommenders, model.training_rows.numpy().tolist(), strict=True)),
+        cut_values(use_case, data.blocks(_ROWS)) if together.is_chief else {},
     )
     with tf.io.gfile.GFile(os.path.join(model_run_dir, FILE), "w") as file:
         file.write(training.to_json())

@@ -31,6 +31,8 @@ from newsletter_bandit.settings.use_case import UseCase
 
 # A missing string is a separate value: it can say as much about a user as any other.
 MISSING = "__missing__"
+# Standard deviations of a normal distribution from one of its ends to the other, roughly.
+_WIDTH = 6.0
 # Of a mean's size; float32 holds seven digits, so less than this is rounding.
 _SMALLEST_DEVIATION = 1e-6
 # Key of the hash of users: other users than those of the eval split, which has a hash of its own.
@@ -147,7 +149,14 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str], scaling: Scalin
         columns.append(tf.math.log1p(tf.maximum(value, 0.0)) if treatment == "log1p" else value)
     values = tf.stack(columns, axis=1)
     missing = tf.logical_not(tf.math.is_finite(values))
-    varies = _varies(values, missing, scaling.min_varying_share)
+    low, high = _ends(values, missing, scaling.min_varying_share)
+    # A feature that is the same in nearly all training rows teaches nothing, and its variance is a rounding
+    # error or that of a few rows: in other units, any other value would be millions.
+    varies = low < high
+    limit = scaling.max_z_score
+    # An identity of what no training row comes near would drown all else.
+    beyond = limit * (high - low)
+    treated = tf.clip_by_value(values, low - beyond, high + beyond)
     scaled = [treatment != "identity" for treatment in treatments]
     if any(scaled):
         # All at once, because the number of analyzers is Transform's cost. They leave out numbers that are
@@ -156,18 +165,18 @@ def _numeric(features: Sequence[Any], treatments: Sequence[str], scaling: Scalin
         deviation = tf.sqrt(tft.var(values, reduce_instance_dims=False))
         # A NaN, of a feature that is always missing, stays one; that feature does not vary.
         deviation = tf.maximum(deviation, _SMALLEST_DEVIATION * tf.maximum(tf.abs(mean), 1e-30))
-        limit = scaling.max_z_score
+        # Squares of absurd values overflow: a comparison with NaN is false.
+        plausible = deviation <= scaling.max_deviation * (high - low)
+        mean = tf.where(plausible | ~varies, mean, (low + high) / 2.0)
+        deviation = tf.where(plausible | ~varies, deviation, (high - low) / _WIDTH)
         z_scores = tf.clip_by_value((values - mean) / deviation, -limit, limit)
-        values = tf.where(tf.constant(scaled), z_scores, values)
-    values = tf.where(missing | ~varies, tf.zeros_like(values), values)
-    return tf.concat([values, tf.cast(missing, tf.float32)], axis=1)
+        treated = tf.where(tf.constant(scaled), z_scores, treated)
+    treated = tf.where(missing | ~varies, tf.zeros_like(treated), treated)
+    return tf.concat([treated, tf.cast(missing, tf.float32)], axis=1)
 
 
-def _varies(values: tf.Tensor, missing: tf.Tensor, share: float) -> tf.Tensor:
-    """True for a feature of which at least a ``share`` of the rows lies apart from the others, bool [N].
-
-    A feature that is the same in nearly all training rows teaches nothing, and its variance is a rounding
-    error or that of a few rows: in other units, any other value would be millions.
+def _ends(values: tf.Tensor, missing: tf.Tensor, share: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """The values of each feature with a ``share`` of the training rows below and above, float32 [N] each.
 
     Args:
       values: float32 [batch, N].
@@ -184,4 +193,4 @@ def _varies(values: tf.Tensor, missing: tf.Tensor, share: float) -> tf.Tensor:
         reduce_instance_dims=False,
     )
     low, high = tf.split(tf.reshape(quantiles, [2 * values.shape[1], -1]), 2)
-    return low[:, 0] < high[:, -1]
+    return low[:, 0], high[:, -1]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.transform.cut_values import cut_values
+from components.transform.in_memory import Transformer
 from tests.tiny import encode, make_use_case
 
 COUNT = 4000
@@ -19,6 +21,9 @@ FEATURES = {
     "large": {"type": "number"},
     "rare": {"type": "bool"},
     "not_finite": {"type": "number", "treatment": "identity"},
+    "absurd": {"type": "number"},
+    "more_absurd": {"type": "number"},
+    "absurd_identity": {"type": "number", "treatment": "identity"},
 }
 
 
@@ -44,6 +49,10 @@ def rows() -> list[dict[str, Any]]:
             "large": 1.7e9,
             "rare": int(i % 500 == 0),
             "not_finite": odd[i % 4 - 1] if i % 4 else 2.0 + i % 8,
+            # As a broken source writes them, in one row.
+            "absurd": float(i % 100) if i != 7 else 1e30,
+            "more_absurd": float(i % 100) if i != 7 else -1e308,
+            "absurd_identity": float(i % 100) if i != 7 else 1e30,
         }
         for i in range(COUNT)
     ]
@@ -60,8 +69,6 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def through(graph: Any, changes: dict[str, Any]) -> dict[str, list[float]]:
     """The first four rows with other values: treated value and missing mark by feature."""
-    from components.transform.in_memory import Transformer
-
     examples = np.array([encode({**row, **changes}) for row in rows()[:4]], dtype=object)
     numeric = Transformer(graph)(examples)["numeric"]
     return {name: numeric[:, [i, len(FEATURES) + i]].tolist() for i, name in enumerate(FEATURES)}
@@ -88,3 +95,24 @@ def test_a_z_score_is_never_larger_than_the_settings_say(graph: Any) -> None:
 def test_what_is_no_finite_number_counts_as_missing(graph: Any) -> None:
     assert through(graph, {})["not_finite"] == [[2.0, 0.0], *[[0.0, 1.0]] * 3]
     assert through(graph, {})["never_known"] == [[0.0, 1.0]] * 4
+
+
+def test_one_absurd_value_does_not_ruin_the_scale_and_is_counted(graph: Any) -> None:
+    use_case = make_use_case(features=FEATURES)
+    for name in ("absurd", "more_absurd"):
+        low, high = (through(graph, {name: value})[name][0][0] for value in (0.0, 99.0))
+        assert low < -1.5, name
+        assert high > 1.5, name
+        assert through(graph, {name: 1e30})[name] == [[10.0, 0.0]] * 4
+    assert through(graph, {"absurd_identity": 50.0})["absurd_identity"] == [[50.0, 0.0]] * 4
+    assert through(graph, {"absurd_identity": 1e30})["absurd_identity"][0][0] < 2000.0
+    examples = np.array([encode(row) for row in rows()], dtype=object)
+    blocks = [Transformer(graph)(examples[start : start + 1000]) for start in range(0, COUNT, 1000)]
+    # Nothing that a float32 cannot hold is a number: it counts as missing.
+    assert cut_values(use_case, blocks) == {"absurd": 1}
+
+
+def test_a_plausible_feature_is_scaled_by_its_own_mean_and_deviation(graph: Any) -> None:
+    ages = np.array([row["age"] for row in rows()], dtype=np.float32)
+    found = through(graph, {"age": 55.0})["age"][0][0]
+    assert found == pytest.approx((55.0 - ages.mean()) / ages.std(), rel=1e-5)

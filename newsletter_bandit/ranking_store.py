@@ -46,6 +46,19 @@ def require_newest(store: SQLiteStore | DatastoreStore, day: dt.date) -> None:
             opened.close()
     except (StoreError, CorruptRankingError) as error:
         raise DataError(f"ranking store: {error}") from error
+    refuse_older(newest, day)
+
+
+def refuse_older(newest: dt.datetime | None, day: dt.date) -> None:
+    """Refuses to store rankings made for ``day`` where there are some of a later one.
+
+    Args:
+      newest: `RankingStore.newest_day`.
+      day: of the rankings.
+
+    Raises:
+      DataError: the newest day is later.
+    """
     if newest is not None and newest.date() > day:
         raise DataError(
             f"ranking store: holds rankings made for {newest.date()}, which those for {day} would replace; "

@@ -18,6 +18,8 @@ from google.cloud.datastore_v1.types import Mutation
 
 from components.prediction_storer.beam_datastore import Committer, Throttle
 from components.prediction_storer.checking import Checker
+from components.prediction_storer.post_process import Stamp
+from newsletter_bandit.ranking_store import refuse_older
 from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES, Ranking
 from serving.stores.datastore import DatastoreStore as Rankings
@@ -26,19 +28,20 @@ _UNINDEXED = frozenset(UNINDEXED_PROPERTIES)
 
 
 class WriteToDatastore(beam.PTransform):
-    """PCollection of checked batches -> entities; finds an emulator through ``DATASTORE_EMULATOR_HOST``, as
-    the client does.
+    """PCollection of checked batches -> the same, entities by the end of their bundle; finds an emulator
+    through ``DATASTORE_EMULATOR_HOST``, as the client does.
     """
 
-    def __init__(self, store: DatastoreStore, checker: Checker) -> None:
+    def __init__(self, store: DatastoreStore, checker: Checker, force: bool = False) -> None:
         super().__init__()
         self._store = store
         self._checker = checker
+        self._force = force
 
     def expand(self, checked: Any) -> Any:
         """Builds the graph."""
         checked = checked | "RequireUseCase" >> beam.ParDo(
-            _Require(self._store, self._checker.stamp.use_case)
+            _Require(self._store, self._checker.stamp, self._force)
         )
         throttle = throttle_of(self._store, checked.pipeline.options)
         if throttle is not None:
@@ -47,21 +50,26 @@ class WriteToDatastore(beam.PTransform):
 
 
 class _Require(beam.DoFn):
-    """Passes batches on, once it has seen that no other use case's rankings would be replaced.
+    """Passes batches on, once it has seen that no other use case's rankings would be replaced, and none of a
+    later day unless ``force``.
 
     Only Dataflow's workers may look into the store, so each of them looks, before its first batch.
     """
 
-    def __init__(self, store: DatastoreStore, use_case: str) -> None:
+    def __init__(self, store: DatastoreStore, stamp: Stamp, force: bool) -> None:
         super().__init__()
         self._store = store
-        self._use_case = use_case
+        self._stamp = stamp
+        self._force = force
         self._looked = False
 
     def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         if not self._looked:
             store = self._store
-            Rankings(store.project, store.entity_kind, store.namespace).require(self._use_case)
+            rankings = Rankings(store.project, store.entity_kind, store.namespace)
+            rankings.require(self._stamp.use_case)
+            if not self._force:
+                refuse_older(rankings.newest_day(), self._stamp.generated_at.date())
             self._looked = True
         yield checked
 
@@ -82,13 +90,14 @@ class _Write(Committer):
     """Checked batch -> upserts; a bundle that is tried again writes the same entities."""
 
     def __init__(self, store: DatastoreStore, checker: Checker) -> None:
-        super().__init__(store.project)
+        super().__init__(store.project, store.patience_seconds)
         self._store = store
         self._checker = checker
 
-    def process(self, checked: pa.RecordBatch) -> None:
+    def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for ranking in self._checker.rankings(checked):
             self.add(ranking)
+        yield checked
 
     def mutation(self, element: Ranking) -> Any:
         return to_mutation(element, self._store)

@@ -21,6 +21,7 @@ from components.prediction_storer.day_counts import DayCounts, bin_width
 from components.prediction_storer.first_slots import FirstSlots, Judge, StoredRun
 from components.prediction_storer.post_process import Stamp
 from components.prediction_storer.produced import FILE, Summary
+from components.prediction_storer.read_back import ReadBack
 from components.prediction_storer.transforms import StorePredictions
 from components.production_model.published import TRAINED_UNTIL, VERSION_KEY
 from newsletter_bandit.errors import DataError
@@ -49,8 +50,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
           DataError: there are no rows, more of them are refused than `storing.max_rejected_share`, the
             rankings are implausible by another bound of `storing`, or the store holds those of a later day.
-            The store stays as it was, and the message names the file of the refused rows, beside the output
-            folder.
+            Then the store stays as it was, and the message names the file of the refused rows, beside the
+            output folder. Or the store does not hold what it confirmed.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         use_case = UseCase.from_json(exec_properties["use_case"])
@@ -66,10 +67,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         max_rejected_share = use_case.storing.max_rejected_share
         previous = StoredRun.read(exec_properties["last_stored"], use_case.renamed)
         judge = Judge(use_case.storing, use_case.offered, previous, use_case.words)
+        read_back_file = os.path.join(folder, "read_back.json")
         day_counts_file = os.path.join(folder, "day_counts.json")
         score_bin = bin_width(use_case.reward)
         store = _STORE.validate_json(exec_properties["store"])
-        if not exec_properties["force"]:
+        force = bool(exec_properties["force"])
+        if not force and isinstance(store, SQLiteStore):
+            # Datastore's writers look by themselves: on Google Cloud, this step may not.
             require_newest(store, day)
 
         files = _files(predictions)
@@ -86,6 +90,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             shards=len(files),
             day_counts=day_counts_file,
             score_bin=score_bin,
+            force=force,
+            read_back=read_back_file,
+            read_back_users=use_case.storing.read_back_users,
         )
         try:
             with self._make_beam_pipeline() as pipeline:
@@ -104,6 +111,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         refusal = judge.refusal(first_slots)
         if refusal is not None:
             raise DataError(refusal)
+        lost = ReadBack.from_json(_read(read_back_file)).refusal
+        if lost is not None:
+            raise DataError(lost)
         assert counts.first_expiry is not None  # the check has seen a stored ranking
         summary = Summary(
             model_version=model_version,

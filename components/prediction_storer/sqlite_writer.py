@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,9 @@ _ROWS_PER_TRANSACTION = 10_000
 
 
 class WriteToSQLite(beam.PTransform):
-    """PCollection of checked batches -> rows of the file at ``path``, which is made if it is missing."""
+    """PCollection of checked batches -> the same, once they are rows of the file at ``path``, which is made
+    if it is missing.
+    """
 
     def __init__(self, path: str, checker: Checker) -> None:
         super().__init__()
@@ -37,7 +40,7 @@ class _Write(beam.DoFn):
         self._checker = checker
         self._store: SQLiteStore | None = None
 
-    def process(self, checked: pa.RecordBatch) -> None:
+    def process(self, checked: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         if self._store is None:
             self._store = SQLiteStore(self._path)
             # Before the first row, so that no other use case's ranking is replaced.
@@ -45,6 +48,7 @@ class _Write(beam.DoFn):
         rows = stored_rows(checked, self._checker)
         while part := list(islice(rows, _ROWS_PER_TRANSACTION)):
             self._store.put_rows(part)
+        yield checked
 
     def teardown(self) -> None:
         if self._store is not None:

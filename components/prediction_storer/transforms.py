@@ -5,6 +5,7 @@
     hashes of users --> Repeated -> those that occur twice
     files, these -----> Suspects -> by user -> KeepOne -> rows left out, rejections
     files, counts, first slots -> Barrier -> ReadChecked -> batches without the rows left out -> writer
+    what was written -> Written -> ReadBack
 
 Only names of files, 8 bytes per user and what is unusual travel through Beam, since the in-process runner
 holds in memory whatever lies between two steps of a graph. So the files are read twice; storing a row takes
@@ -35,6 +36,7 @@ from components.prediction_storer.post_process import (
     reject_duplicate,
     resolve_duplicates,
 )
+from components.prediction_storer.read_back import ReadBack, Written, read_back
 from components.prediction_storer.reading import ReadChecked, read_checked, user_hashes
 from components.prediction_storer.writers import make_writer
 from newsletter_bandit.exported_model import EXPIRES_AFTER_DAYS
@@ -68,6 +70,9 @@ class StorePredictions(beam.PTransform):
       shards: parts of the users that are searched for duplicates side by side.
       day_counts: file for the `DayCounts`; None for none.
       score_bin: width of their bins of scores.
+      force: whether rankings of a later day may be replaced in Datastore.
+      read_back: file for the `ReadBack`; None for none.
+      read_back_users: users that are looked up for it.
     """
 
     def __init__(
@@ -84,6 +89,9 @@ class StorePredictions(beam.PTransform):
         shards: int = 1,
         day_counts: str | None = None,
         score_bin: float = 0.0005,
+        force: bool = False,
+        read_back: str | None = None,
+        read_back_users: int = 0,
     ) -> None:
         super().__init__()
         self._checker = Checker(recommenders, stamp, score_bounds)
@@ -96,6 +104,9 @@ class StorePredictions(beam.PTransform):
         self._max_rejected_share = max_rejected_share
         self._dead_letters = dead_letters
         self._counts = counts
+        self._force = force
+        self._read_back = read_back
+        self._read_back_users = read_back_users
 
     def expand(self, files: Any) -> None:
         """Builds the graph."""
@@ -155,12 +166,22 @@ class StorePredictions(beam.PTransform):
             _allowed, self._max_rejected_share, self._judge, pvalue.AsSingleton(first)
         )
         # The side input is the barrier: nothing passes before the last row was counted.
-        _ = (
+        written = (
             files
             | "Barrier" >> beam.Filter(_pass, pvalue.AsSingleton(allowed))
             | "ReadChecked" >> beam.ParDo(ReadChecked(self._checker), pvalue.AsIter(unique.left_out))
-            | "WriteRankings" >> make_writer(self._store, self._checker)
+            | "WriteRankings" >> make_writer(self._store, self._checker, self._force)
         )
+        if self._read_back is not None:
+            most = self._read_back_users
+            _ = (
+                written
+                | "Written" >> beam.Map(Written.of, most)
+                | "AllWritten" >> beam.CombineGlobally(Written.merged, most)
+                | "ReadBack" >> beam.Map(read_back, self._store, self._checker.stamp)
+                | "ReadBackToJson" >> beam.Map(ReadBack.to_json)
+                | "WriteReadBack" >> _one_file(self._read_back)
+            )
 
 
 class _Check(beam.DoFn):

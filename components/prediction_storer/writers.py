@@ -8,9 +8,16 @@ from components.prediction_storer.checking import Checker
 from newsletter_bandit.settings.environment import DatastoreStore, SQLiteStore
 
 
-def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker) -> Any:
-    """The transform that writes a PCollection of checked batches to ``store``; only its library is
-    imported.
+def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker, force: bool = False) -> Any:
+    """The transform that writes a PCollection of checked batches to ``store``, and hands them on; only its
+    library is imported.
+
+    What is behind a barrier after it sees them when they are written.
+
+    Args:
+      store: where to write.
+      checker: the one that checked the batches.
+      force: whether rankings of a later day may be replaced in Datastore.
     """
     if isinstance(store, SQLiteStore):
         from components.prediction_storer.sqlite_writer import WriteToSQLite
@@ -18,4 +25,4 @@ def make_writer(store: SQLiteStore | DatastoreStore, checker: Checker) -> Any:
         return WriteToSQLite(store.path, checker)
     from components.prediction_storer.datastore_writer import WriteToDatastore
 
-    return WriteToDatastore(store, checker)
+    return WriteToDatastore(store, checker, force)

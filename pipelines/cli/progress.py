@@ -53,6 +53,9 @@ class StepProgress:
             self._progress.stop()
 
     def __call__(self, event: StepEvent) -> None:
+        if event.state == "running" and event.detail:
+            self._console.print(f"  [yellow]…[/] {event.step}: {escape(event.detail)}", soft_wrap=True)
+            return
         if event.state == "running":
             self._progress.reset(self._task, description=event.step)
             return

@@ -297,6 +297,8 @@ class _Steps(logging.Handler):
         if record.msg == "Component %s is running." and isinstance(record.args, tuple):
             self._running, self._since, self._cached = str(record.args[0]), time.monotonic(), False
             self._on_event(StepEvent(self._running, "running"))
+        elif record.msg == "Waiting: %s" and self._running is not None:  # as a step of ours says it
+            self._on_event(StepEvent(self._running, "running", detail=private.redacted(record.getMessage())))
         elif record.msg == "A cached execution %d is used.":
             self._cached = True
         elif record.msg == "Component %s is finished." and self._running is not None:

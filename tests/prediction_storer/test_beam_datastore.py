@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import logging
+from typing import Any, cast
 
 import pytest
+from apache_beam.io.components.adaptive_throttler import AdaptiveThrottler
 from apache_beam.io.gcp.datastore.v1new import datastoreio
 from apache_beam.io.gcp.datastore.v1new.rampup_throttling_fn import RampupThrottlingFn
+from google.api_core.exceptions import Forbidden, ServiceUnavailable
 
+from components.prediction_storer import beam_datastore
 from components.prediction_storer.beam_datastore import Committer, Throttle
+from newsletter_bandit.errors import DataError
+from pipelines.events import StepEvent
+from pipelines.local.running import _Steps
 
 
 @pytest.mark.parametrize(
@@ -42,9 +50,86 @@ def test_a_committer_says_how_an_element_becomes_a_mutation() -> None:
         def mutation(self, element: int) -> int:
             return 2 * element
 
-    assert Doubling("my-project").element_to_client_batch_item(4) == 8
+    assert Doubling("my-project", 1.0).element_to_client_batch_item(4) == 8
     with pytest.raises(NotImplementedError):
-        Committer("my-project").element_to_client_batch_item(4)
+        Committer("my-project", 1.0).element_to_client_batch_item(4)
+
+
+def test_beams_writer_can_be_called_without_its_own_retries() -> None:
+    once = datastoreio._Mutate.DatastoreMutateFn.write_mutations.__wrapped__
+    assert list(inspect.signature(once).parameters) == [
+        "self",
+        "throttler",
+        "rpc_stats_callback",
+        "throttle_delay",
+    ]
+
+
+class Away:
+    """A client whose commits fail so many times."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        self.failures, self.error = failures, error
+        self.committed: list[list[int]] = []
+
+    def batch(self) -> Batch:
+        return Batch(self)
+
+
+class Batch:
+    def __init__(self, client: Away) -> None:
+        self.client = client
+        self.mutations: list[int] = []
+
+    def begin(self) -> None: ...
+
+    def commit(self, retry: object = None, timeout: float | None = None) -> None:
+        assert timeout is not None
+        if self.client.failures:
+            self.client.failures -= 1
+            raise self.client.error
+        self.client.committed.append(list(self.mutations))
+
+
+def committer(client: Away, patience: float) -> Committer:
+    found = Committer("my-project", patience)
+    found._client = client
+    found._batch, found._batch_elements = None, [1, 2]
+    return found
+
+
+def test_a_commit_is_tried_again_and_the_terminal_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beam_datastore, "_FIRST_PAUSE", 0.01)
+    shown: list[StepEvent] = []
+    steps = _Steps(cast(Any, None), shown.append)
+    logger = logging.getLogger("absl")
+    logger.addHandler(steps)
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        logger.info("Component %s is running.", "PredictionStorer")
+        client = Away(2, ServiceUnavailable("failed to connect"))
+        committer(client, 30.0).write_mutations(AdaptiveThrottler(1000, 100, 1e9), lambda **_: None)
+    finally:
+        logger.removeHandler(steps)
+        logger.setLevel(before)
+    assert client.committed == [[1, 2]]
+    _, *waiting = shown
+    assert [event.step for event in waiting] == ["PredictionStorer"] * 2
+    words = "Datastore of project my-project: 503 failed to connect; it is tried again for 30 s"
+    assert words in waiting[0].detail
+
+
+@pytest.mark.parametrize(
+    ("error", "patience"), [(ServiceUnavailable("failed to connect"), 0.03), (Forbidden("no right"), 30.0)]
+)
+def test_a_commit_is_given_up_with_one_sentence(
+    error: Exception, patience: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beam_datastore, "_FIRST_PAUSE", 0.01)
+    client = Away(1000, error)
+    with pytest.raises(DataError, match=r"my-project: .*; given up after [0-9]+ s .*call the command again"):
+        committer(client, patience).write_mutations(AdaptiveThrottler(1000, 100, 1e9), lambda **_: None)
 
 
 def test_beams_throttle_keeps_what_the_batches_count_in() -> None:

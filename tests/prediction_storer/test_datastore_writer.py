@@ -21,6 +21,7 @@ from google.cloud.datastore import helpers
 from components.prediction_storer import beam_datastore, datastore_writer
 from components.prediction_storer.checking import Checker
 from components.prediction_storer.datastore_writer import RampUp, WriteToDatastore, to_mutation
+from newsletter_bandit.errors import DataError
 from newsletter_bandit.settings.environment import DatastoreStore
 from serving.ranking import UNINDEXED_PROPERTIES
 from tests.prediction_storer.prediction_rows import RECOMMENDERS, STAMP, batch, row
@@ -59,7 +60,7 @@ class FakeBatch:
     def begin(self) -> None:
         """Nothing to do."""
 
-    def commit(self) -> None:
+    def commit(self, retry: object = None, timeout: float | None = None) -> None:
         if self._failures:
             raise self._failures.pop(0)
         self._commits.append([mutation.upsert.key.path[-1].name for mutation in self.mutations])
@@ -80,7 +81,7 @@ def written(monkeypatch: pytest.MonkeyPatch, count: int, *failures: Exception) -
     monkeypatch.setattr(helper, "get_client", lambda *_, **__: client)
     writer = pickle.loads(pickle.dumps(datastore_writer._Write(store(), CHECKER)))
     writer.start_bundle()
-    writer.process(checked(count))
+    assert [batch.num_rows for batch in writer.process(checked(count))] == [count]
     writer.finish_bundle()
     return client.commits
 
@@ -106,11 +107,14 @@ def test_a_transient_error_is_tried_again_with_the_same_rows(monkeypatch: pytest
 
 
 def test_another_error_ends_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(exceptions.PermissionDenied):
+    with pytest.raises(DataError, match="403 no; given up after 0 s"):
         written(monkeypatch, 60, exceptions.PermissionDenied("no"))
 
 
-def test_the_graph_looks_whose_rankings_there_are_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("later", "force", "stored"), [(0, False, True), (1, False, False), (1, True, True)])
+def test_the_graph_looks_whose_rankings_there_are_and_of_which_day_and_writes(
+    later: int, force: bool, stored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = FakeClient([])
     looked = []
 
@@ -122,13 +126,24 @@ def test_the_graph_looks_whose_rankings_there_are_and_writes(monkeypatch: pytest
             assert not client.commits
             looked.append(use_case)
 
+        def newest_day(self) -> dt.datetime:
+            return CHECKER.stamp.generated_at + dt.timedelta(days=later)
+
     monkeypatch.setattr(datastore_writer, "Rankings", Rankings)
     monkeypatch.setattr(helper, "get_client", lambda *_, **__: client)
-    with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
-        rows = pipeline | beam.Create([checked(3)])
-        out = rows | WriteToDatastore(store(throttle_rampup=True), CHECKER)
-        assert_that(out, equal_to([]))
-    assert client.commits == [["user-0", "user-1", "user-2"]]
+
+    def write() -> None:
+        with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
+            rows = pipeline | beam.Create([checked(3)])
+            out = rows | WriteToDatastore(store(throttle_rampup=True), CHECKER, force)
+            assert_that(out | beam.Map(lambda batch: batch.num_rows), equal_to([3]))
+
+    if stored:
+        write()
+    else:
+        with pytest.raises(DataError, match="holds rankings made for"):
+            write()
+    assert client.commits == ([["user-0", "user-1", "user-2"]] if stored else [])
     assert looked == ["newsletter"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,29 @@ def test_an_earlier_day_replaces_no_newer_ranking_unless_that_is_meant(tmp_path:
         assert made_for() == day
     run_step(tmp_path, [row()], run_date="2026-03-01", force=True)
     assert made_for() == "2026-03-01"
+
+
+def test_a_store_that_loses_what_it_confirmed_is_found_out(tmp_path: Path) -> None:
+    run_step(tmp_path, [row("user-0")])
+    with sqlite3.connect(tmp_path / "rankings.sqlite") as connection:
+        connection.execute(
+            "CREATE TRIGGER forgetful AFTER INSERT ON rankings WHEN NEW.user_id LIKE '%7' "
+            "BEGIN DELETE FROM rankings WHERE user_id = NEW.user_id; END"
+        )
+    rows = [row(f"user-{number}") for number in range(40)]
+    with pytest.raises(DataError, match=r"40 rankings were written, and it holds 36; of 40 .*, 4 are"):
+        run_step(tmp_path, rows)
+    # Not found by counting, as others are there; but by looking.
+    with sqlite3.connect(tmp_path / "rankings.sqlite") as connection:
+        connection.execute("DROP TRIGGER forgetful")
+    run_step(tmp_path, rows)
+    with sqlite3.connect(tmp_path / "rankings.sqlite") as connection:
+        connection.execute(
+            "CREATE TRIGGER stubborn BEFORE UPDATE ON rankings WHEN NEW.user_id = 'user-3' "
+            "BEGIN SELECT RAISE(IGNORE); END"
+        )
+    with pytest.raises(DataError, match=r"40 rankings were written, and it holds 40; of 40 .*, 1 are"):
+        run_step(tmp_path, rows, run_date="2026-03-03")
 
 
 def test_no_dead_letters(tmp_path: Path) -> None:
@@ -277,4 +301,5 @@ def test_compiles_for_vertex(tmp_path: Path) -> None:
         "namespace": "blue",
         "throttle_rampup": None,
         "hint_num_workers": None,
+        "patience_seconds": 120.0,
     }

@@ -61,12 +61,13 @@ class Ranker:
       rankable: all names, today's and earlier ones, of the recommenders that it may rank.
 
     Raises:
-      DataError: the version cannot be loaded, or is too old for the settings.
+      DataError: the version is not what was published, cannot be loaded, or is too old for the settings.
     """
 
     def __init__(self, registry: Registry, version: str, use_case: UseCase, loaded_at: dt.datetime) -> None:
         self.version = version
         self.loaded_at = loaded_at
+        registry.require_intact(version)
         folder = os.path.join(registry.model_uri(version), SERVING)
         # The signature lives as long as the model it belongs to.
         try:

@@ -6,10 +6,12 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.settings.tables import History
+from newsletter_bandit.warehouse.ingest import ingest
 from newsletter_bandit.warehouse.tables.build import Plan, build, dry_run
 from tests import raw_sources
 from tests.raw_sources import HISTORY, Row, at, duckdb_rows, fill_duckdb, make_history_use_case
@@ -98,6 +100,22 @@ def test_a_send_under_an_earlier_name_counts(tmp_path: Path) -> None:
     # The send of the same day is not known at its beginning.
     assert [row["a_shown"] for _, row in sorted(found.items())] == [0, 1, 1]
     assert [row["c_since"] for _, row in sorted(found.items())] == [7, 7, 7]
+
+
+def test_a_send_with_features_of_its_own_has_the_history_that_its_request_had(tmp_path: Path) -> None:
+    use_case, path = make_history_use_case(), tmp_path / "w.duckdb"
+    sends = [
+        {**raw_sources.RAW["sends"][0], "send_id": number, "sent_at": at(day)}
+        for number, day in (("s1", "08 08:00"), ("s2", "09 08:00"), ("s3", "10 08:00"))
+    ]
+    fill_duckdb(path, use_case, {"sends": sends})
+    own = {**dict.fromkeys(use_case.features), "send_id": "s2", "sent_at": at("09 08:00"), "a_shown": 7.0}
+    file = tmp_path / "contexts.parquet"
+    pq.write_table(raw_sources.arrow_table(use_case, "contexts", [own]), file)
+    ingest(path, use_case, "contexts", [file])
+    build(DuckDBWarehouse(kind="duckdb", path=str(path)), use_case, Plan(START, END))
+    found = sorted(duckdb_rows(path, "tiny.training"), key=lambda row: row["sent_at"])
+    assert [(row["a_shown"], row["c_since"]) for row in found] == [(0, 7), (7, None), (2, 7)]
 
 
 def test_a_table_of_users_has_no_column_of_history() -> None:

@@ -1,7 +1,8 @@
 """Gathers requests that wait into one call of the graph, in a thread of its own.
 
 A call takes nearly as long for one row as for a hundred. While one is under way, requests gather for the
-next; so a single request waits for nobody, and many share a call.
+next. A call also waits a little while fewer rows are there than the last one had: clients that wait for their
+answers come back together. So a single client waits for nobody, and many share a call.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Gatherer:
 
     Args:
       most: rows of one call, unless a request has more.
-      gather: seconds that a call waits for further requests.
+      gather: seconds that a call waits, at most, to have as many rows as the last one.
 
     Attributes:
       calls: calls of the graph so far.
@@ -76,12 +77,13 @@ class Gatherer:
         return await waiting
 
     def _work(self) -> None:
+        expected = 1
         while (first := self._jobs.get()) is not None:
             jobs, rows, last = [first], len(first.examples), False
             deadline = time.perf_counter() + self._gather
             while rows < self._most and not last:
                 try:
-                    left = deadline - time.perf_counter()
+                    left = deadline - time.perf_counter() if rows < expected else 0.0
                     job = self._jobs.get(timeout=left) if left > 0.0 else self._jobs.get_nowait()
                 except queue.Empty:
                     break
@@ -90,6 +92,7 @@ class Gatherer:
                 else:
                     jobs.append(job)
                     rows += len(job.examples)
+            expected = rows
             # A version and a day each have a call of their own; mostly there is one of both.
             for (ranker, day), group in groupby(jobs, key=lambda job: (job.ranker, job.day)):
                 self._call(ranker, day, list(group))

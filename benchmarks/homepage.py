@@ -23,6 +23,7 @@ over the seeds.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import statistics
@@ -30,7 +31,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,10 +87,11 @@ def measure(
     users = world.everyone[:subjects]
     _, single = truth.best_single(world, users, day)
     clicks = use_case.model_copy(update={"reward": Reward.model_validate({"terms": {"clicked": 1}})})
-    by_value, by_clicks = (
-        _probabilities(each, log.select(list(each.table_columns("training"))), asked, day)
-        for each in (use_case, clicks)
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        by_clicks, by_value = (
+            _probabilities(each, log.select(list(each.table_columns("training"))), asked, day, Path(folder))
+            for each in (clicks, use_case)
+        )
     reward = np.where(world.eligible(users), world.expected_reward(users, day), -np.inf)
 
     def value(probabilities: npt.NDArray[np.float64]) -> float:
@@ -108,11 +109,15 @@ def measure(
 
 
 def _probabilities(
-    use_case: UseCase, log: pa.Table, asked: pa.Table, day: Any
+    use_case: UseCase, log: pa.Table, asked: pa.Table, day: dt.date, folder: Path
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """First-slot probabilities [n, K] of the use case's agent, by the outputs' names."""
+    """First-slot probabilities [n, K] of the use case's agent, by the outputs' names.
+
+    The features are analysed once, as the reward has no part in that; `folder` keeps what was found.
+    """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     import tensorflow as tf
+    import tensorflow_transform as tft
 
     from components.example_gen.in_memory import inference_examples, training_examples
     from components.example_gen.partition import BUCKETS, eval_buckets, split_of
@@ -127,16 +132,19 @@ def _probabilities(
     bounds = (BUCKETS - held_out, BUCKETS)
     ids = rows["user_id"].cast(pa.binary()).to_pylist()
     examples = examples[np.array([split_of(one, bounds) == 0 for one in ids])]
-    with tempfile.TemporaryDirectory() as folder:
-        output = analyse(use_case, list(examples), Path(folder) / "transform")
-        arrays = Transformer(output)(examples)
-        given = (Layout.of(use_case), vocabulary_sizes(use_case, output), use_case.propensity_weighting)
-        model = fit(use_case, ArrayData(arrays, *given), output)
-        _, subjects = inference_examples(use_case, asked, day)
-        parts = [
-            model.evaluation(tf.constant(subjects[start : start + _BATCH]))
-            for start in range(0, len(subjects), _BATCH)
-        ]
+    analysed = folder / "transform"
+    if analysed.is_dir():
+        output = tft.TFTransformOutput(str(analysed))
+    else:
+        output = analyse(use_case, list(examples), analysed)
+    arrays = Transformer(output)(examples)
+    given = (Layout.of(use_case), vocabulary_sizes(use_case, output), use_case.propensity_weighting)
+    model = fit(use_case, ArrayData(arrays, *given), output)
+    _, subjects = inference_examples(use_case, asked, day)
+    parts = [
+        model.evaluation(tf.constant(subjects[start : start + _BATCH]))
+        for start in range(0, len(subjects), _BATCH)
+    ]
     found = {}
     for name in ("eval_probabilities", "serving_probabilities"):
         probabilities = np.concatenate([part[name].numpy() for part in parts]).astype(np.float64)

@@ -97,15 +97,22 @@ def run(
     user_id = world.user_ids(world.everyone[:1])[0]
     # As it was called: `make demo` does not put the command on the PATH.
     command = sys.argv[0] if Path(sys.argv[0]).name == "newsletter-bandit" else "newsletter-bandit"
-    folder = shlex.quote(str(workspace.workdir))
-    for line in (
-        f"{command} serve --workdir {folder}",
-        f"curl 'http://127.0.0.1:8080/users/{user_id}/recommenders'",
-        f"{command} models list --workdir {folder}",
-    ):
+    for line in continuing(workspace, command, user_id):
         out.print(f"  {line}", markup=False, soft_wrap=True)
     if trained is not None:
         out.print(summary.report(trained.report), markup=False, soft_wrap=True)
+
+
+def continuing(workspace: Workspace, command: str, user_id: str) -> list[str]:
+    """The commands that go on with what the demonstration made."""
+    options = workspace.options
+    if options is None:
+        options = f"--workdir {shlex.quote(str(workspace.workdir))}"
+    return [
+        f"{command} serve {options}".rstrip(),
+        f"curl 'http://127.0.0.1:8080/users/{user_id}/recommenders'",
+        f"{command} models list {options}".rstrip(),
+    ]
 
 
 def prepare(workdir: Path, *, keep: bool) -> None:

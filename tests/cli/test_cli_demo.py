@@ -15,6 +15,7 @@ from newsletter_bandit.errors import SettingsError
 from newsletter_bandit.ranking_store import open_store
 from newsletter_bandit.settings.reading import load_environment, load_use_case
 from pipelines.cli import demo
+from pipelines.cli.options import ENVIRONMENT, USE_CASE, workspace_of
 from pipelines.endpoint import serving_config
 from pipelines.workspace import Workspace
 from serving.config import DatastoreLocation
@@ -52,6 +53,16 @@ def test_the_endpoint_answers_from_the_work_folder(workspace: Workspace) -> None
                 answer = json.load(response)
             assert answer["source"] == source
             assert answer["recommenders"][0] == recommender
+
+
+def test_what_to_do_next_names_the_use_case_that_was_shown(tmp_path: Path) -> None:
+    homepage = workspace_of(CONFIGS / "homepage.yaml", ENVIRONMENT, tmp_path)
+    serve, _, models = demo.continuing(homepage, "newsletter-bandit", "session-000000")
+    options = f"--use-case {CONFIGS / 'homepage.yaml'} --workdir {tmp_path}"
+    assert serve == f"newsletter-bandit serve {options}"
+    assert models == f"newsletter-bandit models list {options}"
+    newsletter = workspace_of(USE_CASE, ENVIRONMENT, Path("demo"))
+    assert demo.continuing(newsletter, "make", "u")[0] == "make serve --workdir demo"
 
 
 def test_serving_config_of_datastore(workspace: Workspace) -> None:

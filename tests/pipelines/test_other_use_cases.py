@@ -84,6 +84,8 @@ def test_a_count_of_pages_from_init_to_an_answer(tmp_path: Path) -> None:
         [tmp_path / "widget.csv"],
         folder=tmp_path / "configs",
         workdir=tmp_path / "work",
+        user="reader",
+        time="shown_at",
         recommender="widget",
         split="related=50, popular=30, by the author=20",
     )

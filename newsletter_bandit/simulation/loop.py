@@ -182,8 +182,8 @@ def window_rows(
     """Positions of the users and days of sending [n] of some rows of a window's tables, one after the
     other.
     """
-    table = pa.concat_tables(window).select(["user_id", "sent_at"]).take(pa.array(rows))
-    users = world.positions(table["user_id"].to_pylist())
+    table = pa.concat_tables(window).select([world.key, "sent_at"]).take(pa.array(rows))
+    users = world.positions(table[world.key].to_pylist())
     return users, table["sent_at"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[D]")
 
 

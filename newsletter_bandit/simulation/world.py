@@ -25,6 +25,7 @@ from newsletter_bandit.settings.tables import (
     INFERENCE_COLUMNS,
     OPTIONAL_COLUMNS,
     OUTCOME_TYPE,
+    SUBJECT,
     TRAINING_COLUMNS,
     WAREHOUSE_TYPE,
     History,
@@ -70,6 +71,7 @@ class World:
         reward: Reward | None = None,
         settings: WorldSettings = NEWSLETTER,
         history: Mapping[str, History] | None = None,
+        key: str = SUBJECT,
     ) -> None:
         """Draws the world.
 
@@ -82,6 +84,7 @@ class World:
           reward: its terms beside clicks and unsubscribes are outcomes of the world.
           settings: what the world is made of.
           history: further columns of the tables: what a user was shown before, by this world.
+          key: column of the tables that names the user.
 
         Raises:
           SettingsError: a number is out of range, or the world does not know a recommender, feature or
@@ -98,6 +101,7 @@ class World:
         self.reward = reward or Reward()
         self.settings = settings
         self.history = dict(history or {})
+        self.key = key
         self.contents.check_recommenders(self.recommenders, "world")
         self.contents.check_features(self.features, "world")
         self.contents.check_outcomes(tuple(self.reward.outcomes), "world")
@@ -122,7 +126,17 @@ class World:
         contents(settings).check(use_case)
         history = use_case.history
         features = tuple(name for name in use_case.features if name not in history)
-        return cls(seed, size, epoch, use_case.recommenders, features, use_case.reward, settings, history)
+        return cls(
+            seed,
+            size,
+            epoch,
+            use_case.recommenders,
+            features,
+            use_case.reward,
+            settings,
+            history,
+            use_case.key,
+        )
 
     def fork(self) -> World:
         """The same world, whose further newsletters this one's users do not remember."""
@@ -352,7 +366,8 @@ class World:
         if table == "training":
             contract |= dict.fromkeys(self.reward.outcomes, OUTCOME_TYPE)
         types = {name: WAREHOUSE_TYPE[self.contents.features[name]] for name in self.features}
-        columns = {**contract, **types, **dict.fromkeys(self.history, WAREHOUSE_TYPE["number"])}
+        named = {self.key if name == SUBJECT else name: kind for name, kind in contract.items()}
+        columns = {**named, **types, **dict.fromkeys(self.history, WAREHOUSE_TYPE["number"])}
         return pa.schema([(name, tables.ARROW_TYPE[kind]) for name, kind in columns.items()])
 
     # --- keeping -----------------------------------------------------------------------------------------
@@ -372,6 +387,7 @@ class World:
                 "reward": self.reward.model_dump(mode="json"),
                 "world": self.settings.model_dump(mode="json"),
                 "history": {name: one.model_dump() for name, one in self.history.items()},
+                "key": self.key,
             },
             indent=2,
         )
@@ -395,6 +411,7 @@ class World:
                 Reward(**raw["reward"]),
                 kind.model_validate(settings),
                 {name: History(**one) for name, one in raw.get("history", {}).items()},
+                raw.get("key", SUBJECT),
             )
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
@@ -460,7 +477,7 @@ class World:
 
     def _context(self, users: Ints, day: Ints) -> dict[str, pa.Array]:
         return {
-            "user_id": self._ids.take(pa.array(users)),
+            self.key: self._ids.take(pa.array(users)),
             "campaign": tables.campaigns(day, self.epoch),
             "eligible_recommenders": tables.eligible_lists(self.recommenders, self.eligible(users)),
             **self._crowd.features(self.features, users, day, self.epoch),

@@ -121,7 +121,7 @@ class SharedWeeks:
 
     def _encode(self, table: pa.Table) -> Encoded:
         rows, examples = training_examples(self._use_case, table, *_days(table))
-        if not rows["user_id"].equals(table["user_id"]):
+        if not rows["user_id"].equals(table[self._use_case.key]):
             raise AssertionError("the query left out rows of the log, or changed their order")
         buckets = eval_buckets(self._use_case.eval_share)
         bounds = (BUCKETS - buckets, BUCKETS)
@@ -266,7 +266,7 @@ class _Served:
     def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
         """See `newsletter_bandit.simulation.learner.Model`."""
         rows, examples = inference_examples(self._use_case, inference, day)
-        if not rows["user_id"].equals(inference["user_id"]):
+        if not rows["user_id"].equals(inference[self._use_case.key]):
             raise AssertionError("the query left out users, or changed their order")
         self.model.run_day.assign(day.isoformat())
         ranked = _call(self.model.serving_policy, examples)

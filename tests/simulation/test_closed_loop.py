@@ -63,7 +63,7 @@ def test_a_loop_in_a_world_of_visits_counts_what_they_buy() -> None:
     toy = Toy([Fixed(begin.world, "trending")] * 2)
     done = run(begin, toy, SETTING)
     shown = pa.concat_tables([*begin.warm_up, *toy.windows[1][2:]])
-    assert len(set(shown["user_id"].to_pylist())) == shown.num_rows == 3 * 400
+    assert len(set(shown["session_id"].to_pylist())) == shown.num_rows == 3 * 400
     earned = np.clip(np.array(toy.windows[1][2]["basket_chf"].to_pylist()), 0, 200)
     weight = homepage.reward.terms["basket_chf"].weight
     assert done.weeks[0].reward == pytest.approx(weight * earned.mean())

@@ -222,12 +222,18 @@ def test_written_and_read_again_is_the_same(world: World, tmp_path: Path) -> Non
     users = world.everyone[:500]
     np.testing.assert_array_equal(loaded.expected_reward(users, EPOCH), world.expected_reward(users, EPOCH))
     assert loaded.inference(users, EPOCH).equals(world.inference(users, EPOCH))
+    named = World(3, 50, EPOCH, reward=REWARD, settings=world.settings, key="visit")
+    named.save(tmp_path / "named.json")
+    loaded = World.load(tmp_path / "named.json")
+    assert loaded.log(EPOCH, [9], loaded.rules).schema.names[0] == "visit"
+    assert loaded.inference(loaded.everyone, EPOCH).schema.names[0] == "visit"
 
 
 def test_a_world_that_an_earlier_version_wrote_is_the_newsletters(tmp_path: Path) -> None:
     world = World(2, 50, EPOCH)
     world.save(tmp_path / "world.json")
     content = json.loads((tmp_path / "world.json").read_text())
+    assert content.pop("key") == "user_id"
     assert BuiltInWorld.model_validate(content.pop("world")) == NEWSLETTER
     (tmp_path / "old.json").write_text(json.dumps({**content, "format": "simulated-world-1"}))
     old = World.load(tmp_path / "old.json")

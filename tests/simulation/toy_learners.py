@@ -30,7 +30,7 @@ class Fixed:
         self._column = world.recommenders.index(recommender)
 
     def first_slots(self, inference: pa.Table, day: dt.date) -> FirstSlots:
-        eligible = self._world.eligible(self._world.positions(inference["user_id"].to_pylist()))
+        eligible = self._world.eligible(self._world.positions(inference[self._world.key].to_pylist()))
         served = np.where(eligible[:, self._column], self._column, eligible.argmax(axis=1))
         return FirstSlots(served, np.ones(len(served)), served)
 

@@ -48,7 +48,7 @@ def test_the_homepages_demonstration_earns_money(tmp_path: Path) -> None:
     assert all(
         share < closed["as stored"] for name, share in closed.items() if name not in ("as stored", "oracle")
     )
-    report = Path(said.partition("Report: ")[2])
+    report = Path(done.stdout.splitlines()[-1].removeprefix("Report: "))
     assert "basket_chf" in report.read_text()
 
 

@@ -15,6 +15,7 @@ from pipelines.cli import arms as on_arms
 from pipelines.cli import runtime_defaults
 from pipelines.cli.cloud import compile_, deploy_function, schedule, submit
 from pipelines.cli.console import console
+from pipelines.cli.doctor import doctor
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command, Group
 from pipelines.cli.init import init
@@ -71,6 +72,7 @@ app.command(cls=Command)(console)
 app.command(cls=Command)(tune)
 app.command(cls=Command)(predict)
 app.command(cls=Command)(status)
+app.command(cls=Command)(doctor)
 app.command("compile", cls=Command)(compile_)
 app.command(cls=Command)(submit)
 app.command(cls=Command)(schedule)

@@ -28,7 +28,7 @@ def look(workspace: Workspace, now: dt.datetime, limits: Limits | None = None) -
     now = now.astimezone(dt.UTC)
     today = now.date()
     words = workspace.use_case.words
-    parts: tuple[tuple[str, Callable[[], Finding | None]], ...] = (
+    found = findings(
         (words.units, lambda: tables.newsletters(workspace, today, bounds)),
         (words.subjects, lambda: tables.users(workspace, today, bounds)),
         ("model", lambda: production.model(workspace, now, bounds)),
@@ -36,12 +36,13 @@ def look(workspace: Workspace, now: dt.datetime, limits: Limits | None = None) -
         ("sign-off", lambda: production.sign_off(workspace, now, bounds)),
         ("rankings", lambda: rankings.rankings(workspace, now, bounds)),
     )
-    return Status(
-        workspace.use_case.name,
-        workspace.environment.name,
-        now,
-        tuple(found for subject, find in parts if (found := _found(subject, find)) is not None),
-    )
+    return Status(workspace.use_case.name, workspace.environment.name, now, found)
+
+
+def findings(*parts: tuple[str, Callable[[], Finding | None]]) -> tuple[Finding, ...]:
+    """The findings of the parts, each a subject and its look; one that cannot be read is a finding too."""
+    found = (_found(subject, find) for subject, find in parts)
+    return tuple(one for one in found if one is not None)
 
 
 def _found(subject: str, find: Callable[[], Finding | None]) -> Finding | None:

@@ -17,65 +17,28 @@ import yaml
 from rich.console import Console
 
 from newsletter_bandit.registry import Look, Registry, approve, reject
-from newsletter_bandit.settings.environment import Environment
-from newsletter_bandit.settings.use_case import Freshness, Publication, UseCase
+from newsletter_bandit.settings.use_case import Freshness, Publication
 from newsletter_bandit.settings.words import Words
-from newsletter_bandit.warehouse.tables.build import Plan, build
 from pipelines.cli.status import lines
 from pipelines.status.findings import Finding, Limits, Severity
 from pipelines.status.looking import look
 from pipelines.workspace import Workspace
 from serving.stores.sqlite import SQLiteStore
-from tests.evidence_records import decision, metrics, published, verdict
 from tests.local_files import rankings_file, warehouse_file
 from tests.other_words import told
 from tests.rankings import make_ranking
-from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 from tests.registry.made_candidates import candidate, model_in
+from tests.set_up import TODAY, VERSION, WINDOW, fill, note, placed, use_case
 
 pytestmark = pytest.mark.database
 
 ROOT = Path(__file__).parents[2]
 OK, WARNING, CRITICAL = Severity
-VERSION = "20240120T101500Z-1a2b3c4d"
-TODAY = dt.datetime(2024, 1, 22, 6, tzinfo=dt.UTC)
-WINDOW = ("2024-01-08", "2024-01-15")
-
-
-def use_case(**changes: object) -> UseCase:
-    """Windows of one week each; on `TODAY` the newest complete one is `WINDOW`."""
-    window = {"weeks": 1, "overlap_weeks": 0, "anchor": "2024-01-08"}
-    return make_raw_use_case(window=window, name="newsletter", **changes)
-
-
-def placed(settings: UseCase, workdir: Path) -> Workspace:
-    local = yaml.safe_load((ROOT / "configs" / "environments" / "local.yaml").read_text())
-    environment = Environment.model_validate(local).in_workdir(workdir, settings)
-    return Workspace(settings, workdir / "use_case.yaml", environment, workdir)
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Tables, a model, a training and rankings of two users, one of them expired; all as they should be."""
-    workspace = placed(use_case(), tmp_path_factory.mktemp("status"))
-    environment = workspace.environment
-    fill_duckdb(warehouse_file(environment), workspace.use_case, RAW)
-    with duckdb.connect(warehouse_file(environment)) as connection:
-        connection.execute("DELETE FROM raw.users WHERE snapshot_date > DATE '2024-01-20'")
-    build(environment.warehouse, workspace.use_case, Plan(START, END, RUN_DATE))
-    registry = Registry(environment.registry, "newsletter")
-    model = workspace.workdir / "model"
-    model.mkdir()
-    (model / "saved_model.pb").write_text("a model")
-    registry.publish(VERSION, str(model), published(metrics(), verdict(), decision()))
-    registry.set_current(VERSION)
-    _note(registry, 1, "published")
-    store = SQLiteStore(rankings_file(environment))
-    for user, day in (("user-1", 22), ("user-2", 12)):
-        generated = dt.datetime(2024, 1, day, tzinfo=dt.UTC)
-        store.put_many([make_ranking(user_id=user, generated_at=generated, model_version=VERSION)])
-    store.close()
-    return workspace
+    return fill(tmp_path_factory.mktemp("status"))
 
 
 @pytest.fixture
@@ -83,12 +46,6 @@ def workspace(filled: Workspace, tmp_path: Path) -> Workspace:
     """A copy of `filled` that a test may change."""
     shutil.copytree(filled.workdir, tmp_path / "work")
     return placed(filled.use_case, tmp_path / "work")
-
-
-def _note(registry: Registry, number: int, outcome: str, found: str = "blessed") -> None:
-    evaluation = f"evaluation/{number}"
-    registry.looks.note(Look(WINDOW, "settings", "rows", evaluation, found, "logging policy"))
-    registry.looks.conclude(evaluation, outcome, VERSION if outcome == "published" else None)
 
 
 def found(workspace: Workspace, now: dt.datetime = TODAY, limits: Limits | None = None) -> dict[str, Finding]:
@@ -234,7 +191,7 @@ def test_trainings_that_publish_nothing_and_a_pin(workspace: Workspace) -> None:
         [("not_blessed", "not_blessed"), ("cannot_tell", "cannot_tell"), ("pinned", "blessed")], start=2
     ):
         assert found(workspace)["trainings"].severity is OK
-        _note(registry, number, outcome, verdict_name)
+        note(registry, number, outcome, verdict_name)
     # A training that is still under way says nothing yet.
     registry.looks.note(Look(WINDOW, "settings", "rows", "evaluation/5", "blessed", VERSION))
     trainings = found(workspace)["trainings"]

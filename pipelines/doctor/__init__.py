@@ -1,0 +1,1 @@
+"""An examination of a set-up: whatever would keep the commands from working, and what to do about it."""

@@ -1,4 +1,4 @@
-"""The store of rankings, opened for reading; only its own library is imported."""
+"""The store of rankings, opened; only its own library is imported."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ def open_store(store: SQLiteStore | DatastoreStore) -> RankingStore:
     from serving.stores.sqlite import SQLiteStore as SQLite
 
     return SQLite(store.path, read_only=True)
+
+
+def open_to_write(store: SQLiteStore | DatastoreStore) -> RankingStore:
+    """The same, for changes; a file that is not there is made.
+
+    Raises:
+      StoreError: it cannot be opened.
+    """
+    if isinstance(store, DatastoreStore):
+        return open_store(store)
+    from serving.stores.sqlite import SQLiteStore as SQLite
+
+    return SQLite(store.path)
 
 
 def require_newest(store: SQLiteStore | DatastoreStore, day: dt.date) -> None:

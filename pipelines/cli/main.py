@@ -18,6 +18,7 @@ from pipelines.cli.console import console
 from pipelines.cli.doctor import doctor
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.flags import Command, Group
+from pipelines.cli.forget import forget
 from pipelines.cli.init import init
 from pipelines.cli.models import card, list_models, pin, rollback, show, unpin
 from pipelines.cli.report import report
@@ -73,6 +74,7 @@ app.command(cls=Command)(tune)
 app.command(cls=Command)(predict)
 app.command(cls=Command)(status)
 app.command(cls=Command)(doctor)
+app.command(cls=Command)(forget)
 app.command("compile", cls=Command)(compile_)
 app.command(cls=Command)(submit)
 app.command(cls=Command)(schedule)

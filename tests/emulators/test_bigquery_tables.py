@@ -17,6 +17,7 @@ from newsletter_bandit.settings.use_case import UseCase
 from newsletter_bandit.warehouse.ages import Newest, newest
 from newsletter_bandit.warehouse.arms import arm_summary
 from newsletter_bandit.warehouse.fingerprint import fingerprint
+from newsletter_bandit.warehouse.forgetting import forget
 from newsletter_bandit.warehouse.freshness import require_newsletters, require_users
 from newsletter_bandit.warehouse.queries import render_training_query
 from newsletter_bandit.warehouse.tables.build import Plan, build, dry_run
@@ -186,6 +187,20 @@ def test_both_warehouses_give_identical_tables(tmp_path: Path, bigquery_client: 
             assert _comparable(bigquery_rows(bigquery_client, table)) == _comparable(
                 duckdb_rows(tmp_path / "w.duckdb", table)
             )
+
+
+def test_a_user_of_any_name_is_forgotten(bigquery_client: bigquery.Client) -> None:
+    use_case = _own_dataset(bigquery_client)
+    hostile = "o'brien\\` \"; é"
+    mine = {**RAW["sends"][0], "user_id": hostile, "send_id": "mine"}
+    click = {"send_id": "mine", "clicked_at": raw_sources.at("09 10:00")}
+    raw = {**RAW, "sends": [*RAW["sends"], mine], "clicks": [*RAW["clicks"], click]}
+    fill_bigquery(bigquery_client, use_case, raw)
+    for times in (1, 0):
+        removed = forget(WAREHOUSE, use_case, hostile)
+        assert removed[use_case.raw.sends] == removed[use_case.raw.clicks] == times
+    left = bigquery_rows(bigquery_client, use_case.raw.sends)
+    assert len(left) == len(RAW["sends"])
 
 
 def test_tables_of_an_earlier_version_are_read_and_filled(bigquery_client: bigquery.Client) -> None:

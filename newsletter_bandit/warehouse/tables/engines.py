@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from newsletter_bandit.quoting import quoted
+from newsletter_bandit.quoting import quoted, text
 from newsletter_bandit.settings.environment import DuckDBWarehouse
 from newsletter_bandit.warehouse.bigquery import BigQuery, Job
 from newsletter_bandit.warehouse.columns import DUCKDB_TYPE
 from newsletter_bandit.warehouse.embedded import columns_of, connect, require_tables, unbound
 from newsletter_bandit.warehouse.queries import Warehouse
 from newsletter_bandit.warehouse.statements import creation, replacement
-from newsletter_bandit.warehouse.tables.literals import identifier
+from newsletter_bandit.warehouse.tables.literals import any_text, identifier
 from newsletter_bandit.warehouse.translate import to_duckdb
 
 _BIGQUERY_TYPE = {name: type_ for type_, name in DUCKDB_TYPE.items()}
@@ -54,6 +54,18 @@ class Engine(ABC):
     @abstractmethod
     def replace(self, statement: str) -> tuple[int, int]:
         """Runs a MERGE that replaces rows, whole or not at all; returns how many it wrote and removed."""
+
+    @abstractmethod
+    def named(self, table: str) -> str:
+        """A table named as in the settings, for `delete`."""
+
+    @abstractmethod
+    def equals(self, column: str, value: str) -> str:
+        """The condition that a column holds a text of any characters, for `delete`."""
+
+    @abstractmethod
+    def delete(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        """Deletes rows, each of a table (`named`) by a condition; returns how many of each."""
 
     @abstractmethod
     def estimate(self, query: str) -> int | None:
@@ -96,9 +108,9 @@ class _Embedded(Engine):
         self._connection.execute(made.sql)
 
     def add_column(self, table: str, column: str, type_: str) -> None:
-        schema, _, name = table.rpartition(".")
-        target = ".".join(quoted(part) for part in (self._database, schema or "main", name))
-        self._connection.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[type_]}")
+        self._connection.execute(
+            f"ALTER TABLE {self.named(table)} ADD COLUMN {quoted(column)} {DUCKDB_TYPE[type_]}"
+        )
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         translation = to_duckdb(query, self._database)
@@ -125,6 +137,29 @@ class _Embedded(Engine):
             raise
         return int(inserted), int(deleted)
 
+    def named(self, table: str) -> str:
+        schema, _, name = table.rpartition(".")
+        return ".".join(quoted(part) for part in (self._database, schema or "main", name))
+
+    def equals(self, column: str, value: str) -> str:
+        return f"{quoted(column)} = {text(value)}"
+
+    def delete(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        self._connection.execute("BEGIN")
+        try:
+            removed = [self._deleted(table, condition) for table, condition in rows]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        # The rows' bytes stay in the file until it is written anew.
+        self._connection.execute("CHECKPOINT")
+        return removed
+
+    def _deleted(self, table: str, condition: str) -> int:
+        ((removed,),) = self._connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchall()
+        return int(removed)
+
     def estimate(self, query: str) -> int | None:
         self.rows(f"SELECT COUNT(*) AS n FROM ({query}) WHERE FALSE")
         return None
@@ -142,9 +177,8 @@ class _BigQuery(Engine):
         self.jobs.append(self._client.run(statement))
 
     def add_column(self, table: str, column: str, type_: str) -> None:
-        project = self._client.warehouse.project
         self.jobs.append(
-            self._client.run(f"ALTER TABLE `{project}.{table}` ADD COLUMN {identifier(column)} {type_}")
+            self._client.run(f"ALTER TABLE {self.named(table)} ADD COLUMN {identifier(column)} {type_}")
         )
 
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -156,6 +190,20 @@ class _BigQuery(Engine):
         job = self._client.run(statement)
         self.jobs.append(job)
         return job.inserted, job.deleted
+
+    def named(self, table: str) -> str:
+        return f"`{self._client.warehouse.project}.{table}`"
+
+    def equals(self, column: str, value: str) -> str:
+        return f"{identifier(column)} = {any_text(value)}"
+
+    def delete(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        removed = []
+        for table, condition in rows:
+            job = self._client.run(f"DELETE FROM {table} WHERE {condition}")
+            self.jobs.append(job)
+            removed.append(job.deleted)
+        return removed
 
     def estimate(self, query: str) -> int | None:
         return self._client.bytes_of(query)

@@ -37,6 +37,11 @@ def name_literal(name: str) -> str:
     return f"'{escaped}'"
 
 
+def any_text(value: str) -> str:
+    """A STRING of BigQuery's, whatever characters it has: each but letters and digits of ASCII is escaped."""
+    return "'" + "".join(c if c.isascii() and c.isalnum() else f"\\U{ord(c):08x}" for c in value) + "'"
+
+
 def date_literal(day: dt.date) -> str:
     """A DATE."""
     _check_day(day)

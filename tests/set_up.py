@@ -20,7 +20,8 @@ from tests.rankings import make_ranking
 from tests.raw_sources import END, RAW, RUN_DATE, START, fill_duckdb, make_raw_use_case
 
 ROOT = Path(__file__).parents[1]
-VERSION = "20240120T101500Z-1a2b3c4d"
+# Ends with the digest of the model below, as published names do.
+VERSION = "20240120T101500Z-352bd7c5"
 TODAY = dt.datetime(2024, 1, 22, 6, tzinfo=dt.UTC)
 WINDOW = ("2024-01-08", "2024-01-15")
 

@@ -32,8 +32,8 @@ class Refit(Settings):
     """
 
     rows: Literal["none", "all_rows"] = _NONE
-    min_agreement: Probability = 0.7
-    max_estimate_difference: Margin = Loss(share=0.25)
+    min_agreement: Probability = 0.5
+    max_estimate_difference: Margin = Loss(share=0.3)
 
     @model_validator(mode="before")
     @classmethod

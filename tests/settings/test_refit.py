@@ -17,7 +17,7 @@ from tests.tiny import make_use_case
 @pytest.mark.parametrize("given", ["all_rows", {"rows": "all_rows"}])
 def test_a_text_alone_names_the_rows(given: Any) -> None:
     found = make_use_case(refit=given).refit
-    assert found == Refit(rows="all_rows", min_agreement=0.7, max_estimate_difference=Loss(share=0.25))
+    assert found == Refit(rows="all_rows", min_agreement=0.5, max_estimate_difference=Loss(share=0.3))
     assert found.wanted
     assert not make_use_case().refit.wanted
 

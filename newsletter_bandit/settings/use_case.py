@@ -284,6 +284,11 @@ class UseCase(Settings):
         contradiction = fault(self.constraints, self.recommenders, self.offered, self.reward)
         if contradiction:
             raise ValueError(f"constraints: {contradiction}")
+        if self.refit.wanted and self.constraints:
+            raise ValueError(
+                f"refit: found {self.refit.rows} beside constraints; allowed: none, because the gate judges "
+                "how the first model holds them, and says nothing of another one"
+            )
         most = math.inf if self.reward.bounds is None else self.reward.bounds[1]
         for key, margin in (
             ("gate.allowed_margin", self.gate.allowed_margin),

@@ -29,6 +29,13 @@ def test_it_travels_as_json() -> None:
     assert use_case.refit.max_estimate_difference == Loss(reward=0.01)
 
 
+def test_beside_constraints_it_is_refused() -> None:
+    held = [{"term": "unsubscribed", "at_most": 1.5, "of": "logging_policy"}]
+    assert make_use_case(constraints=held).constraints
+    with pytest.raises(ValidationError, match="refit: found all_rows beside constraints; allowed: none"):
+        make_use_case(constraints=held, refit="all_rows")
+
+
 @pytest.mark.parametrize(
     ("given", "key", "words"),
     [

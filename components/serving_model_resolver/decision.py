@@ -23,7 +23,7 @@ from newsletter_bandit.exported_model import EVAL_POLICY, SERVING_POLICY, Policy
 from newsletter_bandit.registry.evidence import Constraints, Decision
 from newsletter_bandit.registry.evidence.metrics import Estimate, FloorGain
 from newsletter_bandit.settings.use_case import UseCase
-from newsletter_bandit.settings.words import Words
+from newsletter_bandit.settings.words import Words, counted
 
 
 def decide(
@@ -55,7 +55,7 @@ def decide(
         reasons=(
             reason,
             _floor_reason(floor, policy, use_case.words, constraints),
-            f"a ranking is served for {days} days (freshness)",
+            f"a ranking is served for {counted(days, 'day', 'days')} (freshness)",
         ),
         exploration_cost=cost,
         max_cost=max_cost,

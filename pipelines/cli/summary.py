@@ -15,7 +15,7 @@ from newsletter_bandit.exported_model import SERVING_POLICY
 from newsletter_bandit.registry.evidence.verdict import ESTIMATED
 from newsletter_bandit.settings.reward import without_values
 from newsletter_bandit.settings.run_day import run_day
-from newsletter_bandit.settings.words import NEWSLETTER, Words, capital
+from newsletter_bandit.settings.words import NEWSLETTER, Words, capital, counted
 from newsletter_bandit.warehouse.outcomes import advice, missing_of, unsubscribes
 from pipelines.cli.flags import with_options
 
@@ -266,7 +266,7 @@ def verdict(outcome: TrainingOutcome, current: str | None, words: Words = NEWSLE
     if publication.version is not None:
         said += (
             f"\n{'Served' if publication.published else 'Once in production, served'} with: the "
-            f"{_served(decision)}, expiring after {decision.expires_after_days} days:{reasons}"
+            f"{_served(decision)}, expiring after {counted(decision.expires_after_days, 'day', 'days')}:{reasons}"
         )
     if publication.published:
         return f"{said}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."
@@ -520,7 +520,7 @@ def truth(values: PolicyValues, words: Words = NEWSLETTER) -> Group:
     table = _table("policy", "reward", "gap closed")
     for label, value, style in (
         ("uniform", values.uniform, ""),
-        ("logging policy (marketing's rule)", values.logging, ""),
+        ("logging policy (the rule of the log)", values.logging, ""),
         (f"best single recommender ({values.best_single_recommender})", values.best_single, ""),
         ("this model, as stored", values.served, "bold"),
         ("oracle", values.oracle, ""),

@@ -453,7 +453,7 @@ def test_truth_measures_the_gap_from_uniform_to_oracle() -> None:
     )
     shown = lines(summary.truth(values), summary.truth_sentence(values))
     assert "uniform +0.2000 0%" in shown
-    assert "logging policy (marketing's rule) +0.3000 25%" in shown
+    assert "logging policy (the rule of the log) +0.3000 25%" in shown
     assert "best single recommender (deals) +0.2500 12%" in shown
     assert "this model, as stored +0.4000 50%" in shown
     assert "oracle +0.6000 100%" in shown

@@ -266,7 +266,8 @@ def verdict(outcome: TrainingOutcome, current: str | None, words: Words = NEWSLE
     if publication.version is not None:
         said += (
             f"\n{'Served' if publication.published else 'Once in production, served'} with: the "
-            f"{_served(decision)}, expiring after {counted(decision.expires_after_days, 'day', 'days')}:{reasons}"
+            f"{_served(decision)}, expiring after {counted(decision.expires_after_days, 'day', 'days')}:"
+            f"{reasons}"
         )
     if publication.published:
         return f"{said}\nIn production now: [bold]{escape(str(publication.version))}[/] (new)."

@@ -76,6 +76,9 @@ def test_two_prices_that_depend_on_each_other() -> None:
     assert solve([Coordinate([(1.0, lambda _: -1.0)], 1.0)], lambda *_: None, 5) == [0.0]
     lowest = solve([Coordinate([(1.0, lambda value: 1.0 + abs(value - 4.0))], 1.0)], lambda *_: None, 5)
     assert lowest == [4.0]
+    # Nor is a larger one worth a little less of it.
+    slight = [Coordinate([(1.0, lambda value: 1.0 + 1.0 / (1.0 + value))], 1.0)]
+    assert solve(slight, lambda *_: None, 5) == [8.0]
 
 
 @pytest.mark.parametrize("agent", ["lin_ucb", "lin_ts"])

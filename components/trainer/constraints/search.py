@@ -19,6 +19,8 @@ from functools import partial
 # Multipliers that are tried, in units of the scale, before the bisection; and its steps.
 _TRIED = tuple(2.0**power for power in range(-5, 7))
 _STEPS = 8
+# Of what multipliers can take away from a broken bound, the share that is not worth a larger one.
+_HARDLY = 0.1
 # A pass that moves no multiplier by more than this, in units of its scale, is the last.
 _STILL = 2.0**-7
 
@@ -63,7 +65,9 @@ def solve(
 
 
 def _along(one: Coordinate) -> float:
-    """The value nearest to 0 at which the coordinate's bounds hold, or are broken least."""
+    """The value nearest to 0 at which the coordinate's bounds hold, or are broken hardly more than at
+    any.
+    """
     for sign, beyond in one.beyond:
         if one.scale > 0.0 and beyond(0.0) > 0.0:
             return sign * _least(partial(_towards, beyond, sign), one.scale)
@@ -75,21 +79,21 @@ def _towards(beyond: Callable[[float], float], sign: float, size: float) -> floa
 
 
 def _least(beyond: Callable[[float], float], scale: float) -> float:
-    """The smallest size at which a bound that is broken at 0 holds; where it never does, the one at which it
-    is broken least.
+    """The smallest size at which a bound that is broken at 0 holds; where it never does, the smallest at
+    which it is broken hardly more than at any.
     """
-    low, best, least = 0.0, 0.0, beyond(0.0)
+    low, found = 0.0, {0.0: beyond(0.0)}
     for tried in _TRIED:
-        size = scale * tried
-        found = beyond(size)
-        if found <= 0.0:
-            high = size
+        high = scale * tried
+        found[high] = beyond(high)
+        if found[high] <= 0.0:
             break
-        low = size
-        if found < least:
-            best, least = size, found
+        low = high
     else:
-        return best
+        # Beyond some size a multiplier changes little but chance, and only costs.
+        least = min(found.values())
+        enough = least + _HARDLY * (found[0.0] - least)
+        return next(size for size, broken in found.items() if broken <= enough)
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
         if beyond(middle) <= 0.0:

@@ -1,6 +1,6 @@
 """Constraints on simulated worlds whose best policy breaks them: is the cap held, and at what price?
 
-    .venv/bin/python -m benchmarks.constraints [--seeds 20] [--rows 50000] [--json FILE]
+    .venv/bin/python -m benchmarks.constraints [--seeds 20] [--rows 250000] [--json FILE]
 
 Each seed is a world, a log of uniform choices, a model trained on clicks alone with the constraint
 that unsubscribes stay below `CAP` times the log's, and the gate's verdict on it. The truth, which only the
@@ -39,7 +39,7 @@ FIRST_DAY = dt.date(2026, 1, 5)
 WEEKS = 4
 CAP = 1.5
 # For which every user is eligible. Readers click most on the last one, and leave after it.
-RECOMMENDERS = ("bestsellers", "deals", "new_arrivals", "top_rated", "favourite_category", "clickbait_offers")
+RECOMMENDERS = ("bestsellers", "deals", "top_rated", "clickbait_offers")
 TRUE_USERS = 20_000
 KEPT, HELD = 0.9, 0.95  # targets: share of the best policy's value, and of the seeds
 
@@ -262,7 +262,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1, help="first seed")
-    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--rows", type=int, default=250_000)
     parser.add_argument("--cap", type=float, default=CAP)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

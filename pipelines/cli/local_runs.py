@@ -15,6 +15,7 @@ from pipelines.cli.warehouse import (
     arm_summary,
     outside,
     prediction_cost,
+    require_credentials,
     require_newsletters,
     require_users,
     rows_fingerprint,
@@ -143,6 +144,7 @@ def predict(out: Console, workspace: Workspace, run_date: dt.date, force: bool =
     from newsletter_bandit.registry import Registry
 
     require_not_ahead(workspace.use_case, run_date)
+    require_credentials(workspace)
     if not force:
         require_newest(workspace.environment.store, run_date)
     snapshot = require_users(workspace, run_date)

@@ -117,7 +117,7 @@ def test_refused_settings_create_nothing(name: str, tmp_path: Path, command: Com
         (["serve", "--port", "99999"], "--port"),
         (["serve"], "rankings-newsletter.sqlite"),
         (["ingest", "raw", "file.csv"], "'training', 'inference'"),
-        (["ingest", "training"], "FILE..."),
+        (["ingest", "training"], "no file to ingest"),
         (["ingest", "training", "nowhere.csv"], "nowhere.csv"),
         (["simulate", "--newsletters", "0"], "--newsletters"),
         (

@@ -130,6 +130,12 @@ def test_the_variables_are_those_the_endpoint_reads(
         "USE_CASE": "newsletter",
         "UNKNOWN_USER": "default",
         "DEFAULT_RANKING": '["bestsellers", "top_rated", "deals", "new_arrivals"]',
+        "STORE_AWAY": "unavailable",
+        "STORE_DEADLINE_SECONDS": "1",
+        "HEAD_SECONDS": "5",
+        "BODY_SECONDS": "10",
+        "MAX_CONNECTIONS": "1000",
+        "MAX_BUFFERED_MIB": "64",
     }
 
 
@@ -230,8 +236,9 @@ def test_staging_again_leaves_nothing_of_before(
     assert first == second
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "variables.yaml"]
     assert {path.name for path in second.source.iterdir()} == {
-        *("__init__.py", "config.py", "endpoint.py", "fields.py", "main.py", "parsing.py", "problem.py"),
-        *("propensity.py", "ranking.py", "requirements.txt", "stores"),
+        *("__init__.py", "bodies.py", "checksum.py", "config.py", "connections.py", "coverage.py"),
+        *("endpoint.py", "fields.py", "limits.py", "main.py", "parsing.py", "problem.py", "propensity.py"),
+        *("ranking.py", "requirements.txt", "stores"),
     }
 
 

@@ -146,6 +146,8 @@ def test_a_run_that_takes_its_day_when_it_starts_refuses_a_table_of_long_ago(
     from components.example_gen.component import make_example_gen
 
     # The newsletters are of January 2024, and the users were loaded today.
+    ahead = use_case.freshness.model_copy(update={"max_days_ahead": 60})
+    use_case = use_case.model_copy(update={"freshness": ahead})
     training, later = training_query(use_case, warehouse), run_day() + dt.timedelta(days=60)
     with pytest.raises(DataError, match=r"no newsletter of the window .* the newest before is of 2024-01-12"):
         _run(make_example_gen(use_case, warehouse, training, "train_eval", "2025-02-20"), tmp_path / "out")

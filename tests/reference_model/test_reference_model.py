@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from newsletter_bandit.registry import Registry
+from newsletter_bandit.registry.versions import model_digest, new_version
 from tests import vertex_run
 
-FIRST = "20261123T101500Z-1a2b3c4d"
-SECOND = "20261130T101500Z-0a2b3c4d"
+FIRST = dt.datetime(2026, 11, 23, 10, 15, tzinfo=dt.UTC)
+SECOND = FIRST + dt.timedelta(days=7)
 
 
 def compiled(root: Path) -> dict[str, Any]:
@@ -32,12 +34,15 @@ def compiled(root: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("published", [[], [FIRST], [FIRST, SECOND]], ids=["none", "one", "two"])
-def test_the_oldest_version_stands_in_while_none_is_old_enough(tmp_path: Path, published: list[str]) -> None:
+def test_the_oldest_version_stands_in_while_none_is_old_enough(
+    tmp_path: Path, published: list[dt.datetime]
+) -> None:
     registry = Registry(str(tmp_path / "registry"), "tiny")
-    for version in published:
-        source = tmp_path / version
+    for created in published:
+        source = tmp_path / f"{created:%d}"
         source.mkdir()
-        (source / "saved_model.pb").write_text(version)
+        (source / "saved_model.pb").write_text(f"{created:%d}")
+        version = new_version(created, model_digest(str(source)))
         registry.publish(version, str(source), {})
         registry.set_current(version)
     steps = vertex_run.run(compiled(tmp_path), {}, tmp_path / "steps")
@@ -45,4 +50,4 @@ def test_the_oldest_version_stands_in_while_none_is_old_enough(tmp_path: Path, p
     found = tmp_path / "steps" / "ReferenceModel" / "model" / "Format-Serving" / "saved_model.pb"
     assert found.exists() == (len(published) == 2)
     if found.exists():
-        assert found.read_text() == FIRST
+        assert found.read_text() == f"{FIRST:%d}"

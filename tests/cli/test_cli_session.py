@@ -161,10 +161,12 @@ def test_an_interrupt_of_a_step_is_one_too(tmp_path: Path, capfd: pytest.Capture
 
 def test_an_interrupt_that_a_library_catches_ends_the_command_all_the_same(tmp_path: Path) -> None:
     program = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from pipelines.cli.session import Session
 
+# A job in the background has it switched off.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 Session.SECONDS_TO_STOP = 0.3
 with Session("train", Path(sys.argv[1])) as session:
     session.open_log()

@@ -90,7 +90,7 @@ def test_a_search_writes_what_training_reads_and_goes_on_when_asked_for_more(tmp
     assert written.values == (best if second.winner.is_better else {})
     assert written.found.trials == 2
 
-    later = RUN_DATE + dt.timedelta(days=200)
+    earlier = RUN_DATE - dt.timedelta(days=200)
     with pytest.raises(DataError, match="holds no rows"):
-        tune(workspace, TrainingDays.of(use_case, later), 2, lambda _: None)
+        tune(workspace, TrainingDays.of(use_case, earlier), 2, lambda _: None)
     assert read(str(workspace.tuned_file), use_case) == written

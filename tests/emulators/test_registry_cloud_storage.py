@@ -19,6 +19,7 @@ from newsletter_bandit.files import copy_tree, files_of, read_bytes, write_bytes
 from newsletter_bandit.registry import Registry, approve
 from newsletter_bandit.registry.evidence import Placement
 from newsletter_bandit.registry.pointer import Pointer
+from newsletter_bandit.registry.versions import created_at, model_digest, new_version
 from newsletter_bandit.settings.run_day import TrainingDays
 from tests.emulators.cloud_storage import StorageProxy, tensorflow_storage
 from tests.emulators.google_services import PreconditionProxy
@@ -225,10 +226,11 @@ def test_the_steps_around_publishing_work_in_a_bucket(root: str, tmp_path: Path)
 
     workplace = Workplace(tmp_path, root)
     workplace.make_candidate("one", 1.0)
-    workplace.judge("one", "blessed", compared_with=FIRST)
-    registry = workplace.registry
-    registry.publish(FIRST, make_model(tmp_path / "production", 2.0), EVIDENCE)
-    registry.set_current(FIRST)
+    registry, model = workplace.registry, make_model(tmp_path / "production", 2.0)
+    first = new_version(created_at(FIRST), model_digest(model))
+    workplace.judge("one", "blessed", compared_with=first)
+    registry.publish(first, model, EVIDENCE)
+    registry.set_current(first)
 
     executions = workplace.run("one", blessed=True)
     production = executions.outputs("ProductionModel")["model"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ def test_two_prices_that_depend_on_each_other() -> None:
     # Nor is a larger one worth a little less of it.
     slight = [Coordinate([(1.0, lambda value: 1.0 + 1.0 / (1.0 + value))], 1.0)]
     assert solve(slight, lambda *_: None, 5) == [8.0]
+
+
+@pytest.mark.parametrize(("measured_from", "price"), [(2.0, 2.0), (math.inf, 0.0)])
+def test_an_interval_without_an_end_has_a_price_all_the_same(measured_from: float, price: float) -> None:
+    from components.trainer.constraints.search import Coordinate, solve
+
+    one = Coordinate([(1.0, lambda value: 1.0 if value >= measured_from else math.inf)], 1.0)
+    assert solve([one], lambda *_: None, 5) == [price]
 
 
 @pytest.mark.parametrize("agent", ["lin_ucb", "lin_ts"])

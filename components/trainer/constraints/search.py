@@ -12,6 +12,7 @@ which finds them as the duals of a linear program.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -92,7 +93,9 @@ def _least(beyond: Callable[[float], float], scale: float) -> float:
     else:
         # Beyond some size a multiplier changes little but chance, and only costs.
         least = min(found.values())
-        enough = least + _HARDLY * (found[0.0] - least)
+        takes_away = found[0.0] - least
+        # Of intervals without an end, which few rows have, a share says nothing.
+        enough = least + (_HARDLY * takes_away if math.isfinite(takes_away) else 0.0)
         return next(size for size, broken in found.items() if broken <= enough)
     for _ in range(_STEPS):
         middle = (low + high) / 2.0

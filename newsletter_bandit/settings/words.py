@@ -91,6 +91,11 @@ class Words(Settings):
         return f"{self.send.removesuffix('e')}ing"
 
     @property
+    def sends(self) -> str:
+        """Doing it in the third person, such as sends or pushes; a regular verb ends as a plural does."""
+        return _plural(self.send)
+
+    @property
     def left_out(self) -> str:
         """Name of the gate's check of the units without a value of a term of the reward."""
         return f"{self.units} left out"

@@ -18,6 +18,7 @@ def test_a_use_case_is_a_newsletter_unless_it_says_otherwise() -> None:
     assert (words.units, words.subjects, words.senders) == ("newsletters", "users", "senders")
     assert (words.a_unit, words.a_subject, words.reader) == ("a newsletter", "a user", "reader")
     assert (words.who, words.whom, words.sending) == ("who", "whom", "sending")
+    assert (words.sends, Words(send="push").sends) == ("sends", "pushes")
     assert words.left_out == "newsletters left out"
 
 

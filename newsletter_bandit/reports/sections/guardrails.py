@@ -161,7 +161,7 @@ def _meanings(words: Words) -> dict[str, tuple[str, str]]:
         ),
         "sample ratio": (
             "Logged probabilities, per recommender",
-            f"how likely chance alone {words.send}s recommenders as often as in this log",
+            f"how likely chance alone {words.sends} recommenders as often as in this log",
         ),
         "never tried": (
             "Recommenders without evidence",

@@ -90,7 +90,7 @@ class Limit:
 
     @property
     def name(self) -> str:
-        """The bound in words, such as "unsubscribed at most 1.5 times the log's"."""
+        """The bound in words, such as "unsubscribed at most 1.5 times the log"."""
         side = "at most" if self.relation == "<=" else "at least"
         if self.kind == "share":
             return f"share of {self.of} {side} {100.0 * self.bound:g}%"

@@ -66,7 +66,8 @@ class Measured(NamedTuple):
     Attributes:
       figure: what is bounded: a multiple of the log's mean, a mean, or a share.
       end: the end of its interval towards the bound and beyond it.
-      beyond: how far ``end``, moved on by the margin, lies beyond the bound; 0 or less if the bound holds.
+      beyond: how far ``end`` lies beyond the bound, of an outcome moved on by the margin; 0 or less if the
+        bound holds. A share has no margin, because the gate allows it a tolerance.
     """
 
     figure: float
@@ -77,8 +78,9 @@ class Measured(NamedTuple):
 class Judge:
     """Measures policies on the same rows.
 
-    A bound shall hold at the gate, whose rows are others. So it must hold here even if the interval is moved
-    by what the gate's own interval will reach: as many rows as the gate has, ``gate_rows``, say how far.
+    A bound of an outcome shall hold at the gate, whose rows are others. So it must hold here even if the
+    interval is moved by what the gate's own interval will reach: as many rows as the gate has, ``gate_rows``,
+    say how far.
 
     Args:
       rows: the logged rows.

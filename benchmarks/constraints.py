@@ -195,7 +195,7 @@ def _tf_agents(model: Any, examples: npt.NDArray[np.object_], most: float) -> np
     """The recommenders [n, K] that TF-Agents' own constraint allows; all where it allows none."""
     import tensorflow as tf
     from tf_agents.bandits.policies.constraints import AbsoluteConstraint
-    from tf_agents.networks import network
+    from tf_agents.networks import sequential
     from tf_agents.specs import tensor_spec
     from tf_agents.trajectories import time_step
 
@@ -203,16 +203,12 @@ def _tf_agents(model: Any, examples: npt.NDArray[np.object_], most: float) -> np
     estimates = model.judged(features)["terms"][:, :, 0]
     spec = tensor_spec.TensorSpec([estimates.shape[1]], tf.float32)
 
-    class Given(network.Network):  # type: ignore[misc]
-        """Hands on the estimates, which are the observation."""
-
-        def call(self, observation: Any, step_type: Any = None, network_state: Any = ()) -> Any:  # noqa: ARG002
-            return observation, network_state
-
+    # Hands on the estimates, which are the observation.
+    given = sequential.Sequential([tf.keras.layers.Activation("linear")], input_spec=spec)
     constraint = AbsoluteConstraint(
         time_step.time_step_spec(spec),
         tensor_spec.BoundedTensorSpec((), tf.int32, 0, estimates.shape[1] - 1),
-        Given(spec, state_spec=()),
+        given,
         comparator_fn=tf.less_equal,
         absolute_value=most,
     )

@@ -1,4 +1,4 @@
--- Campaigns of use case {{ use_case }} with newsletters sent from {{ start }} to before {{ end }} (UTC).
+-- Campaigns of use case {{ use_case }} with {{ words.units }} {{ words.sent }} from {{ start }} to before {{ end }} (UTC).
 SELECT DISTINCT campaign
 FROM {{ table }}
 WHERE sent_at >= TIMESTAMP '{{ start }} 00:00:00+00:00'

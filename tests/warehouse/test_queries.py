@@ -45,6 +45,12 @@ def test_bigquery_tables_carry_the_project(use_case: UseCase) -> None:
     assert "FROM `tiny.training`" in queries.render_training_query(use_case, DUCKDB, START, END)
 
 
+def test_the_campaigns_query_has_the_words_of_the_use_case() -> None:
+    visits = make_use_case(words={"unit": "visit", "sent": "served"})
+    text = queries.render_campaigns_query(visits, DUCKDB, START, END)
+    assert text.splitlines()[0].endswith(f"with visits served from {START} to before {END} (UTC).")
+
+
 def test_another_date_is_another_query(use_case: UseCase) -> None:
     numbers_only = make_use_case(features={"height": {"type": "number"}})
     day = dt.timedelta(days=1)

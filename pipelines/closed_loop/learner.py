@@ -187,7 +187,7 @@ class BanditLearner:
             models = [model, *(one.model for one in (production, reference) if one is not None)]
             figures, verdict = evaluator.evaluate(
                 use_case,
-                _outcome(rows),
+                _outcome(rows, use_case),
                 candidate,
                 other,
                 compared_with,
@@ -282,8 +282,12 @@ class _Served:
         return np.array([column[name] for name in names], dtype=np.int64)
 
 
-def _outcome(rows: pa.Table) -> Outcome:
-    return Outcome(**{name: rows[name].to_numpy() for name in (*LOGGED, "user_id")})
+def _outcome(rows: pa.Table, use_case: UseCase) -> Outcome:
+    return Outcome(
+        **{name: rows[name].to_numpy() for name in (*LOGGED, "user_id")},
+        outcomes={name: rows[name].to_numpy() for name in use_case.reward.outcomes},
+        subject=use_case.words.subject,
+    )
 
 
 def _call(signature: Any, examples: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:

@@ -104,6 +104,23 @@ def test_what_is_served_is_logged_with_its_probability(done: Run, workdir: Path)
     assert first.expected_reward == pytest.approx(truth)
 
 
+@pytest.mark.slow
+def test_a_reward_in_money_is_judged_too(tmp_path: Path) -> None:
+    from newsletter_bandit.settings.reading import load_use_case, load_world
+
+    configs = ROOT / "configs"
+    use_case, small = load_use_case(configs / "homepage.yaml"), workspace(tmp_path)
+    features = {name: use_case.features[name] for name in ("device", "basket_items")}
+    gate = small.use_case.gate
+    use_case = use_case.model_copy(update={"features": features, "slices": (), "gate": gate})
+    shop = dataclasses.replace(small, use_case=use_case)
+    world = load_world(configs / "worlds" / "homepage.yaml")
+    made = planning.plan(shop, ["lin_ucb"], weeks=1, newsletters=600, seeds=1, world=world)
+    (run,) = closed_loop.run_agents(console(), use_case, made)
+    assert run.weeks[0].compared_with == "logging policy"
+    assert run.weeks[0].verdict == "blessed"
+
+
 def test_settings_that_cannot_be_run_are_refused(workdir: Path) -> None:
     made = workspace(workdir)
     with pytest.raises(SettingsError, match=r"agent horoscope: unknown; allowed: .*lin_ucb"):

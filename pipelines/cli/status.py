@@ -100,6 +100,9 @@ def lines(found: Status, quiet: bool = False) -> RenderableType:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")  # a path that is longer than the line is shown whole
     for finding in found.findings:
         if quiet and not finding.severity:
             continue

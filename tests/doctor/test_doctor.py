@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import shutil
@@ -18,7 +19,7 @@ from newsletter_bandit.settings.environment import MySQLMetadata
 from pipelines.cli.status import lines
 from pipelines.doctor import machine
 from pipelines.doctor.examining import examine
-from pipelines.status.findings import Finding, Severity
+from pipelines.status.findings import Finding, Severity, Status
 from pipelines.workspace import Workspace
 from serving.stores.sqlite import SQLiteStore
 from tests.local_files import rankings_file, warehouse_file
@@ -176,6 +177,15 @@ def test_the_lines_fit_a_terminal(workspace: Workspace) -> None:
     console.print(lines(examine(workspace, TODAY)))
     assert isinstance(console.file, io.StringIO)
     assert max(map(len, console.file.getvalue().splitlines())) <= 80
+
+
+def test_a_path_longer_than_its_line_is_shown_whole() -> None:
+    path = "/srv/newsletter/" + 3 * "registry/20261130T060754Z-78f448b3/" + "saved_model.pb"
+    found = Status("newsletter", "local", dt.datetime.now(dt.UTC), (Finding("registry", CRITICAL, path),))
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(lines(found))
+    assert isinstance(console.file, io.StringIO)
+    assert path in "".join(console.file.getvalue().split())
 
 
 def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:

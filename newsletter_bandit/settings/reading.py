@@ -68,7 +68,9 @@ def _mapping(text: str, path: Path) -> dict[Any, Any]:
     try:
         raw = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        # PyYAML calls a text that it did not read from a file "<unicode string>".
+        said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
+        raise SettingsError(f"{path}: not valid YAML: {said}") from error
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: found {type(raw).__name__}; allowed: a mapping of settings")
     return raw

@@ -401,7 +401,7 @@ def test_refused_environment(change: Change, words: list[str], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"name: a\nname: b\n", ["the key 'name' occurs twice", "line 2"]),
+        (b"name: a\nname: b\n", ["the key 'name' occurs twice in one mapping at line 2, column 1"]),
         (b"gate: {min_rows: 1, min_rows: 2}\n", ["the key 'min_rows' occurs twice"]),
         (b"name: [a\n", ["not valid YAML", "line 2"]),
         (b"- name\n", ["found list", "allowed: a mapping of settings"]),

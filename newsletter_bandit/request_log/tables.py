@@ -19,6 +19,7 @@ from newsletter_bandit.request_log.lines import RANKING, REWARD
 from newsletter_bandit.request_log.reader import Line, log_files, read
 from newsletter_bandit.settings.tables import CLICKED, SUBJECT, UNSUBSCRIBED
 from newsletter_bandit.settings.use_case import UseCase
+from newsletter_bandit.settings.words import counted
 
 _ROWS = 100_000  # of one file
 _TYPE = {
@@ -61,11 +62,12 @@ class Extract:
     other: int = 0
 
     def __str__(self) -> str:
-        counts = [f"{self.rankings:,} rankings and {self.rewards:,} rewards read from the log"]
+        rankings = counted(self.rankings, "ranking", "rankings")
+        counts = [f"{rankings} and {counted(self.rewards, 'reward', 'rewards')} read from the log"]
         if self.torn:
-            counts.append(f"{self.torn:,} torn last lines left out")
+            counts.append(f"{counted(self.torn, 'torn last line', 'torn last lines')} left out")
         if self.other:
-            counts.append(f"{self.other:,} lines of a later version left out")
+            counts.append(f"{counted(self.other, 'line', 'lines')} of a later version left out")
         return f"{', '.join(counts)}."
 
 

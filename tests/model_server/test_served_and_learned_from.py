@@ -123,7 +123,7 @@ def test_a_log_made_over_http_becomes_the_training_table(
         torn.write(b'{"kind": "ranking", "ranking')
     # Twice, as every week loads what has grown.
     first, second = run(workspace, "ingest", "requests"), run(workspace, "ingest", "requests", str(file))
-    assert first.startswith("40 rankings and 20 rewards read from the log, 1 torn last lines left out.\n")
+    assert first.startswith("40 rankings and 20 rewards read from the log, 1 torn last line left out.\n")
     assert "40 of 40 rows loaded into raw.sends.\n" in first
     assert "0 of 40 rows loaded into raw.sends, 40 were already there.\n" in second
     today = dt.datetime.now(dt.UTC).date()

@@ -40,7 +40,7 @@ def test_what_other_settings_and_versions_wrote(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     found = extract([log], make_typed_use_case(), tmp_path / "tables")
     assert str(found) == (
-        "2 rankings and 1 rewards read from the log, 1 torn last lines left out, 1 lines of a later version "
+        "2 rankings and 1 reward read from the log, 1 torn last line left out, 1 line of a later version "
         "left out."
     )
     rows = {

@@ -68,9 +68,10 @@ def _cost(found: Held | None, words: Words) -> str:
     free = found.frontier[0]
     if found.cost is None or free.value is None or found.found.value is None:
         return told
+    price = f"gains {shown(-found.cost)} on top of" if found.cost < 0.0 else f"costs {shown(found.cost)} of"
     return (
         f"{told}: the best one tried takes it from {_figure(free.figure)} to {_figure(found.found.figure)} "
-        f"and costs {shown(found.cost)} of {shown(free.value)} reward per {words.unit}"
+        f"and {price} {shown(free.value)} reward per {words.unit}"
     )
 
 

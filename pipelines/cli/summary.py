@@ -222,13 +222,18 @@ def constraints(outcome: TrainingOutcome, words: Words) -> str:
             told += f"costs nothing, the model has {_plain(kept.figure)} without it"
         else:
             told += (
-                f"costs {_plain(one.cost)} reward per {words.unit} ({_plain(kept.value)} instead of "
+                f"{_cost(one.cost)} reward per {words.unit} ({_plain(kept.value)} instead of "
                 f"{_plain(free.value)}), takes it from {_plain(free.figure)} to {_plain(kept.figure)}"
             )
         if not one.holds:
             told += "; [bold yellow]no multiplier holds it with its margin[/]"
         lines.append(f"{told}.")
     return "\n".join([f"Constraints, on the {found.rows:,} training rows kept for them:", *lines])
+
+
+def _cost(cost: float | None) -> str:
+    """Such as "costs 0.002", or "gains 0.002" of a cost below 0."""
+    return f"gains {_plain(-cost)}" if cost is not None and cost < 0.0 else f"costs {_plain(cost)}"
 
 
 def checks(verdict: Verdict) -> Group:

@@ -27,7 +27,7 @@ from pipelines.cli import outcomes, runs, summary
 from pipelines.cli.progress import StepProgress
 from pipelines.events import StepEvent
 from pipelines.local.running import PredictionOutcome, TrainingOutcome
-from tests.evidence_records import decision, metrics, model_figures
+from tests.evidence_records import constraints, decision, metrics, model_figures
 from tests.evidence_records import verdict as a_verdict
 from tests.other_words import told
 from tests.reports import made_day
@@ -190,6 +190,14 @@ def test_each_check_has_figure_bound_and_result() -> None:
     assert "AUC 0.45 >= 0.5 fail 0.45 is not >= 0.5" in shown
     assert "AUC against production >= -0.02 skipped skipped" in shown
     assert "value unknown >= -0.01 fail unknown" in shown
+
+
+@pytest.mark.parametrize(("cost", "words"), [(0.002, "costs 0.002 reward"), (-0.002, "gains 0.002 reward")])
+def test_a_constraint_costs_or_gains(cost: float, words: str) -> None:
+    found = constraints()
+    cap = dataclasses.replace(found.limits[0], cost=cost)
+    measured = dataclasses.replace(metrics(), constraints=dataclasses.replace(found, limits=(cap,)))
+    assert words in summary.constraints(outcome(metrics=measured), Words())
 
 
 def test_values_stand_with_what_they_rest_on() -> None:

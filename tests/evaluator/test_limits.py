@@ -50,6 +50,7 @@ COSTLY = Held(
     frontier=(Point(0.0, 0.08, 3.1, 3.6), Point(2.0, 0.076, 1.4, 1.9)),
     found=Point(2.0, 0.076, 1.4, 1.9),
 )
+GAINING = replace(COSTLY, cost=-0.004)
 
 
 def batch(probability: list[float]) -> LoggedBatch:
@@ -93,6 +94,7 @@ def test_the_worse_policy_counts() -> None:
         (Bound(CAP, 1.2, -0.01, -0.001), "blessed", "surely below it"),
         (Bound(CAP, 1.7, 0.001, 0.01), "not_blessed", "surely above it"),
         (Bound(CAP, 1.4, -0.002, 0.001, found=COSTLY), "cannot_tell", "costs 0.004 of 0.08 reward"),
+        (Bound(CAP, 1.4, -0.002, 0.001, found=GAINING), "cannot_tell", "gains 0.004 on top of 0.08"),
         (Bound(CAP, float("nan"), -0.002, 0.001), "cannot_tell", "the log holds no unsubscribed"),
         (Bound(RATE, 0.05, -0.01, -0.001), "blessed", "estimated mean)"),
         (Bound(SHARE, 0.404, 0.004, 0.004, 0.005), "blessed", "within the 0.005 allowed"),

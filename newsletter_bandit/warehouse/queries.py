@@ -33,7 +33,9 @@ DEFAULT_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 def training_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
     """`render_training_query` with marks for the window's days."""
-    return _training(use_case, warehouse, WINDOW_START_MARK, WINDOW_END_MARK, configs)
+    table = table_name(use_case.tables.training, warehouse)
+    marks = {"start": WINDOW_START_MARK, "end": WINDOW_END_MARK}
+    return render("training.sql", configs, use_case, table=table, **marks)
 
 
 def inference_query(use_case: UseCase, warehouse: Warehouse, configs: Path | None = None) -> str:
@@ -57,8 +59,7 @@ def render_training_query(
     Raises:
       SettingsError: the window is empty, a template is missing or faulty, or two columns differ only in case.
     """
-    _check_window(start, end)
-    return _training(use_case, warehouse, start.isoformat(), end.isoformat(), configs)
+    return _of_window("training.sql", use_case, warehouse, start, end, configs)
 
 
 def render_inference_query(
@@ -75,15 +76,7 @@ def render_arms_query(
     use_case: UseCase, warehouse: Warehouse, start: dt.date, end: dt.date, configs: Path | None = None
 ) -> str:
     """Newsletters, rates and mean reward per recommender; otherwise as `render_training_query`."""
-    _check_window(start, end)
-    return render(
-        "arms.sql",
-        configs,
-        use_case,
-        table=table_name(use_case.tables.training, warehouse),
-        start=start.isoformat(),
-        end=end.isoformat(),
-    )
+    return _of_window("arms.sql", use_case, warehouse, start, end, configs)
 
 
 def render_window_query(
@@ -97,31 +90,15 @@ def render_window_query(
     """Newsletters by day and by bin of propensities, the bins' lower ends falling; otherwise as
     `render_training_query`.
     """
-    _check_window(start, end)
-    return render(
-        "window.sql",
-        configs,
-        use_case,
-        table=table_name(use_case.tables.training, warehouse),
-        start=start.isoformat(),
-        end=end.isoformat(),
-        bounds=[repr(bound) for bound in bounds],
-    )
+    ends = [repr(bound) for bound in bounds]
+    return _of_window("window.sql", use_case, warehouse, start, end, configs, bounds=ends)
 
 
 def render_campaigns_query(
     use_case: UseCase, warehouse: Warehouse, start: dt.date, end: dt.date, configs: Path | None = None
 ) -> str:
     """Names of the campaigns of which a newsletter was sent; otherwise as `render_training_query`."""
-    _check_window(start, end)
-    return render(
-        "campaigns.sql",
-        configs,
-        use_case,
-        table=table_name(use_case.tables.training, warehouse),
-        start=start.isoformat(),
-        end=end.isoformat(),
-    )
+    return _of_window("campaigns.sql", use_case, warehouse, start, end, configs)
 
 
 def table_name(table: str, warehouse: Warehouse) -> str:
@@ -199,9 +176,19 @@ def _reward(use_case: UseCase) -> dict[str, Any]:
     }
 
 
-def _training(use_case: UseCase, warehouse: Warehouse, start: str, end: str, configs: Path | None) -> str:
+def _of_window(
+    template: str,
+    use_case: UseCase,
+    warehouse: Warehouse,
+    start: dt.date,
+    end: dt.date,
+    configs: Path | None,
+    **values: object,
+) -> str:
+    _check_window(start, end)
     table = table_name(use_case.tables.training, warehouse)
-    return render("training.sql", configs, use_case, table=table, start=start, end=end)
+    days = {"start": start.isoformat(), "end": end.isoformat()}
+    return render(template, configs, use_case, table=table, **days, **values)
 
 
 def _inference(use_case: UseCase, warehouse: Warehouse, run_date: str, configs: Path | None) -> str:

@@ -53,7 +53,7 @@ def forget(
 
 def _lines(workspace: Workspace, user: str, found: Forgotten) -> Iterator[str]:
     if not found.anything:
-        yield f"Nothing is kept of {user} in the tables, the rankings and the refused rows."
+        yield f"Nothing of {user} was found that could be removed."
     if found.ranking:
         yield "Removed the stored ranking."
     for table, rows in found.rows.items():

@@ -151,5 +151,5 @@ def test_the_command_says_what_is_not_changed(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     first, *rest = run.stdout.splitlines()
-    assert first == "Nothing is kept of u1 in the tables, the rankings and the refused rows."
+    assert first == "Nothing of u1 was found that could be removed."
     assert "published models, which hold no identifiers" in rest[1]

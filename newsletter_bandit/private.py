@@ -58,10 +58,15 @@ def open_private_log(path: Path) -> TextIO:
     Raises:
       OSError: it cannot be opened.
     """
-    return open(path, "a", encoding="utf-8", errors="replace", opener=_for_this_account)
+    return open(path, "a", encoding="utf-8", errors="replace", opener=open_private)
 
 
-def _for_this_account(path: str, flags: int) -> int:
+def open_private(path: str | Path, flags: int) -> int:
+    """The descriptor of a file as `os.open` gives it; one that it makes is for this account alone.
+
+    Raises:
+      OSError: it cannot be opened.
+    """
     return os.open(path, flags, 0o600)
 
 

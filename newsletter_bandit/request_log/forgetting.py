@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from newsletter_bandit import private
 from newsletter_bandit.files import filled
 from newsletter_bandit.request_log.lines import SUFFIX
 from newsletter_bandit.request_log.reader import read
@@ -53,8 +54,8 @@ def _without(path: Path, rankings: set[str]) -> int:
     ]
     gone = sum(line.record is not None for line in lines) - len(kept)
     if gone:
-        with filled(path) as temporary:
-            temporary.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in kept))
+        with filled(path) as temporary, open(temporary, "xb", opener=private.open_private) as file:
+            file.writelines(orjson.dumps(record) + b"\n" for record in kept)
     return gone
 
 

@@ -4,6 +4,8 @@
 
 Each process writes files of its own. A file is only ever appended to, and a new one is begun at a size and on
 a new day. A process or machine that stops may leave a last line without its end, which readers leave out.
+
+Lines hold people's identifiers and features, so files and a new folder are for this account alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
+from newsletter_bandit import private
 from newsletter_bandit.request_log.lines import SUFFIX
 
 _LOGGER = logging.getLogger(__name__)
@@ -53,7 +57,7 @@ class LogWriter:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         try:
-            os.makedirs(folder, exist_ok=True)
+            private.make_private_folder(Path(folder))
         except OSError as error:
             raise LogError(f"{folder}: {error.strerror}; use a folder that can be written") from error
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -112,7 +116,8 @@ class LogWriter:
     def _open(self, now: dt.datetime) -> None:
         self._path = os.path.join(self._folder, f"{now.strftime(_TIME)}-{os.getpid()}{SUFFIX}")
         # Only one that is new: a line that was torn stays the last of its file.
-        self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+        self._file = private.open_private(self._path, flags)
         self._day, self._size = now.date(), 0
         folder = os.open(self._folder, os.O_RDONLY)
         try:

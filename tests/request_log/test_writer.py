@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from newsletter_bandit.errors import DataError
-from newsletter_bandit.request_log.lines import reward_line
+from newsletter_bandit.request_log.forgetting import forget
+from newsletter_bandit.request_log.lines import ranking_line, reward_line
 from newsletter_bandit.request_log.reader import log_files, read
 from newsletter_bandit.request_log.writer import LogError, LogWriter
 
@@ -53,6 +55,19 @@ def test_a_new_file_at_a_size_and_on_a_new_day(tmp_path: Path) -> None:
         f"{time}.000000Z-{os.getpid()}.jsonl"
         for time in ("20261130T080001", "20261130T080003", "20261130T080005", "20261201T080006")
     ]
+
+
+def test_this_account_alone_reads_the_log_also_where_somebody_was_forgotten(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    log = LogWriter(str(folder), rotate=1, sync_every=1.0, now=Clock())
+    for user in ("gone", "stays"):
+        log.append(ranking_line({"ranking_id": user, "user_id": user}, [], {"age": 41}) + line(0))
+    log.append(line(1))
+    log.close()
+    (forgotten,) = forget(folder, "gone")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(path.stat().st_mode) for path in log_files([folder])] == [0o600] * 3
+    assert forgotten.read_bytes() == line(0)
 
 
 def test_a_torn_last_line_is_told_apart_and_another_one_is_refused(tmp_path: Path) -> None:

@@ -71,22 +71,11 @@ class LogWriter:
         Raises:
           LogError: they could not be written.
         """
-        now = self._now()
-        with self._lock:
-            if self._file >= 0 and (self._size >= self._rotate or now.date() != self._day):
-                self._full.append(self._file)
-                self._file = -1
-            try:
-                if self._file < 0:
-                    self._open(now)
-                self._write(lines)
-                if self._sync_every == 0.0:
-                    os.fsync(self._file)
-            except OSError as error:
-                self._give_up()
-                raise LogError(f"{self._path or self._folder}: {error.strerror}") from error
-            self._size += len(lines)
-            self._dirty = True
+        try:
+            self._append(lines, self._now())
+        finally:
+            if self._sync_every == 0.0:
+                self.sync()  # and closes files that are full, or could not be written
 
     def sync(self) -> None:
         """Returns once what was appended is on the disk; logs what could not be synced."""
@@ -113,6 +102,23 @@ class LogWriter:
                 os.close(self._file)
                 self._file = -1
 
+    def _append(self, lines: bytes, now: dt.datetime) -> None:
+        with self._lock:
+            if self._file >= 0 and (self._size >= self._rotate or now.date() != self._day):
+                self._full.append(self._file)
+                self._file = -1
+            try:
+                if self._file < 0:
+                    self._open(now)
+                self._write(lines)
+                if self._sync_every == 0.0:
+                    os.fsync(self._file)
+            except OSError as error:
+                self._give_up()
+                raise LogError(f"{self._path or self._folder}: {error.strerror}") from error
+            self._size += len(lines)
+            self._dirty = self._sync_every > 0.0
+
     def _open(self, now: dt.datetime) -> None:
         self._path = os.path.join(self._folder, f"{now.strftime(_TIME)}-{os.getpid()}{SUFFIX}")
         # Only one that is new: a line that was torn stays the last of its file.
@@ -131,13 +137,19 @@ class LogWriter:
             left = left[os.write(self._file, left) :]
 
     def _give_up(self) -> None:
-        """Takes away what may have been written of the lines; the next ones go to a new file."""
+        """Takes away what may have been written of the lines; the next ones go to a new file.
+
+        A file without a line goes too: while the disk is full, each try would leave one.
+        """
         if self._file >= 0:
             with contextlib.suppress(OSError):  # readers leave out a torn last line
                 os.ftruncate(self._file, self._size)
+                if self._size == 0:
+                    os.unlink(self._path)
             self._full.append(self._file)
             self._file = -1
 
     def _keep_syncing(self) -> None:
+        # Without an interval `append` syncs, and this waits for the end.
         while not self._stop.wait(self._sync_every or None):
             self.sync()

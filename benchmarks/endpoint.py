@@ -33,11 +33,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import measuring, servers, stored_rankings
+from benchmarks.latencies import latency_table
 from benchmarks.load import Exchange, Load, drive, quantiles
 from benchmarks.measuring import Measured, Side, Target
 from newsletter_bandit.settings.run_day import run_day
@@ -241,41 +240,6 @@ def measure(options: argparse.Namespace, out: Console) -> tuple[list[Measured], 
 _NAMES = {"datastore": "Datastore", "sqlite": "SQLite"}
 
 
-def latencies(measured: list[Measured]) -> Table:
-    """One row per side: rate and quantiles of its median round."""
-    made = Table(
-        "",
-        "requests",
-        "requests/s",
-        "p50 ms",
-        "p90 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "max ms",
-        "generator",
-        "server MiB",
-    )
-    made.title, made.title_justify, made.title_style = "Under load", "left", "bold"
-    made.box, made.pad_edge = SIMPLE_HEAD, False
-    for column in made.columns[1:]:
-        column.justify = "right"
-    for one in measured:
-        generator = one.figures.get("generator_us_per_request")
-        made.add_row(
-            one.name,
-            f"{one.rows:,}",
-            f"{one.rate:,.0f}",
-            *(f"{_median(one, name):.2f}" for name in ("p50", "p90", "p99", "p99.9", "max")),
-            "" if generator is None else f"{generator:.0f} µs",
-            "" if generator is None else f"{one.figures['server_peak_mib']:.0f}",
-        )
-    return made
-
-
-def _median(one: Measured, name: str) -> float:
-    return statistics.median(told[name] for told in one.every)
-
-
 def targets(measured: list[Measured], cold: list[Measured]) -> list[Target]:
     """Targets of the endpoint, with what was measured."""
     side = {one.name: one for one in measured}
@@ -341,7 +305,8 @@ def main() -> None:
         measured, cold = measure(options, out)
     except servers.MissingError as error:
         sys.exit(f"Error: {error}")
-    out.print(latencies(measured))
+    counts = {"requests": lambda one: one.rows, "requests/s": lambda one: one.rate}
+    out.print(latency_table("Under load", measured, counts))
     figures: dict[str, Any] = {one.name: {**one.to_json(), "rounds": one.every} for one in measured}
     figures["cold_starts"] = {one.name: one.figures["starts"] for one in cold}
     measuring.finish(out, options.json, figures, targets(measured, cold))

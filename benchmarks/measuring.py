@@ -78,6 +78,10 @@ class Measured:
         """Most memory that any of the runs held, MiB."""
         return max(self.peak_mib)
 
+    def median(self, figure: str) -> float:
+        """A figure of the median run."""
+        return statistics.median(told[figure] for told in self.every)
+
     def ratio(self, other: Measured) -> float:
         """Rows per second divided by those of ``other``; median over the rounds."""
         return statistics.median(self.ratios(other))

@@ -32,14 +32,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from benchmarks import batch_work, measuring, servers
+from benchmarks.latencies import latency_table
 from benchmarks.load import Exchange, Load, drive, quantiles
 from benchmarks.measuring import Measured, Side, Target
 from newsletter_bandit.registry import Registry
@@ -225,33 +224,10 @@ def measure(options: argparse.Namespace, out: Console) -> list[Measured]:
     return measuring.in_turn(sides, options.rounds, out)
 
 
-def latencies_of(measured: list[Measured]) -> Table:
-    """One row per side: users per second, and quantiles of a request or call, each of the median round."""
-    made = Table("", "users/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "generator", "server MiB")
-    made.title, made.title_justify, made.title_style = "A request, or a call of the graph", "left", "bold"
-    made.box, made.pad_edge = SIMPLE_HEAD, False
-    for column in made.columns[1:]:
-        column.justify = "right"
-    for one in measured:
-        generator = one.figures.get("generator_us_per_request")
-        made.add_row(
-            one.name,
-            f"{_rate(one):,.0f}",
-            *(f"{_median(one, name):.2f}" for name in ("p50", "p90", "p99", "p99.9", "max")),
-            "" if generator is None else f"{generator:.0f} µs",
-            "" if generator is None else f"{one.figures['server_peak_mib']:.0f}",
-        )
-    return made
-
-
-def _median(one: Measured, name: str) -> float:
-    return statistics.median(told[name] for told in one.every)
-
-
 def _rate(one: Measured) -> float:
     """Users per second of the median round."""
     if "requests_per_second" in one.figures:
-        return _median(one, "requests_per_second")
+        return one.median("requests_per_second")
     return one.rate
 
 
@@ -259,7 +235,7 @@ def targets(measured: list[Measured]) -> list[Target]:
     """Targets of the model server, with what was measured."""
     side = {one.name: one for one in measured}
     server, plain = side["model server, 8"], side["TensorFlow, 1"]
-    p50, p99, rate = _median(server, "p50"), _median(server, "p99"), _rate(server)
+    p50, p99, rate = server.median("p50"), server.median("p99"), _rate(server)
     ratios = sorted(
         mine["requests_per_second"] * theirs["mean"] / 1e3
         for mine, theirs in zip(server.every, plain.every, strict=True)
@@ -292,7 +268,7 @@ def main() -> None:
     with batch_work.work_folder(options.workdir) as workdir:
         options.workdir = workdir
         measured = measure(options, out)
-    out.print(latencies_of(measured))
+    out.print(latency_table("A request, or a call of the graph", measured, {"users/s": _rate}))
     figures: dict[str, Any] = {one.name: {**one.to_json(), "rounds": one.every} for one in measured}
     measuring.finish(out, options.json, figures, targets(measured))
 

@@ -11,6 +11,7 @@ Numbers are those of the answer, to the last bit. Lines of other kinds are of a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -30,10 +31,17 @@ def ranking_line(answer: Mapping[str, Any], eligible: Sequence[str], features: M
       features: as the request had them.
     """
     record = {"kind": RANKING, **answer, "eligible_recommenders": eligible, "features": features}
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return _line(record)
 
 
 def reward_line(ranking_id: str, occurred_at: str, outcomes: Mapping[str, Any]) -> bytes:
     """The line of the outcomes of a ranking; ``occurred_at`` is an RFC 3339 time."""
     record = {"kind": REWARD, "ranking_id": ranking_id, "occurred_at": occurred_at, "outcomes": outcomes}
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return _line(record)
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, which a client may send
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"

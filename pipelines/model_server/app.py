@@ -155,7 +155,9 @@ def _json(content: dict[str, Any]) -> Response:
 
 
 def _error(problem: Problem) -> Response:
-    content = {"error": {"code": problem.code, "message": problem.message}}
+    # It may quote a lone surrogate, which no answer can hold.
+    message = problem.message.encode("utf-8", "backslashreplace").decode("utf-8")
+    content = {"error": {"code": problem.code, "message": message}}
     return Response(
         orjson.dumps(content),
         status_code=problem.status,

@@ -244,7 +244,8 @@ def _is_number(value: Any) -> bool:
 def _time(value: Any, where: str) -> str:
     try:
         moment = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        in_utc = moment.astimezone(dt.UTC)
+    except (TypeError, ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise Problem(
@@ -253,4 +254,4 @@ def _time(value: Any, where: str) -> str:
             f"{where}occurred_at: found {found(value)}; allowed: a time with its zone such as "
             "2026-11-30T08:15:00Z",
         )
-    return moment.astimezone(dt.UTC).isoformat()
+    return in_utc.isoformat()

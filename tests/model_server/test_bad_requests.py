@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from newsletter_bandit.request_log.reader import read
 from tests.model_server import published
 from tests.model_server.asking import ask, at
 
@@ -130,6 +131,28 @@ REFUSED: list[tuple[str, Any, int, str, str]] = [
         "invalid_occurred_at",
         "allowed: a time with its zone such as",
     ),
+    (
+        "/reward",
+        {"ranking_id": ID, "outcomes": {"clicked": True}, "occurred_at": "0001-01-01T00:00:00+14:00"},
+        400,
+        "invalid_occurred_at",
+        "found '0001-01-01T00:00:00+14:00'; allowed: a time with its zone",
+    ),
+    # No answer can hold a lone surrogate.
+    (
+        "/rank",
+        {"user_id": "u", "features": {"\ud800": 1}},
+        400,
+        "unknown_feature",
+        "features.\\ud800: no such feature",
+    ),
+    (
+        "/reward",
+        {"ranking_id": ID, "outcomes": {"\ud800": 1}},
+        400,
+        "unknown_outcome",
+        "outcomes.\\ud800: no such outcome",
+    ),
     ("/rankings", {}, 404, "not_found", "there are POST /rank, POST /reward, GET /health"),
     ("/health", {}, 405, "method_not_allowed", "allowed: GET, HEAD"),
 ]
@@ -149,6 +172,27 @@ def test_every_refusal_names_field_found_and_allowed(model: Path, tmp_path: Path
         assert words in error["message"], (path, body, error)
     # Nothing of it was logged.
     assert list(Path(workspace.environment.model_server.log).iterdir()) == []
+
+
+def test_a_whole_number_of_any_size_is_answered_and_logged(model: Path, tmp_path: Path) -> None:
+    workspace = published.workspace(tmp_path)
+    published.publish(workspace, model, 14)
+    large = 10**30
+    answers = ask(
+        workspace,
+        [
+            ("/rank", {"user_id": "ü", "features": {"height": large}}),
+            ("/reward", {"ranking_id": ID, "outcomes": {"basket": -large}}),
+        ],
+        NOW,
+    )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    (file,) = Path(workspace.environment.model_server.log).iterdir()
+    ranking, reward = [line.record for line in read(file)]
+    assert ranking is not None
+    assert reward is not None
+    assert (ranking["user_id"], ranking["features"]) == ("ü", {"height": 1e30})
+    assert reward["outcomes"] == {"basket": -1e30}
 
 
 def test_a_list_of_retired_recommenders_is_refused(model: Path, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import orjson
 
 from newsletter_bandit import private
 from newsletter_bandit.files import filled
+from newsletter_bandit.processes import lives
 from newsletter_bandit.request_log.lines import SUFFIX
 from newsletter_bandit.request_log.reader import read
 
@@ -62,15 +62,8 @@ def _without(path: Path, rankings: set[str]) -> int:
 def _grows(path: Path, files: list[Path]) -> bool:
     """The file is the newest one of a process that is there."""
     process = _process(path)
-    if process is None or path != max(one for one in files if _process(one) == process):
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    newest = max(one for one in files if _process(one) == process)
+    return process is not None and path == newest and lives(process)
 
 
 def _process(path: Path) -> int | None:

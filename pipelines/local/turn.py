@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from newsletter_bandit import records
+from newsletter_bandit import processes, records
 from newsletter_bandit.errors import DataError, SettingsError
 from newsletter_bandit.reports.durations import duration
 
@@ -71,15 +71,7 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Its process is known to have ended; False for one of another machine."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # it lives, and is somebody else's
-            return False
-        return False
+        return self.host == socket.gethostname() and not processes.lives(self.pid)
 
     @property
     def words(self) -> str:

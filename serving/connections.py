@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -29,9 +30,9 @@ class BoundedProtocol(H11Protocol):
 
     LIMITS = Limits()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._deadline: asyncio.TimerHandle | None = None
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, transport))  # a connection's transport is one
         if len(self.connections) > self.LIMITS.max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many open connections; try again")
             return

@@ -27,10 +27,9 @@ def asked(**estimates: np.ndarray) -> Asked:
 
 
 def shown(table: Table) -> str:
-    out = Console(file=io.StringIO(), width=130)
-    out.print(table)
-    found = out.file.getvalue()  # type: ignore[attr-defined]
-    return str(found)
+    text = io.StringIO()
+    Console(file=text, width=130).print(table)
+    return text.getvalue()
 
 
 def test_the_share_of_the_gap_by_hand(tmp_path: Path) -> None:

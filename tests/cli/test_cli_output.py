@@ -40,21 +40,23 @@ SERVED = (
 
 def lines(*parts: RenderableType) -> list[str]:
     """The text on a console without colours; the words of a line are separated by one space."""
-    console = Console(file=io.StringIO(), width=120, highlight=False)
+    file = io.StringIO()
+    console = Console(file=file, width=120, highlight=False)
     for part in parts:
         console.print(part)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = file.getvalue()
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
 def test_each_ended_step_is_a_line() -> None:
-    console = Console(file=io.StringIO(), width=120, highlight=False)
+    file = io.StringIO()
+    console = Console(file=file, width=120, highlight=False)
     with StepProgress(console) as progress:
         progress(StepEvent("Trainer", "running"))
         progress(StepEvent("Trainer", "finished", 12.34, "lin_ucb on 1,000 rows [sic]"))
         progress(StepEvent("Evaluator", "cached", 0.04, ""))
         progress(StepEvent("Pusher", "failed", 1.0, "no model"))
-    shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    shown = file.getvalue().splitlines()
     assert [" ".join(line.split()) for line in shown] == [
         "✓ Trainer 12.3 s lin_ucb on 1,000 rows [sic]",
         "= Evaluator 0.0 s",
@@ -63,10 +65,11 @@ def test_each_ended_step_is_a_line() -> None:
 
 
 def test_a_terminal_shows_the_running_step() -> None:
-    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    file = io.StringIO()
+    console = Console(file=file, width=120, force_terminal=True, color_system=None)
     with StepProgress(console, "Loading") as progress:
         progress(StepEvent("Trainer", "running"))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = file.getvalue()
     assert "Loading" in shown
     assert "Trainer" in shown
 
@@ -135,10 +138,11 @@ def test_tables_keep_every_figure_and_header_in_80_columns(width: int) -> None:
         summary.checks(VERDICT),
         summary.models([version]),
     )
-    console = Console(file=io.StringIO(), width=width, highlight=False)
+    file = io.StringIO()
+    console = Console(file=file, width=width, highlight=False)
     for part in parts:
         console.print(part)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = file.getvalue()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     for figure in ("12,345,678", "12.30%", "+0.1200", "23,936", "newsletters", version.version):

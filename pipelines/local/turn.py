@@ -112,7 +112,9 @@ def turn(workdir: Path, pipeline: str, on_wait: Callable[[str], None] | None = N
             path.unlink(missing_ok=True)
             if not any(name != guard for name in path.parent.iterdir()):
                 guard.unlink()
-                path.parent.rmdir()
+                # Without its guard, others may come into the folder, and take it away.
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()
 
 
 def _taken(path: Path) -> IO[bytes] | str:
@@ -150,9 +152,11 @@ def _guarded(folder: Path) -> Iterator[Path]:
     guard = folder / _GUARD
     while True:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            # Not by `exist_ok`, which looks again: by then, whoever came before may have taken it away.
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True)
             file = guard.open("ab")
-        except FileNotFoundError:  # whoever came before took the folder away
+        except FileNotFoundError:  # or by now
             continue
         except OSError as error:
             raise SettingsError(

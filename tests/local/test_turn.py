@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,39 @@ def test_nor_are_children_that_a_killed_run_left_behind(tmp_path: Path) -> None:
                 turn(tmp_path, PIPELINE).__enter__()
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_one_may_begin_while_another_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkdir, rmdir = os.mkdir, Path.rmdir
+    first, second = turn(tmp_path, PIPELINE), turn(tmp_path, "tiny-prediction")
+
+    def see(*arguments: Any) -> None:
+        """The second begins. Once it has seen the folder, the first ends and takes it away."""
+        monkeypatch.undo()
+        with pytest.raises(FileExistsError) as there:
+            mkdir(*arguments)
+        first.__exit__(None, None, None)
+        raise there.value
+
+    first.__enter__()
+    monkeypatch.setattr(os, "mkdir", see)
+    second.__enter__()
+    assert (tmp_path / "locks" / "tiny-prediction.lock").exists()
+
+    third = turn(tmp_path, PIPELINE)
+
+    def take_away(folder: Path) -> None:
+        """The second ends. Once it has seen nobody else in the folder, the third begins there."""
+        monkeypatch.undo()
+        third.__enter__()
+        rmdir(folder)
+
+    monkeypatch.setattr(Path, "rmdir", take_away)
+    second.__exit__(None, None, None)
+    with pytest.raises(DataError, match=f"{PIPELINE} is run by process {os.getpid()}"):
+        turn(tmp_path, PIPELINE).__enter__()
+    third.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -336,6 +336,7 @@ class SQLiteReader:
     """
 
     SECONDS_BETWEEN_LOOKS = 0.5
+    _BUSY = 1.0
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
@@ -353,7 +354,7 @@ class SQLiteReader:
 
     async def ages(self, now: dt.datetime) -> Ages | None:
         """See `RankingReader.ages`."""
-        return await asyncio.to_thread(self._opened().ages, now)
+        return await asyncio.to_thread(self._ages, now)
 
     async def ping(self) -> None:
         """See `RankingReader.ping`."""
@@ -362,6 +363,11 @@ class SQLiteReader:
     async def close(self) -> None:
         """See `RankingReader.close`."""
         self._close()
+
+    def _ages(self, now: dt.datetime) -> Ages | None:
+        # Opened for this alone: meanwhile the file may be replaced, and the other connections closed.
+        with contextlib.closing(SQLiteStore(self._path, read_only=True, busy_timeout=self._BUSY)) as store:
+            return store.ages(now)
 
     def _opened(self) -> SQLiteStore:
         now = time.monotonic()
@@ -375,7 +381,7 @@ class SQLiteReader:
         if self._store is None:
             # Before it is opened: a file that takes its place in between is noticed the next time.
             self._identity, self._looked_at = self._identity_now(), now
-            self._store = SQLiteStore(self._path, read_only=True, busy_timeout=1.0)
+            self._store = SQLiteStore(self._path, read_only=True, busy_timeout=self._BUSY)
         return self._store
 
     def _identity_now(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import json
 import random
 import shutil
@@ -15,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.stores.base import CorruptRankingError, StoreError
-from serving.stores.sqlite import SQLiteStore, to_row
+from serving.stores.base import Ages, CorruptRankingError, StoreError
+from serving.stores.sqlite import SQLiteReader, SQLiteStore, to_row
 from tests.rankings import TABLE, ranking_of
 
 
@@ -232,6 +234,41 @@ store = SQLiteStore(sys.argv[1])
 store.put_many(ranking_of(number, "tuesday") for number in range(100))
 store.put_many(rest())
 """
+
+
+def test_a_file_is_replaced_while_its_ages_are_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "rankings.sqlite", tmp_path / "other.sqlite"
+    for file, count in ((path, 3), (other, 5)):
+        store = SQLiteStore(file)
+        store.put_many(ranking_of(number, "monday") for number in range(count))
+        store.close()
+    under_way, replaced, ages = threading.Event(), threading.Event(), SQLiteStore.ages
+
+    def slowly(store: SQLiteStore, now: dt.datetime) -> Ages | None:
+        with store._connection() as connection:
+            rows = connection.execute("SELECT user_id FROM rankings")
+            under_way.set()
+            assert replaced.wait(60)
+            assert len(rows.fetchall()) == 3
+        return ages(store, now)
+
+    async def look() -> Ages | None:
+        reader = SQLiteReader(path)
+        monkeypatch.setattr(reader, "SECONDS_BETWEEN_LOOKS", 0.0)
+        await reader.ping()
+        looking = asyncio.ensure_future(reader.ages(dt.datetime.now(dt.UTC)))
+        await asyncio.to_thread(under_way.wait, 60)
+        other.replace(path)
+        assert await reader.get("user-4") is not None
+        replaced.set()
+        return await looking
+
+    monkeypatch.setattr(SQLiteStore, "ages", slowly)
+    found = asyncio.run(look())
+    assert found is not None
+    assert found.rankings == 3
 
 
 def test_killed_halfway_and_run_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
 from typing import Any
@@ -15,7 +16,7 @@ _SECONDS = 30.0
 
 
 class Coverage:
-    """Looks at the whole store, at most every half a minute.
+    """Looks at the whole store, at most every half a minute; for one event loop.
 
     Args:
       reader: of the store.
@@ -25,6 +26,8 @@ class Coverage:
         self._reader = reader
         self._found: Ages | None = None
         self._looked_at: float | None = None
+        # Whoever asks during a look waits for its answer.
+        self._looking = asyncio.Lock()
 
     async def look(self, now: dt.datetime) -> dict[str, Any]:
         """Figures of the rankings.
@@ -33,9 +36,10 @@ class Coverage:
           Problem: 503 where no user has a current ranking: the store is empty, or everything has expired.
           StoreError: the store cannot be read.
         """
-        clock = time.monotonic()
-        if self._looked_at is None or clock - self._looked_at > _SECONDS:
-            self._found, self._looked_at = await self._reader.ages(now), clock
+        async with self._looking:
+            clock = time.monotonic()
+            if self._looked_at is None or clock - self._looked_at > _SECONDS:
+                self._found, self._looked_at = await self._reader.ages(now), clock
         found = self._found
         if found is None:
             raise Problem(503, "no_current_rankings", "the ranking store is empty")

@@ -14,12 +14,14 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from serving.coverage import Coverage
 from serving.stores.base import Ages, CorruptRankingError, StoreError
 from serving.stores.sqlite import SQLiteReader, SQLiteStore, to_row
-from tests.rankings import TABLE, ranking_of
+from tests.rankings import TABLE, make_ranking, ranking_of
 
 
 def test_makes_the_file_and_its_folders(tmp_path: Path) -> None:
@@ -269,6 +271,26 @@ def test_a_file_is_replaced_while_its_ages_are_looked_up(
     found = asyncio.run(look())
     assert found is not None
     assert found.rankings == 3
+
+
+def test_who_asks_for_freshness_at_once_shares_one_look(tmp_path: Path) -> None:
+    path = tmp_path / "rankings.sqlite"
+    store = SQLiteStore(path)
+    store.put_many([make_ranking(expires_at=dt.datetime(2099, 1, 1, tzinfo=dt.UTC))])
+    store.close()
+    looks = []
+
+    class Counted(SQLiteReader):
+        async def ages(self, now: dt.datetime) -> Ages | None:
+            looks.append(now)
+            return await super().ages(now)
+
+    async def look() -> list[dict[str, Any]]:
+        coverage, now = Coverage(Counted(path)), dt.datetime.now(dt.UTC)
+        return await asyncio.gather(*(coverage.look(now) for _ in range(3)))
+
+    assert [found["rankings"] for found in asyncio.run(look())] == [1, 1, 1]
+    assert len(looks) == 1
 
 
 def test_killed_halfway_and_run_again(tmp_path: Path) -> None:
